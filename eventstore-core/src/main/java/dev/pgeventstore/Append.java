@@ -1,0 +1,118 @@
+package dev.pgeventstore;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Events for one or several streams, and the conditions they were decided on: written all, or none.
+ * Immutable; {@link #and} and {@link #check} return a larger copy.
+ *
+ * <pre>{@code
+ * store.append(
+ *     Append.to(from, exactly(7), List.of(new Withdrawn(100)))
+ *         .and(to, streamExists(), List.of(new Deposited(100)))
+ *         .check(bank, exactly(1)));
+ * }</pre>
+ */
+public final class Append {
+
+  private final Map<StreamId, List<NewEvent>> events;
+  private final List<Condition> conditions;
+
+  private Append(Map<StreamId, List<NewEvent>> events, List<Condition> conditions) {
+    this.events = Collections.unmodifiableMap(events);
+    this.conditions = List.copyOf(conditions);
+  }
+
+  /**
+   * Events for one stream.
+   *
+   * @param stream where to append
+   * @param expected the version this was decided on
+   * @param events domain objects or {@link NewEvent}s, at least one, in order
+   * @return the append
+   * @throws IllegalArgumentException if there is no event or one is null
+   */
+  public static Append to(StreamId stream, ExpectedVersion expected, List<?> events) {
+    return new Append(new LinkedHashMap<>(), List.of()).and(stream, expected, events);
+  }
+
+  /**
+   * The same, with events for one more stream. Positions follow the order in which streams are
+   * added.
+   *
+   * @param stream where to append
+   * @param expected the version this was decided on
+   * @param newEvents domain objects or {@link NewEvent}s, at least one, in order
+   * @return a larger copy
+   * @throws IllegalArgumentException if there is no event, one is null, or the stream is in this
+   *     append already
+   */
+  public Append and(StreamId stream, ExpectedVersion expected, List<?> newEvents) {
+    if (newEvents.isEmpty()) {
+      throw new IllegalArgumentException("no events to append to stream " + stream);
+    }
+    List<NewEvent> list = new ArrayList<>(newEvents.size());
+    for (int i = 0; i < newEvents.size(); i++) {
+      Object event = newEvents.get(i);
+      if (event == null) {
+        throw new IllegalArgumentException(
+            "event %d of %d for stream %s is null".formatted(i + 1, newEvents.size(), stream));
+      }
+      list.add(NewEvent.of(event));
+    }
+    Map<StreamId, List<NewEvent>> more = new LinkedHashMap<>(events);
+    more.put(stream, Collections.unmodifiableList(list));
+    return new Append(more, withCondition(stream, expected));
+  }
+
+  /**
+   * The same, if also another stream is at an expected version. The stream is locked like a written
+   * one until the append has committed, so what was checked still holds then.
+   *
+   * @param stream one that this append does not write to
+   * @param expected the version this was decided on
+   * @return a larger copy
+   * @throws IllegalArgumentException if the stream is in this append already
+   */
+  public Append check(StreamId stream, ExpectedVersion expected) {
+    return new Append(events, withCondition(stream, expected));
+  }
+
+  private List<Condition> withCondition(StreamId stream, ExpectedVersion expected) {
+    for (Condition condition : conditions) {
+      if (condition instanceof Condition.StreamVersion other && other.stream().equals(stream)) {
+        throw new IllegalArgumentException("stream " + stream + " is in this append already");
+      }
+    }
+    List<Condition> more = new ArrayList<>(conditions);
+    more.add(new Condition.StreamVersion(stream, expected));
+    return more;
+  }
+
+  /**
+   * What is to be written.
+   *
+   * @return by stream, in the order in which streams were added; unmodifiable
+   */
+  public Map<StreamId, List<NewEvent>> events() {
+    return events;
+  }
+
+  /**
+   * What must hold.
+   *
+   * @return the expectations of the written streams and the further checks; unmodifiable
+   */
+  public List<Condition> conditions() {
+    return conditions;
+  }
+
+  @Override
+  public String toString() {
+    return "append to " + events.keySet();
+  }
+}

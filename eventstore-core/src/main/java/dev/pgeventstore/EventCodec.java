@@ -1,0 +1,51 @@
+package dev.pgeventstore;
+
+/** Turns domain objects into stored events and back. Implementations are safe for many threads. */
+public interface EventCodec {
+
+  /**
+   * The stored form of a domain object. An {@link EncodedEvent} is passed through, after a check
+   * that it is JSON.
+   *
+   * @param payload the domain object
+   * @return its type, revision and JSON
+   * @throws IllegalArgumentException if the object's class is not registered, or it cannot be
+   *     written as JSON that PostgreSQL stores
+   */
+  EncodedEvent encode(Object payload);
+
+  /**
+   * The domain object of a stored event, brought to its current shape.
+   *
+   * @param event as stored
+   * @return the domain object
+   * @throws EventStoreException if the type is unknown or the JSON does not fit it
+   */
+  Object decode(EncodedEvent event);
+
+  /**
+   * The stable type name under which objects of a class are stored.
+   *
+   * @param payloadClass a registered class
+   * @return the type name
+   * @throws IllegalArgumentException if the class is not registered
+   */
+  String typeName(Class<?> payloadClass);
+
+  /**
+   * The stored form of metadata: one flat JSON object in UTF-8.
+   *
+   * @param metadata what to write
+   * @return the JSON
+   */
+  byte[] encodeMetadata(Metadata metadata);
+
+  /**
+   * Metadata from its stored form. A value that is no string is given as its JSON text.
+   *
+   * @param json one JSON object in UTF-8
+   * @return the metadata
+   * @throws EventStoreException if it is no JSON object
+   */
+  Metadata decodeMetadata(byte[] json);
+}

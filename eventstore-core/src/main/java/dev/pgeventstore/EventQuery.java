@@ -1,0 +1,173 @@
+package dev.pgeventstore;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which events of the global order are wanted. Immutable; each method returns a narrower copy,
+ * {@link #or} a wider one.
+ *
+ * <p>A query is a list of alternatives. An event matches an alternative if it meets all of its
+ * parts, and the query if it matches one alternative.
+ */
+public final class EventQuery {
+
+  private static final EventQuery ALL =
+      new EventQuery(List.of(new Alternative(Set.of(), Set.of(), Optional.empty())));
+
+  private final List<Alternative> alternatives;
+
+  private EventQuery(List<Alternative> alternatives) {
+    this.alternatives = List.copyOf(alternatives);
+  }
+
+  /**
+   * Every event.
+   *
+   * @return the query that all events match
+   */
+  public static EventQuery all() {
+    return ALL;
+  }
+
+  /**
+   * Only events of streams in one of these categories.
+   *
+   * @param names at least one
+   * @return a narrower copy
+   * @throws IllegalArgumentException if there is none or one is blank
+   */
+  public EventQuery categories(String... names) {
+    Set<String> wanted = requireNames("category", names);
+    return narrow(a -> new Alternative(wanted, a.types, a.streamPrefix));
+  }
+
+  /**
+   * Only events with one of these type names.
+   *
+   * @param names at least one
+   * @return a narrower copy
+   * @throws IllegalArgumentException if there is none or one is blank
+   */
+  public EventQuery types(String... names) {
+    Set<String> wanted = requireNames("type", names);
+    return narrow(a -> new Alternative(a.categories, wanted, a.streamPrefix));
+  }
+
+  /**
+   * Only events of streams whose id starts like this.
+   *
+   * @param prefix not empty
+   * @return a narrower copy
+   * @throws IllegalArgumentException if it is empty
+   */
+  public EventQuery streamPrefix(String prefix) {
+    if (prefix.isEmpty()) {
+      throw new IllegalArgumentException("a stream prefix is empty");
+    }
+    Text.requireStorable("a stream prefix", prefix);
+    return narrow(a -> new Alternative(a.categories, a.types, Optional.of(prefix)));
+  }
+
+  /**
+   * Events that match this query or the other.
+   *
+   * @param other what else is wanted
+   * @return a wider copy
+   */
+  public EventQuery or(EventQuery other) {
+    List<Alternative> both = new ArrayList<>(alternatives);
+    both.addAll(other.alternatives);
+    return new EventQuery(both);
+  }
+
+  private EventQuery narrow(java.util.function.UnaryOperator<Alternative> how) {
+    return new EventQuery(alternatives.stream().map(how).toList());
+  }
+
+  private static Set<String> requireNames(String what, String... names) {
+    if (names.length == 0) {
+      throw new IllegalArgumentException("a query needs at least one " + what);
+    }
+    for (String name : names) {
+      if (name.isBlank()) {
+        throw new IllegalArgumentException("a query's " + what + " is blank");
+      }
+      Text.requireStorable("a query's " + what, name);
+    }
+    return Set.copyOf(new TreeSet<>(List.of(names)));
+  }
+
+  /**
+   * Whether an event is wanted.
+   *
+   * @param event any event
+   * @return true if it matches at least one alternative
+   */
+  public boolean matches(RecordedEvent event) {
+    for (Alternative alternative : alternatives) {
+      if (alternative.matches(event)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * Whether every event matches.
+   *
+   * @return true if an alternative has no part
+   */
+  public boolean matchesAll() {
+    return alternatives.stream().anyMatch(Alternative::isOpen);
+  }
+
+  /**
+   * The alternatives.
+   *
+   * @return at least one
+   */
+  public List<Alternative> alternatives() {
+    return alternatives;
+  }
+
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof EventQuery that && alternatives.equals(that.alternatives);
+  }
+
+  @Override
+  public int hashCode() {
+    return alternatives.hashCode();
+  }
+
+  @Override
+  public String toString() {
+    return alternatives.toString();
+  }
+
+  /**
+   * One way to match: all of the parts that are there.
+   *
+   * @param categories wanted ones, empty for every category
+   * @param types wanted type names, empty for every type
+   * @param streamPrefix how the stream's id must start
+   */
+  public record Alternative(
+      Set<String> categories, Set<String> types, Optional<String> streamPrefix) {
+
+    boolean isOpen() {
+      return categories.isEmpty() && types.isEmpty() && streamPrefix.isEmpty();
+    }
+
+    boolean matches(RecordedEvent event) {
+      return (categories.isEmpty() || categories.contains(event.stream().category()))
+          && (types.isEmpty() || types.contains(event.type()))
+          && streamPrefix.map(event.stream().toString()::startsWith).orElse(true);
+    }
+  }
+}

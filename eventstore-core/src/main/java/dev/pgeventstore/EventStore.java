@@ -1,0 +1,75 @@
+package dev.pgeventstore;
+
+import java.sql.Connection;
+
+/**
+ * A store of events: version-checked streams, and one global order over all of them. Safe for use
+ * by many threads.
+ *
+ * <p>An append that returned is committed, as durably as the server's {@code synchronous_commit}
+ * says.
+ */
+public interface EventStore extends EventStreams, AutoCloseable {
+
+  /**
+   * The position up to which the global order is settled: every event at or below it is visible to
+   * every reader from now on, and none can ever appear there any more. It never goes back, unless
+   * the database itself lost committed transactions.
+   *
+   * @return the high-water mark, observed by this call
+   */
+  Position highWaterMark();
+
+  /**
+   * Reads settled events in the global order.
+   *
+   * <p>Reading page after page, each from the {@link EventPage#upTo()} of the one before, gives
+   * every wanted event once and in order, whatever is being appended meanwhile.
+   *
+   * @param query which events
+   * @param after where to start, exclusive
+   * @param limit the most events to return, 1 or more
+   * @return a page, empty if nothing wanted was settled within its reach: {@link
+   *     EventPage#isLast()} tells whether to go on
+   */
+  EventPage readAll(EventQuery query, Position after, int limit);
+
+  /**
+   * Reads settled events of every kind in the global order.
+   *
+   * @param after where to start, exclusive
+   * @param limit the most events to return, 1 or more
+   * @return a page
+   */
+  default EventPage readAll(Position after, int limit) {
+    return readAll(EventQuery.all(), after, limit);
+  }
+
+  /**
+   * Appends and reads within a transaction that the caller has begun and will end. Nothing is
+   * committed, rolled back or closed here, and what is appended becomes visible to others when the
+   * caller commits.
+   *
+   * <p>Until then it holds back the high-water mark, so subscriptions see no event that was
+   * appended later: keep such transactions short. A conflict writes nothing and leaves the
+   * transaction usable.
+   *
+   * <p>Under READ COMMITTED an append sees every version committed before it. Under REPEATABLE READ
+   * and SERIALIZABLE expectations are right as well, but an append that loses to a transaction
+   * committed after this one's snapshot fails with a serialization error (SQLSTATE 40001), wrapped
+   * in an {@link EventStoreException}, instead of a conflict: roll back and run the transaction
+   * again.
+   *
+   * @param connection with auto-commit off; used by one thread at a time
+   * @return append and read in that transaction; valid until the connection is closed
+   * @throws IllegalArgumentException if the connection is in auto-commit mode
+   */
+  EventStreams within(Connection connection);
+
+  /**
+   * Stops what runs for this store: subscriptions, observers, connections it opened. A data source
+   * given by the caller stays open. Closing twice does nothing.
+   */
+  @Override
+  void close();
+}

@@ -1,0 +1,63 @@
+package dev.pgeventstore;
+
+import java.util.List;
+
+/**
+ * Appends events to streams and reads them back.
+ *
+ * <p>A stream is the history of one thing, such as one order. Its events are numbered 1, 2, 3 and
+ * so on without gaps. The last number is the stream's version; an unknown stream is at version 0.
+ */
+public interface EventStreams {
+
+  /**
+   * Appends events to one or several streams: all of them, or none.
+   *
+   * <p>Everything that can be checked without the database is checked before anything is sent.
+   *
+   * @param append the events, and the conditions they were decided on
+   * @return the new versions and the last position
+   * @throws IllegalArgumentException if an event cannot be stored; the message says which and why
+   * @throws ConflictException if another writer was faster; nothing was written, so read again,
+   *     decide again, and retry
+   * @throws EventIdReusedException if a stream has one of the ids already, and this is no retry
+   * @throws OutcomeUnknownException if the answer was lost; retry with the same event ids
+   */
+  AppendResult append(Append append);
+
+  /**
+   * Appends events to the end of one stream: all of them, or none.
+   *
+   * @param stream where to append
+   * @param expected the version this was decided on
+   * @param events domain objects or {@link NewEvent}s, at least one, in order
+   * @return the new version and the last position
+   * @throws IllegalArgumentException if an event cannot be stored; the message says which and why
+   * @throws ConflictException if another writer was faster; nothing was written, so read the stream
+   *     again, decide again, and retry
+   * @throws EventIdReusedException if the stream has one of the ids already, and this is no retry
+   * @throws OutcomeUnknownException if the answer was lost; retry with the same event ids
+   */
+  default AppendResult append(StreamId stream, ExpectedVersion expected, List<?> events) {
+    return append(Append.to(stream, expected, events));
+  }
+
+  /**
+   * Reads a whole stream, oldest event first.
+   *
+   * @param stream what to read
+   * @return its events; empty for an unknown stream
+   */
+  default List<RecordedEvent> read(StreamId stream) {
+    return read(stream, StreamRange.forwards());
+  }
+
+  /**
+   * Reads a part of a stream.
+   *
+   * @param stream what to read
+   * @param range which events, and in which direction
+   * @return those events; empty for an unknown stream
+   */
+  List<RecordedEvent> read(StreamId stream, StreamRange range);
+}

@@ -1,0 +1,68 @@
+package dev.pgeventstore.feed;
+
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import java.time.Duration;
+import java.util.Optional;
+
+/** The settled global order of a store, as a stream that never ends. Safe for many threads. */
+public interface EventFeed {
+
+  /**
+   * Starts to follow the order.
+   *
+   * @param query which events
+   * @param after where to start, exclusive
+   * @param durability what must be true of a page before it is given out
+   * @return a reader for one thread; close it
+   */
+  FeedReader open(EventQuery query, Position after, Durability durability);
+
+  /**
+   * The high-water mark, observed by this call.
+   *
+   * @return the mark
+   */
+  Position highWaterMark();
+
+  /**
+   * The settled event at a position.
+   *
+   * @param position any
+   * @return the event; empty if no event stands there or it is not settled
+   */
+  Optional<RecordedEvent> eventAt(Position position);
+
+  /**
+   * What tells this database from every other: PostgreSQL's system identifier and the name of the
+   * schema.
+   *
+   * @return the same for the life of a database cluster, also after a restart
+   */
+  String databaseId();
+
+  /**
+   * Tries to take a lease: the right, kept in the database and limited in time by its clock, to do
+   * something alone. It is for liveness. What must not happen twice needs a fence of its own.
+   *
+   * @param name of the reader that the lease is for
+   * @param partition of that reader, 0 if it has one only
+   * @param owner who wants it; unique among processes
+   * @param ttl how long it lasts unless renewed
+   * @return the lease; empty while another owner has it
+   */
+  Optional<Lease> tryLease(String name, int partition, String owner, Duration ttl);
+
+  /** What must be true of events before a reader gives them out. */
+  enum Durability {
+    /** They are committed and visible, as for any query. */
+    VISIBLE,
+    /**
+     * They are also flushed to the disk of the server, so that no crash of it can take them back.
+     * It matters for what leaves the database: a session may commit asynchronously, and then its
+     * events are visible for a moment before they are durable.
+     */
+    FLUSHED
+  }
+}

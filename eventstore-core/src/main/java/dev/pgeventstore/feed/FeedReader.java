@@ -1,0 +1,27 @@
+package dev.pgeventstore.feed;
+
+import dev.pgeventstore.EventPage;
+import java.time.Duration;
+
+/** Reads on and on in the global order, page by page. For one thread at a time. */
+public interface FeedReader extends AutoCloseable {
+
+  /**
+   * The next page. Waits until something beyond the last page is settled. The page after the one
+   * returned is already being read meanwhile.
+   *
+   * @param limit the most events to return, 1 or more
+   * @param maxWait how long to wait for something new
+   * @return the page; without events if the wait was over or if nothing wanted was among what is
+   *     new. Its {@code upTo} is where reading has come to, in either case
+   * @throws InterruptedException if the thread was interrupted
+   * @throws HistoryChangedException if the server crashed, restarted or was replaced since this
+   *     reader was opened: reload your position, and open a new one
+   * @throws dev.pgeventstore.EventStoreException if the database cannot be reached now; call again
+   */
+  EventPage next(int limit, Duration maxWait) throws InterruptedException;
+
+  /** Stops reading ahead. */
+  @Override
+  void close();
+}

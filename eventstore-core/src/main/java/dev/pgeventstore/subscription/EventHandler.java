@@ -1,0 +1,23 @@
+package dev.pgeventstore.subscription;
+
+import dev.pgeventstore.RecordedEvent;
+import java.sql.Connection;
+import java.util.List;
+
+/** What a subscription does with its events. */
+@FunctionalInterface
+public interface EventHandler {
+
+  /**
+   * Handles some events. What it writes through the connection commits together with the
+   * subscription's checkpoint, so it happens exactly once. What it does elsewhere happens at least
+   * once: use the events' positions or ids to make it idempotent.
+   *
+   * @param events at least one, in position order
+   * @param connection of the transaction that moves the checkpoint; do not commit, roll back or
+   *     close it
+   * @throws Exception if they cannot be handled: the transaction is rolled back and the
+   *     subscription stops
+   */
+  void handle(List<RecordedEvent> events, Connection connection) throws Exception;
+}
