@@ -1,0 +1,48 @@
+-- Least privilege for those who use the store. Run by whoever may create roles, once per schema,
+-- after the migrations; running it again does no harm. ${schema} is replaced by the schema's name.
+--
+--   <schema>_owner   may migrate
+--   <schema>_writer  appends and reads; cannot change or remove an event
+--   <schema>_reader  reads, and runs subscriptions
+--   <schema>_relay   reads, and holds leases of relays
+--
+-- They cannot log in: grant them to the roles that do.
+
+do $$
+declare
+  _role text;
+begin
+  foreach _role in array array['owner', 'writer', 'reader', 'relay'] loop
+    if not exists (select from pg_roles where rolname = '${schema}_' || _role) then
+      execute format('create role %I nologin', '${schema}_' || _role);
+    end if;
+  end loop;
+end
+$$;
+
+revoke all on schema "${schema}" from public;
+revoke all on all tables in schema "${schema}" from public;
+revoke all on all functions in schema "${schema}" from public;
+revoke all on all sequences in schema "${schema}" from public;
+
+grant all on schema "${schema}" to "${schema}_owner";
+grant all on all tables in schema "${schema}" to "${schema}_owner";
+grant all on all functions in schema "${schema}" to "${schema}_owner";
+grant all on all sequences in schema "${schema}" to "${schema}_owner";
+
+grant usage on schema "${schema}"
+  to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+grant select on "${schema}".streams, "${schema}".events, "${schema}".subscriptions
+  to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+grant execute on function "${schema}".incarnation(), "${schema}".observe_fence()
+  to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+
+-- The position is not among the columns, so not even COPY can bring one along.
+grant insert (stream_id, category, version, id, type, revision, data, metadata)
+  on "${schema}".events to "${schema}_writer";
+-- Rows of streams are deleted only where an append takes back what it has just inserted.
+grant insert, update, delete on "${schema}".streams to "${schema}_writer";
+grant execute on all functions in schema "${schema}" to "${schema}_writer";
+
+grant insert, update, delete on "${schema}".subscriptions
+  to "${schema}_writer", "${schema}_reader", "${schema}_relay";

@@ -1,0 +1,279 @@
+package dev.pgeventstore.postgres;
+
+import dev.pgeventstore.Append;
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EventCodec;
+import dev.pgeventstore.EventPage;
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.EventStreams;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.StreamRange;
+import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.feed.FeedSource;
+import dev.pgeventstore.postgres.internal.append.Appender;
+import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.load.StreamReader;
+import dev.pgeventstore.postgres.internal.schema.Migrator;
+import dev.pgeventstore.postgres.internal.schema.StartUpChecks;
+import dev.pgeventstore.postgres.internal.subscribe.CommitSignals;
+import dev.pgeventstore.postgres.internal.subscribe.PostgresFeed;
+import dev.pgeventstore.postgres.internal.subscribe.SubscriptionRuns;
+import dev.pgeventstore.postgres.internal.tables.AppendFunction;
+import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.EventsTable;
+import dev.pgeventstore.postgres.internal.tables.FenceFunction;
+import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.SubscriptionHost;
+import dev.pgeventstore.subscription.SubscriptionSpec;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An event store in a schema of a PostgreSQL database. Safe for many threads; one instance per
+ * process and schema is enough.
+ *
+ * <p>It takes its connections from a {@link DataSource}, which should be a pool. While something
+ * subscribes, two connections are held all the time: one to observe the fence, one to listen for
+ * other processes' commits. Behind a pooler in transaction mode listening does not work, and
+ * polling takes its place.
+ *
+ * <p>The server must be a primary, version 14 or newer.
+ */
+public final class PostgresEventStore implements EventStore, FeedSource, SubscriptionHost {
+
+  private final EventCodec codec;
+  private final Appender appender;
+  private final StreamReader reader;
+  private final HighWaterMark highWaterMark;
+  private final CommitSignals signals;
+  private final PostgresFeed feed;
+  private final SubscriptionRuns subscriptions;
+
+  private PostgresEventStore(Builder builder, Schema schema, EventCodec codec) {
+    this.codec = codec;
+    Connections connections = new Connections(builder.dataSource);
+    EventsTable events = new EventsTable(schema, codec);
+    FenceFunction fence = new FenceFunction(schema);
+    appender =
+        new Appender(builder.dataSource, new AppendFunction(schema), codec, builder.maxEventBytes);
+    reader = new StreamReader(connections, events);
+    highWaterMark = new HighWaterMark(builder.dataSource, fence, builder.pollInterval);
+    signals = new CommitSignals(builder.dataSource, highWaterMark, schema, builder.pollInterval);
+    feed = new PostgresFeed(connections, schema, events, fence, highWaterMark, signals);
+    subscriptions = new SubscriptionRuns(feed, connections, highWaterMark, schema);
+  }
+
+  /**
+   * Begins to describe a store.
+   *
+   * @param dataSource where connections come from; it stays the caller's, and open
+   * @return a builder
+   */
+  public static Builder builder(DataSource dataSource) {
+    return new Builder(dataSource);
+  }
+
+  @Override
+  public AppendResult append(Append append) {
+    AppendResult result = appender.append(append);
+    signals.appended();
+    return result;
+  }
+
+  @Override
+  public List<RecordedEvent> read(StreamId stream, StreamRange range) {
+    return reader.read(stream, range);
+  }
+
+  @Override
+  public Position highWaterMark() {
+    return feed.highWaterMark();
+  }
+
+  @Override
+  public EventPage readAll(EventQuery query, Position after, int limit) {
+    return feed.page(query, after, limit);
+  }
+
+  @Override
+  public EventStreams within(Connection connection) {
+    try {
+      if (connection.getAutoCommit()) {
+        throw new IllegalArgumentException(
+            "the connection is in auto-commit mode: there is no transaction to append in");
+      }
+    } catch (SQLException e) {
+      throw SqlErrors.of("the caller's connection cannot be used", e);
+    }
+    return new CallersTransaction(connection);
+  }
+
+  @Override
+  public EventFeed feed() {
+    return feed;
+  }
+
+  @Override
+  public Subscription start(SubscriptionSpec spec) {
+    return subscriptions.start(spec);
+  }
+
+  @Override
+  public EventCodec codec() {
+    return codec;
+  }
+
+  @Override
+  public void close() {
+    subscriptions.close();
+    signals.close();
+    feed.close();
+    highWaterMark.close();
+  }
+
+  /** Append and read in a transaction that somebody else begins and ends. */
+  private final class CallersTransaction implements EventStreams {
+    private final Connection connection;
+
+    CallersTransaction(Connection connection) {
+      this.connection = connection;
+    }
+
+    @Override
+    public AppendResult append(Append append) {
+      AppendResult result = appender.append(append, connection);
+      // Nothing is committed yet, but from now on the observer sees the transaction and waits for
+      // its end.
+      highWaterMark.appended();
+      return result;
+    }
+
+    @Override
+    public List<RecordedEvent> read(StreamId stream, StreamRange range) {
+      return reader.read(connection, stream, range);
+    }
+  }
+
+  /** Describes a store. For one thread. */
+  public static final class Builder {
+
+    private final DataSource dataSource;
+    private @Nullable EventCodec codec;
+    private String schema = "eventstore";
+    private Migrations migrations = Migrations.APPLY;
+    private int maxEventBytes = 900 * 1024;
+    private Duration pollInterval = Duration.ofMillis(200);
+
+    private Builder(DataSource dataSource) {
+      this.dataSource = Objects.requireNonNull(dataSource, "data source");
+    }
+
+    /**
+     * What turns domain objects into stored events. Required.
+     *
+     * @param with the codec
+     * @return this builder
+     */
+    public Builder codec(EventCodec with) {
+      this.codec = with;
+      return this;
+    }
+
+    /**
+     * The schema that holds the store's tables. The default is {@code eventstore}. Several stores
+     * live in one database, each in a schema of its own.
+     *
+     * @param name 1 to 48 lower-case letters, digits and underscores, not starting with a digit or
+     *     {@code pg_}; checked when building
+     * @return this builder
+     */
+    public Builder schema(String name) {
+      this.schema = name;
+      return this;
+    }
+
+    /**
+     * What to do about the database's schema. The default is {@link Migrations#APPLY}.
+     *
+     * @param what apply, validate, or nothing
+     * @return this builder
+     */
+    public Builder migrations(Migrations what) {
+      this.migrations = what;
+      return this;
+    }
+
+    /**
+     * The most bytes of JSON, data and metadata together, that one event may take. The default is
+     * 921,600 (900 KiB), which leaves room for headers in Kafka's default of 1 MiB.
+     *
+     * @param bytes 1 or more
+     * @return this builder
+     * @throws IllegalArgumentException if it is below 1
+     */
+    public Builder maxEventBytes(int bytes) {
+      if (bytes < 1) {
+        throw new IllegalArgumentException("the largest event takes 1 byte or more, not " + bytes);
+      }
+      this.maxEventBytes = bytes;
+      return this;
+    }
+
+    /**
+     * How often subscriptions look for events of which no notification told. The default is 200 ms.
+     * It bounds the latency where notifications do not work or get lost; events of this process
+     * and, where listening works, of others arrive without it.
+     *
+     * @param interval 1 ms or more
+     * @return this builder
+     * @throws IllegalArgumentException if it is shorter
+     */
+    public Builder pollInterval(Duration interval) {
+      if (interval.toMillis() < 1) {
+        throw new IllegalArgumentException("a poll interval is 1 ms or more, not " + interval);
+      }
+      this.pollInterval = interval;
+      return this;
+    }
+
+    /**
+     * Migrates or validates as told, checks that the database keeps what the store promises, and
+     * builds the store.
+     *
+     * @return the store; close it
+     * @throws IllegalArgumentException if the schema's name is not allowed
+     * @throws IllegalStateException if there is no codec
+     * @throws EventStoreException if the database cannot be reached, or is not fit for a store
+     */
+    public PostgresEventStore build() {
+      Schema checked = new Schema(schema);
+      EventCodec with = codec;
+      if (with == null) {
+        throw new IllegalStateException("a store needs a codec");
+      }
+      Migrator migrator = new Migrator(dataSource, checked);
+      switch (migrations) {
+        case APPLY -> migrator.apply();
+        case VALIDATE -> migrator.validate();
+        case NONE -> {}
+      }
+      try (Connection connection = dataSource.getConnection()) {
+        new StartUpChecks(checked).run(connection);
+      } catch (SQLException e) {
+        throw SqlErrors.of("schema " + schema + " cannot be checked", e);
+      }
+      return new PostgresEventStore(this, checked, with);
+    }
+  }
+}

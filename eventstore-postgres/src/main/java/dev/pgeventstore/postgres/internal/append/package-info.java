@@ -1,0 +1,5 @@
+/** The append path: from an append to its answer in one round trip. */
+@NullMarked
+package dev.pgeventstore.postgres.internal.append;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,88 @@
+package dev.pgeventstore.postgres.internal.schema;
+
+import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.postgres.internal.tables.Schema;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+
+/** What must be true of a database before a store promises anything on it. */
+public final class StartUpChecks {
+
+  // The fence is sound only if a position is drawn inside the insert and later ones are larger.
+  private static final String SEQUENCE =
+      """
+      select s.seqcache, s.seqcycle, s.seqincrement, a.attidentity,
+             coalesce((select last_value from pg_sequences
+                        where schemaname = n.nspname and sequencename = c.relname), 0) as last_value,
+             coalesce((select max(position) from $schema.events), 0) as max_position
+        from pg_attribute as a
+        join pg_depend as d on d.refobjid = a.attrelid and d.refobjsubid = a.attnum
+         and d.deptype = 'i' and d.classid = 'pg_class'::regclass
+        join pg_sequence as s on s.seqrelid = d.objid
+        join pg_class as c on c.oid = s.seqrelid
+        join pg_namespace as n on n.oid = c.relnamespace
+       where a.attrelid = '$schema.events'::regclass
+         and a.attname = 'position'
+      """;
+
+  private static final String HAS_CITUS = "select to_regclass('pg_dist_partition') is not null";
+
+  private static final String IS_DISTRIBUTED =
+      "select exists (select from pg_dist_partition where logicalrelid = '$schema.events'::regclass)";
+
+  private final Schema schema;
+
+  public StartUpChecks(Schema schema) {
+    this.schema = schema;
+  }
+
+  /**
+   * Checks the database.
+   *
+   * @throws EventStoreException if the store's promises would not hold there
+   */
+  public void run(Connection connection) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(schema.in(SEQUENCE));
+        ResultSet row = statement.executeQuery()) {
+      if (!row.next()) {
+        throw refused("has no identity sequence");
+      }
+      if (row.getLong("seqcache") != 1) {
+        throw refused("draws from a sequence with cache " + row.getLong("seqcache") + ", not 1");
+      }
+      if (row.getBoolean("seqcycle") || row.getLong("seqincrement") != 1) {
+        throw refused("draws from a sequence that cycles or does not count up by 1");
+      }
+      if (!"a".equals(row.getString("attidentity"))) {
+        throw refused("is not 'generated always'");
+      }
+      if (row.getLong("last_value") < row.getLong("max_position")) {
+        throw refused(
+            "draws from a sequence at %d, behind the largest position %d"
+                .formatted(row.getLong("last_value"), row.getLong("max_position")));
+      }
+    }
+    if (isTrue(connection, HAS_CITUS) && isTrue(connection, schema.in(IS_DISTRIBUTED))) {
+      throw new EventStoreException(
+          "table events of schema %s is distributed: the locks that the global order depends on"
+                  .formatted(schema.name())
+              + " cannot be seen across nodes, so subscribers would lose events");
+    }
+  }
+
+  private static boolean isTrue(Connection connection, String question) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(question);
+        ResultSet row = statement.executeQuery()) {
+      row.next();
+      return row.getBoolean(1);
+    }
+  }
+
+  private EventStoreException refused(String what) {
+    return new EventStoreException(
+        "column position of table events in schema %s %s: subscribers would lose events"
+            .formatted(schema.name(), what));
+  }
+}

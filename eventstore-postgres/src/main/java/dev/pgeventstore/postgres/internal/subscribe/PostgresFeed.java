@@ -1,0 +1,138 @@
+package dev.pgeventstore.postgres.internal.subscribe;
+
+import dev.pgeventstore.EventPage;
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.feed.FeedReader;
+import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.EventsTable;
+import dev.pgeventstore.postgres.internal.tables.FenceFunction;
+import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
+import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+
+/** The settled order, for everybody in this process who follows it. */
+public final class PostgresFeed implements EventFeed, AutoCloseable {
+
+  private final Connections connections;
+  private final Schema schema;
+  private final EventsTable events;
+  private final FenceFunction fence;
+  private final SubscriptionsTable subscriptions;
+  private final HighWaterMark highWaterMark;
+  private final CommitSignals signals;
+
+  /** One thread for each reader that is reading ahead; none while all wait. */
+  private final ExecutorService prefetching =
+      Executors.newCachedThreadPool(
+          work -> {
+            Thread thread = new Thread(work, "eventstore-prefetch");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  public PostgresFeed(
+      Connections connections,
+      Schema schema,
+      EventsTable events,
+      FenceFunction fence,
+      HighWaterMark highWaterMark,
+      CommitSignals signals) {
+    this.connections = connections;
+    this.schema = schema;
+    this.events = events;
+    this.fence = fence;
+    this.subscriptions = new SubscriptionsTable(schema);
+    this.highWaterMark = highWaterMark;
+    this.signals = signals;
+  }
+
+  @Override
+  public FeedReader open(EventQuery query, Position after, Durability durability) {
+    return follow(query, after.value(), durability);
+  }
+
+  PrefetchingReader follow(EventQuery query, long after, Durability durability) {
+    signals.startListening();
+    return new PrefetchingReader(highWaterMark, pages(query, durability), prefetching, after);
+  }
+
+  private SettledPageReader pages(EventQuery query, Durability durability) {
+    return new SettledPageReader(connections, events.settledPages(query), fence, durability);
+  }
+
+  /** One page, on demand. */
+  public EventPage page(EventQuery query, Position after, int limit) {
+    if (limit < 1) {
+      throw new IllegalArgumentException("a limit is 1 or more, not " + limit);
+    }
+    try {
+      Mark mark = highWaterMark.observe();
+      if (mark.position() <= after.value()) {
+        return new EventPage(List.of(), after, Position.of(mark.position()));
+      }
+      return pages(query, Durability.VISIBLE).read(after.value(), mark, limit);
+    } catch (SQLException e) {
+      throw SqlErrors.of("the settled events after position " + after + " cannot be read", e);
+    }
+  }
+
+  @Override
+  public Position highWaterMark() {
+    try {
+      return Position.of(highWaterMark.observe().position());
+    } catch (SQLException e) {
+      throw SqlErrors.of("the high-water mark cannot be observed", e);
+    }
+  }
+
+  @Override
+  public Optional<RecordedEvent> eventAt(Position position) {
+    if (position.isAfter(highWaterMark())) {
+      return Optional.empty();
+    }
+    try {
+      return connections.use(connection -> events.at(connection, position));
+    } catch (SQLException e) {
+      throw SqlErrors.of("the event at position " + position + " cannot be read", e);
+    }
+  }
+
+  @Override
+  public String databaseId() {
+    try {
+      return connections.use(ServerFunctions::systemIdentifier) + '/' + schema.name();
+    } catch (SQLException e) {
+      throw SqlErrors.of("the system identifier cannot be read", e);
+    }
+  }
+
+  @Override
+  public Optional<Lease> tryLease(String name, int partition, String owner, Duration ttl) {
+    SubscriptionsTable.Key key = new SubscriptionsTable.Key(name, partition);
+    try {
+      return connections
+          .use(connection -> subscriptions.takeLease(connection, key, owner, ttl))
+          .map(epoch -> new RowLease(connections, subscriptions, key, owner, epoch, ttl));
+    } catch (SQLException e) {
+      throw SqlErrors.of("the lease of " + name + " cannot be taken", e);
+    }
+  }
+
+  @Override
+  public void close() {
+    prefetching.shutdown();
+  }
+}

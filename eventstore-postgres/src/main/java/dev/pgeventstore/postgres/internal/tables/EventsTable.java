@@ -1,0 +1,205 @@
+package dev.pgeventstore.postgres.internal.tables;
+
+import dev.pgeventstore.EncodedEvent;
+import dev.pgeventstore.EventCodec;
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.StreamRange;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.OffsetDateTime;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * The events table: every statement that reads it is in this file. Written it is by the function
+ * {@code append} only.
+ *
+ * <p>Plain JDBC: these are the hot paths, and a row is ten columns of which none needs mapping.
+ */
+public final class EventsTable {
+
+  private static final String COLUMNS =
+      """
+      select position, stream_id, version, id, type, revision, data, metadata, recorded_at
+        from $schema.events
+      """;
+
+  private static final String STREAM_FORWARDS =
+      COLUMNS
+          + """
+             where stream_id = ?
+               and version between ? and ?
+             order by version
+             limit ?
+            """;
+
+  private static final String STREAM_BACKWARDS =
+      COLUMNS
+          + """
+             where stream_id = ?
+               and version between ? and ?
+             order by version desc
+             limit ?
+            """;
+
+  // Positions up to the high-water mark are final (docs/adr/0001): no hole below it can ever fill.
+  // The last condition is evaluated once: a server in another life than the mark's answers nothing.
+  private static final String SETTLED_PAGE =
+      COLUMNS
+          + """
+             where position > ?
+               and position <= ?
+               and $schema.incarnation() = ?
+               %s
+             order by position
+             limit ?
+            """;
+
+  private static final String AT_POSITION = COLUMNS + " where position = ?";
+
+  private final Schema schema;
+  private final EventCodec codec;
+  private final String streamForwards;
+  private final String streamBackwards;
+  private final String atPosition;
+
+  public EventsTable(Schema schema, EventCodec codec) {
+    this.schema = schema;
+    this.codec = codec;
+    this.streamForwards = schema.in(STREAM_FORWARDS);
+    this.streamBackwards = schema.in(STREAM_BACKWARDS);
+    this.atPosition = schema.in(AT_POSITION);
+  }
+
+  /** Reads a part of a stream. */
+  public List<RecordedEvent> readStream(Connection connection, StreamId stream, StreamRange range)
+      throws SQLException {
+    String sql = range.isForwards() ? streamForwards : streamBackwards;
+    try (PreparedStatement statement = connection.prepareStatement(sql)) {
+      statement.setString(1, stream.toString());
+      statement.setLong(2, range.first());
+      statement.setLong(3, range.last());
+      statement.setInt(4, range.limit());
+      return events(statement);
+    }
+  }
+
+  /** Prepares the reading of pages for a query: its text is made once. */
+  public SettledPages settledPages(EventQuery query) {
+    return new SettledPages(query);
+  }
+
+  /** The visible event at a position, settled or not. */
+  public Optional<RecordedEvent> at(Connection connection, Position position) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(atPosition)) {
+      statement.setLong(1, position.value());
+      return events(statement).stream().findFirst();
+    }
+  }
+
+  private List<RecordedEvent> events(PreparedStatement statement) throws SQLException {
+    List<RecordedEvent> events = new ArrayList<>();
+    try (ResultSet rows = statement.executeQuery()) {
+      StreamCache stream = new StreamCache();
+      while (rows.next()) {
+        events.add(
+            RecordedEvent.of(
+                Position.of(rows.getLong(1)),
+                stream.of(rows.getString(2)),
+                rows.getLong(3),
+                rows.getObject(4, UUID.class),
+                // The driver gives the bytes of a json column as they came: UTF-8, not decoded.
+                EncodedEvent.stored(rows.getString(5), rows.getInt(6), rows.getBytes(7)),
+                rows.getBytes(8),
+                rows.getObject(9, OffsetDateTime.class).toInstant(),
+                codec));
+      }
+    }
+    return events;
+  }
+
+  /** Neighbours are often of one stream, whose id need not be parsed again. */
+  private static final class StreamCache {
+    private String text = "";
+    private StreamId stream = StreamId.of("none", "none");
+
+    StreamId of(String wanted) {
+      if (!wanted.equals(text)) {
+        text = wanted;
+        stream = StreamId.parse(wanted);
+      }
+      return stream;
+    }
+  }
+
+  /** Reads pages of the settled order for one query. Safe for many threads. */
+  public final class SettledPages {
+
+    private final String sql;
+    private final List<Object> parameters = new ArrayList<>();
+
+    private SettledPages(EventQuery query) {
+      this.sql = schema.in(SETTLED_PAGE.formatted(condition(query)));
+    }
+
+    private String condition(EventQuery query) {
+      if (query.matchesAll()) {
+        return "";
+      }
+      StringBuilder any = new StringBuilder("and (");
+      String or = "";
+      for (EventQuery.Alternative alternative : query.alternatives()) {
+        any.append(or).append("true");
+        or = " or ";
+        if (!alternative.categories().isEmpty()) {
+          any.append(" and category = any (?)");
+          parameters.add(alternative.categories().toArray(String[]::new));
+        }
+        if (!alternative.types().isEmpty()) {
+          any.append(" and type = any (?)");
+          parameters.add(alternative.types().toArray(String[]::new));
+        }
+        if (alternative.streamPrefix().isPresent()) {
+          any.append(" and starts_with(stream_id, ?)");
+          parameters.add(alternative.streamPrefix().get());
+        }
+      }
+      return any.append(')').toString();
+    }
+
+    /**
+     * Reads a page.
+     *
+     * @param after exclusive
+     * @param upTo inclusive, at most the mark
+     * @param incarnation the one that the mark was observed in
+     * @return at most {@code limit} events; none if the incarnation is another
+     */
+    public List<RecordedEvent> read(
+        Connection connection, long after, long upTo, String incarnation, int limit)
+        throws SQLException {
+      try (PreparedStatement statement = connection.prepareStatement(sql)) {
+        statement.setLong(1, after);
+        statement.setLong(2, upTo);
+        statement.setString(3, incarnation);
+        int next = 4;
+        for (Object parameter : parameters) {
+          if (parameter instanceof String[] names) {
+            statement.setArray(next++, connection.createArrayOf("text", names));
+          } else {
+            statement.setString(next++, (String) parameter);
+          }
+        }
+        statement.setInt(next, limit);
+        return events(statement);
+      }
+    }
+  }
+}

@@ -1,0 +1,99 @@
+package dev.pgeventstore.postgres.internal.tables;
+
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/** The functions that observe the fence and the server's incarnation. */
+public final class FenceFunction {
+
+  private static final String OBSERVE =
+      """
+      select visible, incarnation, is_standby, holders, pids
+        from $schema.observe_fence()
+      """;
+
+  private static final String INCARNATION = "select $schema.incarnation()";
+
+  // Everything up to any checkpoint was settled once, and stays so.
+  private static final String SETTLED =
+      "select coalesce(max(position), 0) from $schema.subscriptions";
+
+  private final String observe;
+  private final String incarnation;
+  private final String settled;
+
+  public FenceFunction(Schema schema) {
+    this.observe = schema.in(OBSERVE);
+    this.incarnation = schema.in(INCARNATION);
+    this.settled = schema.in(SETTLED);
+  }
+
+  /** One observation: what is visible, then who holds the lock. */
+  public Observation observe(Connection connection) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(observe);
+        ResultSet row = statement.executeQuery()) {
+      row.next();
+      if (row.getBoolean(3)) {
+        throw new SQLException(
+            "the server is a standby, where the locks of appends cannot be seen: connect to the"
+                + " primary",
+            "25006");
+      }
+      return new Observation(
+          row.getLong(1), row.getString(2), locks(row.getArray(4), row.getArray(5)));
+    }
+  }
+
+  private static List<Lock> locks(@Nullable Array holders, @Nullable Array pids)
+      throws SQLException {
+    if (holders == null || pids == null) {
+      return List.of();
+    }
+    String[] transactions = (String[]) holders.getArray();
+    Integer[] processes = (Integer[]) pids.getArray();
+    return IntStream.range(0, transactions.length)
+        .mapToObj(i -> new Lock(transactions[i], processes[i]))
+        .toList();
+  }
+
+  /** The incarnation of the server behind a connection. */
+  public String incarnation(Connection connection) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(incarnation);
+        ResultSet row = statement.executeQuery()) {
+      row.next();
+      return row.getString(1);
+    }
+  }
+
+  /** The largest checkpoint: the order is settled at least up to there. */
+  public long settled(Connection connection) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(settled);
+        ResultSet row = statement.executeQuery()) {
+      row.next();
+      return row.getLong(1);
+    }
+  }
+
+  /**
+   * What one statement saw.
+   *
+   * @param visible the largest visible position
+   * @param incarnation the server's life
+   * @param locks those on the events table under which positions are drawn
+   */
+  public record Observation(long visible, String incarnation, List<Lock> locks) {}
+
+  /**
+   * A lock on the events table.
+   *
+   * @param virtualTransaction who holds it
+   * @param pid its process; null for a prepared transaction
+   */
+  public record Lock(String virtualTransaction, @Nullable Integer pid) {}
+}

@@ -1,0 +1,64 @@
+package dev.pgeventstore.postgres.internal.tables;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+
+/** What is asked of the server itself: identity, write-ahead log, notifications. */
+public final class ServerFunctions {
+
+  private static final String SYSTEM_IDENTIFIER =
+      "select system_identifier from pg_control_system()";
+
+  private static final String IS_FLUSHED =
+      "select pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()";
+
+  // A transaction that commits synchronously flushes everything written to the log before it. It
+  // must write something, or its commit has nothing to flush.
+  private static final String FLUSH =
+      """
+      select set_config('synchronous_commit', 'on', true),
+             pg_logical_emit_message(true, 'pgeventstore', 'flush')
+      """;
+
+  // A notifying transaction has a commit record; nobody needs it to be durable.
+  private static final String NOTIFY =
+      "select set_config('synchronous_commit', 'off', true), pg_notify(?, ?)";
+
+  private ServerFunctions() {}
+
+  /** What tells this cluster from every other; the same after a restart. */
+  public static String systemIdentifier(Connection connection) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(SYSTEM_IDENTIFIER);
+        ResultSet row = statement.executeQuery()) {
+      row.next();
+      return row.getString(1);
+    }
+  }
+
+  /** Sees to it that everything visible now is on the server's disk. */
+  public static void flush(Connection connection) throws SQLException {
+    boolean flushed;
+    try (PreparedStatement statement = connection.prepareStatement(IS_FLUSHED);
+        ResultSet row = statement.executeQuery()) {
+      row.next();
+      flushed = row.getBoolean(1);
+    }
+    if (!flushed) {
+      try (PreparedStatement statement = connection.prepareStatement(FLUSH)) {
+        statement.execute();
+      }
+    }
+  }
+
+  /** Notifies the listeners of a channel, in the transaction of this statement. */
+  public static void notify(Connection connection, String channel, String payload)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(NOTIFY)) {
+      statement.setString(1, channel);
+      statement.setString(2, payload);
+      statement.execute();
+    }
+  }
+}

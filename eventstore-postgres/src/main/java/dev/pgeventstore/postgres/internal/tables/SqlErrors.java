@@ -1,0 +1,81 @@
+package dev.pgeventstore.postgres.internal.tables;
+
+import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.OutcomeUnknownException;
+import java.sql.SQLException;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** Tells failures apart by their SQLSTATE, never by their text. */
+public final class SqlErrors {
+
+  private static final Set<String> SERVER_GONE = Set.of("57P01", "57P02", "57P03");
+  private static final Set<String> NOT_TEXT = Set.of("22P02", "22021", "22P05");
+  private static final Set<String> NO_SUCH_OBJECT = Set.of("42P01", "42883", "3F000", "42703");
+
+  private SqlErrors() {}
+
+  private static String state(SQLException e) {
+    String state = e.getSQLState();
+    return state == null ? "" : state;
+  }
+
+  /** The connection or the server went away: what was sent last may have been done or not. */
+  public static boolean isConnectionLost(SQLException e) {
+    return state(e).startsWith("08") || SERVER_GONE.contains(state(e));
+  }
+
+  /** A serialization failure or a deadlock: nothing was done, and trying again may succeed. */
+  public static boolean isRolledBackByRace(SQLException e) {
+    return state(e).equals("40001") || state(e).equals("40P01");
+  }
+
+  /** Whether waiting and trying again may help, without anybody mending anything. */
+  public static boolean isTransient(@Nullable Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException e) {
+        String state = state(e);
+        return isConnectionLost(e)
+            || isRolledBackByRace(e)
+            || state.startsWith("53") // out of connections, memory or disk
+            || state.startsWith("55P") // lock not available
+            || state.equals("57014") // a time-out of the statement
+            || e instanceof java.sql.SQLTransientException;
+      }
+    }
+    return false;
+  }
+
+  /** What an append in a transaction of its own failed with. */
+  public static RuntimeException ofAppend(String what, SQLException e) {
+    if (isConnectionLost(e)) {
+      return new OutcomeUnknownException(
+          "the answer to the %s was lost: it may have been committed or not. Retry with the same event ids."
+              .formatted(what),
+          e);
+    }
+    if (NOT_TEXT.contains(state(e))) {
+      return new IllegalArgumentException(
+          "the %s has data that PostgreSQL refuses as JSON, nothing was written: %s"
+              .formatted(what, e.getMessage()),
+          e);
+    }
+    return of("the " + what + " failed, nothing was written", e);
+  }
+
+  /** What an append in the caller's transaction failed with. */
+  public static RuntimeException inCallersTransaction(String what, SQLException e) {
+    return of("the " + what + " failed, roll the transaction back", e);
+  }
+
+  /** What anything else failed with. */
+  public static EventStoreException of(String what, SQLException e) {
+    String hint = "";
+    if (NO_SUCH_OBJECT.contains(state(e))) {
+      hint = ". Is the schema migrated?";
+    } else if (state(e).equals("42501")) {
+      hint = ". The role needs one of those that db/roles.sql makes.";
+    }
+    return new EventStoreException(what + ": " + e.getMessage() + hint, e);
+  }
+}
