@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  * that the JSON does not have is null, zero or false. Types of {@code java.time} are written as
  * ISO-8601 text. What PostgreSQL cannot store is refused when it is encoded: NaN and infinite
  * numbers, the character {@code \u0000}, halves of surrogate pairs, numbers beyond the range of
- * {@code numeric}. What a class writes itself as raw JSON is trusted to be JSON.
+ * {@code numeric}.
  */
 public final class JacksonCodec implements EventCodec {
 
@@ -44,7 +44,7 @@ public final class JacksonCodec implements EventCodec {
           .build()
           .readerFor(JsonNode.class);
 
-  private final MetadataJson metadataJson = new MetadataJson(trees);
+  private final MetadataJson metadataJson = new MetadataJson(storable, trees);
 
   private JacksonCodec(EventTypes types, ObjectMapper mapper) {
     for (RegisteredType type : types.all()) {
@@ -123,7 +123,7 @@ public final class JacksonCodec implements EventCodec {
               .formatted(type.name(), type.payloadClass().getName(), e.getMessage()),
           e);
     }
-    String flaw = StorableJson.flawOfWritten(json);
+    String flaw = storable.flawOf(json);
     if (flaw != null) {
       throw new IllegalArgumentException(
           "event of type '%s' (%s) cannot be stored: %s"

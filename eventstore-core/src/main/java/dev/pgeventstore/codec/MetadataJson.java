@@ -17,9 +17,11 @@ import java.util.TreeMap;
 final class MetadataJson {
 
   private final JsonFactory factory = new JsonFactory();
+  private final StorableJson storable;
   private final ObjectReader trees;
 
-  MetadataJson(ObjectReader trees) {
+  MetadataJson(StorableJson storable, ObjectReader trees) {
+    this.storable = storable;
     this.trees = trees;
   }
 
@@ -36,7 +38,7 @@ final class MetadataJson {
           "metadata cannot be written as JSON: " + e.getMessage(), e);
     }
     byte[] bytes = json.toByteArray();
-    String flaw = StorableJson.flawOfWritten(bytes);
+    String flaw = storable.flawOf(bytes);
     if (flaw != null) {
       throw new IllegalArgumentException("metadata cannot be stored: " + flaw);
     }
