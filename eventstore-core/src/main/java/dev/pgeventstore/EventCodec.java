@@ -19,7 +19,9 @@ public interface EventCodec {
    *
    * @param event as stored
    * @return the domain object
-   * @throws EventStoreException if the type is unknown or the JSON does not fit it
+   * @throws UnknownEventTypeException if no class is known for the type
+   * @throws EventStoreException if the revision is newer than the known one, or the JSON does not
+   *     fit the class
    */
   Object decode(EncodedEvent event);
 
@@ -37,6 +39,7 @@ public interface EventCodec {
    *
    * @param metadata what to write
    * @return the JSON
+   * @throws IllegalArgumentException if it has what PostgreSQL cannot store
    */
   byte[] encodeMetadata(Metadata metadata);
 

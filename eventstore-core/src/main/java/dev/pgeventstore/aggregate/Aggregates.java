@@ -1,0 +1,240 @@
+package dev.pgeventstore.aggregate;
+
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.ConflictException;
+import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.EventStreams;
+import dev.pgeventstore.Metadata;
+import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.OutcomeUnknownException;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.StreamRange;
+import java.util.List;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The streams of one category as states to decide on. Immutable, and safe for many threads if the
+ * streams it was made with are.
+ *
+ * <pre>{@code
+ * Aggregates<Order, OrderEvent> orders = Aggregates.of(store, "order", Order.DECIDER);
+ * orders.execute("42", order -> order.ship(clock.instant()));
+ * }</pre>
+ *
+ * @param <S> the state
+ * @param <E> the events
+ */
+public final class Aggregates<S, E> {
+
+  /** How many more times {@link #execute} tries after a conflict, unless told otherwise. */
+  public static final int DEFAULT_RETRIES = 10;
+
+  /** A long stream is folded slice by slice, so that it need not fit into the heap. */
+  private static final int SLICE = 500;
+
+  private static final long LONGEST_PAUSE_MILLIS = 250;
+
+  private final EventStreams streams;
+  private final String category;
+  private final Decider<S, E> decider;
+  private final int retries;
+
+  private Aggregates(EventStreams streams, String category, Decider<S, E> decider, int retries) {
+    this.streams = streams;
+    this.category = category;
+    this.decider = decider;
+    this.retries = retries;
+  }
+
+  /**
+   * The aggregates of a category.
+   *
+   * @param streams a store, or what its {@code within} returned, to take part in a transaction
+   * @param category of the streams
+   * @param decider how events add up to a state
+   * @param <S> the state
+   * @param <E> the events; a stream of the category that has others cannot be loaded
+   * @return the aggregates
+   */
+  public static <S, E> Aggregates<S, E> of(
+      EventStreams streams, String category, Decider<S, E> decider) {
+    return new Aggregates<>(streams, category, decider, DEFAULT_RETRIES);
+  }
+
+  /**
+   * The same with another bound on what {@link #execute} does after a conflict.
+   *
+   * @param atMost how many more times it tries, 0 or more; {@value #DEFAULT_RETRIES} by default
+   * @return a changed copy
+   * @throws IllegalArgumentException if it is negative
+   */
+  public Aggregates<S, E> retries(int atMost) {
+    if (atMost < 0) {
+      throw new IllegalArgumentException("retries are 0 or more, not " + atMost);
+    }
+    return new Aggregates<>(streams, category, decider, atMost);
+  }
+
+  /**
+   * The present state of a stream.
+   *
+   * @param key of the stream
+   * @return the state; the decider's initial one, at version 0, for an unknown stream
+   */
+  public Aggregate<S> load(String key) {
+    return fold(StreamId.of(category, key), Long.MAX_VALUE);
+  }
+
+  /**
+   * The state that a stream had when it was at some version.
+   *
+   * @param key of the stream
+   * @param atVersion the last version to take in, 0 or more
+   * @return the state; the present one if the stream has not come that far
+   * @throws IllegalArgumentException if the version is negative
+   */
+  public Aggregate<S> load(String key, long atVersion) {
+    if (atVersion < 0) {
+      throw new IllegalArgumentException("a version is 0 or more, not " + atVersion);
+    }
+    return fold(StreamId.of(category, key), atVersion);
+  }
+
+  private Aggregate<S> fold(StreamId stream, long upTo) {
+    S state = decider.initial();
+    long version = 0;
+    boolean more = upTo > 0;
+    while (more) {
+      List<RecordedEvent> slice =
+          streams.read(stream, StreamRange.forwardsFrom(version + 1).upTo(upTo).limit(SLICE));
+      for (RecordedEvent event : slice) {
+        state = decider.evolve(state, domainEvent(event));
+        version = event.version();
+      }
+      more = slice.size() == SLICE && version < upTo;
+    }
+    return new Aggregate<>(stream, version, state);
+  }
+
+  // The decider was written for what its category holds; anything else fails in its evolve.
+  @SuppressWarnings("unchecked")
+  private E domainEvent(RecordedEvent event) {
+    return (E) event.payload();
+  }
+
+  /**
+   * Loads, decides and appends.
+   *
+   * @param key of the stream
+   * @param decide what happens, given the state. It may be called several times, so it must do
+   *     nothing else
+   * @return the state after the decision; nothing is appended if it was empty
+   * @throws ConflictException if other writers were faster at every try; nothing was written
+   * @throws OutcomeUnknownException if the answer was lost and asking again did not bring it
+   * @see #execute(String, Metadata, Function)
+   */
+  public Execution<S> execute(String key, Function<? super S, ? extends List<? extends E>> decide) {
+    return execute(key, Metadata.none(), decide);
+  }
+
+  /**
+   * Loads, decides and appends, with metadata on each event.
+   *
+   * <p>If another writer is faster, all of it is done again on the fresh state, after a short pause
+   * of random length (up to a quarter of a second), as often as {@link #retries} says; an interrupt
+   * ends that, with the last conflict thrown and the interrupt kept. If an answer is lost, the same
+   * events are sent again under the same ids, which is safe, within the same bound. What {@code
+   * decide} throws is passed on.
+   *
+   * @param key of the stream
+   * @param metadata for each event
+   * @param decide what happens, given the state. It may be called several times, so it must do
+   *     nothing else
+   * @return the state after the decision; nothing is appended if it was empty
+   * @throws ConflictException if other writers were faster at every try; nothing was written
+   * @throws OutcomeUnknownException if the answer was lost and asking again did not bring it
+   */
+  public Execution<S> execute(
+      String key, Metadata metadata, Function<? super S, ? extends List<? extends E>> decide) {
+    Tries tries = new Tries(retries);
+    while (true) {
+      Aggregate<S> before = load(key);
+      List<? extends E> decided = decide.apply(before.state());
+      if (decided.isEmpty()) {
+        return new Execution<>(before, null);
+      }
+      // Made once per decision: a lost answer is asked for again under the same ids.
+      List<NewEvent> events =
+          decided.stream()
+              .<NewEvent>map(event -> NewEvent.of(event).withMetadata(metadata))
+              .toList();
+      try {
+        AppendResult result = append(before, events, tries);
+        S state = before.state();
+        for (E event : decided) {
+          state = decider.evolve(state, event);
+        }
+        return new Execution<>(
+            new Aggregate<>(before.stream(), result.version(before.stream()), state), result);
+      } catch (ConflictException e) {
+        if (!tries.again()) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  private AppendResult append(Aggregate<S> before, List<NewEvent> events, Tries tries) {
+    @Nullable OutcomeUnknownException unknown = null;
+    while (true) {
+      try {
+        return streams.append(before.stream(), before.expected(), events);
+      } catch (OutcomeUnknownException e) {
+        unknown = e;
+        if (!tries.again()) {
+          throw e;
+        }
+      } catch (ConflictException e) {
+        // Had the first try been committed, this one would have been its replay.
+        throw e;
+      } catch (EventStoreException e) {
+        if (unknown == null) {
+          throw e;
+        }
+        // This try wrote nothing, but nobody knows that of the one before.
+        unknown.addSuppressed(e);
+        throw unknown;
+      }
+    }
+  }
+
+  /** How often to try again, and the pause before it. For one call. */
+  private static final class Tries {
+
+    private int left;
+    private long pauseMillis = 1;
+
+    Tries(int left) {
+      this.left = left;
+    }
+
+    /** Pauses; false if it was the last try, or the thread is interrupted. */
+    boolean again() {
+      if (left == 0) {
+        return false;
+      }
+      left--;
+      try {
+        Thread.sleep(ThreadLocalRandom.current().nextLong(pauseMillis + 1));
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        return false;
+      }
+      pauseMillis = Math.min(2 * pauseMillis, LONGEST_PAUSE_MILLIS);
+      return true;
+    }
+  }
+}

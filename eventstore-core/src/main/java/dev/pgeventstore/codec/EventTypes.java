@@ -1,0 +1,218 @@
+package dev.pgeventstore.codec;
+
+import dev.pgeventstore.EncodedEvent;
+import java.lang.reflect.Modifier;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * Which classes are events, under which stable names and revisions they are stored, and how older
+ * revisions are brought to the present one. Immutable.
+ *
+ * <p>A name is never derived from a class name: classes are renamed and moved, stored events stay.
+ */
+public final class EventTypes {
+
+  private static final EventTypes NONE = new EventTypes(List.of());
+
+  private final List<RegisteredType> types;
+
+  private EventTypes(List<RegisteredType> types) {
+    this.types = List.copyOf(types);
+  }
+
+  /**
+   * No types: for whoever passes events on as they are stored.
+   *
+   * @return the empty registry
+   */
+  public static EventTypes none() {
+    return NONE;
+  }
+
+  /**
+   * The types of sealed interfaces whose records carry {@link EventType}.
+   *
+   * @param classes sealed ones, which are walked down through what they permit, or annotated ones
+   * @return the registry
+   * @throws IllegalArgumentException if a class has no annotation, a class or a name comes twice,
+   *     or a revision above 1 lacks upcasters: those need {@link Builder#annotated}
+   */
+  public static EventTypes of(Class<?>... classes) {
+    return builder().annotated(classes).build();
+  }
+
+  /**
+   * Starts a registry.
+   *
+   * @return a builder without types, for one thread
+   */
+  public static Builder builder() {
+    return new Builder();
+  }
+
+  List<RegisteredType> all() {
+    return types;
+  }
+
+  @Override
+  public String toString() {
+    return types.toString();
+  }
+
+  /** Collects types and upcasters. The order of calls does not matter. */
+  public static final class Builder {
+
+    private final Map<Class<?>, NameAndRevision> types = new LinkedHashMap<>();
+    private final Map<String, Class<?>> names = new LinkedHashMap<>();
+    private final Map<String, TreeMap<Integer, Upcaster>> upcasters = new LinkedHashMap<>();
+
+    private Builder() {}
+
+    /**
+     * Registers a class.
+     *
+     * @param payloadClass a record or another concrete class
+     * @param name the stable name in the store, at most {@value EncodedEvent#MAX_TYPE_BYTES} bytes
+     * @param revision of the shape that the class has now, 1 or more
+     * @return this builder
+     * @throws IllegalArgumentException if the class is abstract, the class or the name is
+     *     registered already, or one of them is not allowed
+     */
+    public Builder type(Class<?> payloadClass, String name, int revision) {
+      // What a type may be called is said in one place.
+      EncodedEvent.of(name, revision, new byte[0]);
+      if (Modifier.isAbstract(payloadClass.getModifiers())) {
+        throw new IllegalArgumentException(
+            "%s cannot be an event type: no object has exactly this class"
+                .formatted(payloadClass.getName()));
+      }
+      NameAndRevision before = types.putIfAbsent(payloadClass, new NameAndRevision(name, revision));
+      if (before != null) {
+        throw new IllegalArgumentException(
+            "%s is registered twice, as '%s' and as '%s'"
+                .formatted(payloadClass.getName(), before.name, name));
+      }
+      Class<?> other = names.putIfAbsent(name, payloadClass);
+      if (other != null) {
+        throw new IllegalArgumentException(
+            "event type '%s' is registered twice, for %s and for %s"
+                .formatted(name, other.getName(), payloadClass.getName()));
+      }
+      return this;
+    }
+
+    /**
+     * Registers classes that carry {@link EventType}.
+     *
+     * @param classes sealed ones, which are walked down through what they permit, or annotated ones
+     * @return this builder
+     * @throws IllegalArgumentException if a class has no annotation, or as {@link #type} throws it
+     */
+    public Builder annotated(Class<?>... classes) {
+      Set<Class<?>> concrete = new LinkedHashSet<>();
+      for (Class<?> root : classes) {
+        collectConcrete(root, concrete);
+      }
+      for (Class<?> payloadClass : concrete) {
+        EventType annotation = payloadClass.getDeclaredAnnotation(EventType.class);
+        if (annotation == null) {
+          throw new IllegalArgumentException(
+              "%s has no @EventType(name = …, revision = …): add it, or register the class with type(…)"
+                  .formatted(payloadClass.getName()));
+        }
+        type(payloadClass, annotation.name(), annotation.revision());
+      }
+      return this;
+    }
+
+    private static void collectConcrete(Class<?> root, Set<Class<?>> concrete) {
+      Class<?>[] permitted = root.getPermittedSubclasses();
+      if (permitted != null) {
+        for (Class<?> sub : permitted) {
+          collectConcrete(sub, concrete);
+        }
+      }
+      if (!Modifier.isAbstract(root.getModifiers())) {
+        concrete.add(root);
+      } else if (permitted == null) {
+        throw new IllegalArgumentException(
+            "%s is not sealed, so the event types below it cannot be known: seal it, or register the classes with type(…)"
+                .formatted(root.getName()));
+      }
+    }
+
+    /**
+     * Brings one older revision of a type to the next. A type at revision 3 needs two: from 1 and
+     * from 2.
+     *
+     * @param name of a registered type
+     * @param fromRevision the revision of the JSON that the upcaster is given, 1 or more
+     * @param upcaster returns the JSON of {@code fromRevision + 1}
+     * @return this builder
+     * @throws IllegalArgumentException if there is one for this step already
+     */
+    public Builder upcast(String name, int fromRevision, Upcaster upcaster) {
+      Upcaster before =
+          upcasters
+              .computeIfAbsent(name, unused -> new TreeMap<>())
+              .putIfAbsent(fromRevision, upcaster);
+      if (before != null) {
+        throw new IllegalArgumentException(
+            "event type '%s' has two upcasters from revision %d".formatted(name, fromRevision));
+      }
+      return this;
+    }
+
+    /**
+     * The registry.
+     *
+     * @return an immutable registry
+     * @throws IllegalArgumentException if an upcaster is missing, belongs to no registered type, or
+     *     starts at a revision that is not an older one
+     */
+    public EventTypes build() {
+      for (String name : upcasters.keySet()) {
+        if (!names.containsKey(name)) {
+          throw new IllegalArgumentException(
+              "there is an upcaster for event type '%s', which is not registered".formatted(name));
+        }
+      }
+      List<RegisteredType> registered = new ArrayList<>();
+      types.forEach(
+          (payloadClass, type) ->
+              registered.add(
+                  new RegisteredType(payloadClass, type.name, type.revision, steps(type))));
+      return new EventTypes(registered);
+    }
+
+    private List<Upcaster> steps(NameAndRevision type) {
+      TreeMap<Integer, Upcaster> given = upcasters.getOrDefault(type.name, new TreeMap<>());
+      List<Upcaster> steps = new ArrayList<>();
+      for (int from = 1; from < type.revision; from++) {
+        Upcaster step = given.get(from);
+        if (step == null) {
+          throw new IllegalArgumentException(
+              "event type '%s' is at revision %d, but has no upcaster from revision %d: add upcast(\"%s\", %d, …)"
+                  .formatted(type.name, type.revision, from, type.name, from));
+        }
+        steps.add(step);
+      }
+      for (int from : given.keySet()) {
+        if (from < 1 || from >= type.revision) {
+          throw new IllegalArgumentException(
+              "event type '%s' has an upcaster from revision %d, which is not an older one: its revision is %d"
+                  .formatted(type.name, from, type.revision));
+        }
+      }
+      return List.copyOf(steps);
+    }
+
+    private record NameAndRevision(String name, int revision) {}
+  }
+}

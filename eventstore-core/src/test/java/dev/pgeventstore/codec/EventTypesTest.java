@@ -1,0 +1,169 @@
+package dev.pgeventstore.codec;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.api.Test;
+
+class EventTypesTest {
+
+  sealed interface Shape permits Round, Square, Triangle {}
+
+  sealed interface Round extends Shape permits Circle, Ball {}
+
+  sealed interface Solid permits Ball {}
+
+  @EventType(name = "circle")
+  record Circle(int radius) implements Round {}
+
+  @EventType(name = "ball", revision = 1)
+  record Ball(int radius) implements Round, Solid {}
+
+  @EventType(name = "square")
+  record Square(int side) implements Shape {}
+
+  @EventType(name = "triangle")
+  record Triangle() implements Shape {}
+
+  @EventType(name = "changed", revision = 3)
+  record Changed() {}
+
+  record Bare() {}
+
+  sealed interface HalfAnnotated permits Good, Forgotten {}
+
+  @EventType(name = "good")
+  record Good() implements HalfAnnotated {}
+
+  record Forgotten() implements HalfAnnotated {}
+
+  interface Open {}
+
+  @EventType(name = "square")
+  record SecondSquare() {}
+
+  private static String name(EventTypes types, Class<?> payloadClass) {
+    return JacksonCodec.of(types).typeName(payloadClass);
+  }
+
+  @Test
+  void sealed_interfaces_are_walked_down_and_a_record_under_two_of_them_is_taken_once() {
+    EventTypes types = EventTypes.of(Shape.class, Solid.class);
+    assertThat(types.all())
+        .extracting(RegisteredType::name)
+        .containsExactlyInAnyOrder("circle", "ball", "square", "triangle");
+    assertThat(name(types, Ball.class)).isEqualTo("ball");
+  }
+
+  @Test
+  void a_name_is_never_derived_from_a_class_name() {
+    assertThatThrownBy(() -> EventTypes.of(HalfAnnotated.class))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(Forgotten.class.getName())
+        .hasMessageContaining("@EventType");
+  }
+
+  @Test
+  void an_interface_that_is_not_sealed_cannot_be_walked() {
+    assertThatThrownBy(() -> EventTypes.of(Open.class))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(Open.class.getName())
+        .hasMessageContaining("not sealed");
+  }
+
+  @Test
+  void an_interface_cannot_be_a_type() {
+    assertThatThrownBy(() -> EventTypes.builder().type(Shape.class, "shape", 1))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(Shape.class.getName());
+  }
+
+  @Test
+  void a_class_is_registered_once() {
+    assertThatThrownBy(
+            () -> EventTypes.builder().type(Bare.class, "bare", 1).type(Bare.class, "naked", 1))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(Bare.class.getName())
+        .hasMessageContaining("'bare'")
+        .hasMessageContaining("'naked'");
+  }
+
+  @Test
+  void a_name_is_given_once() {
+    assertThatThrownBy(() -> EventTypes.of(Shape.class, SecondSquare.class))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("'square'")
+        .hasMessageContaining(Square.class.getName())
+        .hasMessageContaining(SecondSquare.class.getName());
+  }
+
+  @Test
+  void a_name_or_revision_that_cannot_be_stored_is_refused() {
+    EventTypes.Builder builder = EventTypes.builder();
+    assertThatThrownBy(() -> builder.type(Bare.class, " ", 1))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> builder.type(Bare.class, "$bare", 1))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> builder.type(Bare.class, "ä".repeat(65), 1))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> builder.type(Bare.class, "bare", 0))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
+  void a_missing_step_is_found_when_building() {
+    assertThatThrownBy(
+            () ->
+                EventTypes.builder()
+                    .annotated(Changed.class)
+                    .upcast("changed", 1, json -> json)
+                    .build())
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("'changed'")
+        .hasMessageContaining("revision 2");
+  }
+
+  @Test
+  void a_step_that_leads_nowhere_is_found_when_building() {
+    assertThatThrownBy(
+            () ->
+                EventTypes.builder()
+                    .type(Bare.class, "bare", 1)
+                    .upcast("bare", 1, json -> json)
+                    .build())
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("'bare'")
+        .hasMessageContaining("not an older one");
+    assertThatThrownBy(() -> EventTypes.builder().upcast("other", 1, json -> json).build())
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("'other'");
+  }
+
+  @Test
+  void two_steps_from_one_revision_are_refused() {
+    EventTypes.Builder builder =
+        EventTypes.builder().annotated(Changed.class).upcast("changed", 1, json -> json);
+    assertThatThrownBy(() -> builder.upcast("changed", 1, json -> json))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("'changed'")
+        .hasMessageContaining("revision 1");
+  }
+
+  @Test
+  void upcasters_may_be_given_before_their_type() {
+    assertThat(
+            EventTypes.builder()
+                .upcast("changed", 2, json -> json)
+                .upcast("changed", 1, json -> json)
+                .annotated(Changed.class)
+                .build()
+                .all())
+        .singleElement()
+        .satisfies(type -> assertThat(type.steps()).hasSize(2));
+  }
+
+  @Test
+  void no_types_are_a_registry_as_well() {
+    assertThat(EventTypes.none().all()).isEmpty();
+  }
+}
