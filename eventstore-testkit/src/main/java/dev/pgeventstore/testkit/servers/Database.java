@@ -1,0 +1,46 @@
+package dev.pgeventstore.testkit.servers;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import javax.sql.DataSource;
+import org.postgresql.ds.PGSimpleDataSource;
+
+/**
+ * A database of a server.
+ *
+ * @param url its JDBC address, with user and password
+ */
+public record Database(String url) {
+
+  /**
+   * A data source without a pool: each connection is a new one.
+   *
+   * @return the data source
+   */
+  public DataSource dataSource() {
+    PGSimpleDataSource dataSource = new PGSimpleDataSource();
+    dataSource.setUrl(url);
+    return dataSource;
+  }
+
+  /**
+   * Opens a connection of its own.
+   *
+   * @return in auto-commit mode
+   * @throws SQLException if the server cannot be reached
+   */
+  public Connection open() throws SQLException {
+    return dataSource().getConnection();
+  }
+
+  /**
+   * The same database as another user, who needs no password.
+   *
+   * @param user an existing role that may log in
+   * @return with another address
+   */
+  public Database as(String user) {
+    return new Database(
+        url.replaceFirst("user=[^&]*", "user=" + user).replaceFirst("&?password=[^&]*", ""));
+  }
+}

@@ -1,0 +1,123 @@
+package dev.pgeventstore.testkit.servers;
+
+import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+
+/** A server from embedded binaries. */
+final class EmbeddedPostgresServer extends PostgresServer {
+
+  private final Map<String, String> settings;
+  private final Path data;
+  private final int port;
+  private EmbeddedPostgres server;
+
+  EmbeddedPostgresServer(Map<String, String> settings) {
+    this.settings = settings;
+    try {
+      this.data = Files.createTempDirectory("eventstore-pg");
+      this.port = freePort();
+      this.server = launch();
+    } catch (IOException e) {
+      throw new UncheckedIOException("PostgreSQL cannot be started: " + e.getMessage(), e);
+    }
+    Runtime.getRuntime().addShutdownHook(new Thread(this::close, "eventstore-pg-shutdown"));
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
+  }
+
+  private EmbeddedPostgres launch() throws IOException {
+    EmbeddedPostgres.Builder builder =
+        EmbeddedPostgres.builder()
+            .setDataDirectory(data)
+            // Kept between the two lives of a server that is killed and restarted; deleted here.
+            .setCleanDataDirectory(false)
+            .setRegisterShutdownHook(false)
+            // Unpacked once for each user: files of another one could not be replaced.
+            .setOverrideWorkingDirectory(
+                Path.of(
+                        System.getProperty("java.io.tmpdir"),
+                        "eventstore-pg-binaries-" + System.getProperty("user.name"))
+                    .toFile())
+            .setPort(port)
+            .setPGStartupWait(Duration.ofSeconds(60))
+            .setLocaleConfig("locale", "C")
+            .setConnectConfig("connectTimeout", "5")
+            .setServerConfig("listen_addresses", "127.0.0.1")
+            // The embedded default trades durability for speed; here durability is what is tested.
+            .setServerConfig("fsync", "on")
+            .setServerConfig("synchronous_commit", "on")
+            .setServerConfig("max_connections", "200")
+            .setServerConfig("max_prepared_transactions", "20");
+    settings.forEach(builder::setServerConfig);
+    return builder.start();
+  }
+
+  @Override
+  public String url(String database) {
+    return "jdbc:postgresql://127.0.0.1:%d/%s?user=postgres".formatted(port, database);
+  }
+
+  @Override
+  public boolean canBeKilled() {
+    return true;
+  }
+
+  @Override
+  public synchronized void killHard() {
+    ProcessHandle postmaster =
+        postmaster().orElseThrow(() -> new IllegalStateException("the server does not run"));
+    List<ProcessHandle> processes =
+        Stream.concat(Stream.of(postmaster), postmaster.descendants()).toList();
+    processes.forEach(ProcessHandle::destroyForcibly);
+    processes.forEach(process -> process.onExit().join());
+  }
+
+  private Optional<ProcessHandle> postmaster() {
+    try {
+      Path pidFile = data.resolve("postmaster.pid");
+      if (!Files.exists(pidFile)) {
+        return Optional.empty();
+      }
+      return ProcessHandle.of(Long.parseLong(Files.readAllLines(pidFile).get(0).trim()));
+    } catch (IOException e) {
+      throw new UncheckedIOException("the server's process id cannot be read", e);
+    }
+  }
+
+  @Override
+  public synchronized void restart() {
+    try {
+      // Also after a kill: it lets go of its lock on the folder.
+      server.close();
+      server = launch();
+    } catch (IOException e) {
+      throw new UncheckedIOException("PostgreSQL cannot be restarted: " + e.getMessage(), e);
+    }
+  }
+
+  @Override
+  public synchronized void close() {
+    try {
+      if (Files.exists(data)) {
+        server.close();
+        TemporaryFolder.delete(data);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("PostgreSQL cannot be stopped: " + e.getMessage(), e);
+    }
+  }
+}

@@ -1,0 +1,105 @@
+package dev.pgeventstore.testkit.servers;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * A real PostgreSQL server on 127.0.0.1. Which one is told by system properties:
+ *
+ * <ul>
+ *   <li>{@code pg.url}: one that already runs, given by the JDBC address of a superuser;
+ *   <li>{@code eventstore.servers=testcontainers}: a container, of the image named by {@code
+ *       testcontainers.image} (default {@code postgres:18});
+ *   <li>otherwise one from embedded binaries, as any user, root too. Its data is on disk and
+ *       flushed like a real server's, in a temporary folder.
+ * </ul>
+ *
+ * <p>Safe for many threads, except for killing and restarting.
+ */
+public abstract class PostgresServer implements AutoCloseable {
+
+  private static final AtomicInteger DATABASES = new AtomicInteger();
+
+  /** For the kinds of servers. */
+  PostgresServer() {}
+
+  /**
+   * Starts a server, or connects to the one that runs.
+   *
+   * @return the server
+   */
+  public static PostgresServer start() {
+    return start(Map.of());
+  }
+
+  /**
+   * Starts a server with settings of its own.
+   *
+   * @param settings by the names of postgresql.conf; a server that already runs ignores them
+   * @return the server
+   */
+  public static PostgresServer start(Map<String, String> settings) {
+    String url = System.getProperty("pg.url", "");
+    if (!url.isBlank()) {
+      return new RunningPostgres(url);
+    }
+    if ("testcontainers".equals(System.getProperty("eventstore.servers"))) {
+      return new ContainerPostgres(settings);
+    }
+    return new EmbeddedPostgresServer(settings);
+  }
+
+  /**
+   * The JDBC address of a database, for the superuser.
+   *
+   * @param database its name
+   * @return the address, with user and password if one is needed
+   */
+  public abstract String url(String database);
+
+  /**
+   * Creates an empty database.
+   *
+   * @return the database
+   */
+  public Database createDatabase() {
+    String name = "db_" + Long.toString(System.nanoTime(), 36) + '_' + DATABASES.incrementAndGet();
+    try (Connection connection = new Database(url("postgres")).open();
+        Statement statement = connection.createStatement()) {
+      statement.execute("create database " + name);
+    } catch (SQLException e) {
+      throw new IllegalStateException("cannot create database " + name + ": " + e.getMessage(), e);
+    }
+    return new Database(url(name));
+  }
+
+  /**
+   * Whether {@link #killHard} and {@link #restart} can be called: not for a server that was running
+   * before.
+   *
+   * @return true for servers that were started here
+   */
+  public abstract boolean canBeKilled();
+
+  /**
+   * Kills the server and all its backends with SIGKILL, and waits until they are gone: what was not
+   * flushed is lost.
+   *
+   * @throws UnsupportedOperationException if it was running before
+   */
+  public abstract void killHard();
+
+  /**
+   * Starts the server again, on the same data and the same port, after it was killed or stopped.
+   *
+   * @throws UnsupportedOperationException if it was running before
+   */
+  public abstract void restart();
+
+  /** Stops the server and deletes its data. One that was running before goes on. */
+  @Override
+  public abstract void close();
+}
