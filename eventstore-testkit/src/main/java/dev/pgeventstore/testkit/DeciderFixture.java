@@ -141,7 +141,7 @@ public final class DeciderFixture<S, E> {
     public Decision<S, E> thenState(S expected) {
       S after = given.stateAfter(before, decided);
       if (thrown != null || !Objects.equals(after, expected)) {
-        throw failure("this state", "\n  " + expected + "\nbut the state is\n  " + after);
+        throw failure("this state", "\n  " + expected, "the state is\n  " + after);
       }
       return this;
     }
@@ -162,6 +162,10 @@ public final class DeciderFixture<S, E> {
     }
 
     private AssertionError failure(String kind, String expected) {
+      return failure(kind, expected, "decided" + list(decided));
+    }
+
+    private AssertionError failure(String kind, String expected, String actual) {
       return new AssertionError(
           "given%s\nwith the state\n  %s\nexpected %s%s\nbut %s"
               .formatted(
@@ -169,7 +173,7 @@ public final class DeciderFixture<S, E> {
                   before,
                   kind,
                   expected,
-                  thrown == null ? "decided" + list(decided) : "thrown was\n  " + thrown),
+                  thrown == null ? actual : "thrown was\n  " + thrown),
           thrown);
     }
 
