@@ -2,9 +2,12 @@ package dev.pgeventstore;
 
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
 
 /**
  * Events for one or several streams, and the conditions they were decided on: written all, or none.
@@ -34,7 +37,7 @@ public final class Append {
    * @param expected the version this was decided on
    * @param events domain objects or {@link NewEvent}s, at least one, in order
    * @return the append
-   * @throws IllegalArgumentException if there is no event or one is null
+   * @throws IllegalArgumentException if there is no event, one is null, or two have the same id
    */
   public static Append to(StreamId stream, ExpectedVersion expected, List<?> events) {
     return new Append(new LinkedHashMap<>(), List.of()).and(stream, expected, events);
@@ -48,21 +51,28 @@ public final class Append {
    * @param expected the version this was decided on
    * @param newEvents domain objects or {@link NewEvent}s, at least one, in order
    * @return a larger copy
-   * @throws IllegalArgumentException if there is no event, one is null, or the stream is in this
-   *     append already
+   * @throws IllegalArgumentException if there is no event, one is null, two have the same id, or
+   *     the stream is in this append already
    */
   public Append and(StreamId stream, ExpectedVersion expected, List<?> newEvents) {
     if (newEvents.isEmpty()) {
       throw new IllegalArgumentException("no events to append to stream " + stream);
     }
     List<NewEvent> list = new ArrayList<>(newEvents.size());
+    Set<UUID> ids = new HashSet<>();
     for (int i = 0; i < newEvents.size(); i++) {
       Object event = newEvents.get(i);
       if (event == null) {
         throw new IllegalArgumentException(
             "event %d of %d for stream %s is null".formatted(i + 1, newEvents.size(), stream));
       }
-      list.add(NewEvent.of(event));
+      NewEvent newEvent = NewEvent.of(event);
+      if (!ids.add(newEvent.id())) {
+        throw new IllegalArgumentException(
+            "event %d of %d for stream %s has the id of one before it, %s"
+                .formatted(i + 1, newEvents.size(), stream, newEvent.id()));
+      }
+      list.add(newEvent);
     }
     Map<StreamId, List<NewEvent>> more = new LinkedHashMap<>(events);
     more.put(stream, Collections.unmodifiableList(list));

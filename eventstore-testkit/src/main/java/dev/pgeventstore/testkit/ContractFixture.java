@@ -1,0 +1,171 @@
+package dev.pgeventstore.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.pgeventstore.Append;
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.ConflictException;
+import dev.pgeventstore.EventCodec;
+import dev.pgeventstore.EventPage;
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.testkit.AccountEvent.Deposited;
+import dev.pgeventstore.testkit.AccountEvent.Opened;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.function.IntFunction;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+
+/**
+ * What all parts of the contract use. Each test has streams of its own, so that stores may keep
+ * their events from one test to the next.
+ */
+abstract class ContractFixture {
+
+  static final int RACERS = 8;
+
+  final EventCodec codec = JacksonCodec.of(EventTypes.of(AccountEvent.class));
+
+  /** No other test has streams of this category. */
+  final String category = "c" + UUID.randomUUID().toString().replace("-", "");
+
+  @SuppressWarnings("NullAway.Init")
+  EventStore store;
+
+  @SuppressWarnings("NullAway.Init")
+  private Position markBefore;
+
+  /**
+   * Opens the store to be tested.
+   *
+   * @param codec of the events
+   * @return a store that nobody else appends to during the test; it may have events already. The
+   *     test closes it
+   */
+  protected abstract EventStore newStore(EventCodec codec);
+
+  @BeforeEach
+  void openStore() {
+    store = newStore(codec);
+    markBefore = store.highWaterMark();
+  }
+
+  @AfterEach
+  void closeStore() {
+    store.close();
+  }
+
+  StreamId stream(String key) {
+    return StreamId.of(category, key);
+  }
+
+  static Opened opened(String owner) {
+    return new Opened(owner);
+  }
+
+  static Deposited deposited(long cents) {
+    return new Deposited(cents, Instant.ofEpochSecond(1_767_225_600 + cents, 123_456_000));
+  }
+
+  /** So many events, each another one. */
+  static List<AccountEvent> deposits(int count) {
+    List<AccountEvent> events = new ArrayList<>();
+    for (int i = 1; i <= count; i++) {
+      events.add(deposited(i));
+    }
+    return events;
+  }
+
+  AppendResult append(StreamId stream, Object... events) {
+    return store.append(stream, ExpectedVersion.any(), List.of(events));
+  }
+
+  List<Object> payloads(StreamId stream) {
+    return store.read(stream).stream().map(RecordedEvent::payload).toList();
+  }
+
+  /** All that this test appended, in the global order. */
+  List<RecordedEvent> appended() {
+    return readAll(EventQuery.all().categories(category), 1000);
+  }
+
+  /** All that was appended since the test began and matches, page after page. */
+  List<RecordedEvent> readAll(EventQuery query, int limit) {
+    List<RecordedEvent> events = new ArrayList<>();
+    Position after = markBefore;
+    while (true) {
+      EventPage page = store.readAll(query, after, limit);
+      assertThat(page.events()).hasSizeLessThanOrEqualTo(limit);
+      assertThat(page.upTo()).isLessThanOrEqualTo(page.highWaterMark());
+      events.addAll(page.events());
+      if (page.isLast()) {
+        return events;
+      }
+      assertThat(page.upTo()).as("each page leads on").isGreaterThan(after);
+      after = page.upTo();
+    }
+  }
+
+  Position markBefore() {
+    return markBefore;
+  }
+
+  /** Lets many threads append at once; gives what each got: a result, or its conflict. */
+  List<Object> race(int racers, IntFunction<Append> append) {
+    ExecutorService threads = Executors.newFixedThreadPool(racers);
+    try {
+      CyclicBarrier start = new CyclicBarrier(racers);
+      List<Future<Object>> futures = new ArrayList<>();
+      for (int i = 0; i < racers; i++) {
+        Append mine = append.apply(i);
+        futures.add(
+            threads.submit(
+                () -> {
+                  start.await(1, TimeUnit.MINUTES);
+                  try {
+                    return store.append(mine);
+                  } catch (ConflictException e) {
+                    return e;
+                  }
+                }));
+      }
+      List<Object> outcomes = new ArrayList<>();
+      for (Future<Object> future : futures) {
+        outcomes.add(future.get(1, TimeUnit.MINUTES));
+      }
+      return outcomes;
+    } catch (Exception e) {
+      throw new AssertionError("a racer failed: " + e, e);
+    } finally {
+      threads.shutdownNow();
+    }
+  }
+
+  static List<AppendResult> results(List<Object> outcomes) {
+    return outcomes.stream()
+        .filter(AppendResult.class::isInstance)
+        .map(AppendResult.class::cast)
+        .toList();
+  }
+
+  static List<ConflictException> conflicts(List<Object> outcomes) {
+    return outcomes.stream()
+        .filter(ConflictException.class::isInstance)
+        .map(ConflictException.class::cast)
+        .toList();
+  }
+}

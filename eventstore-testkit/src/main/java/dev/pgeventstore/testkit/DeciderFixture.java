@@ -1,0 +1,189 @@
+package dev.pgeventstore.testkit;
+
+import dev.pgeventstore.aggregate.Decider;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Given, when, then for deciders, without a store. Immutable.
+ *
+ * <pre>{@code
+ * DeciderFixture.of(Order.DECIDER)
+ *     .given(new Placed("ann", 990))
+ *     .when(order -> order.ship(now))
+ *     .then(new Shipped(now));
+ * }</pre>
+ *
+ * @param <S> the state
+ * @param <E> the events
+ */
+public final class DeciderFixture<S, E> {
+
+  private final Decider<S, E> decider;
+  private final List<E> history;
+
+  private DeciderFixture(Decider<S, E> decider, List<E> history) {
+    this.decider = decider;
+    this.history = List.copyOf(history);
+  }
+
+  /**
+   * A fixture without history.
+   *
+   * @param decider the one under test
+   * @param <S> the state
+   * @param <E> the events
+   * @return the fixture
+   */
+  public static <S, E> DeciderFixture<S, E> of(Decider<S, E> decider) {
+    return new DeciderFixture<>(decider, List.of());
+  }
+
+  /**
+   * The same, with further history.
+   *
+   * @param events what happened, oldest first
+   * @return a copy that has it
+   */
+  @SafeVarargs
+  @SuppressWarnings("varargs")
+  public final DeciderFixture<S, E> given(E... events) {
+    List<E> longer = new ArrayList<>(history);
+    Arrays.stream(events).forEach(longer::add);
+    return new DeciderFixture<>(decider, longer);
+  }
+
+  /**
+   * The decision to look at.
+   *
+   * @param decide what is called with the state that the history adds up to
+   * @return what it came to
+   */
+  public Decision<S, E> when(Function<? super S, ? extends List<? extends E>> decide) {
+    S before = stateAfter(decider.initial(), history);
+    try {
+      return new Decision<>(this, before, List.copyOf(decide.apply(before)), null);
+    } catch (RuntimeException e) {
+      return new Decision<>(this, before, List.of(), e);
+    }
+  }
+
+  private S stateAfter(S from, List<? extends E> events) {
+    S state = from;
+    for (E event : events) {
+      state = decider.evolve(state, event);
+    }
+    return state;
+  }
+
+  /**
+   * What a decision came to. Immutable.
+   *
+   * @param <S> the state
+   * @param <E> the events
+   */
+  public static final class Decision<S, E> {
+
+    private final DeciderFixture<S, E> given;
+    private final S before;
+    private final List<E> decided;
+    private final @Nullable RuntimeException thrown;
+
+    private Decision(
+        DeciderFixture<S, E> given, S before, List<E> decided, @Nullable RuntimeException thrown) {
+      this.given = given;
+      this.before = before;
+      this.decided = decided;
+      this.thrown = thrown;
+    }
+
+    /**
+     * Asserts which events were decided.
+     *
+     * @param expected exactly these, in this order
+     * @return this decision, for further assertions
+     * @throws AssertionError if there are others, or the decision threw something
+     */
+    @SafeVarargs
+    @SuppressWarnings("varargs")
+    public final Decision<S, E> then(E... expected) {
+      List<E> wanted = Arrays.stream(expected).toList();
+      if (thrown != null || !decided.equals(wanted)) {
+        throw failure("these events", list(wanted));
+      }
+      return this;
+    }
+
+    /**
+     * Asserts that nothing was decided.
+     *
+     * @return this decision, for further assertions
+     * @throws AssertionError if there are events, or the decision threw something
+     */
+    public Decision<S, E> thenNothing() {
+      if (thrown != null || !decided.isEmpty()) {
+        throw failure("no event", "");
+      }
+      return this;
+    }
+
+    /**
+     * Asserts the state after the decided events.
+     *
+     * @param expected equal to this one
+     * @return this decision, for further assertions
+     * @throws AssertionError if it is another, or the decision threw something
+     */
+    public Decision<S, E> thenState(S expected) {
+      S after = given.stateAfter(before, decided);
+      if (thrown != null || !Objects.equals(after, expected)) {
+        throw failure("this state", "\n  " + expected, "the state is\n  " + after);
+      }
+      return this;
+    }
+
+    /**
+     * Asserts that the decision was refused.
+     *
+     * @param type of the exception
+     * @return the exception, for further assertions
+     * @param <X> of the exception
+     * @throws AssertionError if nothing was thrown, or something else
+     */
+    public <X extends RuntimeException> X thenThrows(Class<X> type) {
+      if (!type.isInstance(thrown)) {
+        throw failure("an exception", "\n  " + type.getName());
+      }
+      return type.cast(thrown);
+    }
+
+    private AssertionError failure(String kind, String expected) {
+      return failure(kind, expected, "decided" + list(decided));
+    }
+
+    private AssertionError failure(String kind, String expected, String actual) {
+      return new AssertionError(
+          "given%s\nwith the state\n  %s\nexpected %s%s\nbut %s"
+              .formatted(
+                  list(given.history),
+                  before,
+                  kind,
+                  expected,
+                  thrown == null ? actual : "thrown was\n  " + thrown),
+          thrown);
+    }
+
+    private static String list(List<?> events) {
+      StringBuilder text = new StringBuilder();
+      int number = 1;
+      for (Object event : events) {
+        text.append("\n  ").append(number++).append(". ").append(event);
+      }
+      return text.isEmpty() ? "\n  nothing" : text.toString();
+    }
+  }
+}

@@ -1,0 +1,289 @@
+package dev.pgeventstore.testkit;
+
+import dev.pgeventstore.Append;
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.Condition;
+import dev.pgeventstore.Conflict;
+import dev.pgeventstore.ConflictException;
+import dev.pgeventstore.EventCodec;
+import dev.pgeventstore.EventIdReusedException;
+import dev.pgeventstore.EventPage;
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.EventStreams;
+import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.StreamRange;
+import java.sql.Connection;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Collectors;
+
+/**
+ * An event store for tests, which keeps its events until it is garbage. Safe for use by many
+ * threads.
+ *
+ * <p>It answers like the store on PostgreSQL does, as {@link EventStoreContract} shows of both.
+ * Appends are settled when they return. There are no transactions to take part in, so {@link
+ * #within} is not supported, and it runs no subscriptions: read with {@link #readAll}.
+ */
+public final class InMemoryEventStore implements EventStore {
+
+  /** The most bytes that the data and metadata of one event may take. */
+  public static final int MAX_EVENT_BYTES = 900 * 1024;
+
+  private final EventCodec codec;
+  private final Clock clock;
+  private final JsonEquality json = new JsonEquality();
+  private final Map<StreamId, List<RecordedEvent>> streams = new HashMap<>();
+  private final List<RecordedEvent> all = new ArrayList<>();
+
+  private InMemoryEventStore(EventCodec codec, Clock clock) {
+    this.codec = codec;
+    this.clock = clock;
+  }
+
+  /**
+   * An empty store.
+   *
+   * @param codec of the events
+   * @return the store
+   */
+  public static InMemoryEventStore of(EventCodec codec) {
+    return of(codec, Clock.systemUTC());
+  }
+
+  /**
+   * An empty store with a clock of the test's.
+   *
+   * @param codec of the events
+   * @param clock for {@link RecordedEvent#recordedAt()}
+   * @return the store
+   */
+  public static InMemoryEventStore of(EventCodec codec, Clock clock) {
+    return new InMemoryEventStore(codec, clock);
+  }
+
+  @Override
+  public AppendResult append(Append append) {
+    Map<StreamId, List<CheckedEvent>> contents = encode(append);
+    synchronized (this) {
+      Map<StreamId, Long> stored = whereStored(append, contents);
+      if (stored.keySet().equals(append.events().keySet()) && !stored.containsValue(0L)) {
+        return replayed(stored);
+      }
+      if (!stored.isEmpty()) {
+        throw reused(append, stored);
+      }
+      List<Conflict> conflicts = unmet(append);
+      if (!conflicts.isEmpty()) {
+        throw new ConflictException(conflicts);
+      }
+      return write(contents);
+    }
+  }
+
+  private Map<StreamId, List<CheckedEvent>> encode(Append append) {
+    Map<StreamId, List<CheckedEvent>> contents = new LinkedHashMap<>();
+    append
+        .events()
+        .forEach(
+            (stream, events) -> {
+              List<CheckedEvent> ofStream = new ArrayList<>();
+              for (NewEvent event : events) {
+                ofStream.add(CheckedEvent.of(event, stream, ofStream.size() + 1, codec));
+              }
+              contents.put(stream, ofStream);
+            });
+    return contents;
+  }
+
+  /**
+   * The written streams that have ids of this append where they would be looked for, with the last
+   * version that the append had there; 0 if it is not the same append.
+   */
+  private Map<StreamId, Long> whereStored(
+      Append append, Map<StreamId, List<CheckedEvent>> contents) {
+    Map<StreamId, Long> stored = new HashMap<>();
+    for (Condition condition : append.conditions()) {
+      if (condition instanceof Condition.StreamVersion version) {
+        List<NewEvent> events = append.events().getOrDefault(version.stream(), List.of());
+        Set<UUID> ids = events.stream().map(NewEvent::id).collect(Collectors.toSet());
+        List<RecordedEvent> stream = streamOf(version.stream());
+        int place = place(version.expected(), events, ids, stream);
+        List<RecordedEvent> there =
+            stream.subList(
+                Math.min(place, stream.size()), Math.min(place + events.size(), stream.size()));
+        if (there.stream().anyMatch(event -> ids.contains(event.id()))) {
+          boolean same = isSame(contents.getOrDefault(version.stream(), List.of()), there);
+          stored.put(version.stream(), same ? (long) place + events.size() : 0L);
+        }
+      }
+    }
+    return stored;
+  }
+
+  /** How many events stand before the first of these, if they are stored at all. */
+  private static int place(
+      ExpectedVersion expected, List<NewEvent> events, Set<UUID> ids, List<RecordedEvent> stream) {
+    if (expected instanceof ExpectedVersion.Exactly exactly) {
+      return (int) Math.min(exactly.version(), stream.size());
+    }
+    if (expected instanceof ExpectedVersion.NoStream) {
+      return 0;
+    }
+    if (events.stream().anyMatch(NewEvent::idSupplied)) {
+      for (int i = 0; i < stream.size(); i++) {
+        if (ids.contains(stream.get(i).id())) {
+          return i;
+        }
+      }
+    }
+    return stream.size();
+  }
+
+  private boolean isSame(List<CheckedEvent> contents, List<RecordedEvent> there) {
+    if (contents.size() != there.size()) {
+      return false;
+    }
+    for (int i = 0; i < there.size(); i++) {
+      CheckedEvent content = contents.get(i);
+      RecordedEvent event = there.get(i);
+      if (!content.id.equals(event.id())
+          || !content.encoded.type().equals(event.type())
+          || !json.equal(content.encoded.dataUtf8(), event.encoded().dataUtf8())) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private AppendResult replayed(Map<StreamId, Long> stored) {
+    Position last = Position.START;
+    for (Map.Entry<StreamId, Long> entry : stored.entrySet()) {
+      Position position = streamOf(entry.getKey()).get((int) (entry.getValue() - 1)).position();
+      last = position.isAfter(last) ? position : last;
+    }
+    return AppendResult.of(last, stored, true);
+  }
+
+  private static EventIdReusedException reused(Append append, Map<StreamId, Long> stored) {
+    StreamId stream =
+        append.events().keySet().stream()
+            .filter(id -> stored.getOrDefault(id, 1L) == 0)
+            .findFirst()
+            .orElseGet(() -> stored.keySet().iterator().next());
+    return new EventIdReusedException(
+        stream,
+        "stream %s has events with these ids already, but not these events at this place: a retry must bring the same events in the same order; nothing was written"
+            .formatted(stream));
+  }
+
+  private List<Conflict> unmet(Append append) {
+    List<Conflict> conflicts = new ArrayList<>();
+    for (Condition condition : append.conditions()) {
+      if (condition instanceof Condition.StreamVersion version) {
+        long actual = streamOf(version.stream()).size();
+        if (!version.expected().isMetBy(actual)) {
+          conflicts.add(new Conflict.StreamVersion(version.stream(), version.expected(), actual));
+        }
+      }
+    }
+    return conflicts;
+  }
+
+  private AppendResult write(Map<StreamId, List<CheckedEvent>> contents) {
+    // What the database has: microseconds.
+    Instant now = clock.instant().truncatedTo(ChronoUnit.MICROS);
+    Map<StreamId, Long> versions = new HashMap<>();
+    contents.forEach(
+        (id, events) -> {
+          List<RecordedEvent> stream = streams.computeIfAbsent(id, unused -> new ArrayList<>());
+          for (CheckedEvent event : events) {
+            RecordedEvent recorded =
+                RecordedEvent.of(
+                    Position.of(all.size() + 1L),
+                    id,
+                    stream.size() + 1L,
+                    event.id,
+                    event.encoded,
+                    event.metadata,
+                    now,
+                    codec);
+            stream.add(recorded);
+            all.add(recorded);
+          }
+          versions.put(id, (long) stream.size());
+        });
+    return AppendResult.of(Position.of(all.size()), versions, false);
+  }
+
+  private List<RecordedEvent> streamOf(StreamId stream) {
+    return streams.getOrDefault(stream, List.of());
+  }
+
+  @Override
+  public synchronized List<RecordedEvent> read(StreamId stream, StreamRange range) {
+    List<RecordedEvent> events = streamOf(stream);
+    int first = (int) Math.min(range.first() - 1, events.size());
+    int last = (int) Math.min(range.last(), events.size());
+    if (first >= last) {
+      return List.of();
+    }
+    int count = Math.min(range.limit(), last - first);
+    List<RecordedEvent> found = new ArrayList<>(count);
+    for (int i = 0; i < count; i++) {
+      found.add(events.get(range.isForwards() ? first + i : last - 1 - i));
+    }
+    return found;
+  }
+
+  @Override
+  public synchronized EventPage readAll(EventQuery query, Position after, int limit) {
+    if (limit < 1) {
+      throw new IllegalArgumentException("a limit is 1 or more, not " + limit);
+    }
+    List<RecordedEvent> found = new ArrayList<>();
+    long upTo = after.value();
+    while (upTo < all.size() && found.size() < limit) {
+      RecordedEvent event = all.get((int) upTo);
+      if (query.matches(event)) {
+        found.add(event);
+      }
+      upTo++;
+    }
+    return new EventPage(List.copyOf(found), Position.of(upTo), highWaterMark());
+  }
+
+  @Override
+  public synchronized Position highWaterMark() {
+    return Position.of(all.size());
+  }
+
+  /**
+   * Not supported: there is no transaction to take part in.
+   *
+   * @param connection any
+   * @return nothing
+   * @throws UnsupportedOperationException always
+   */
+  @Override
+  public EventStreams within(Connection connection) {
+    throw new UnsupportedOperationException("events in memory know nothing of transactions");
+  }
+
+  /** Does nothing: the events can still be read. */
+  @Override
+  public void close() {}
+}

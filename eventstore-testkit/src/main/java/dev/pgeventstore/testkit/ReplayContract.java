@@ -1,0 +1,205 @@
+package dev.pgeventstore.testkit;
+
+import static dev.pgeventstore.ExpectedVersion.any;
+import static dev.pgeventstore.ExpectedVersion.exactly;
+import static dev.pgeventstore.ExpectedVersion.noStream;
+import static dev.pgeventstore.ExpectedVersion.streamExists;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.pgeventstore.Append;
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.ConflictException;
+import dev.pgeventstore.EncodedEvent;
+import dev.pgeventstore.EventIdReusedException;
+import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Metadata;
+import dev.pgeventstore.NewEvent;
+import java.util.List;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+/** Appends that are tried again: told by the ids of their events. */
+abstract class ReplayContract extends SeveralStreamsContract {
+
+  private final UUID first = UUID.randomUUID();
+  private final UUID second = UUID.randomUUID();
+
+  private NewEvent event(UUID id, Object payload) {
+    return NewEvent.of(payload).withId(id);
+  }
+
+  private void assertReplayed(AppendResult original, Append retry) {
+    int before = appended().size();
+    AppendResult result = store.append(retry);
+    assertThat(result.replayed()).isTrue();
+    assertThat(result.position()).isEqualTo(original.position());
+    assertThat(result.versions()).isEqualTo(original.versions());
+    assertThat(appended()).hasSize(before);
+  }
+
+  private void assertReused(String key, Append append) {
+    int before = appended().size();
+    assertThatThrownBy(() -> store.append(append))
+        .isInstanceOfSatisfying(
+            EventIdReusedException.class, e -> assertThat(e.stream()).isEqualTo(stream(key)))
+        .hasMessageContaining(stream(key).toString());
+    assertThat(appended()).hasSize(before);
+  }
+
+  @Test
+  void the_same_append_again_returns_the_first_result_and_writes_nothing() {
+    Append start = Append.to(stream("1"), noStream(), List.of(opened("ann"), deposited(1)));
+    AppendResult started = store.append(start);
+    assertReplayed(started, start);
+    Append next = Append.to(stream("1"), exactly(2), List.of(deposited(2)));
+    AppendResult continued = store.append(next);
+    append(stream("1"), deposited(3));
+    // Also when the stream has gone on.
+    assertReplayed(continued, next);
+    assertReplayed(started, start);
+  }
+
+  @Test
+  void ids_of_the_callers_are_recognised_whatever_is_expected() {
+    int number = 0;
+    for (ExpectedVersion expected : List.of(any(), streamExists(), exactly(1))) {
+      String key = "s" + number++;
+      append(stream(key), opened("ann"));
+      List<NewEvent> events = List.of(event(first, deposited(1)), event(second, deposited(2)));
+      AppendResult original = store.append(stream(key), expected, events);
+      assertThat(original.replayed()).isFalse();
+      append(stream(key), deposited(3));
+      assertReplayed(original, Append.to(stream(key), expected, events));
+    }
+  }
+
+  @Test
+  void json_is_compared_by_its_meaning() {
+    AppendResult original =
+        append(stream("1"), event(first, EncodedEvent.of("raw", 1, "{\"a\":1.50,\"b\":[1,null]}")));
+    assertReplayed(
+        original,
+        Append.to(
+            stream("1"),
+            any(),
+            List.of(
+                event(first, EncodedEvent.of("raw", 1, " { \"b\" : [1, null], \"a\" : 1.5 }")))));
+  }
+
+  @Test
+  void metadata_is_not_compared() {
+    AppendResult original = append(stream("1"), event(first, deposited(1)));
+    assertReplayed(
+        original,
+        Append.to(
+            stream("1"),
+            any(),
+            List.of(event(first, deposited(1)).withMetadata(Metadata.none().withUserId("bob")))));
+  }
+
+  @Test
+  void the_same_ids_with_other_content_are_an_error() {
+    store.append(
+        stream("1"), noStream(), List.of(event(first, deposited(1)), event(second, opened("ann"))));
+    for (ExpectedVersion expected : List.of(noStream(), any(), streamExists())) {
+      // Other data, another type, another order, and more of them.
+      assertReused(
+          "1",
+          Append.to(
+              stream("1"),
+              expected,
+              List.of(event(first, deposited(2)), event(second, opened("ann")))));
+      assertReused(
+          "1",
+          Append.to(
+              stream("1"),
+              expected,
+              List.of(
+                  event(first, EncodedEvent.of("other", 1, codec.encode(deposited(1)).dataUtf8())),
+                  event(second, opened("ann")))));
+      assertReused(
+          "1",
+          Append.to(
+              stream("1"),
+              expected,
+              List.of(event(second, opened("ann")), event(first, deposited(1)))));
+      assertReused(
+          "1",
+          Append.to(
+              stream("1"),
+              expected,
+              List.of(
+                  event(first, deposited(1)),
+                  event(second, opened("ann")),
+                  event(UUID.randomUUID(), deposited(3)))));
+    }
+  }
+
+  @Test
+  void the_same_content_under_other_ids_is_another_append() {
+    append(stream("1"), event(first, deposited(1)));
+    assertThat(append(stream("1"), event(second, deposited(1))).version()).isEqualTo(2);
+    assertThat(append(stream("1"), deposited(1)).version()).isEqualTo(3);
+    assertThatThrownBy(
+            () ->
+                store.append(
+                    stream("1"), noStream(), List.of(event(UUID.randomUUID(), deposited(1)))))
+        .isInstanceOf(ConflictException.class);
+  }
+
+  @Test
+  void ids_are_of_their_stream_only() {
+    append(stream("1"), event(first, deposited(1)));
+    AppendResult other = append(stream("2"), event(first, deposited(1)));
+    assertThat(other.replayed()).isFalse();
+    assertThat(store.read(stream("2"))).hasSize(1);
+  }
+
+  @Test
+  void several_streams_are_replayed_together() {
+    append(stream("c"), opened("c"));
+    Append both =
+        Append.to(stream("b"), any(), List.of(event(first, deposited(1))))
+            .and(stream("a"), noStream(), List.of(event(second, deposited(2))))
+            .check(stream("c"), exactly(1));
+    AppendResult original = store.append(both);
+    assertReplayed(original, both);
+    append(stream("a"), deposited(3));
+    append(stream("b"), deposited(3));
+    // What was only checked may have gone on: the append was decided when it was committed.
+    append(stream("c"), deposited(3));
+    assertReplayed(original, both);
+  }
+
+  @Test
+  void half_a_retry_is_none() {
+    append(stream("a"), event(first, deposited(1)));
+    assertReused(
+        "a",
+        Append.to(stream("a"), any(), List.of(event(first, deposited(1))))
+            .and(stream("b"), any(), List.of(event(second, deposited(2)))));
+    assertThat(store.read(stream("b"))).isEmpty();
+  }
+
+  @Test
+  void of_many_who_try_the_same_append_one_writes_and_all_get_its_result() {
+    int number = 0;
+    for (ExpectedVersion expected : List.of(any(), noStream())) {
+      String key = "s" + number++;
+      Append same =
+          Append.to(
+              stream(key),
+              expected,
+              List.of(event(first, deposited(1)), event(second, deposited(2))));
+      List<AppendResult> results = results(race(RACERS, i -> same));
+      assertThat(results).hasSize(RACERS);
+      assertThat(results).filteredOn(result -> !result.replayed()).hasSize(1);
+      assertThat(results)
+          .extracting(AppendResult::position)
+          .containsOnly(results.get(0).position());
+      assertThat(results).extracting(AppendResult::version).containsOnly(2L);
+      assertThat(payloads(stream(key))).containsExactly(deposited(1), deposited(2));
+    }
+  }
+}

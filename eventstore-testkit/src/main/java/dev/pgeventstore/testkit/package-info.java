@@ -1,0 +1,5 @@
+/** For tests: a store in memory, what every store must do, and given/when/then for deciders. */
+@NullMarked
+package dev.pgeventstore.testkit;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,47 @@
+package dev.pgeventstore.testkit;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.pgeventstore.EventCodec;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.ExpectedVersion;
+import java.lang.reflect.Proxy;
+import java.sql.Connection;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class InMemoryEventStoreTest extends EventStoreContract {
+
+  @Override
+  protected EventStore newStore(EventCodec codec) {
+    return InMemoryEventStore.of(codec);
+  }
+
+  @Test
+  void its_time_is_the_tests() {
+    Instant now = Instant.parse("2026-01-02T03:04:05.123456789Z");
+    try (EventStore fixed = InMemoryEventStore.of(codec, Clock.fixed(now, ZoneOffset.UTC))) {
+      fixed.append(stream("1"), ExpectedVersion.any(), List.of(opened("ann")));
+      assertThat(fixed.read(stream("1")).get(0).recordedAt())
+          .isEqualTo(Instant.parse("2026-01-02T03:04:05.123456Z"));
+    }
+  }
+
+  @Test
+  void it_takes_part_in_no_transaction() {
+    Connection connection =
+        (Connection)
+            Proxy.newProxyInstance(
+                getClass().getClassLoader(),
+                new Class<?>[] {Connection.class},
+                (proxy, method, arguments) -> {
+                  throw new AssertionError(method);
+                });
+    assertThatThrownBy(() -> store.within(connection))
+        .isInstanceOf(UnsupportedOperationException.class);
+  }
+}
