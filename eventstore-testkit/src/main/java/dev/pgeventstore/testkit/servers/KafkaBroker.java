@@ -1,0 +1,81 @@
+package dev.pgeventstore.testkit.servers;
+
+/**
+ * A real Kafka broker on 127.0.0.1, with topics that must be created before they are used. Which
+ * one is told by system properties:
+ *
+ * <ul>
+ *   <li>{@code kafka.bootstrap}: one that already runs, given by its bootstrap servers;
+ *   <li>otherwise one in a JVM of its own, on the class path that the file named by {@code
+ *       eventstore.kafka.classpath} holds. Without that property {@code
+ *       kafka-broker/target/broker.classpath} is looked for, from the working directory upwards.
+ * </ul>
+ *
+ * <p>Safe for many threads, except for killing, pausing and restarting.
+ */
+public abstract class KafkaBroker implements AutoCloseable {
+
+  /** For the kinds of brokers. */
+  KafkaBroker() {}
+
+  /**
+   * Starts a broker, or names the one that runs.
+   *
+   * @return the broker, ready for clients
+   * @throws IllegalStateException if it does not start; the message has the last lines of its log
+   */
+  public static KafkaBroker start() {
+    String bootstrap = System.getProperty("kafka.bootstrap", "");
+    return bootstrap.isBlank() ? new ChildKafkaBroker() : new RunningKafka(bootstrap);
+  }
+
+  /**
+   * Where clients find it.
+   *
+   * @return the value for {@code bootstrap.servers}
+   */
+  public abstract String bootstrap();
+
+  /**
+   * Whether {@link #killHard}, {@link #pause}, {@link #resume} and {@link #restart} can be called:
+   * not for a broker that was running before.
+   *
+   * @return true for brokers that were started here
+   */
+  public abstract boolean canBeKilled();
+
+  /**
+   * Kills the broker with SIGKILL, and waits until it is gone. Its log stays.
+   *
+   * @throws UnsupportedOperationException if it was running before
+   */
+  public abstract void killHard();
+
+  /**
+   * Stops the broker's process in its tracks with SIGSTOP: its connections stay open and nothing
+   * answers.
+   *
+   * @throws UnsupportedOperationException if it was running before
+   */
+  public abstract void pause();
+
+  /**
+   * Lets a paused broker go on, with SIGCONT.
+   *
+   * @throws UnsupportedOperationException if it was running before
+   */
+  public abstract void resume();
+
+  /**
+   * Starts the broker again, on the same log and the same ports; one that still runs is killed
+   * first.
+   *
+   * @throws UnsupportedOperationException if it was running before
+   * @throws IllegalStateException if it does not start; the message has the last lines of its log
+   */
+  public abstract void restart();
+
+  /** Ends the broker and deletes its log. One that was running before goes on. */
+  @Override
+  public abstract void close();
+}

@@ -1,0 +1,56 @@
+package dev.pgeventstore.testkit.servers;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.net.Socket;
+import java.net.SocketTimeoutException;
+import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.Test;
+
+class KafkaBrokerTest {
+
+  @Test
+  void it_answers_until_it_is_killed_and_again_when_it_is_restarted() throws IOException {
+    try (KafkaBroker broker = KafkaBroker.start()) {
+      assumeTrue(broker.canBeKilled(), "needs a broker that was started here");
+      assertThat(answers(broker)).isTrue();
+
+      broker.killHard();
+      assertThatThrownBy(() -> answers(broker)).isInstanceOf(IOException.class);
+      broker.restart();
+      assertThat(answers(broker)).isTrue();
+
+      broker.pause();
+      assertThatThrownBy(() -> answers(broker)).isInstanceOf(SocketTimeoutException.class);
+      broker.resume();
+      assertThat(answers(broker)).isTrue();
+    }
+  }
+
+  /** Asks for the API versions, as every client does first; true if the answer is to it. */
+  private static boolean answers(KafkaBroker broker) throws IOException {
+    int colon = broker.bootstrap().lastIndexOf(':');
+    try (Socket socket =
+        new Socket(
+            broker.bootstrap().substring(0, colon),
+            Integer.parseInt(broker.bootstrap().substring(colon + 1)))) {
+      socket.setSoTimeout(2_000);
+      byte[] client = "test".getBytes(StandardCharsets.UTF_8);
+      DataOutputStream request = new DataOutputStream(socket.getOutputStream());
+      request.writeInt(2 + 2 + 4 + 2 + client.length);
+      request.writeShort(18);
+      request.writeShort(0);
+      request.writeInt(4711);
+      request.writeShort(client.length);
+      request.write(client);
+      request.flush();
+      DataInputStream response = new DataInputStream(socket.getInputStream());
+      return response.readInt() > 6 && response.readInt() == 4711 && response.readShort() == 0;
+    }
+  }
+}
