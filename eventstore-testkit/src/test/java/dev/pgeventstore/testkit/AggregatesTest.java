@@ -101,7 +101,9 @@ class AggregatesTest {
   }
 
   private void thenStored(AccountEvent... events) {
-    assertThat(store.read(STREAM)).extracting(RecordedEvent::payload).containsExactly((Object[]) events);
+    assertThat(store.read(STREAM))
+        .extracting(RecordedEvent::payload)
+        .containsExactly((Object[]) events);
   }
 
   private AppendResult anotherWriterIsFaster(Append append) {
