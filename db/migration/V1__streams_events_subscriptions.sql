@@ -247,7 +247,8 @@ begin
 
     -- The version that the first of these events has, if they are stored at all.
     if _expected[_i] >= 0 then
-      _first := _expected[_i] + 1;
+      -- What is expected may lie far beyond what there is.
+      _first := least(_expected[_i], _actual[_i]) + 1;
     else
       select min(e.version) into _first
         from "${schema}".events as e
@@ -268,19 +269,20 @@ begin
         on e.stream_id = _streams[_i] and e.version = _first + n.number - 1
      where n.stream = _i;
 
+    if _known > 0 then
+      reused_in := coalesce(reused_in, _i);
+    end if;
     if _same = _counts[_i] then
       versions[_i] := _first + _counts[_i] - 1;
       "position" := greatest("position", _last);
     else
       _all := false;
-      if _known > 0 then
-        reused_in := coalesce(reused_in, _i);
-      end if;
     end if;
   end loop;
 
   if _all then
     outcome := 2;
+    reused_in := null;
   else
     versions := _actual;
     "position" := null;

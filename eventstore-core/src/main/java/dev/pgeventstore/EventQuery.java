@@ -5,6 +5,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,10 +40,18 @@ public final class EventQuery {
    *
    * @param names at least one
    * @return a narrower copy
-   * @throws IllegalArgumentException if there is none or one is blank
+   * @throws IllegalArgumentException if there is none, one is blank or has a {@code -}, or the
+   *     query has categories already: whether both or either are meant, only {@link #or} can tell
    */
   public EventQuery categories(String... names) {
     Set<String> wanted = requireNames("category", names);
+    for (String name : wanted) {
+      if (name.indexOf('-') >= 0) {
+        throw new IllegalArgumentException(
+            "no stream has the category '%s': a '-' separates category and key".formatted(name));
+      }
+    }
+    requireFirst("categories", alternatives.stream().allMatch(a -> a.categories.isEmpty()));
     return narrow(a -> new Alternative(wanted, a.types, a.streamPrefix));
   }
 
@@ -51,10 +60,11 @@ public final class EventQuery {
    *
    * @param names at least one
    * @return a narrower copy
-   * @throws IllegalArgumentException if there is none or one is blank
+   * @throws IllegalArgumentException if there is none, one is blank, or the query has types already
    */
   public EventQuery types(String... names) {
     Set<String> wanted = requireNames("type", names);
+    requireFirst("types", alternatives.stream().allMatch(a -> a.types.isEmpty()));
     return narrow(a -> new Alternative(a.categories, wanted, a.streamPrefix));
   }
 
@@ -63,13 +73,14 @@ public final class EventQuery {
    *
    * @param prefix not empty
    * @return a narrower copy
-   * @throws IllegalArgumentException if it is empty
+   * @throws IllegalArgumentException if it is empty, or the query has a prefix already
    */
   public EventQuery streamPrefix(String prefix) {
     if (prefix.isEmpty()) {
       throw new IllegalArgumentException("a stream prefix is empty");
     }
     Text.requireStorable("a stream prefix", prefix);
+    requireFirst("a stream prefix", alternatives.stream().allMatch(a -> a.streamPrefix.isEmpty()));
     return narrow(a -> new Alternative(a.categories, a.types, Optional.of(prefix)));
   }
 
@@ -85,7 +96,15 @@ public final class EventQuery {
     return new EventQuery(both);
   }
 
-  private EventQuery narrow(java.util.function.UnaryOperator<Alternative> how) {
+  private static void requireFirst(String part, boolean isFirst) {
+    if (!isFirst) {
+      throw new IllegalArgumentException(
+          "the query has %s already: name all of them in one call, or join two queries with or()"
+              .formatted(part));
+    }
+  }
+
+  private EventQuery narrow(UnaryOperator<Alternative> how) {
     return new EventQuery(alternatives.stream().map(how).toList());
   }
 
@@ -99,7 +118,7 @@ public final class EventQuery {
       }
       Text.requireStorable("a query's " + what, name);
     }
-    return Set.copyOf(new TreeSet<>(List.of(names)));
+    return new TreeSet<>(List.of(names));
   }
 
   /**
@@ -159,6 +178,18 @@ public final class EventQuery {
    */
   public record Alternative(
       Set<String> categories, Set<String> types, Optional<String> streamPrefix) {
+
+    /**
+     * Keeps copies.
+     *
+     * @param categories wanted ones, empty for every category
+     * @param types wanted type names, empty for every type
+     * @param streamPrefix how the stream's id must start
+     */
+    public Alternative {
+      categories = Set.copyOf(categories);
+      types = Set.copyOf(types);
+    }
 
     boolean isOpen() {
       return categories.isEmpty() && types.isEmpty() && streamPrefix.isEmpty();

@@ -116,7 +116,10 @@ public sealed interface ExpectedVersion {
      */
     public Exactly {
       if (version < 1) {
-        throw new IllegalArgumentException("an expected version is 0 or more, not " + version);
+        throw new IllegalArgumentException(
+            version == 0
+                ? "version 0 is noStream()"
+                : "an expected version is 0 or more, not " + version);
       }
     }
 

@@ -1,0 +1,55 @@
+package dev.pgeventstore;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
+import java.time.Instant;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+
+class RecordedEventTest {
+
+  record Placed(String customer) {}
+
+  private static final EventCodec CODEC =
+      JacksonCodec.of(EventTypes.builder().type(Placed.class, "placed", 1).build());
+
+  private static RecordedEvent event(String type, String json, String metadata) {
+    return RecordedEvent.of(
+        Position.of(7),
+        StreamId.parse("order-1"),
+        3,
+        UUID.randomUUID(),
+        EncodedEvent.of(type, 1, json),
+        metadata == null ? null : metadata.getBytes(UTF_8),
+        Instant.EPOCH,
+        CODEC);
+  }
+
+  @Test
+  void json_is_decoded_once_and_only_when_asked_for() {
+    RecordedEvent event = event("placed", "{\"customer\":\"ann\"}", "{\"userId\":\"bob\"}");
+    assertThat(event.payload()).isEqualTo(new Placed("ann")).isSameAs(event.payload());
+    assertThat(event.metadata().userId()).contains("bob");
+    assertThat(event.metadata()).isSameAs(event.metadata());
+    RecordedEvent foreign = event("unknown", "{", null);
+    assertThat(foreign.type()).isEqualTo("unknown");
+    assertThat(foreign.encoded().data()).isEqualTo("{");
+    assertThatThrownBy(foreign::payload).isInstanceOf(UnknownEventTypeException.class);
+  }
+
+  @Test
+  void no_metadata_is_empty_metadata() {
+    assertThat(event("placed", "{}", null).metadata()).isEqualTo(Metadata.none());
+    assertThat(event("placed", "{}", null).metadataUtf8()).isNull();
+  }
+
+  @Test
+  void it_says_what_and_where_it_is() {
+    assertThat(event("placed", "{}", null))
+        .hasToString("order-1 version 3 at 7: placed revision 1");
+  }
+}
