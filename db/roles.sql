@@ -34,6 +34,9 @@ grant usage on schema "${schema}"
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";
 grant select on "${schema}".streams, "${schema}".events, "${schema}".subscriptions
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+-- Looking at the sequence, for the checks at the start; drawing from it needs more.
+grant select on all sequences in schema "${schema}"
+  to "${schema}_writer", "${schema}_reader", "${schema}_relay";
 grant execute on function "${schema}".incarnation(), "${schema}".observe_fence()
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";
 
