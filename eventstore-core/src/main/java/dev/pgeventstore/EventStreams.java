@@ -15,12 +15,18 @@ public interface EventStreams {
    *
    * <p>Everything that can be checked without the database is checked before anything is sent.
    *
+   * <p>A retry is told by the ids of its events. They are looked for where the append expects to
+   * stand; one that expects {@link ExpectedVersion#any() any} version or {@link
+   * ExpectedVersion#streamExists() an existing stream} looks for them in the whole stream, if they
+   * are the caller's. That ids are unique beyond that is not checked.
+   *
    * @param append the events, and the conditions they were decided on
    * @return the new versions and the last position
    * @throws IllegalArgumentException if an event cannot be stored; the message says which and why
    * @throws ConflictException if another writer was faster; nothing was written, so read again,
    *     decide again, and retry
-   * @throws EventIdReusedException if a stream has one of the ids already, and this is no retry
+   * @throws EventIdReusedException if some of the ids are found, but this is no retry: with other
+   *     content, in another order, or without the other streams
    * @throws OutcomeUnknownException if the answer was lost; retry with the same event ids
    */
   AppendResult append(Append append);
@@ -35,7 +41,8 @@ public interface EventStreams {
    * @throws IllegalArgumentException if an event cannot be stored; the message says which and why
    * @throws ConflictException if another writer was faster; nothing was written, so read the stream
    *     again, decide again, and retry
-   * @throws EventIdReusedException if the stream has one of the ids already, and this is no retry
+   * @throws EventIdReusedException if some of the ids are found, but this is no retry: with other
+   *     content or in another order
    * @throws OutcomeUnknownException if the answer was lost; retry with the same event ids
    */
   default AppendResult append(StreamId stream, ExpectedVersion expected, List<?> events) {

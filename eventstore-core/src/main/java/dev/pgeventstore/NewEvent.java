@@ -74,7 +74,8 @@ public final class NewEvent {
 
   /**
    * Whether the id came from the caller. Only then an append that expects {@link
-   * ExpectedVersion#any()} looks whether the stream has it already.
+   * ExpectedVersion#any()} or {@link ExpectedVersion#streamExists()} looks whether the stream has
+   * it already.
    *
    * @return true after {@link #withId}
    */

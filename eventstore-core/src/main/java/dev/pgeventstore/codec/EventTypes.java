@@ -123,7 +123,8 @@ public final class EventTypes {
         EventType annotation = payloadClass.getDeclaredAnnotation(EventType.class);
         if (annotation == null) {
           throw new IllegalArgumentException(
-              "%s has no @EventType(name = …, revision = …): add it, or register the class with type(…)"
+              ("%s has no @EventType(name = …, revision = …): add it, or register the class with"
+                      + " type(…)")
                   .formatted(payloadClass.getName()));
         }
         type(payloadClass, annotation.name(), annotation.revision());
@@ -142,7 +143,8 @@ public final class EventTypes {
         concrete.add(root);
       } else if (permitted == null) {
         throw new IllegalArgumentException(
-            "%s is not sealed, so the event types below it cannot be known: seal it, or register the classes with type(…)"
+            ("%s is not sealed, so the event types below it cannot be known: seal it, or register"
+                    + " the classes with type(…)")
                 .formatted(root.getName()));
       }
     }
@@ -198,7 +200,8 @@ public final class EventTypes {
         Upcaster step = given.get(from);
         if (step == null) {
           throw new IllegalArgumentException(
-              "event type '%s' is at revision %d, but has no upcaster from revision %d: add upcast(\"%s\", %d, …)"
+              ("event type '%s' is at revision %d, but has no upcaster from revision %d: add"
+                      + " upcast(\"%s\", %d, …)")
                   .formatted(type.name, type.revision, from, type.name, from));
         }
         steps.add(step);
@@ -206,7 +209,8 @@ public final class EventTypes {
       for (int from : given.keySet()) {
         if (from < 1 || from >= type.revision) {
           throw new IllegalArgumentException(
-              "event type '%s' has an upcaster from revision %d, which is not an older one: its revision is %d"
+              ("event type '%s' has an upcaster from revision %d, which is not an older one: its"
+                      + " revision is %d")
                   .formatted(type.name, from, type.revision));
         }
       }

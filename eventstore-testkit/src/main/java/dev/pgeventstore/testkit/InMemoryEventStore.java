@@ -186,7 +186,8 @@ public final class InMemoryEventStore implements EventStore {
             .orElseGet(() -> stored.keySet().iterator().next());
     return new EventIdReusedException(
         stream,
-        "stream %s has events with these ids already, but not these events at this place: a retry must bring the same events in the same order; nothing was written"
+        ("stream %s has events with these ids already, but not these events at this place: a retry"
+                + " must bring the same events in the same order; nothing was written")
             .formatted(stream));
   }
 
