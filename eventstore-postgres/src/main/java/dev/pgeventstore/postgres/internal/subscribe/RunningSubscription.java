@@ -75,11 +75,12 @@ final class RunningSubscription implements Subscription {
               "Subscription {} goes on from its stored checkpoint: {}",
               spec.name(),
               e.getMessage());
-        } catch (SQLException | EventStoreException e) {
-          if (!SqlErrors.isTransient(e)) {
+        } catch (SQLException | RuntimeException e) {
+          if (SqlErrors.isTransient(e)) {
+            backOff(e);
+          } else if (!hasMoved()) {
             throw e;
           }
-          backOff(e);
         }
       }
       progress.stop();
@@ -89,6 +90,19 @@ final class RunningSubscription implements Subscription {
       // Whatever it was: nothing was skipped, and it must not end unnoticed.
       LOG.error("Subscription {} stopped at position {}", spec.name(), progress.position(), e);
       progress.fail(e);
+    }
+  }
+
+  /**
+   * Whether another process of this name has handled what failed here: then the failure may be no
+   * more than its rows being there already.
+   */
+  private boolean hasMoved() {
+    try {
+      return checkpoints.loadOrCreate(spec) != stored;
+    } catch (SQLException e) {
+      // Going on will meet the same, and then it is no failure of the handler's.
+      return SqlErrors.isTransient(e);
     }
   }
 
