@@ -105,6 +105,7 @@ final class XesReader implements Iterator<XesTrace>, AutoCloseable {
   }
 
   private XesTrace trace(Map<String, String> attributes) throws XMLStreamException {
+    int line = xml.location().getLineNumber();
     List<XesEvent> events = new ArrayList<>();
     while (xml.nextChild()) {
       if (xml.isAt("event")) {
@@ -118,7 +119,11 @@ final class XesReader implements Iterator<XesTrace>, AutoCloseable {
     if (earlier != null) {
       throw damaged("%s has the name of trace %d".formatted(place(attributes), earlier));
     }
-    return new XesTrace(number, name, Map.copyOf(attributes), List.copyOf(events));
+    return new XesTrace(
+        "%s, line %d: %s".formatted(file.path(), line, place(attributes)),
+        name,
+        Map.copyOf(attributes),
+        List.copyOf(events));
   }
 
   private XesEvent event(String place) throws XMLStreamException {
@@ -163,7 +168,7 @@ final class XesReader implements Iterator<XesTrace>, AutoCloseable {
 
   private String place(Map<String, String> attributes) {
     String name = attributes.get(NAME);
-    return name == null ? "trace " + number : XesTrace.place(number, name);
+    return name == null ? "trace " + number : "trace %d '%s'".formatted(number, name);
   }
 
   private ImportException damaged(String what) {

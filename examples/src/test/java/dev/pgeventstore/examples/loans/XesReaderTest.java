@@ -35,7 +35,7 @@ class XesReaderTest {
 
     assertThat(traces).hasSize(1);
     XesTrace trace = traces.get(0);
-    assertThat(trace.number()).isEqualTo(1);
+    assertThat(trace.place()).endsWith("log.xes, line 16: trace 1 '173688'");
     assertThat(trace.name()).isEqualTo("173688");
     assertThat(trace.attributes()).containsEntry("AMOUNT_REQ", "20000");
     assertThat(trace.events())
