@@ -4,6 +4,7 @@ import dev.pgeventstore.AppendResult;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -76,8 +77,13 @@ final class ImportProgress {
 
     @Override
     public String toString() {
-      return "%,d applications: %,d events appended, %,d were there already, %,d events/s"
-          .formatted(applications, appended, alreadyThere, eventsPerSecond());
+      return String.format(
+          Locale.ROOT,
+          "%,d applications: %,d events appended, %,d were there already, %,d events/s",
+          applications,
+          appended,
+          alreadyThere,
+          eventsPerSecond());
     }
 
     private long eventsPerSecond() {
