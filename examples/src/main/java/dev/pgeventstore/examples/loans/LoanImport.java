@@ -29,7 +29,7 @@ final class LoanImport {
 
   private final EventStore store;
   private final ImportProgress progress;
-  private final AtomicReference<@Nullable RuntimeException> failure = new AtomicReference<>();
+  private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
 
   /** For one run. */
   LoanImport(EventStore store, ImportProgress progress) {
@@ -64,19 +64,26 @@ final class LoanImport {
       appenders.shutdown();
       appenders.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
     }
-    RuntimeException first = failure.get();
-    if (first != null) {
-      throw first;
-    }
+    throwFailure();
   }
 
   private void appendUnlessFailed(LoanApplication application) {
     if (failure.get() == null) {
       try {
         append(application);
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         failure.compareAndSet(null, e);
       }
+    }
+  }
+
+  private void throwFailure() {
+    Throwable first = failure.get();
+    if (first instanceof Error error) {
+      throw error;
+    }
+    if (first != null) {
+      throw (RuntimeException) first;
     }
   }
 
