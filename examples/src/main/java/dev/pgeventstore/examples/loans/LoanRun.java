@@ -64,6 +64,8 @@ final class LoanRun {
     HikariConfig config = new HikariConfig();
     config.setJdbcUrl(pgUrl);
     config.setMaximumPoolSize(CONNECTIONS);
+    // A database that is not there is told by the store, in its words.
+    config.setInitializationFailTimeout(-1);
     return new HikariDataSource(config);
   }
 

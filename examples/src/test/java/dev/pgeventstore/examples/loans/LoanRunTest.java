@@ -2,30 +2,32 @@ package dev.pgeventstore.examples.loans;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 
+@ExtendWith(PostgresExtension.class)
 class LoanRunTest {
 
   @Test
-  void the_real_log_gives_its_known_figures_and_a_second_run_appends_nothing() throws Exception {
+  void the_real_log_gives_its_known_figures_and_a_second_run_appends_nothing(Database database)
+      throws Exception {
     Path file = LoanFile.orSkip();
-    try (EmbeddedPostgres postgres = EmbeddedPostgres.start()) {
-      String url = postgres.getJdbcUrl("postgres", "postgres");
+    LoanRun run = new LoanRun(database.url(), System.out::println);
 
-      LoanRun.Result first = new LoanRun(url, System.out::println).run(file);
-      assertKnownFigures(first.figures());
-      assertThat(first.imported().appended()).isEqualTo(262_200);
-      assertThat(first.imported().alreadyThere()).isZero();
+    LoanRun.Result first = run.run(file);
+    assertKnownFigures(first.figures());
+    assertThat(first.imported().appended()).isEqualTo(262_200);
+    assertThat(first.imported().alreadyThere()).isZero();
 
-      LoanRun.Result second = new LoanRun(url, System.out::println).run(file);
-      assertThat(second.figures()).isEqualTo(first.figures());
-      assertThat(second.imported().appended()).isZero();
-      assertThat(second.imported().alreadyThere()).isEqualTo(262_200);
-    }
+    LoanRun.Result second = run.run(file);
+    assertThat(second.figures()).isEqualTo(first.figures());
+    assertThat(second.imported().appended()).isZero();
+    assertThat(second.imported().alreadyThere()).isEqualTo(262_200);
   }
 
   private static void assertKnownFigures(LoanFigures figures) {
