@@ -2,6 +2,7 @@ package dev.pgeventstore.examples.loans;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
+import com.zaxxer.hikari.pool.HikariPool.PoolInitializationException;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
@@ -64,9 +65,11 @@ final class LoanRun {
     HikariConfig config = new HikariConfig();
     config.setJdbcUrl(pgUrl);
     config.setMaximumPoolSize(CONNECTIONS);
-    // A database that is not there is told by the store, in its words.
-    config.setInitializationFailTimeout(-1);
-    return new HikariDataSource(config);
+    try {
+      return new HikariDataSource(config);
+    } catch (PoolInitializationException e) {
+      throw new ImportException(e.getMessage(), e);
+    }
   }
 
   private ImportProgress.Summary importFile(Path file, EventStore store)

@@ -87,7 +87,7 @@ class LoanApplicationsTest {
     assertThat(
             run("--no-kafka", "--pg-url", "jdbc:postgresql://127.0.0.1:1/nothing", file.toString()))
         .isEqualTo(1);
-    assertThat(err.toString(UTF_8)).contains("127.0.0.1:1");
+    assertThat(err.toString(UTF_8)).contains("127.0.0.1:1 refused").hasLineCount(1);
   }
 
   @Test
