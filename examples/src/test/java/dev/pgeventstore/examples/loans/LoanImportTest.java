@@ -9,6 +9,7 @@ import static dev.pgeventstore.examples.loans.XesText.submitted;
 import static dev.pgeventstore.examples.loans.XesText.trace;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
+import static org.assertj.core.api.Assertions.assertThatNoException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.Append;
@@ -35,6 +36,7 @@ import java.time.Clock;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -152,10 +154,7 @@ class LoanImportTest {
 
   @Test
   void when_the_store_fails_the_import_stops_and_can_be_run_again() throws Exception {
-    String[] traces =
-        IntStream.rangeClosed(1, 500)
-            .mapToObj(i -> trace(Integer.toString(i), submitted(), declined()))
-            .toArray(String[]::new);
+    String[] traces = traces(500);
     FailingStore failing = new FailingStore(store, 100);
     Path file = XesText.write(folder, log(traces));
 
@@ -167,6 +166,27 @@ class LoanImportTest {
     ImportProgress.Summary again = importLog(traces);
     assertThat(again.appended()).isEqualTo(800);
     assertThat(again.alreadyThere()).isEqualTo(200);
+  }
+
+  @Test
+  void two_imports_at_the_same_time_append_each_event_once() throws Exception {
+    Path file = XesText.write(folder, log(traces(500)));
+    ImportProgress both = progress();
+
+    CompletableFuture<Void> other =
+        CompletableFuture.runAsync(
+            () -> assertThatNoException().isThrownBy(() -> new LoanImport(store, both).run(file)));
+    new LoanImport(store, both).run(file);
+    other.get();
+
+    assertThat(both.summary().appended()).isEqualTo(1_000);
+    assertThat(both.summary().alreadyThere()).isEqualTo(1_000);
+  }
+
+  private static String[] traces(int count) {
+    return IntStream.rangeClosed(1, count)
+        .mapToObj(i -> trace(Integer.toString(i), submitted(), declined()))
+        .toArray(String[]::new);
   }
 
   private ImportProgress.Summary importLog(String... traces)
