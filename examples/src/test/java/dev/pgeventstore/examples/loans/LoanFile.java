@@ -20,9 +20,9 @@ final class LoanFile {
     if (named != null) {
       return Path.of(named);
     }
-    // Tests run in the folder of their module.
-    Path module = Path.of("").toAbsolutePath();
-    return Stream.of(module.getParent(), module)
+    // Tests run in the folder of their module, or in that of the project.
+    Path here = Path.of("").toAbsolutePath();
+    return Stream.of(here.getParent(), here)
         .map(project -> project.resolveSibling(BESIDE_THE_PROJECT))
         .filter(Files::exists)
         .findFirst()
