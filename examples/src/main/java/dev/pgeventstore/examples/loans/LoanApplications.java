@@ -1,0 +1,54 @@
+package dev.pgeventstore.examples.loans;
+
+import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.testkit.servers.PostgresServer;
+import java.io.PrintStream;
+
+/**
+ * Imports a log of loan applications, here that of a Dutch bank
+ * (doi:10.4121/uuid:3926db30-f712-4394-aebc-75976070e91f), into an event store. Each application
+ * becomes a stream. While the events are appended, tables of figures follow them. Run it again on
+ * the same database: it appends nothing, and the figures stay as they are.
+ */
+public final class LoanApplications {
+
+  private LoanApplications() {}
+
+  /**
+   * Runs the example.
+   *
+   * @param arguments the file and, before it, options
+   * @throws Exception if something happens that is not foreseen
+   */
+  public static void main(String[] arguments) throws Exception {
+    System.exit(run(System.out, System.err, arguments));
+  }
+
+  static int run(PrintStream out, PrintStream err, String... arguments) throws Exception {
+    LoanOptions options;
+    try {
+      options = LoanOptions.parse(arguments);
+    } catch (IllegalArgumentException e) {
+      err.println(e.getMessage());
+      err.println(LoanOptions.USAGE);
+      return 2;
+    }
+    try {
+      run(out, options);
+      return 0;
+    } catch (ImportException | EventStoreException e) {
+      err.println(e.getMessage());
+      return 1;
+    }
+  }
+
+  private static void run(PrintStream out, LoanOptions options) throws Exception {
+    if (options.pgUrl().isPresent()) {
+      new LoanRun(options.pgUrl().get(), out::println).run(options.file());
+      return;
+    }
+    try (PostgresServer server = PostgresServer.start()) {
+      new LoanRun(server.createDatabase().url(), out::println).run(options.file());
+    }
+  }
+}

@@ -1,0 +1,112 @@
+package dev.pgeventstore.examples.loans;
+
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.ConflictException;
+import dev.pgeventstore.EventIdReusedException;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.RecordedEvent;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Appends the traces of a log to a store, one stream for each.
+ *
+ * <p>An import may be run again, after it was done or after it was broken off anywhere: what the
+ * store has already is recognised, and a stream that became longer in the file is continued. An
+ * application is appended as a whole or not at all.
+ */
+final class LoanImport {
+
+  private static final int APPENDERS = 4;
+  private static final int WAITING_APPLICATIONS = 64;
+
+  private final EventStore store;
+  private final ImportProgress progress;
+  private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+
+  /** For one run. */
+  LoanImport(EventStore store, ImportProgress progress) {
+    this.store = store;
+    this.progress = progress;
+  }
+
+  /**
+   * Reads the file in this thread and appends in others, each application in one of them. Returns
+   * when all is appended, or when none of them does anything any more.
+   *
+   * @throws ImportException if the file is damaged, or differs from what the store has
+   * @throws dev.pgeventstore.EventStoreException if the store cannot be reached
+   */
+  void run(Path file) throws InterruptedException {
+    // When the queue is full the reading thread appends, too: the queue cannot outgrow the memory.
+    ThreadPoolExecutor appenders =
+        new ThreadPoolExecutor(
+            APPENDERS,
+            APPENDERS,
+            0,
+            TimeUnit.SECONDS,
+            new ArrayBlockingQueue<>(WAITING_APPLICATIONS),
+            new ThreadPoolExecutor.CallerRunsPolicy());
+    try (XesReader reader = XesReader.open(file)) {
+      while (failure.get() == null && reader.hasNext()) {
+        LoanApplication application = LoanApplication.of(reader.next());
+        appenders.execute(() -> appendUnlessFailed(application));
+      }
+    } finally {
+      // What was read before a damaged place is still appended.
+      appenders.shutdown();
+      appenders.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
+    }
+    throwFailure();
+  }
+
+  private void appendUnlessFailed(LoanApplication application) {
+    if (failure.get() == null) {
+      try {
+        append(application);
+      } catch (RuntimeException | Error e) {
+        failure.compareAndSet(null, e);
+      }
+    }
+  }
+
+  private void throwFailure() {
+    Throwable first = failure.get();
+    if (first instanceof Error error) {
+      throw error;
+    }
+    if (first != null) {
+      throw (RuntimeException) first;
+    }
+  }
+
+  private void append(LoanApplication application) {
+    int events = application.events().size();
+    try {
+      AppendResult result =
+          store.append(application.stream(), ExpectedVersion.noStream(), application.events());
+      progress.reached(result);
+      progress.add(result.replayed() ? 0 : events, result.replayed() ? events : 0);
+    } catch (ConflictException | EventIdReusedException e) {
+      continueStream(application);
+    }
+  }
+
+  /** The stream has only some of the events, unless it has others. */
+  private void continueStream(LoanApplication application) {
+    List<RecordedEvent> stored = store.read(application.stream());
+    List<NewEvent> missing = application.notIn(stored);
+    if (!missing.isEmpty()) {
+      ExpectedVersion expected = ExpectedVersion.exactly(stored.size());
+      progress.reached(store.append(application.stream(), expected, missing));
+    }
+    progress.add(missing.size(), application.events().size() - missing.size());
+  }
+}

@@ -1,0 +1,68 @@
+package dev.pgeventstore.examples.loans;
+
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the command line says.
+ *
+ * @param file the event log
+ * @param pgUrl JDBC URL of a database to use; empty for a server of the example's own
+ * @param kafkaBootstrap addresses of brokers to use; empty for a broker of the example's own
+ * @param withKafka whether the events go to Kafka at all
+ */
+record LoanOptions(
+    Path file, Optional<String> pgUrl, Optional<String> kafkaBootstrap, boolean withKafka) {
+
+  static final String USAGE =
+      """
+      usage: LoanApplications [options] <log.xes or log.xes.gz>
+        --pg-url <url>              a database that runs already, such as
+                                    jdbc:postgresql://host/database?user=me&password=secret
+        --kafka-bootstrap <host:port>   a Kafka cluster that runs already
+        --no-kafka                  without Kafka
+      Without --pg-url and --kafka-bootstrap both are started for the run, and gone after it.""";
+
+  static LoanOptions parse(String... arguments) {
+    Deque<String> rest = new ArrayDeque<>(List.of(arguments));
+    String file = null;
+    String pgUrl = null;
+    String kafkaBootstrap = null;
+    boolean withKafka = true;
+    while (!rest.isEmpty()) {
+      String argument = rest.remove();
+      switch (argument) {
+        case "--pg-url" -> pgUrl = value(argument, rest);
+        case "--kafka-bootstrap" -> kafkaBootstrap = value(argument, rest);
+        case "--no-kafka" -> withKafka = false;
+        default -> file = file(argument, file);
+      }
+    }
+    if (file == null) {
+      throw new IllegalArgumentException("the file is missing");
+    }
+    return new LoanOptions(
+        Path.of(file), Optional.ofNullable(pgUrl), Optional.ofNullable(kafkaBootstrap), withKafka);
+  }
+
+  private static String value(String option, Deque<String> rest) {
+    if (rest.isEmpty()) {
+      throw new IllegalArgumentException(option + " has no value");
+    }
+    return rest.remove();
+  }
+
+  private static String file(String argument, @Nullable String before) {
+    if (argument.startsWith("--")) {
+      throw new IllegalArgumentException("there is no option " + argument);
+    }
+    if (before != null) {
+      throw new IllegalArgumentException("there are two files, " + before + " and " + argument);
+    }
+    return argument;
+  }
+}

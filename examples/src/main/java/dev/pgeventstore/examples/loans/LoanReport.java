@@ -1,0 +1,56 @@
+package dev.pgeventstore.examples.loans;
+
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+
+/** The figures in words, one line each. */
+final class LoanReport {
+
+  private static final int MOST_FREQUENT = 5;
+
+  private final List<String> lines = new ArrayList<>();
+
+  private LoanReport() {}
+
+  static List<String> of(LoanFigures figures) {
+    LoanReport report = new LoanReport();
+    report.title("Loan applications");
+    report.line("applications", figures.applications());
+    report.line("amount asked for, all together", figures.amountRequested());
+    report.line("first event (UTC)", figures.firstAt());
+    report.line("last event (UTC)", figures.lastAt());
+    report.title("What became of them");
+    figures.outcomes().forEach(report::line);
+    report.title("Events");
+    report.line("events", figures.events());
+    report.line("most events of one application", figures.mostEvents());
+    report.line("people and machines who did something", figures.resources());
+    report.line("events of which nobody knows who did it", figures.eventsWithoutResource());
+    figures.lifecycles().forEach(report::line);
+    report.title("Most frequent activities");
+    figures.activities().entrySet().stream()
+        .limit(MOST_FREQUENT)
+        .forEach(activity -> report.line(activity.getKey(), activity.getValue()));
+    return List.copyOf(report.lines);
+  }
+
+  private void title(String text) {
+    lines.add("");
+    lines.add(text);
+  }
+
+  private void line(String label, long number) {
+    line(label, String.format(Locale.ROOT, "%,d", number));
+  }
+
+  private void line(String label, Optional<Instant> at) {
+    line(label, at.map(Instant::toString).orElse("none"));
+  }
+
+  private void line(String label, String value) {
+    lines.add(String.format(Locale.ROOT, "  %-40s %24s", label, value));
+  }
+}
