@@ -2,8 +2,10 @@ package dev.pgeventstore.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.Append;
+import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.ConflictException;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.EventStreams;
@@ -13,7 +15,10 @@ import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -95,6 +100,41 @@ class CallersTransactionTest {
     assertThat(store.query("select max(position) from eventstore.events")).isEqualTo("2");
     assertThat(store.query("select count(*) from eventstore.streams")).isEqualTo("1");
     assertThat(store.query("select count(*) from public.orders")).isEqualTo("1");
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void what_was_only_checked_cannot_change_until_the_append_has_committed(boolean exists)
+      throws Exception {
+    StreamId checked = StreamId.of("customer", "1");
+    if (exists) {
+      store.append(checked.toString());
+    }
+    ExpectedVersion expected = ExpectedVersion.exactly(exists ? 1 : 0);
+    CompletableFuture<AppendResult> rival;
+    try (Connection connection = store.begin()) {
+      store
+          .store
+          .within(connection)
+          .append(
+              Append.to(STREAM, ExpectedVersion.noStream(), List.of(TestStore.raw("happened")))
+                  .check(checked, expected));
+      rival = CompletableFuture.supplyAsync(() -> store.append(checked.toString()));
+      await()
+          .atMost(Duration.ofSeconds(30))
+          .until(
+              () ->
+                  rival.isDone()
+                      || store
+                          .query(
+                              "select count(*) from pg_stat_activity where wait_event_type ="
+                                  + " 'Lock' and datname = current_database()")
+                          .equals("1"));
+      assertThat(rival).as("the rival's append, while the check must hold").isNotDone();
+      connection.commit();
+    }
+    assertThat(rival.get(30, TimeUnit.SECONDS).version()).isEqualTo(exists ? 2 : 1);
+    assertThat(store.settled()).endsWith("order-1", "customer-1");
   }
 
   @Test
