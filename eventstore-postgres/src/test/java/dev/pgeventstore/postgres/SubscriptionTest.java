@@ -257,21 +257,32 @@ class SubscriptionTest {
 
   @Test
   void two_processes_with_one_name_write_each_event_once() throws Exception {
+    rivals(SubscriptionTest::write);
+    assertThat(store.query("select count(*) from public.handled")).isEqualTo("300");
+  }
+
+  @Test
+  void two_processes_with_one_name_count_each_event_once() throws Exception {
+    // Nothing in the table itself would refuse an event that is counted twice.
+    store.execute("create table public.counted as select 0 as events");
+    rivals(
+        (events, connection) ->
+            TestStore.execute(
+                connection, "update public.counted set events = events + " + events.size()));
+    assertThat(store.query("select events from public.counted")).isEqualTo("300");
+  }
+
+  private void rivals(EventHandler handler) throws Exception {
     try (TestStore second = new TestStore(store.database);
-        Subscription here = subscription().batchSize(3).handler(SubscriptionTest::write).start();
+        Subscription here = subscription().batchSize(3).handler(handler).start();
         Subscription there =
-            Subscriptions.of(second.store)
-                .create("view")
-                .batchSize(5)
-                .handler(SubscriptionTest::write)
-                .start()) {
+            Subscriptions.of(second.store).create("view").batchSize(5).handler(handler).start()) {
       AppendResult last = appendMany(1, 300);
       here.awaitApplied(last, PATIENCE);
       there.awaitApplied(last, PATIENCE);
       assertThat(here.status().state()).isNotEqualTo(State.FAILED);
       assertThat(there.status().state()).isNotEqualTo(State.FAILED);
     }
-    assertThat(store.query("select count(*) from public.handled")).isEqualTo("300");
   }
 
   @Test

@@ -12,6 +12,7 @@ import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.Conflict;
 import dev.pgeventstore.ConflictException;
+import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import java.util.List;
@@ -79,6 +80,22 @@ abstract class SeveralStreamsContract extends AppendContract {
             new Conflict.StreamVersion(stream("b"), exactly(1), 2),
             new Conflict.StreamVersion(stream("c"), exactly(3), 0));
     assertThat(appended()).hasSize(2);
+  }
+
+  @Test
+  void a_conflict_leaves_the_versions_of_the_other_streams_as_they_were() {
+    for (ExpectedVersion expected : List.of(exactly(1), any(), streamExists())) {
+      StreamId other = stream("other-" + expected.hashCode());
+      StreamId behind = stream("behind-" + expected.hashCode());
+      store.append(other, noStream(), deposits(1));
+      assertThatThrownBy(
+              () ->
+                  store.append(
+                      Append.to(other, expected, deposits(2)).and(behind, exactly(1), deposits(1))))
+          .isInstanceOf(ConflictException.class);
+      assertThat(store.append(other, exactly(1), deposits(1)).version()).isEqualTo(2);
+      assertThat(store.append(behind, noStream(), deposits(1)).version()).isEqualTo(1);
+    }
   }
 
   @Test
