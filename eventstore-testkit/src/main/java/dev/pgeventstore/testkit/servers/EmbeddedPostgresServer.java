@@ -3,8 +3,6 @@ package dev.pgeventstore.testkit.servers;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -25,18 +23,12 @@ final class EmbeddedPostgresServer extends PostgresServer {
     this.settings = settings;
     try {
       this.data = Files.createTempDirectory("eventstore-pg");
-      this.port = freePort();
+      this.port = Loopback.freePort();
       this.server = launch();
     } catch (IOException e) {
       throw new UncheckedIOException("PostgreSQL cannot be started: " + e.getMessage(), e);
     }
     Runtime.getRuntime().addShutdownHook(new Thread(this::close, "eventstore-pg-shutdown"));
-  }
-
-  private static int freePort() throws IOException {
-    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-      return socket.getLocalPort();
-    }
   }
 
   private EmbeddedPostgres launch() throws IOException {
