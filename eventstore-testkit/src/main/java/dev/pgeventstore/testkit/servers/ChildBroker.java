@@ -37,13 +37,13 @@ final class ChildBroker extends KafkaBroker {
     classPath = BrokerClassPath.read();
     try {
       folder = Files.createTempDirectory("eventstore-kafka");
+      Runtime.getRuntime().addShutdownHook(new Thread(this::close, "eventstore-kafka-shutdown"));
       port = Loopback.freePort();
       writeConfiguration(settings);
       format();
     } catch (IOException e) {
       throw new UncheckedIOException("the broker cannot be prepared: " + e.getMessage(), e);
     }
-    Runtime.getRuntime().addShutdownHook(new Thread(this::close, "eventstore-kafka-shutdown"));
     launch();
   }
 
