@@ -137,7 +137,7 @@ final class Lane implements Runnable {
 
   private int targetPartitions(Topics topics) throws InterruptedException {
     return topics
-        .partitions(spec.topic())
+        .awaitPartitions(spec.topic())
         .orElseThrow(
             () ->
                 new RelayHaltedException(

@@ -45,7 +45,7 @@ final class PositionTopic {
       throws InterruptedException {
     // In this order: another relay creates this topic before it writes to the target.
     boolean written = topics.wasWrittenTo(target, targetPartitions);
-    Optional<Integer> partitions = topics.partitions(name);
+    Optional<Integer> partitions = written ? topics.awaitPartitions(name) : topics.partitions(name);
     if (partitions.isEmpty()) {
       if (written && !mayStartAnew) {
         throw lost("is missing");

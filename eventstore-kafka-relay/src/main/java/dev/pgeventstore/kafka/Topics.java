@@ -42,20 +42,25 @@ final class Topics implements AutoCloseable {
     this.stop = stop;
   }
 
+  /** How many partitions a topic has that should exist; none if it still does not after a while. */
+  Optional<Integer> awaitPartitions(String topic) throws InterruptedException {
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    Optional<Integer> found = partitions(topic);
+    while (found.isEmpty() && System.nanoTime() < deadline && !stop.isRequested()) {
+      stop.pause(PAUSE);
+      found = partitions(topic);
+    }
+    return found;
+  }
+
   /** How many partitions a topic has; none if it does not exist. */
   Optional<Integer> partitions(String topic) throws InterruptedException {
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
-    while (true) {
-      try {
-        TopicDescription description =
-            get(admin.describeTopics(List.of(topic)).topicNameValues().get(topic));
-        return Optional.of(description.partitions().size());
-      } catch (UnknownTopicOrPartitionException e) {
-        if (System.nanoTime() > deadline || stop.isRequested()) {
-          return Optional.empty();
-        }
-        stop.pause(PAUSE);
-      }
+    try {
+      TopicDescription description =
+          get(admin.describeTopics(List.of(topic)).topicNameValues().get(topic));
+      return Optional.of(description.partitions().size());
+    } catch (UnknownTopicOrPartitionException e) {
+      return Optional.empty();
     }
   }
 
