@@ -1,0 +1,61 @@
+package dev.pgeventstore.kafka;
+
+import java.util.List;
+import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.InvalidTxnTimeoutException;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.UnsupportedVersionException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Tells failures of Kafka apart. Whatever is not named here goes the same way: the producer is
+ * thrown away, and a new one starts from the position that Kafka has.
+ */
+final class Failures {
+
+  private static final List<Class<? extends Throwable>> FENCED =
+      List.of(ProducerFencedException.class, InvalidProducerEpochException.class);
+
+  private static final List<Class<? extends Throwable>> HOPELESS =
+      List.of(
+          AuthenticationException.class,
+          AuthorizationException.class,
+          ConfigException.class,
+          InvalidTopicException.class,
+          InvalidTxnTimeoutException.class,
+          RecordTooLargeException.class,
+          UnsupportedVersionException.class);
+
+  private Failures() {}
+
+  /** Another producer with the same transactional id has taken over. */
+  static boolean isFenced(Throwable failure) {
+    return find(failure, FENCED) != null;
+  }
+
+  /** What makes trying again useless, if anything does. */
+  static @Nullable Throwable hopeless(Throwable failure) {
+    return find(failure, HOPELESS);
+  }
+
+  static <T extends Throwable> boolean isCausedBy(Throwable failure, Class<T> type) {
+    return find(failure, List.of(type)) != null;
+  }
+
+  private static @Nullable Throwable find(
+      Throwable failure, List<Class<? extends Throwable>> types) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      for (Class<? extends Throwable> type : types) {
+        if (type.isInstance(cause)) {
+          return cause;
+        }
+      }
+    }
+    return null;
+  }
+}

@@ -1,0 +1,290 @@
+package dev.pgeventstore.kafka;
+
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.feed.FeedSource;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Publishes a store's events to a Kafka topic. Safe for many threads.
+ *
+ * <p>Consumers with {@code isolation.level=read_committed} see every event once, and the events of
+ * each stream in order, whatever crashes: relays, the broker, the database. Events and the position
+ * they bring the relay to are sent in one Kafka transaction. An event is published only when the
+ * database has it on disk. Consumers that read uncommitted records, which is Kafka's default, see
+ * records of aborted transactions as well; the {@code es_…} headers let them tell.
+ *
+ * <p>Start the same relay in as many processes as you like: one leads, the others stand by. A
+ * relay's name, topic, store name and position topic belong together and must not change.
+ *
+ * <p>Each record has the stream id as its key, the stored JSON, byte by byte, as its value, and
+ * these headers: the CloudEvents ones ({@code ce_specversion, ce_id, ce_source, ce_type,
+ * ce_subject} for the stream, {@code ce_time, content-type}), {@code traceparent} if the metadata
+ * has it, and
+ *
+ * <ul>
+ *   <li>{@code es_version} and {@code es_revision}: of the event in its stream, and of its type;
+ *   <li>{@code es_relay, es_lane, es_position, es_index}: where it stands in what this relay sends;
+ *       positions increase within a partition;
+ *   <li>{@code es_prev}: {@code position:index} of what this lane sent to the same partition
+ *       before, {@code 0:0} for the first. A consumer that saw another one before has missed
+ *       something.
+ * </ul>
+ */
+public final class KafkaRelay implements AutoCloseable {
+
+  private final Progress progress = new Progress();
+  private final StopSignal stop = new StopSignal();
+  private final Thread thread;
+
+  private KafkaRelay(Builder builder, RelaySpec spec, EventFeed feed) {
+    Leadership leadership =
+        builder.leases
+            ? new LeaseLeadership(
+                feed, "relay/" + spec.name(), 0, UUID.randomUUID().toString(), spec.leaseTtl())
+            : Leadership.NOT_NEEDED;
+    Lane lane = new Lane(spec, builder.store, feed, builder.settings, leadership, progress, stop);
+    thread = new Thread(lane, "eventstore-relay-" + spec.name());
+    thread.setDaemon(true);
+  }
+
+  /**
+   * Begins to describe a relay.
+   *
+   * @param store whose events are published; it stays the caller's, and is closed after the relay
+   * @param kafkaConfig what any Kafka client is configured with, {@code bootstrap.servers} at
+   *     least. Settings of producers, consumers and admin clients go to those. {@code
+   *     transaction.timeout.ms}, 30 s unless given, bounds how long a relay that crashed keeps
+   *     committed readers waiting
+   * @return a builder
+   * @throws IllegalArgumentException if the store cannot be followed, or a setting is missing or
+   *     not to be set
+   */
+  public static Builder builder(EventStore store, Map<String, ?> kafkaConfig) {
+    return new Builder(store, kafkaConfig);
+  }
+
+  /**
+   * What the relay is doing.
+   *
+   * @return the status of this moment
+   */
+  public RelayStatus status() {
+    return progress.status();
+  }
+
+  /**
+   * Waits until an append is committed in Kafka, or passed over if the relay's query drops its
+   * events. Only the relay that leads knows: on a standby this waits until it takes over.
+   *
+   * @param append what to wait for
+   * @param timeout how long to wait
+   * @throws TimeoutException if it has not come that far; the message has the status
+   * @throws IllegalStateException if the relay has halted or was closed, with what halted it as the
+   *     cause
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public void awaitPublished(AppendResult append, Duration timeout)
+      throws TimeoutException, InterruptedException {
+    progress.await(append.position(), timeout);
+  }
+
+  /**
+   * Stops after the transaction that is under way, and lets another relay lead at once. Waits for
+   * that; with Kafka away it may take as long as {@code transaction.timeout.ms}. Stopping twice
+   * does nothing.
+   */
+  @Override
+  public void close() {
+    stop.request();
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Describes a relay. For one thread. */
+  public static final class Builder {
+
+    private final EventStore store;
+    private final EventFeed feed;
+    private final KafkaSettings settings;
+    private String name = "";
+    private String topic = "";
+    private EventQuery query = EventQuery.all();
+    private @Nullable String storeName;
+    private @Nullable String positionTopic;
+    private @Nullable String source;
+    private @Nullable Position startAfter;
+    private Duration leaseTtl = Duration.ofSeconds(10);
+    private boolean leases = true;
+
+    private Builder(EventStore store, Map<String, ?> kafkaConfig) {
+      this.store = Objects.requireNonNull(store, "store");
+      if (!(store instanceof FeedSource followed)) {
+        throw new IllegalArgumentException("a relay cannot follow a " + store.getClass().getName());
+      }
+      this.feed = followed.feed();
+      this.settings = new KafkaSettings(kafkaConfig);
+    }
+
+    /**
+     * The relay's name. Required. Its position in Kafka is kept under it.
+     *
+     * @param relayName letters, digits, {@code .}, {@code _} and {@code -}, at most 100
+     * @return this builder
+     */
+    public Builder name(String relayName) {
+      this.name = requireName("the relay's name", relayName, 100);
+      return this;
+    }
+
+    /**
+     * Where the events go. Required. The topic must exist. How many partitions it has when the
+     * relay first runs is how many the relay uses for ever: more would take streams out of order.
+     *
+     * @param topicName the target topic
+     * @return this builder
+     */
+    public Builder topic(String topicName) {
+      this.topic = requireName("the topic's name", topicName, 249);
+      return this;
+    }
+
+    /**
+     * Which events are published. The default is all.
+     *
+     * @param wanted the query
+     * @return this builder
+     */
+    public Builder query(EventQuery wanted) {
+      this.query = Objects.requireNonNull(wanted, "query");
+      return this;
+    }
+
+    /**
+     * The store's name in Kafka, part of the transactional id and of the position topic's name. The
+     * default is the id of the database, so that no two databases are taken for one. Give a name if
+     * the data may move to another PostgreSQL cluster, as with logical replication or an upgrade by
+     * dump and restore, and never give the same one to two stores.
+     *
+     * @param named not blank
+     * @return this builder
+     */
+    public Builder store(String named) {
+      this.storeName = requireText("the store's name", named);
+      return this;
+    }
+
+    /**
+     * Where the relay keeps its position. The default is {@code
+     * eventstore-positions.<store>.<relay>}. The topic is created if it is missing and nothing was
+     * ever sent to the target. If you create it: one partition, {@code cleanup.policy=compact}.
+     *
+     * @param topicName of no other use
+     * @return this builder
+     */
+    public Builder positionTopic(String topicName) {
+      this.positionTopic = requireName("the position topic's name", topicName, 249);
+      return this;
+    }
+
+    /**
+     * The source of the CloudEvents, {@code ce_source}. The default is {@code /} and the store's
+     * name.
+     *
+     * @param uri a URI reference
+     * @return this builder
+     */
+    public Builder source(String uri) {
+      this.source = requireText("the source", uri);
+      return this;
+    }
+
+    /**
+     * Where to start if the relay has no position yet. Without it a relay starts at the first
+     * event, and refuses to if the target topic was written to. It has no effect on a relay that
+     * has a position.
+     *
+     * @param position exclusive
+     * @return this builder
+     */
+    public Builder startAfter(Position position) {
+      this.startAfter = Objects.requireNonNull(position, "position");
+      return this;
+    }
+
+    /**
+     * How long a leader that fell silent keeps others from taking over. The default is 10 s.
+     *
+     * @param ttl 100 ms or more
+     * @return this builder
+     * @throws IllegalArgumentException if it is shorter
+     */
+    public Builder leaseTtl(Duration ttl) {
+      if (ttl.toMillis() < 100) {
+        throw new IllegalArgumentException("a lease lasts 100 ms or more, not " + ttl);
+      }
+      this.leaseTtl = ttl;
+      return this;
+    }
+
+    /** For tests of what must hold even then. */
+    Builder withoutLeases() {
+      this.leases = false;
+      return this;
+    }
+
+    private static String requireName(String what, String text, int longest) {
+      if (!text.matches("[a-zA-Z0-9._-]{1," + longest + "}")) {
+        throw new IllegalArgumentException(
+            "%s has 1 to %d letters, digits, '.', '_' and '-': not '%s'"
+                .formatted(what, longest, text));
+      }
+      return text;
+    }
+
+    private static String requireText(String what, String text) {
+      if (text.isBlank()) {
+        throw new IllegalArgumentException(what + " is blank");
+      }
+      return text;
+    }
+
+    /**
+     * Starts the relay. What is wrong with Kafka or the database shows in its {@link
+     * KafkaRelay#status() status}: it tries again, or halts with the reason.
+     *
+     * @return the relay; close it
+     * @throws IllegalStateException if there is no name or no topic
+     */
+    public KafkaRelay start() {
+      if (name.isEmpty() || topic.isEmpty()) {
+        throw new IllegalStateException("a relay needs a name and a topic");
+      }
+      RelaySpec spec =
+          new RelaySpec(
+              name,
+              topic,
+              query,
+              Optional.ofNullable(storeName),
+              Optional.ofNullable(positionTopic),
+              Optional.ofNullable(source),
+              Optional.ofNullable(startAfter),
+              leaseTtl);
+      KafkaRelay relay = new KafkaRelay(this, spec, feed);
+      relay.thread.start();
+      return relay;
+    }
+  }
+}

@@ -1,0 +1,115 @@
+package dev.pgeventstore.kafka;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/** The settings of the three kinds of Kafka clients, made from those the application gave. */
+final class KafkaSettings {
+
+  /** What the relay's promises rest on. */
+  private static final List<String> NOT_TO_BE_SET =
+      List.of(
+          ProducerConfig.TRANSACTIONAL_ID_CONFIG,
+          ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG,
+          ProducerConfig.ACKS_CONFIG,
+          ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG,
+          ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG,
+          ConsumerConfig.ISOLATION_LEVEL_CONFIG,
+          ConsumerConfig.GROUP_ID_CONFIG);
+
+  private static final int DEFAULT_TRANSACTION_TIMEOUT_MILLIS = 30_000;
+
+  private final Map<String, Object> given;
+
+  KafkaSettings(Map<String, ?> given) {
+    for (String name : NOT_TO_BE_SET) {
+      if (given.containsKey(name)) {
+        throw new IllegalArgumentException(
+            "the relay sets %s itself: leave it out of the Kafka configuration".formatted(name));
+      }
+    }
+    if (!given.containsKey(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG)) {
+      throw new IllegalArgumentException("the Kafka configuration has no bootstrap.servers");
+    }
+    this.given = Map.copyOf(given);
+  }
+
+  int transactionTimeoutMillis() {
+    return number(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, DEFAULT_TRANSACTION_TIMEOUT_MILLIS);
+  }
+
+  /** The most bytes of one record that the producer sends. */
+  int maxRequestSize() {
+    return number(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, 1_048_576);
+  }
+
+  private int number(String name, int byDefault) {
+    Object value = given.get(name);
+    return value == null ? byDefault : Integer.parseInt(value.toString());
+  }
+
+  Map<String, Object> producer(String transactionalId) {
+    int transactionTimeout = transactionTimeoutMillis();
+    Map<String, Object> settings = new HashMap<>();
+    settings.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, transactionTimeout);
+    // Whatever takes longer than the transaction may live has failed anyway.
+    settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, transactionTimeout);
+    settings.put(
+        ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG,
+        Math.min(30_000, Math.max(1_000, transactionTimeout / 2)));
+    settings.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, Math.max(2_000, transactionTimeout));
+    // Committing sends at once what lingers, so an idle relay does not wait for it.
+    settings.put(ProducerConfig.LINGER_MS_CONFIG, 5);
+    settings.put(ProducerConfig.BATCH_SIZE_CONFIG, 128 * 1024);
+    settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 16L * 1024 * 1024);
+    settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
+    settings.put(ProducerConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, 1_000L);
+    settings.putAll(known(ProducerConfig.configNames()));
+    settings.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
+    settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
+    settings.put(ProducerConfig.ACKS_CONFIG, "all");
+    settings.put(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
+    settings.put(ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
+    return settings;
+  }
+
+  Map<String, Object> consumer() {
+    Map<String, Object> settings = new HashMap<>();
+    settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 100);
+    settings.putAll(known(ConsumerConfig.configNames()));
+    settings.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+    settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+    settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+    settings.put(ConsumerConfig.KEY_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class);
+    settings.put(ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class);
+    return settings;
+  }
+
+  Map<String, Object> admin() {
+    Map<String, Object> settings = new HashMap<>();
+    settings.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, 10_000);
+    settings.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, 5_000);
+    settings.putAll(known(AdminClientConfig.configNames()));
+    return settings;
+  }
+
+  /** Those of a client, and those no client knows: they may be for a plug-in. */
+  private Map<String, Object> known(Set<String> ofThisClient) {
+    Map<String, Object> settings = new HashMap<>(given);
+    settings.keySet().removeIf(name -> !ofThisClient.contains(name) && isKnownToAnyClient(name));
+    return settings;
+  }
+
+  private static boolean isKnownToAnyClient(String name) {
+    return ProducerConfig.configNames().contains(name)
+        || ConsumerConfig.configNames().contains(name)
+        || AdminClientConfig.configNames().contains(name);
+  }
+}

@@ -1,0 +1,42 @@
+package dev.pgeventstore.kafka;
+
+/**
+ * Who of several relays may publish. It only keeps them from disturbing one another: what makes
+ * events arrive once is Kafka's fencing, so being wrong here costs time and nothing else.
+ */
+interface Leadership {
+
+  /** Everybody leads. Then relays fence each other in turns. */
+  Leadership NOT_NEEDED =
+      new Leadership() {
+        @Override
+        public boolean acquire() {
+          return true;
+        }
+
+        @Override
+        public boolean confirm() {
+          return true;
+        }
+
+        @Override
+        public boolean keep() {
+          return true;
+        }
+
+        @Override
+        public void release() {}
+      };
+
+  /** Leads from now on, if nobody else does. */
+  boolean acquire();
+
+  /** Whether this one still leads, by asking. */
+  boolean confirm();
+
+  /** The same, but asks only when it is time to. */
+  boolean keep();
+
+  /** Lets another one lead. */
+  void release();
+}

@@ -1,0 +1,78 @@
+package dev.pgeventstore.kafka;
+
+import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.feed.Lease;
+import java.time.Duration;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Leads by a lease kept in the database. For one thread. */
+final class LeaseLeadership implements Leadership {
+
+  private static final Logger LOG = LoggerFactory.getLogger(LeaseLeadership.class);
+
+  private final EventFeed feed;
+  private final String name;
+  private final int lane;
+  private final String owner;
+  private final Duration ttl;
+  private @Nullable Lease lease;
+  private long renewed;
+
+  LeaseLeadership(EventFeed feed, String name, int lane, String owner, Duration ttl) {
+    this.feed = feed;
+    this.name = name;
+    this.lane = lane;
+    this.owner = owner;
+    this.ttl = ttl;
+  }
+
+  @Override
+  public boolean acquire() {
+    if (lease != null) {
+      return confirm();
+    }
+    long now = System.nanoTime();
+    Optional<Lease> taken = feed.tryLease(name, lane, owner, ttl);
+    lease = taken.orElse(null);
+    renewed = now;
+    return taken.isPresent();
+  }
+
+  @Override
+  public boolean confirm() {
+    Lease held = lease;
+    if (held == null) {
+      return false;
+    }
+    long now = System.nanoTime();
+    if (!held.renew()) {
+      lease = null;
+      return false;
+    }
+    renewed = now;
+    return true;
+  }
+
+  @Override
+  public boolean keep() {
+    boolean due = System.nanoTime() - renewed > ttl.toNanos() / 3;
+    return due ? confirm() : lease != null;
+  }
+
+  @Override
+  public void release() {
+    Lease held = lease;
+    lease = null;
+    if (held != null) {
+      try {
+        held.close();
+      } catch (EventStoreException e) {
+        LOG.debug("The lease of {} could not be given back and will run out", name, e);
+      }
+    }
+  }
+}

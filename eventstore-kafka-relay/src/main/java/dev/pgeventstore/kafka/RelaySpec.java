@@ -1,0 +1,49 @@
+package dev.pgeventstore.kafka;
+
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.Position;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * What a relay is to do.
+ *
+ * @param name of the relay
+ * @param topic where events go
+ * @param query which events
+ * @param store the name of the store in Kafka; none for the database's id
+ * @param positionTopic where positions are kept; none for a name made from store and relay
+ * @param source of the CloudEvents; none for one made from the store's name
+ * @param startAfter where to start without a position although the topic has records
+ * @param leaseTtl how long a leader that fell silent keeps others from leading
+ */
+record RelaySpec(
+    String name,
+    String topic,
+    EventQuery query,
+    Optional<String> store,
+    Optional<String> positionTopic,
+    Optional<String> source,
+    Optional<Position> startAfter,
+    Duration leaseTtl) {
+
+  String storeName(String databaseId) {
+    return store.orElse(databaseId);
+  }
+
+  /** The same for every process that runs this lane, for ever: by it Kafka fences the others. */
+  String transactionalId(String databaseId, int lane) {
+    return storeName(databaseId) + '/' + name + '/' + lane;
+  }
+
+  String positionTopicName(String databaseId) {
+    return positionTopic.orElseGet(
+        () ->
+            "eventstore-positions.%s.%s"
+                .formatted(storeName(databaseId).replaceAll("[^a-zA-Z0-9._-]", "."), name));
+  }
+
+  String sourceUri(String databaseId) {
+    return source.orElseGet(() -> '/' + storeName(databaseId));
+  }
+}

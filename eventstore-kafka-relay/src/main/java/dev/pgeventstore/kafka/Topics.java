@@ -1,0 +1,135 @@
+package dev.pgeventstore.kafka;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.Config;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
+import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.admin.TopicDescription;
+import org.apache.kafka.common.IsolationLevel;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.TopicExistsException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
+import org.jspecify.annotations.Nullable;
+
+/** Looks at topics, and creates the one that is the relay's own. */
+final class Topics implements AutoCloseable {
+
+  /** A broker that has just started may not know of all topics yet. */
+  private static final Duration PATIENCE = Duration.ofSeconds(3);
+
+  private static final Duration PAUSE = Duration.ofMillis(200);
+
+  private final Admin admin;
+  private final StopSignal stop;
+
+  Topics(KafkaSettings settings, StopSignal stop) {
+    this.admin = Admin.create(settings.admin());
+    this.stop = stop;
+  }
+
+  /** How many partitions a topic has that should exist; none if it still does not after a while. */
+  Optional<Integer> awaitPartitions(String topic) throws InterruptedException {
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    Optional<Integer> found = partitions(topic);
+    while (found.isEmpty() && System.nanoTime() < deadline && !stop.isRequested()) {
+      stop.pause(PAUSE);
+      found = partitions(topic);
+    }
+    return found;
+  }
+
+  /** How many partitions a topic has; none if it does not exist. */
+  Optional<Integer> partitions(String topic) throws InterruptedException {
+    try {
+      TopicDescription description =
+          get(admin.describeTopics(List.of(topic)).topicNameValues().get(topic));
+      return Optional.of(description.partitions().size());
+    } catch (UnknownTopicOrPartitionException e) {
+      return Optional.empty();
+    }
+  }
+
+  /** Whether anything was ever sent to a topic, even if it was aborted or is deleted by now. */
+  boolean wasWrittenTo(String topic, int partitions) throws InterruptedException {
+    Map<TopicPartition, OffsetSpec> latest =
+        IntStream.range(0, partitions)
+            .mapToObj(partition -> new TopicPartition(topic, partition))
+            .collect(Collectors.toMap(partition -> partition, partition -> OffsetSpec.latest()));
+    return get(admin.listOffsets(latest, uncommittedToo()).all()).values().stream()
+        .anyMatch(end -> end.offset() > 0);
+  }
+
+  /** The end of a partition, behind open transactions too. */
+  long end(TopicPartition partition) throws InterruptedException {
+    Map<TopicPartition, ListOffsetsResultInfo> ends =
+        get(admin.listOffsets(Map.of(partition, OffsetSpec.latest()), uncommittedToo()).all());
+    ListOffsetsResultInfo end = ends.get(partition);
+    if (end == null) {
+      throw new KafkaException("the broker did not tell the end of " + partition);
+    }
+    return end.offset();
+  }
+
+  private static ListOffsetsOptions uncommittedToo() {
+    return new ListOffsetsOptions(IsolationLevel.READ_UNCOMMITTED);
+  }
+
+  boolean isCompactedOnly(String topic) throws InterruptedException {
+    ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+    Config config = get(admin.describeConfigs(List.of(resource)).values().get(resource));
+    ConfigEntry policy = config.get(TopicConfig.CLEANUP_POLICY_CONFIG);
+    return policy != null && TopicConfig.CLEANUP_POLICY_COMPACT.equals(policy.value());
+  }
+
+  /** Creates a compacted topic, replicated as the cluster's default says, if it is not there. */
+  void createCompacted(String topic, int partitions) throws InterruptedException {
+    NewTopic wanted =
+        new NewTopic(topic, Optional.of(partitions), Optional.empty())
+            .configs(
+                Map.of(
+                    TopicConfig.CLEANUP_POLICY_CONFIG,
+                    TopicConfig.CLEANUP_POLICY_COMPACT,
+                    // Only closed segments are compacted, and all that is left is read when a relay
+                    // takes over.
+                    TopicConfig.SEGMENT_BYTES_CONFIG,
+                    Integer.toString(16 * 1024 * 1024),
+                    TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG,
+                    "0.05"));
+    try {
+      get(admin.createTopics(List.of(wanted)).all());
+    } catch (TopicExistsException e) {
+      // Another relay was faster.
+    }
+  }
+
+  private static <T> T get(@Nullable KafkaFuture<T> future) throws InterruptedException {
+    try {
+      return Objects.requireNonNull(future, "an answer for each thing asked for").get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof KafkaException kafka) {
+        throw kafka;
+      }
+      throw new KafkaException(e.getCause());
+    }
+  }
+
+  @Override
+  public void close() {
+    admin.close(Duration.ZERO);
+  }
+}

@@ -1,0 +1,158 @@
+package dev.pgeventstore.kafka;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EncodedEvent;
+import dev.pgeventstore.EventPage;
+import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.postgres.PostgresEventStore;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.stream.IntStream;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+
+/** A store and a topic of a test's own. */
+final class Bench implements AutoCloseable {
+
+  static final int PARTITIONS = 3;
+  static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  final Database database;
+  final KafkaBroker broker;
+  final String topic = "events-" + Long.toString(System.nanoTime(), 36);
+  final PostgresEventStore store;
+  private final HikariDataSource pool;
+
+  Bench(Database database, KafkaBroker broker) {
+    this.database = database;
+    this.broker = broker;
+    this.pool = pool(database.url());
+    this.store = store(pool);
+    createTopic(topic, PARTITIONS);
+  }
+
+  static HikariDataSource pool(String url) {
+    HikariConfig config = new HikariConfig();
+    config.setJdbcUrl(url);
+    config.setMaximumPoolSize(8);
+    config.setMinimumIdle(0);
+    return new HikariDataSource(config);
+  }
+
+  static PostgresEventStore store(HikariDataSource pool) {
+    return PostgresEventStore.builder(pool).codec(JacksonCodec.of(EventTypes.none())).build();
+  }
+
+  void createTopic(String name, int partitions) {
+    try (Admin admin = admin()) {
+      admin.createTopics(List.of(new NewTopic(name, partitions, (short) 1))).all().get();
+    } catch (ExecutionException | InterruptedException e) {
+      throw new IllegalStateException("topic " + name + " cannot be created", e);
+    }
+  }
+
+  Admin admin() {
+    return Admin.create(Map.of("bootstrap.servers", broker.bootstrap()));
+  }
+
+  KafkaRelay.Builder relay() {
+    return relay(store, broker.bootstrap(), topic);
+  }
+
+  static KafkaRelay.Builder relay(PostgresEventStore store, String bootstrap, String topic) {
+    return KafkaRelay.builder(
+            store, Map.of("bootstrap.servers", bootstrap, "transaction.timeout.ms", 3_000))
+        .name("relay-of-" + topic)
+        .topic(topic)
+        .leaseTtl(Duration.ofSeconds(1));
+  }
+
+  String positionTopic() {
+    return "eventstore-positions.%s.relay-of-%s"
+        .formatted(store.feed().databaseId().replace('/', '.'), topic);
+  }
+
+  AppendResult append(String stream, int events) {
+    List<EncodedEvent> payloads =
+        IntStream.range(0, events)
+            .mapToObj(i -> EncodedEvent.of("Happened", 1, "{\"n\": %d, \"ö\":\"ü\"}".formatted(i)))
+            .toList();
+    return store.append(StreamId.parse(stream), ExpectedVersion.any(), payloads);
+  }
+
+  /** Many events, over many streams. */
+  AppendResult appendBacklog(int events, int dataBytes) {
+    EncodedEvent event =
+        EncodedEvent.of("Happened", 1, "{\"filler\":\"" + "x".repeat(dataBytes - 13) + "\"}");
+    AppendResult last = null;
+    for (int done = 0; done < events; done += 500) {
+      List<EncodedEvent> payloads =
+          IntStream.range(0, Math.min(500, events - done)).mapToObj(i -> event).toList();
+      last =
+          store.append(
+              StreamId.of("backlog", Integer.toString(done / 500 % 50)),
+              ExpectedVersion.any(),
+              payloads);
+    }
+    return java.util.Objects.requireNonNull(last);
+  }
+
+  List<RecordedEvent> stored() {
+    List<RecordedEvent> events = new ArrayList<>();
+    EventPage page;
+    Position after = Position.START;
+    do {
+      page = store.readAll(after, 5_000);
+      events.addAll(page.events());
+      after = page.upTo();
+    } while (!page.isLast());
+    return events;
+  }
+
+  List<ConsumerRecord<byte[], byte[]>> consumed() {
+    return consumed(topic);
+  }
+
+  /** What a committed reader finds, partition by partition. */
+  List<ConsumerRecord<byte[], byte[]>> consumed(String from) {
+    List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+    try (KafkaConsumer<byte[], byte[]> consumer =
+        new KafkaConsumer<>(
+            Map.of("bootstrap.servers", broker.bootstrap(), "isolation.level", "read_committed"),
+            new ByteArrayDeserializer(),
+            new ByteArrayDeserializer())) {
+      for (var info : consumer.partitionsFor(from)) {
+        TopicPartition partition = new TopicPartition(from, info.partition());
+        consumer.assign(List.of(partition));
+        consumer.seekToBeginning(List.of(partition));
+        long end = consumer.endOffsets(List.of(partition)).get(partition);
+        while (consumer.position(partition) < end) {
+          consumer.poll(Duration.ofMillis(100)).forEach(records::add);
+        }
+      }
+    }
+    return records;
+  }
+
+  @Override
+  public void close() {
+    store.close();
+    pool.close();
+  }
+}

@@ -1,0 +1,123 @@
+package dev.pgeventstore.kafka;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.nio.file.Path;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Whatever is killed, a committed reader finds every event once and in order. */
+@ExtendWith({PostgresExtension.class, KafkaExtension.class})
+class RelayFaultsTest {
+
+  private Bench bench;
+  @TempDir private Path folder;
+
+  @BeforeEach
+  void open(Database database, KafkaBroker broker) {
+    bench = new Bench(database, broker);
+  }
+
+  @AfterEach
+  void close() {
+    bench.close();
+  }
+
+  @Test
+  void a_relay_killed_at_random_moments_loses_and_repeats_nothing() throws Exception {
+    killRelays(3);
+  }
+
+  @Test
+  @Tag("soak")
+  void a_relay_killed_again_and_again_loses_and_repeats_nothing() throws Exception {
+    killRelays(30);
+  }
+
+  private void killRelays(int kills) throws Exception {
+    long seed = System.nanoTime();
+    Random random = new Random(seed);
+    System.out.println("seed " + seed);
+    Load load = new Load(bench);
+    for (int kill = 0; kill < kills; kill++) {
+      try (RelayProcess relay = new RelayProcess(bench, folder, true)) {
+        await().atMost(Bench.PATIENCE).until(() -> relay.count("eventsSent") > 0);
+        // At any moment of a transaction: this chooses the moment, nothing is waited for.
+        Thread.sleep(random.nextInt(300));
+        relay.killHard();
+      }
+    }
+    awaitPublished(load.stop());
+    ExactSequence.check(bench.stored(), bench.consumed());
+  }
+
+  private void awaitPublished(AppendResult last) throws Exception {
+    try (KafkaRelay relay = bench.relay().start()) {
+      relay.awaitPublished(last, Bench.PATIENCE);
+    }
+  }
+
+  @Test
+  void the_second_of_two_relays_stands_by_and_takes_over_when_the_first_is_killed()
+      throws Exception {
+    Load load = new Load(bench);
+    try (RelayProcess first = new RelayProcess(bench, folder, true)) {
+      await().atMost(Bench.PATIENCE).until(first::isLeading);
+      try (KafkaRelay second = bench.relay().start()) {
+        await().atMost(Bench.PATIENCE).until(() -> second.status().state() == State.STANDBY);
+        first.killHard();
+        await().atMost(Bench.PATIENCE).until(() -> second.status().state() == State.LEADING);
+        second.awaitPublished(load.stop(), Bench.PATIENCE);
+        assertThat(second.status().fenced()).isZero();
+      }
+    }
+    ExactSequence.check(bench.stored(), bench.consumed());
+  }
+
+  @Test
+  void two_relays_that_both_think_they_lead_fence_each_other_and_repeat_nothing() throws Exception {
+    Load load = new Load(bench);
+    try (KafkaRelay first = bench.relay().withoutLeases().start();
+        KafkaRelay second = bench.relay().withoutLeases().start()) {
+      await()
+          .atMost(Bench.PATIENCE)
+          .until(() -> first.status().fenced() + second.status().fenced() >= 10);
+      load.stop();
+    }
+    awaitPublished(bench.append("order-1", 1));
+    ExactSequence.check(bench.stored(), bench.consumed());
+  }
+
+  @Test
+  void a_broker_killed_in_the_middle_of_transactions_loses_and_repeats_nothing(Database database)
+      throws Exception {
+    try (KafkaBroker broker = KafkaBroker.start()) {
+      assumeTrue(broker.canBeKilled(), "needs a broker that was started here");
+      try (Bench own = new Bench(database, broker);
+          KafkaRelay relay = own.relay().start()) {
+        Load load = new Load(own);
+        for (int kill = 0; kill < 2; kill++) {
+          long before = relay.status().eventsSent();
+          await().atMost(Bench.PATIENCE).until(() -> relay.status().eventsSent() > before + 500);
+          broker.killHard();
+          broker.restart();
+        }
+        relay.awaitPublished(load.stop(), Bench.PATIENCE);
+        ExactSequence.check(own.stored(), own.consumed());
+      }
+    }
+  }
+}
