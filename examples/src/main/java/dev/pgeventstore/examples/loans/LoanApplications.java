@@ -1,14 +1,13 @@
 package dev.pgeventstore.examples.loans;
 
 import dev.pgeventstore.EventStoreException;
-import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.io.PrintStream;
 
 /**
  * Imports a log of loan applications, here that of a Dutch bank
  * (doi:10.4121/uuid:3926db30-f712-4394-aebc-75976070e91f), into an event store. Each application
- * becomes a stream. While the events are appended, tables of figures follow them. Run it again on
- * the same database: it appends nothing, and the figures stay as they are.
+ * becomes a stream. While the events are appended, tables of figures follow them, and Kafka gets
+ * them. Run it again on the same servers: it appends nothing, and all stays as it is.
  */
 public final class LoanApplications {
 
@@ -36,19 +35,15 @@ public final class LoanApplications {
     try {
       run(out, options);
       return 0;
-    } catch (ImportException | EventStoreException e) {
+    } catch (ImportException | EventStoreException | IllegalStateException e) {
       err.println(e.getMessage());
       return 1;
     }
   }
 
   private static void run(PrintStream out, LoanOptions options) throws Exception {
-    if (options.pgUrl().isPresent()) {
-      new LoanRun(options.pgUrl().get(), out::println).run(options.file());
-      return;
-    }
-    try (PostgresServer server = PostgresServer.start()) {
-      new LoanRun(server.createDatabase().url(), out::println).run(options.file());
+    try (LoanServers servers = new LoanServers(options)) {
+      new LoanRun(servers.pgUrl(), servers.topic(), out::println).run(options.file());
     }
   }
 }

@@ -13,18 +13,24 @@ import org.jspecify.annotations.Nullable;
  * @param file the event log
  * @param pgUrl JDBC URL of a database to use; empty for a server of the example's own
  * @param kafkaBootstrap addresses of brokers to use; empty for a broker of the example's own
- * @param withKafka whether the events go to Kafka at all
+ * @param topic where in Kafka the events go
+ * @param withKafka whether they go to Kafka at all
  */
 record LoanOptions(
-    Path file, Optional<String> pgUrl, Optional<String> kafkaBootstrap, boolean withKafka) {
+    Path file,
+    Optional<String> pgUrl,
+    Optional<String> kafkaBootstrap,
+    String topic,
+    boolean withKafka) {
 
   static final String USAGE =
       """
       usage: LoanApplications [options] <log.xes or log.xes.gz>
-        --pg-url <url>              a database that runs already, such as
-                                    jdbc:postgresql://host/database?user=me&password=secret
-        --kafka-bootstrap <host:port>   a Kafka cluster that runs already
-        --no-kafka                  without Kafka
+        --pg-url <url>                 a database that runs already, such as
+                                       jdbc:postgresql://host/database?user=me&password=secret
+        --kafka-bootstrap <host:port>  a Kafka cluster that runs already
+        --topic <name>                 where to publish there, loan-applications if not given
+        --no-kafka                     do not publish
       Without --pg-url and --kafka-bootstrap both are started for the run, and gone after it.""";
 
   static LoanOptions parse(String... arguments) {
@@ -32,12 +38,14 @@ record LoanOptions(
     String file = null;
     String pgUrl = null;
     String kafkaBootstrap = null;
+    String topic = "loan-applications";
     boolean withKafka = true;
     while (!rest.isEmpty()) {
       String argument = rest.remove();
       switch (argument) {
         case "--pg-url" -> pgUrl = value(argument, rest);
         case "--kafka-bootstrap" -> kafkaBootstrap = value(argument, rest);
+        case "--topic" -> topic = value(argument, rest);
         case "--no-kafka" -> withKafka = false;
         default -> file = file(argument, file);
       }
@@ -46,7 +54,11 @@ record LoanOptions(
       throw new IllegalArgumentException("the file is missing");
     }
     return new LoanOptions(
-        Path.of(file), Optional.ofNullable(pgUrl), Optional.ofNullable(kafkaBootstrap), withKafka);
+        Path.of(file),
+        Optional.ofNullable(pgUrl),
+        Optional.ofNullable(kafkaBootstrap),
+        topic,
+        withKafka);
   }
 
   private static String value(String option, Deque<String> rest) {

@@ -15,7 +15,7 @@ final class LoanReport {
 
   private LoanReport() {}
 
-  static List<String> of(LoanFigures figures) {
+  static List<String> of(LoanFigures figures, Optional<LoanTopic.Content> published) {
     LoanReport report = new LoanReport();
     report.title("Loan applications");
     report.line("applications", figures.applications());
@@ -34,7 +34,14 @@ final class LoanReport {
     figures.activities().entrySet().stream()
         .limit(MOST_FREQUENT)
         .forEach(activity -> report.line(activity.getKey(), activity.getValue()));
+    published.ifPresent(report::published);
     return List.copyOf(report.lines);
+  }
+
+  private void published(LoanTopic.Content content) {
+    title("Read back from Kafka, each event once and in the order of its application");
+    line("applications", content.applications());
+    line("events", content.events());
   }
 
   private void title(String text) {

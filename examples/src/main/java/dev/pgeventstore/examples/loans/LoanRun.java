@@ -3,34 +3,45 @@ package dev.pgeventstore.examples.loans;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.pool.HikariPool.PoolInitializationException;
+import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.subscription.Subscription;
 import java.nio.file.Path;
 import java.sql.SQLException;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Imports a log into a database, while the tables of {@link LoanTables} follow the events as they
- * come.
+ * Imports a log into a database. As the events come, tables of figures follow them, and Kafka gets
+ * them.
  */
 final class LoanRun {
 
   private static final Duration PATIENCE = Duration.ofMinutes(5);
 
-  // Appending, reading for the tables, observing the fence, listening for commits.
+  // Appending, reading for tables and topic, observing the fence, listening for commits.
   private static final int CONNECTIONS = 12;
 
   private final String pgUrl;
+  private final @Nullable LoanTopic topic;
   private final Consumer<String> out;
 
-  LoanRun(String pgUrl, Consumer<String> out) {
+  /**
+   * @param pgUrl JDBC URL of the database
+   * @param topic where to publish, null for nowhere
+   * @param out for what there is to say, line by line
+   */
+  LoanRun(String pgUrl, @Nullable LoanTopic topic, Consumer<String> out) {
     this.pgUrl = pgUrl;
+    this.topic = topic;
     this.out = out;
   }
 
@@ -39,9 +50,20 @@ final class LoanRun {
    *
    * @param imported what was appended
    * @param figures what the tables say in the end
+   * @param published what is in the topic in the end, if there is one
    */
-  record Result(ImportProgress.Summary imported, LoanFigures figures) {}
+  record Result(
+      ImportProgress.Summary imported,
+      LoanFigures figures,
+      Optional<LoanTopic.Content> published) {}
 
+  /**
+   * Runs until everything is imported, counted and published.
+   *
+   * @throws ImportException if the file is damaged or differs from what the store has
+   * @throws dev.pgeventstore.EventStoreException if the database fails
+   * @throws IllegalStateException if the counting or the publishing stopped
+   */
   Result run(Path file) throws InterruptedException, SQLException, TimeoutException {
     try (HikariDataSource database = database();
         EventStore store =
@@ -49,14 +71,20 @@ final class LoanRun {
                 .codec(JacksonCodec.of(EventTypes.of(LoanEvent.class)))
                 .build()) {
       LoanTables.create(database);
-      try (Subscription outcomes = LoanOutcomes.start(store)) {
+      try (Subscription tables = LoanOutcomes.start(store);
+          KafkaRelay relay = topic == null ? null : topic.follow(store)) {
         ImportProgress.Summary imported = importFile(file, store);
         if (imported.last().isPresent()) {
-          outcomes.awaitApplied(imported.last().get(), PATIENCE);
+          AppendResult last = imported.last().get();
+          tables.awaitApplied(last, PATIENCE);
+          if (relay != null) {
+            relay.awaitPublished(last, PATIENCE);
+          }
         }
         LoanFigures figures = LoanTables.figures(database);
-        LoanReport.of(figures).forEach(out);
-        return new Result(imported, figures);
+        Optional<LoanTopic.Content> published = readBack(figures);
+        LoanReport.of(figures, published).forEach(out);
+        return new Result(imported, figures, published);
       }
     }
   }
@@ -83,5 +111,19 @@ final class LoanRun {
     } finally {
       out.accept("  " + progress.summary());
     }
+  }
+
+  private Optional<LoanTopic.Content> readBack(LoanFigures figures) {
+    if (topic == null) {
+      return Optional.empty();
+    }
+    LoanTopic.Content published = topic.verify();
+    if (published.events() != figures.events()
+        || published.applications() != figures.applications()) {
+      throw new IllegalStateException(
+          "the topic has %s, but the database has %d events of %d applications"
+              .formatted(published, figures.events(), figures.applications()));
+    }
+    return Optional.of(published);
   }
 }

@@ -1,45 +1,83 @@
 package dev.pgeventstore.examples.loans;
 
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.kafka.KafkaRelay;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
-/** The topic with the events of all applications, read as another service would read it. */
+/** The topic that the events of all applications are published to. */
 final class LoanTopic {
 
   private static final String VERSION = "es_version";
+  private static final int PARTITIONS = 4;
   private static final Duration POLL = Duration.ofSeconds(1);
 
-  private final String bootstrap;
+  private final Map<String, Object> brokers;
   private final String name;
 
   LoanTopic(String bootstrap, String name) {
-    this.bootstrap = bootstrap;
+    this.brokers = Map.of(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, bootstrap);
     this.name = name;
+  }
+
+  /** Publishes the store's events, those it has and those to come, until the relay is closed. */
+  KafkaRelay follow(EventStore store) throws InterruptedException {
+    create();
+    return KafkaRelay.builder(store, brokers)
+        .name(name)
+        .topic(name)
+        .query(EventQuery.all().categories(LoanApplication.CATEGORY))
+        .start();
+  }
+
+  private void create() throws InterruptedException {
+    try (Admin admin = Admin.create(brokers)) {
+      NewTopic topic = new NewTopic(name, Optional.of(PARTITIONS), Optional.empty());
+      admin.createTopics(List.of(topic)).all().get();
+    } catch (ExecutionException e) {
+      if (!(e.getCause() instanceof TopicExistsException)) {
+        throw new IllegalStateException(
+            "topic %s cannot be made: %s".formatted(name, e.getCause().getMessage()), e);
+      }
+    }
   }
 
   /**
    * What is in the topic.
    *
-   * @param records events that were published
+   * @param events that were published
    * @param applications whose events they are
    */
-  record Content(long records, long applications) {}
+  record Content(long events, long applications) {
+
+    @Override
+    public String toString() {
+      return "%d events of %d applications".formatted(events, applications);
+    }
+  }
 
   /**
-   * Reads the whole topic, and checks that each application's events come in order, from the first
-   * on, none twice and none left out.
+   * Reads the whole topic, as another service would, and checks that each application's events come
+   * in order, from the first on, none twice and none left out.
    *
    * @throws IllegalStateException if they do not; the message says which is the first that is wrong
    */
@@ -86,15 +124,11 @@ final class LoanTopic {
   }
 
   private Map<String, Object> readCommitted() {
-    return Map.of(
-        ConsumerConfig.BOOTSTRAP_SERVERS_CONFIG,
-        bootstrap,
-        // Otherwise records of transactions that were broken off are read as well.
-        ConsumerConfig.ISOLATION_LEVEL_CONFIG,
-        "read_committed",
-        ConsumerConfig.KEY_DESERIALIZER_CLASS_CONFIG,
-        StringDeserializer.class,
-        ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG,
-        ByteArrayDeserializer.class);
+    Map<String, Object> config = new HashMap<>(brokers);
+    // Otherwise records of transactions that were broken off are read as well.
+    config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+    config.put(ConsumerConfig.KEY_DESERIALIZER_CLASS_CONFIG, StringDeserializer.class);
+    config.put(ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class);
+    return config;
   }
 }

@@ -32,12 +32,13 @@ class LoanApplicationsTest {
   void it_runs_on_servers_of_its_own() throws Exception {
     Path file = XesText.write(folder, log(trace("1", submitted(), declined())));
 
-    assertThat(run("--no-kafka", file.toString())).isZero();
+    assertThat(run(file.toString())).isZero();
 
     assertThat(out.toString(UTF_8))
         .contains("1 applications: 2 events appended, 0 were there already")
         .containsPattern("amount asked for, all together +20,000\n")
-        .containsPattern("DECLINED +1\n");
+        .containsPattern("DECLINED +1\n")
+        .containsPattern("Read back from Kafka.*\n.*applications +1\n.*events +2\n");
     assertThat(err.toString(UTF_8)).isEmpty();
   }
 

@@ -3,29 +3,35 @@ package dev.pgeventstore.examples.loans;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Map;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-@ExtendWith(PostgresExtension.class)
+@ExtendWith({PostgresExtension.class, KafkaExtension.class})
 class LoanRunTest {
 
   @Test
-  void the_real_log_gives_its_known_figures_and_a_second_run_appends_nothing(Database database)
-      throws Exception {
+  void the_real_log_gives_its_known_figures_and_a_second_run_appends_nothing(
+      Database database, KafkaBroker broker) throws Exception {
     Path file = LoanFile.orSkip();
-    LoanRun run = new LoanRun(database.url(), System.out::println);
+    LoanTopic topic = new LoanTopic(broker.bootstrap(), "loans-" + UUID.randomUUID());
+    LoanRun run = new LoanRun(database.url(), topic, System.out::println);
 
     LoanRun.Result first = run.run(file);
     assertKnownFigures(first.figures());
     assertThat(first.imported().appended()).isEqualTo(262_200);
     assertThat(first.imported().alreadyThere()).isZero();
+    assertThat(first.published()).contains(new LoanTopic.Content(262_200, 13_087));
 
     LoanRun.Result second = run.run(file);
     assertThat(second.figures()).isEqualTo(first.figures());
+    assertThat(second.published()).isEqualTo(first.published());
     assertThat(second.imported().appended()).isZero();
     assertThat(second.imported().alreadyThere()).isEqualTo(262_200);
   }
