@@ -1,0 +1,53 @@
+package dev.pgeventstore.examples.quickstart;
+
+import dev.pgeventstore.aggregate.Decider;
+import dev.pgeventstore.examples.quickstart.AccountEvent.Deposited;
+import dev.pgeventstore.examples.quickstart.AccountEvent.Opened;
+import dev.pgeventstore.examples.quickstart.AccountEvent.Withdrawn;
+import java.util.List;
+
+/**
+ * A bank account: what its events add up to, and the rules for new ones. It knows of no store.
+ *
+ * @param isOpen whether it was opened
+ * @param cents its balance
+ */
+record Account(boolean isOpen, long cents) {
+
+  static final Decider<Account, AccountEvent> DECIDER =
+      Decider.of(new Account(false, 0), Account::after);
+
+  Account after(AccountEvent event) {
+    if (event instanceof Deposited deposited) {
+      return new Account(isOpen, cents + deposited.cents());
+    }
+    if (event instanceof Withdrawn withdrawn) {
+      return new Account(isOpen, cents - withdrawn.cents());
+    }
+    return new Account(true, cents);
+  }
+
+  /** Opening an open account changes nothing. */
+  List<AccountEvent> open(String owner) {
+    return isOpen ? List.of() : List.of(new Opened(owner));
+  }
+
+  List<AccountEvent> deposit(long amount) {
+    requireOpen();
+    return List.of(new Deposited(amount));
+  }
+
+  List<AccountEvent> withdraw(long amount) {
+    requireOpen();
+    if (amount > cents) {
+      throw new IllegalStateException("the account has less than that");
+    }
+    return List.of(new Withdrawn(amount));
+  }
+
+  private void requireOpen() {
+    if (!isOpen) {
+      throw new IllegalStateException("the account is not open");
+    }
+  }
+}

@@ -1,0 +1,96 @@
+package dev.pgeventstore.examples.quickstart;
+
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.examples.quickstart.AccountEvent.Deposited;
+import dev.pgeventstore.examples.quickstart.AccountEvent.Withdrawn;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.Subscriptions;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import javax.sql.DataSource;
+
+/** A table with the balance of every account, kept by a subscription in the same database. */
+final class Balances {
+
+  private static final String CREATE =
+      """
+      create table if not exists public.balances (
+        account text not null,
+        cents bigint not null,
+        constraint balances_pkey primary key (account)
+      )
+      """;
+
+  private static final String ADD =
+      """
+      insert into public.balances as b (account, cents)
+      values (?, ?)
+      on conflict on constraint balances_pkey do update set cents = b.cents + excluded.cents
+      """;
+
+  private static final String ALL =
+      """
+      select account, cents
+        from public.balances
+      """;
+
+  private Balances() {}
+
+  static void createTable(DataSource database) throws SQLException {
+    try (Connection connection = database.getConnection();
+        Statement statement = connection.createStatement()) {
+      statement.execute(CREATE);
+    }
+  }
+
+  /** Starts to follow the accounts, from where it stopped the last time. */
+  static Subscription follow(EventStore store) {
+    return Subscriptions.of(store)
+        .create("balances")
+        .category(Bank.CATEGORY)
+        .handler(Balances::add)
+        .start();
+  }
+
+  // The checkpoint commits together with these rows, so no event is added twice or left out.
+  private static void add(List<RecordedEvent> events, Connection connection) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(ADD)) {
+      for (RecordedEvent event : events) {
+        statement.setString(1, event.stream().key());
+        statement.setLong(2, change(event.payload()));
+        statement.addBatch();
+      }
+      statement.executeBatch();
+    }
+  }
+
+  private static long change(Object event) {
+    if (event instanceof Deposited deposited) {
+      return deposited.cents();
+    }
+    if (event instanceof Withdrawn withdrawn) {
+      return -withdrawn.cents();
+    }
+    return 0;
+  }
+
+  /** Cents by account. */
+  static Map<String, Long> read(DataSource database) throws SQLException {
+    Map<String, Long> cents = new TreeMap<>();
+    try (Connection connection = database.getConnection();
+        Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery(ALL)) {
+      while (rows.next()) {
+        cents.put(rows.getString("account"), rows.getLong("cents"));
+      }
+    }
+    return cents;
+  }
+}

@@ -1,0 +1,42 @@
+package dev.pgeventstore.examples.quickstart;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+@ExtendWith({PostgresExtension.class, KafkaExtension.class})
+class InShortTest {
+
+  @Test
+  void what_the_readme_shows_does_what_it_says(Database database, KafkaBroker kafka)
+      throws Exception {
+    BankTopic topic = new BankTopic(kafka.bootstrap(), "accounts");
+    topic.create();
+    List<String> handled = new ArrayList<>();
+    try (HikariDataSource pool = Quickstart.pool(database.url())) {
+      InShort.run(
+          pool,
+          topic.client(),
+          (events, connection) -> events.stream().map(RecordedEvent::type).forEach(handled::add));
+    }
+
+    assertThat(handled)
+        .containsExactly(
+            "account-opened",
+            "money-deposited",
+            "account-opened",
+            "money-withdrawn",
+            "money-withdrawn",
+            "money-deposited");
+    assertThat(topic.read()).hasSize(6);
+  }
+}
