@@ -3,6 +3,7 @@ package dev.pgeventstore.postgres.internal.tables;
 import java.sql.Connection;
 import java.sql.SQLException;
 import javax.sql.DataSource;
+import org.jdbi.v3.core.JdbiException;
 
 /**
  * Connections of a data source, whatever mode they come in: a pool may hand them out with
@@ -16,13 +17,22 @@ public final class Connections {
     this.dataSource = dataSource;
   }
 
-  /** Does something that is one statement, or several that need no common transaction. */
+  /**
+   * Does something of the store's that is one statement, or several that need no common
+   * transaction.
+   */
   public <T> T use(Work<T> work) throws SQLException {
     try (Connection connection = dataSource.getConnection()) {
       if (connection.getAutoCommit()) {
         return work.on(connection);
       }
       return commit(connection, work);
+    } catch (JdbiException e) {
+      // Who talks to the store knows nothing of Jdbi, and SQLSTATEs tell what can be retried.
+      if (e.getCause() instanceof SQLException cause) {
+        throw cause;
+      }
+      throw e;
     }
   }
 
