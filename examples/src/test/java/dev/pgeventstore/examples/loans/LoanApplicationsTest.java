@@ -10,17 +10,21 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
-@ExtendWith(PostgresExtension.class)
+@ExtendWith({PostgresExtension.class, KafkaExtension.class})
 class LoanApplicationsTest {
 
   @TempDir Path folder;
@@ -79,6 +83,25 @@ class LoanApplicationsTest {
         .containsPattern("applications +2\n")
         .containsPattern("DECLINED +1\n")
         .containsPattern("none +1\n");
+  }
+
+  @Test
+  void a_topic_that_has_events_of_another_database_is_refused(
+      PostgresServer server, KafkaBroker broker) throws Exception {
+    Path file = XesText.write(folder, log(trace("1", submitted())));
+    String topic = "loans-" + UUID.randomUUID();
+    String kafka = broker.bootstrap();
+
+    String one = server.createDatabase().url();
+    assertThat(run("--pg-url", one, "--kafka-bootstrap", kafka, "--topic", topic, file.toString()))
+        .isZero();
+    String another = server.createDatabase().url();
+    XesText.write(folder, log(trace("2", submitted())));
+    assertThat(
+            run("--pg-url", another, "--kafka-bootstrap", kafka, "--topic", topic, file.toString()))
+        .isEqualTo(1);
+
+    assertThat(err.toString(UTF_8)).contains(topic).hasLineCount(1);
   }
 
   @Test
