@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka;
 import dev.pgeventstore.AppendResult;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.locks.LockSupport;
 
 /** Appends of a few events each, to random streams, until it is stopped. */
 final class Load {
@@ -19,6 +20,8 @@ final class Load {
     AppendResult result;
     do {
       result = bench.append("order-" + random.nextInt(50), random.nextInt(1, 40));
+      // Steadily, but leaving the processors to those who are tested.
+      LockSupport.parkNanos(5_000_000);
     } while (!stopped);
     return result;
   }
