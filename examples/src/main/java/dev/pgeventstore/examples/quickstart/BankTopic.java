@@ -35,14 +35,16 @@ final class BankTopic {
     return Map.of(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, bootstrap);
   }
 
-  /** Creates the topic, unless it is there. */
-  void create() throws InterruptedException {
+  /** Creates the topic; false if it was there. */
+  boolean create() throws InterruptedException {
     try (Admin admin = Admin.create(client())) {
       admin.createTopics(List.of(new NewTopic(name, PARTITIONS, (short) -1))).all().get();
+      return true;
     } catch (ExecutionException e) {
       if (!(e.getCause() instanceof TopicExistsException)) {
         throw new IllegalStateException("topic " + name + " cannot be created", e.getCause());
       }
+      return false;
     }
   }
 

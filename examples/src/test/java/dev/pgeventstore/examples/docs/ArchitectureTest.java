@@ -1,0 +1,117 @@
+package dev.pgeventstore.examples.docs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.Dependency;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/** Keeps the table "Who may import whom" of docs/architecture.md. */
+class ArchitectureTest {
+
+  private static final String OURS = "dev.pgeventstore";
+
+  /** Package by package what it may use of ours besides itself; {@code *} is any package below. */
+  private static final Map<String, List<String>> MAY_USE =
+      Map.ofEntries(
+          Map.entry("", List.of()),
+          Map.entry(".codec", List.of("")),
+          Map.entry(".subscription", List.of("")),
+          Map.entry(".feed", List.of("")),
+          Map.entry(".aggregate", List.of("", ".codec")),
+          Map.entry(".postgres", core(".postgres.internal*")),
+          Map.entry(".postgres.internal.append", core(".postgres.internal.tables")),
+          Map.entry(".postgres.internal.load", core(".postgres.internal.tables")),
+          Map.entry(".postgres.internal.schema", core(".postgres.internal.tables")),
+          Map.entry(".postgres.internal.fence", core(".postgres.internal.tables")),
+          Map.entry(
+              ".postgres.internal.subscribe",
+              core(".postgres.internal.tables", ".postgres.internal.fence")),
+          Map.entry(".postgres.internal.tables", List.of("")),
+          Map.entry(".kafka", core()),
+          Map.entry(".testkit", core()),
+          Map.entry(".testkit.servers", List.of()),
+          Map.entry(".examples*", core(".postgres", ".kafka", ".testkit", ".testkit.servers")));
+
+  private static final JavaClasses CLASSES =
+      new ClassFileImporter()
+          .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
+          .importPackages(OURS);
+
+  private static List<String> core(String... more) {
+    return Stream.concat(
+            Stream.of("", ".codec", ".subscription", ".feed", ".aggregate"), Stream.of(more))
+        .toList();
+  }
+
+  @Test
+  void packages_import_only_what_the_table_allows() {
+    Set<String> breaches = new TreeSet<>();
+    for (JavaClass user : CLASSES) {
+      for (Dependency dependency : user.getDirectDependenciesFromSelf()) {
+        String from = packageOf(user);
+        String to = packageOf(dependency.getTargetClass().getBaseComponentType());
+        if (to.startsWith(OURS) && !from.equals(to) && !mayUse(from, to)) {
+          breaches.add(dependency.getDescription());
+        }
+      }
+    }
+
+    assertThat(breaches).isEmpty();
+  }
+
+  @Test
+  void every_package_is_in_the_table() {
+    assertThat(CLASSES.stream().map(ArchitectureTest::packageOf).distinct())
+        .hasSizeGreaterThan(15)
+        .allMatch(name -> MAY_USE.keySet().stream().anyMatch(row -> isIn(row, name)));
+  }
+
+  @Test
+  void benchmarks_use_public_packages_only() throws IOException {
+    Path sources = Project.folder().resolve("benchmarks/src");
+    if (Files.exists(sources)) {
+      try (Stream<Path> files = Files.walk(sources)) {
+        assertThat(files.filter(file -> file.toString().endsWith(".java")))
+            .noneMatch(file -> text(file).contains(".internal."));
+      }
+    }
+  }
+
+  private static boolean mayUse(String from, String to) {
+    return MAY_USE.entrySet().stream()
+        .filter(row -> isIn(row.getKey(), from))
+        .flatMap(row -> row.getValue().stream())
+        .anyMatch(allowed -> isIn(allowed, to));
+  }
+
+  private static boolean isIn(String row, String name) {
+    return row.endsWith("*")
+        ? name.startsWith(OURS + row.substring(0, row.length() - 1))
+        : name.equals(OURS + row);
+  }
+
+  private static String packageOf(JavaClass type) {
+    return type.getPackageName();
+  }
+
+  private static String text(Path file) {
+    try {
+      return Files.readString(file);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

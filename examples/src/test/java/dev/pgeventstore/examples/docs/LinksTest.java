@@ -1,0 +1,103 @@
+package dev.pgeventstore.examples.docs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+
+/**
+ * Checks what the documents refer to. A test is referred to as {@code Class#method}, in a link to
+ * the file of the class.
+ */
+class LinksTest {
+
+  private static final Pattern LINK = Pattern.compile("\\[([^]]*)]\\(([^)\\s]+)\\)");
+  private static final Pattern METHOD = Pattern.compile("`?(\\w+)#(\\w+)`?");
+  private static final Pattern HEADING = Pattern.compile("(?m)^#+ +(.+)$");
+
+  @Test
+  void every_link_leads_to_something_that_is_there() throws IOException {
+    assertThat(broken()).isEmpty();
+  }
+
+  @Test
+  void every_promise_has_a_test() throws IOException {
+    Path guarantees = Project.folder().resolve("docs/guarantees.md");
+    List<String> without =
+        Files.readAllLines(guarantees).stream()
+            .filter(line -> line.startsWith("| ") && !line.matches("\\| (promise|---) .*"))
+            .filter(line -> !METHOD.matcher(line).find())
+            .toList();
+
+    assertThat(without).isEmpty();
+  }
+
+  private static List<String> broken() throws IOException {
+    List<String> broken = new ArrayList<>();
+    for (Path document : documents()) {
+      for (MatchResult link : LINK.matcher(Files.readString(document)).results().toList()) {
+        String flaw = flawOf(link.group(1), link.group(2), document);
+        if (!flaw.isEmpty()) {
+          broken.add("%s: %s: %s".formatted(document, link.group(), flaw));
+        }
+      }
+    }
+    return broken;
+  }
+
+  private static List<Path> documents() throws IOException {
+    Path folder = Project.folder();
+    try (Stream<Path> top = Files.list(folder);
+        Stream<Path> docs = Files.walk(folder.resolve("docs"));
+        Stream<Path> db = Files.list(folder.resolve("db"))) {
+      List<Path> documents =
+          Stream.of(top, docs, db)
+              .flatMap(files -> files)
+              .filter(file -> file.toString().endsWith(".md"))
+              .sorted()
+              .toList();
+      assertThat(documents).hasSizeGreaterThan(5);
+      return documents;
+    }
+  }
+
+  private static String flawOf(String text, String target, Path document) throws IOException {
+    if (target.startsWith("https://")) {
+      return "";
+    }
+    String[] parts = target.split("#", 2);
+    Path file = parts[0].isEmpty() ? document : document.resolveSibling(parts[0]).normalize();
+    if (!Files.exists(file)) {
+      return "there is no such file";
+    }
+    if (parts.length == 2 && !anchors(file).contains(parts[1])) {
+      return "there is no such heading";
+    }
+    for (MatchResult method : METHOD.matcher(text).results().toList()) {
+      if (!file.getFileName().toString().equals(method.group(1) + ".java")) {
+        return "this is not the file of " + method.group(1);
+      }
+      if (!Files.readString(file).contains("void " + method.group(2) + "(")) {
+        return "there is no such test";
+      }
+    }
+    return "";
+  }
+
+  private static List<String> anchors(Path file) throws IOException {
+    return HEADING
+        .matcher(Files.readString(file))
+        .results()
+        .map(heading -> heading.group(1).toLowerCase(Locale.ROOT))
+        .map(heading -> heading.replaceAll("[^\\w\\- ]", "").replace(' ', '-'))
+        .toList();
+  }
+}

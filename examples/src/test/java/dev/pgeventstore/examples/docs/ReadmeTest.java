@@ -1,0 +1,54 @@
+package dev.pgeventstore.examples.docs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class ReadmeTest {
+
+  private static final Path SHOWN =
+      Path.of("examples/src/main/java/dev/pgeventstore/examples/quickstart/InShort.java");
+
+  @Test
+  void its_code_is_that_of_the_example_which_a_test_runs() throws IOException {
+    String readme = Files.readString(Project.folder().resolve("README.md"));
+
+    assertThat(firstBlock(readme, "java")).isEqualTo(tagged("readme"));
+  }
+
+  @Test
+  void it_has_two_commands_in_one_block() throws IOException {
+    String readme = Files.readString(Project.folder().resolve("README.md"));
+    String tryIt = readme.substring(readme.indexOf("## Try it"));
+
+    assertThat(firstBlock(tryIt, "sh").lines())
+        .hasSize(2)
+        .allMatch(command -> command.startsWith("./mvnw "));
+  }
+
+  private static String firstBlock(String markdown, String language) {
+    String fence = "```" + language + "\n";
+    int start = markdown.indexOf(fence) + fence.length();
+    return markdown.substring(start, markdown.indexOf("```\n", start));
+  }
+
+  private static String tagged(String tag) throws IOException {
+    List<String> lines = Files.readAllLines(Project.folder().resolve(SHOWN));
+    int start = indexOf("// tag::" + tag + "[]", lines);
+    int end = indexOf("// end::" + tag + "[]", lines);
+    return String.join("\n", lines.subList(start + 1, end)).stripIndent() + "\n";
+  }
+
+  private static int indexOf(String comment, List<String> lines) {
+    for (int i = 0; i < lines.size(); i++) {
+      if (lines.get(i).strip().equals(comment)) {
+        return i;
+      }
+    }
+    throw new AssertionError("no " + comment + " in " + SHOWN);
+  }
+}
