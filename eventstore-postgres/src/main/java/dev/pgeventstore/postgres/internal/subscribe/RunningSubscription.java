@@ -168,7 +168,7 @@ final class RunningSubscription implements Subscription {
     storedAt = System.nanoTime();
   }
 
-  private void advance(Connection connection, long to, String incarnation) {
+  private void advance(Connection connection, long to, String incarnation) throws SQLException {
     if (!checkpoints.table().advance(connection, Checkpoints.key(spec), stored, to, incarnation)) {
       throw new CheckpointMovedException(
           "its checkpoint no longer stands at %d, or the server was restarted".formatted(stored));

@@ -1,0 +1,147 @@
+package dev.pgeventstore.benchmarks;
+
+import com.fasterxml.jackson.databind.ObjectReader;
+import dev.pgeventstore.Append;
+import dev.pgeventstore.EventPage;
+import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.Subscriptions;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+
+/**
+ * Reads the whole log. The limit is plain JDBC, page by page: raw, and with the JSON of every event
+ * parsed by the same reader of Jackson.
+ */
+final class CatchUpWorks {
+
+  private static final int PAGE = 1_000;
+  private static final int STREAMS_PER_APPEND = 20;
+  private static final int EVENTS_PER_STREAM = 5;
+
+  private final Stage stage;
+  private final int events;
+  private final ObjectReader parcels = JacksonCodec.newMapper().readerFor(Parcel.class);
+  private final AtomicInteger names = new AtomicInteger();
+
+  CatchUpWorks(Stage stage, Options options) throws Exception {
+    this.stage = stage;
+    this.events = options.events();
+    fill();
+    stage.fillPlainTable();
+  }
+
+  /** Neighbours in the log are of many streams, as where many users write. */
+  private void fill() {
+    int written = 0;
+    while (written < events) {
+      Append append = null;
+      for (int i = 0; i < STREAMS_PER_APPEND && written < events; i++) {
+        StreamId stream = StreamId.of("parcel", Integer.toString(written / EVENTS_PER_STREAM));
+        List<Parcel> some = new ArrayList<>();
+        for (int j = 0; j < EVENTS_PER_STREAM && written < events; j++) {
+          some.add(Parcel.number(written++));
+        }
+        append =
+            append == null
+                ? Append.to(stream, ExpectedVersion.noStream(), some)
+                : append.and(stream, ExpectedVersion.noStream(), some);
+      }
+      if (append != null) {
+        stage.store().append(append);
+      }
+    }
+  }
+
+  List<Work> all() {
+    return List.of(
+        Work.of("catch-up, raw", () -> ours(event -> {}), () -> limit(row -> {})),
+        Work.of(
+            "catch-up, decoded",
+            () -> ours(RecordedEvent::payload),
+            () -> limit(row -> parcels.readValue(row.data()))),
+        Work.of(
+            "catch-up, subscription, raw", () -> subscription(event -> {}), () -> limit(row -> {})),
+        Work.of(
+            "catch-up, subscription, decoded",
+            () -> subscription(RecordedEvent::payload),
+            () -> limit(row -> parcels.readValue(row.data()))));
+  }
+
+  private Figures ours(Consumer<RecordedEvent> consumer) {
+    long started = System.nanoTime();
+    int count = 0;
+    EventPage page;
+    Position after = Position.START;
+    do {
+      page = stage.store().readAll(after, PAGE);
+      page.events().forEach(consumer);
+      count += page.events().size();
+      after = page.upTo();
+    } while (!page.isLast());
+    return figures(count, started);
+  }
+
+  private Figures subscription(Consumer<RecordedEvent> consumer) throws Exception {
+    AtomicInteger count = new AtomicInteger();
+    CountDownLatch done = new CountDownLatch(1);
+    long started = System.nanoTime();
+    try (Subscription running =
+        Subscriptions.of(stage.store())
+            .create("catch-up-" + names.incrementAndGet())
+            .batchSize(PAGE)
+            .handler(
+                (page, connection) -> {
+                  page.forEach(consumer);
+                  if (count.addAndGet(page.size()) >= events) {
+                    done.countDown();
+                  }
+                })
+            .start()) {
+      if (!done.await(10, TimeUnit.MINUTES)) {
+        throw new IllegalStateException("not caught up: " + running.status());
+      }
+      return figures(count.get(), started);
+    }
+  }
+
+  private Figures limit(PlainTable.RowReader reader) throws Exception {
+    long started = System.nanoTime();
+    int count = 0;
+    try (Connection connection = stage.open();
+        PreparedStatement select = PlainTable.selectPage(connection)) {
+      long[] last = {0};
+      int size;
+      do {
+        select.setLong(1, last[0]);
+        select.setInt(2, PAGE);
+        size =
+            PlainTable.read(
+                select,
+                row -> {
+                  reader.read(row);
+                  last[0] = row.position();
+                });
+        count += size;
+      } while (size == PAGE);
+    }
+    return figures(count, started);
+  }
+
+  private Figures figures(int count, long started) {
+    if (count != events) {
+      throw new IllegalStateException("read %d of %d events".formatted(count, events));
+    }
+    return Figures.perSecond("events", count, System.nanoTime() - started);
+  }
+}

@@ -1,0 +1,105 @@
+package dev.pgeventstore.benchmarks;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+
+/** Threads that do the same thing over and over for some time. */
+final class Crew {
+
+  private final int threads;
+  private final Duration time;
+
+  Crew(int threads, Duration time) {
+    this.threads = threads;
+    this.time = time;
+  }
+
+  /** Runs one worker in each thread, and counts and times what they do. */
+  Outcome run(Hiring hiring) throws Exception {
+    ExecutorService executor = Executors.newFixedThreadPool(threads);
+    try {
+      // A worker's connection is opened before any of them begins.
+      CyclicBarrier ready = new CyclicBarrier(threads);
+      List<Future<Shift>> running = new ArrayList<>();
+      for (int i = 0; i < threads; i++) {
+        int index = i;
+        running.add(executor.submit(() -> work(hiring, index, ready)));
+      }
+      return outcome(running);
+    } finally {
+      executor.shutdownNow();
+    }
+  }
+
+  private Shift work(Hiring hiring, int index, CyclicBarrier ready) throws Exception {
+    try (Worker worker = hiring.hire(index)) {
+      ready.await();
+      long[] latencies = new long[1024];
+      int count = 0;
+      long started = System.nanoTime();
+      long now = started;
+      while (now - started < time.toNanos()) {
+        worker.once();
+        long done = System.nanoTime();
+        if (count == latencies.length) {
+          latencies = Arrays.copyOf(latencies, 2 * count);
+        }
+        latencies[count++] = done - now;
+        now = done;
+      }
+      return new Shift(Arrays.copyOf(latencies, count), now - started);
+    }
+  }
+
+  private static Outcome outcome(List<Future<Shift>> running)
+      throws InterruptedException, ExecutionException {
+    long longest = 0;
+    long[] all = new long[0];
+    for (Future<Shift> one : running) {
+      Shift shift = one.get();
+      int before = all.length;
+      all = Arrays.copyOf(all, before + shift.latencies.length);
+      System.arraycopy(shift.latencies, 0, all, before, shift.latencies.length);
+      longest = Math.max(longest, shift.nanos);
+    }
+    return new Outcome(all, longest);
+  }
+
+  /** Makes the worker of a thread. */
+  @FunctionalInterface
+  interface Hiring {
+    Worker hire(int thread) throws Exception;
+  }
+
+  /** Does something again and again, in one thread. */
+  @FunctionalInterface
+  interface Worker extends AutoCloseable {
+    void once() throws Exception;
+
+    @Override
+    default void close() throws Exception {}
+  }
+
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  private record Shift(long[] latencies, long nanos) {}
+
+  /** What all of them did. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  record Outcome(long[] latencies, long nanos) {
+
+    Figures perSecond(String what, int perTurn) {
+      return Figures.perSecond(what, (long) latencies.length * perTurn, nanos);
+    }
+
+    Figures withLatencies(String what, int perTurn) {
+      return perSecond(what, perTurn).with("", latencies, 0.5, 0.99);
+    }
+  }
+}

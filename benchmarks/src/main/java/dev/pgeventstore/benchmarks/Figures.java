@@ -1,0 +1,41 @@
+package dev.pgeventstore.benchmarks;
+
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/**
+ * What one measurement came to.
+ *
+ * @param byUnit values by unit, in the order to print them in
+ */
+record Figures(Map<String, Double> byUnit) {
+
+  private static final double NANOS_PER_MILLI = 1e6;
+
+  static Figures perSecond(String what, long count, long nanos) {
+    Map<String, Double> figures = new LinkedHashMap<>();
+    figures.put(what + "/s", count * 1e9 / nanos);
+    return new Figures(figures);
+  }
+
+  /** The same with quantiles of some latencies, in milliseconds. */
+  Figures with(String what, long[] nanos, double... quantiles) {
+    if (nanos.length == 0) {
+      throw new IllegalStateException("nothing was measured");
+    }
+    long[] sorted = nanos.clone();
+    Arrays.sort(sorted);
+    Map<String, Double> more = new LinkedHashMap<>(byUnit);
+    for (double quantile : quantiles) {
+      int index = (int) Math.min(sorted.length - 1L, (long) (quantile * sorted.length));
+      more.put(label(what, quantile), sorted[index] / NANOS_PER_MILLI);
+    }
+    return new Figures(more);
+  }
+
+  private static String label(String what, double quantile) {
+    String percent = Double.toString(Math.round(quantile * 1000) / 10.0).replace(".0", "");
+    return (what + " p" + percent + " ms").strip();
+  }
+}

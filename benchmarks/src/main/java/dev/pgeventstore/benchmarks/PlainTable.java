@@ -1,0 +1,121 @@
+package dev.pgeventstore.benchmarks;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.OffsetDateTime;
+import java.util.UUID;
+
+/**
+ * The limit: a table of the same columns, constraints and indexes as the store's, written and read
+ * by prepared statements of plain JDBC, without any check.
+ */
+final class PlainTable {
+
+  private static final String INSERT =
+      "insert into plain.events (stream_id, category, version, id, type, revision, data) values ";
+  private static final String ROW = "(?, ?, ?, ?, ?, ?, ?::json)";
+
+  private static final String COLUMNS =
+      """
+      select position, stream_id, version, id, type, revision, data, metadata, recorded_at
+        from plain.events
+      """;
+  private static final String STREAM = COLUMNS + " where stream_id = ? order by version";
+  private static final String PAGE = COLUMNS + " where position > ? order by position limit ?";
+
+  private PlainTable() {}
+
+  static void create(Connection connection, String storeSchema) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute("create schema plain");
+      statement.execute(
+          "create table plain.events (like " + storeSchema + ".events including all)");
+    }
+  }
+
+  /** Takes over what the store holds, so that both read the same. */
+  static void fill(Connection connection, String storeSchema) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(
+          """
+          insert into plain.events
+                 (stream_id, category, version, id, type, revision, data, metadata, recorded_at)
+          select stream_id, category, version, id, type, revision, data, metadata, recorded_at
+            from %s.events
+           order by position
+          """
+              .formatted(storeSchema));
+      statement.execute("vacuum analyze plain.events");
+      statement.execute("vacuum analyze " + storeSchema + ".events");
+    }
+  }
+
+  static PreparedStatement insert(Connection connection, int rows) throws SQLException {
+    return connection.prepareStatement(INSERT + ROW + (", " + ROW).repeat(rows - 1));
+  }
+
+  static void bind(
+      PreparedStatement insert, int row, String category, String stream, long version, String json)
+      throws SQLException {
+    int first = 7 * row;
+    insert.setString(first + 1, stream);
+    insert.setString(first + 2, category);
+    insert.setLong(first + 3, version);
+    insert.setObject(first + 4, UUID.randomUUID());
+    insert.setString(first + 5, "parcel-delivered");
+    insert.setInt(first + 6, 1);
+    insert.setString(first + 7, json);
+  }
+
+  static PreparedStatement selectStream(Connection connection) throws SQLException {
+    return connection.prepareStatement(STREAM);
+  }
+
+  static PreparedStatement selectPage(Connection connection) throws SQLException {
+    return connection.prepareStatement(PAGE);
+  }
+
+  /** Reads every column of every row, as the types that a program would want. */
+  static int read(PreparedStatement select, RowReader reader) throws Exception {
+    int count = 0;
+    try (ResultSet rows = select.executeQuery()) {
+      while (rows.next()) {
+        reader.read(
+            new Row(
+                rows.getLong(1),
+                rows.getString(2),
+                rows.getLong(3),
+                rows.getObject(4, UUID.class),
+                rows.getString(5),
+                rows.getInt(6),
+                rows.getBytes(7),
+                rows.getBytes(8),
+                rows.getObject(9, OffsetDateTime.class)));
+        count++;
+      }
+    }
+    return count;
+  }
+
+  /** Takes the rows, one after the other. */
+  @FunctionalInterface
+  interface RowReader {
+    void read(Row row) throws Exception;
+  }
+
+  /** A row. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  record Row(
+      long position,
+      String stream,
+      long version,
+      UUID id,
+      String type,
+      int revision,
+      byte[] data,
+      byte[] metadata,
+      OffsetDateTime recordedAt) {}
+}
