@@ -155,4 +155,29 @@ class RelayFaultsTest {
       }
     }
   }
+
+  @Test
+  @Tag("soak")
+  void kafka_away_from_the_start_or_standing_still_only_delays(Database database) throws Exception {
+    try (KafkaBroker broker = KafkaBroker.start()) {
+      assumeTrue(broker.canBeKilled(), "needs a broker that was started here");
+      try (Bench own = new Bench(database, broker)) {
+        broker.killHard();
+        try (KafkaRelay relay = own.relay().start()) {
+          own.append("order-1", 10);
+          await().atMost(Bench.PATIENCE).until(() -> relay.status().reason().isPresent());
+          broker.restart();
+          relay.awaitPublished(own.append("order-1", 10), Bench.PATIENCE);
+
+          Load load = new Load(own);
+          broker.pause();
+          // Only longer than a transaction may last does it come to that.
+          await().atMost(Bench.PATIENCE).until(() -> relay.status().aborts() > 0);
+          broker.resume();
+          relay.awaitPublished(load.stop(), Bench.PATIENCE);
+        }
+        ExactSequence.check(own.stored(), own.consumed());
+      }
+    }
+  }
 }
