@@ -1,7 +1,6 @@
 package dev.pgeventstore.kafka;
 
 import java.util.List;
-import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
@@ -25,7 +24,6 @@ final class Failures {
       List.of(
           AuthenticationException.class,
           AuthorizationException.class,
-          ConfigException.class,
           InvalidTopicException.class,
           InvalidTxnTimeoutException.class,
           RecordTooLargeException.class,
@@ -41,10 +39,6 @@ final class Failures {
   /** What makes trying again useless, if anything does. */
   static @Nullable Throwable hopeless(Throwable failure) {
     return find(failure, HOPELESS);
-  }
-
-  static <T extends Throwable> boolean isCausedBy(Throwable failure, Class<T> type) {
-    return find(failure, List.of(type)) != null;
   }
 
   private static @Nullable Throwable find(

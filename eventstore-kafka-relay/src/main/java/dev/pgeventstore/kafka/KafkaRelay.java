@@ -178,11 +178,11 @@ public final class KafkaRelay implements AutoCloseable {
      * the data may move to another PostgreSQL cluster, as with logical replication or an upgrade by
      * dump and restore, and never give the same one to two stores.
      *
-     * @param named not blank
+     * @param named 1 to 100 letters, digits, {@code .}, {@code _}, {@code -} and {@code /}
      * @return this builder
      */
     public Builder store(String named) {
-      this.storeName = requireText("the store's name", named);
+      this.storeName = requireMatch("the store's name", named, "[a-zA-Z0-9._/-]", 100);
       return this;
     }
 
@@ -246,10 +246,14 @@ public final class KafkaRelay implements AutoCloseable {
     }
 
     private static String requireName(String what, String text, int longest) {
-      if (!text.matches("[a-zA-Z0-9._-]{1," + longest + "}")) {
+      return requireMatch(what, text, "[a-zA-Z0-9._-]", longest);
+    }
+
+    private static String requireMatch(String what, String text, String characters, int longest) {
+      if (!text.matches(characters + "{1," + longest + "}")) {
         throw new IllegalArgumentException(
-            "%s has 1 to %d letters, digits, '.', '_' and '-': not '%s'"
-                .formatted(what, longest, text));
+            "%s is 1 to %d of the characters %s, not '%s'"
+                .formatted(what, longest, characters, text));
       }
       return text;
     }
@@ -266,11 +270,15 @@ public final class KafkaRelay implements AutoCloseable {
      * KafkaRelay#status() status}: it tries again, or halts with the reason.
      *
      * @return the relay; close it
-     * @throws IllegalStateException if there is no name or no topic
+     * @throws IllegalStateException if there is no name or no topic, or the position topic is the
+     *     target
      */
     public KafkaRelay start() {
       if (name.isEmpty() || topic.isEmpty()) {
         throw new IllegalStateException("a relay needs a name and a topic");
+      }
+      if (topic.equals(positionTopic)) {
+        throw new IllegalStateException("the position topic is for positions only, not for events");
       }
       RelaySpec spec =
           new RelaySpec(

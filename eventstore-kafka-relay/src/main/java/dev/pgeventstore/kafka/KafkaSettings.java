@@ -7,6 +7,7 @@ import java.util.Set;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -39,6 +40,13 @@ final class KafkaSettings {
       throw new IllegalArgumentException("the Kafka configuration has no bootstrap.servers");
     }
     this.given = Map.copyOf(given);
+    try {
+      new ProducerConfig(producer("not used"));
+      new ConsumerConfig(consumer());
+      new AdminClientConfig(admin());
+    } catch (ConfigException e) {
+      throw new IllegalArgumentException("the Kafka configuration is wrong: " + e.getMessage(), e);
+    }
   }
 
   int transactionTimeoutMillis() {

@@ -100,7 +100,9 @@ final class Lane implements Runnable {
       if (Failures.isFenced(e)) {
         progress.fenced();
       }
-      LOG.warn("Relay {} starts again from the position in Kafka", spec.name(), e);
+      LOG.warn(
+          "Relay {} starts again from the position in Kafka after {}", spec.name(), e.toString());
+      LOG.debug("In full", e);
       progress.retrying(e);
       stop.pause(backoff.next());
     }
@@ -169,6 +171,11 @@ final class Lane implements Runnable {
 
   private LanePosition start(String databaseId, int partitions) {
     Position position = spec.startAfter().orElse(Position.START);
+    if (position.isAfter(feed.highWaterMark())) {
+      throw new IllegalStateException(
+          "start %s lies beyond the high-water mark: events may still appear below it"
+              .formatted(position));
+    }
     Optional<Anchor> anchor = feed.eventAt(position).map(Anchor::of);
     return new LanePosition(position, anchor, databaseId, new Layout(LANES, partitions));
   }
@@ -213,6 +220,7 @@ final class Lane implements Runnable {
       // here on it fails if the server is not in that life any more.
       EventPage page = reader.next(pageSize.limit(), FIRST_WAIT);
       new History(store, spec.topic()).verify(state.position(), databaseId);
+      state.adopt(databaseId);
       LOG.info("Relay {} leads from position {}", spec.name(), state.position().position());
       progress.reached(state.position().position(), page.highWaterMark());
       progress.enter(State.LEADING);

@@ -34,7 +34,7 @@ record LanePosition(Position position, Optional<Anchor> anchor, String database,
     anchor.ifPresent(
         event -> {
           lines.put("event", event.id().toString());
-          lines.put("stream", event.stream().toString());
+          lines.put("stream", escape(event.stream().toString()));
           lines.put("version", Long.toString(event.version()));
         });
     lines.put("database", database);
@@ -73,7 +73,7 @@ record LanePosition(Position position, Optional<Anchor> anchor, String database,
                     new Anchor(
                         position,
                         UUID.fromString(id),
-                        StreamId.parse(required(lines, "stream")),
+                        StreamId.parse(required(lines, "stream").translateEscapes()),
                         Long.parseLong(required(lines, "version"))));
     return new LanePosition(
         position,
@@ -82,6 +82,11 @@ record LanePosition(Position position, Optional<Anchor> anchor, String database,
         new Layout(
             Integer.parseInt(required(lines, "lanes")),
             Integer.parseInt(required(lines, "partitions"))));
+  }
+
+  /** A stream's key may have line breaks. */
+  private static String escape(String text) {
+    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r");
   }
 
   private static String required(Map<String, String> lines, String name) {

@@ -25,6 +25,12 @@ final class LaneState {
     position = newPosition;
   }
 
+  /** From here on the events come from this database. */
+  void adopt(String database) {
+    position =
+        new LanePosition(position.position(), position.anchor(), database, position.layout());
+  }
+
   RecordPlace lastSent(int partition) {
     return lastSent.getOrDefault(partition, RecordPlace.NONE);
   }

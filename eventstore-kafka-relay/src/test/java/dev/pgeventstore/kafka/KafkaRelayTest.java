@@ -27,6 +27,7 @@ import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewPartitions;
+import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -175,8 +176,7 @@ class KafkaRelayTest {
       admin
           .createTopics(
               List.of(
-                  new org.apache.kafka.clients.admin.NewTopic(empty, 1, (short) 1)
-                      .configs(Map.of("cleanup.policy", "compact"))))
+                  new NewTopic(empty, 1, (short) 1).configs(Map.of("cleanup.policy", "compact"))))
           .all()
           .get();
     }
@@ -290,5 +290,11 @@ class KafkaRelayTest {
                     bench.store, Map.of("bootstrap.servers", "localhost:1", "acks", "1")))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("acks");
+    assertThatThrownBy(
+            () ->
+                KafkaRelay.builder(
+                    bench.store, Map.of("bootstrap.servers", "localhost:1", "linger.ms", "soon")))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("linger.ms");
   }
 }

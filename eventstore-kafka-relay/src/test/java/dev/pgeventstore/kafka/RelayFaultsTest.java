@@ -10,6 +10,7 @@ import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.nio.file.Path;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
@@ -38,7 +39,7 @@ class RelayFaultsTest {
 
   @Test
   void a_relay_killed_at_random_moments_loses_and_repeats_nothing() throws Exception {
-    killRelays(3);
+    killRelays(2);
   }
 
   @Test
@@ -88,6 +89,40 @@ class RelayFaultsTest {
   }
 
   @Test
+  void a_leader_that_stood_still_finds_itself_fenced_and_stands_by() throws Exception {
+    Load load = new Load(bench);
+    try (RelayProcess first = new RelayProcess(bench, folder, true)) {
+      await().atMost(Bench.PATIENCE).until(() -> first.count("eventsSent") > 0);
+      first.pause();
+      try (KafkaRelay second = bench.relay().start()) {
+        await().atMost(Bench.PATIENCE).until(() -> second.status().eventsSent() > 0);
+        first.resume();
+        await().atMost(Bench.PATIENCE).until(first::isStandby);
+        second.awaitPublished(load.stop(), Bench.PATIENCE);
+        assertThat(second.status().state()).isEqualTo(State.LEADING);
+        assertThat(second.status().fenced()).isZero();
+      }
+    }
+    ExactSequence.check(bench.stored(), bench.consumed());
+  }
+
+  @Test
+  void a_database_killed_and_restarted_is_followed_from_the_position_in_kafka(KafkaBroker broker)
+      throws Exception {
+    try (PostgresServer server = PostgresServer.start()) {
+      assumeTrue(server.canBeKilled(), "needs a server that was started here");
+      try (Bench own = new Bench(server.createDatabase(), broker);
+          KafkaRelay relay = own.relay().start()) {
+        relay.awaitPublished(own.append("order-1", 100), Bench.PATIENCE);
+        server.killHard();
+        server.restart();
+        relay.awaitPublished(own.append("order-1", 100), Bench.PATIENCE);
+        ExactSequence.check(own.stored(), own.consumed());
+      }
+    }
+  }
+
+  @Test
   void two_relays_that_both_think_they_lead_fence_each_other_and_repeat_nothing() throws Exception {
     Load load = new Load(bench);
     try (KafkaRelay first = bench.relay().withoutLeases().start();
@@ -116,6 +151,31 @@ class RelayFaultsTest {
           broker.restart();
         }
         relay.awaitPublished(load.stop(), Bench.PATIENCE);
+        ExactSequence.check(own.stored(), own.consumed());
+      }
+    }
+  }
+
+  @Test
+  @Tag("soak")
+  void kafka_away_from_the_start_or_standing_still_only_delays(Database database) throws Exception {
+    try (KafkaBroker broker = KafkaBroker.start()) {
+      assumeTrue(broker.canBeKilled(), "needs a broker that was started here");
+      try (Bench own = new Bench(database, broker)) {
+        broker.killHard();
+        try (KafkaRelay relay = own.relay().start()) {
+          own.append("order-1", 10);
+          await().atMost(Bench.PATIENCE).until(() -> relay.status().reason().isPresent());
+          broker.restart();
+          relay.awaitPublished(own.append("order-1", 10), Bench.PATIENCE);
+
+          Load load = new Load(own);
+          broker.pause();
+          // Only longer than a transaction may last does it come to that.
+          await().atMost(Bench.PATIENCE).until(() -> relay.status().aborts() > 0);
+          broker.resume();
+          relay.awaitPublished(load.stop(), Bench.PATIENCE);
+        }
         ExactSequence.check(own.stored(), own.consumed());
       }
     }

@@ -69,11 +69,20 @@ final class RelayProcess implements AutoCloseable {
         : Long.parseLong(status.substring(at + name.length() + 1).replaceFirst("[^0-9].*", ""));
   }
 
-  String output() {
-    try {
-      return Files.readString(log);
-    } catch (IOException e) {
-      throw new UncheckedIOException("a relay's output cannot be read", e);
+  /** SIGSTOP: it stands still, and does not know. */
+  void pause() throws IOException, InterruptedException {
+    signal("STOP");
+  }
+
+  /** SIGCONT. */
+  void resume() throws IOException, InterruptedException {
+    signal("CONT");
+  }
+
+  private void signal(String name) throws IOException, InterruptedException {
+    Process kill = new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start();
+    if (kill.waitFor() != 0) {
+      throw new IllegalStateException("SIG" + name + " cannot be sent");
     }
   }
 
