@@ -1,0 +1,78 @@
+package dev.pgeventstore.examples.loans;
+
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.kafka.KafkaRelay;
+import dev.pgeventstore.kafka.RelayStatus;
+import dev.pgeventstore.postgres.PostgresEventStore;
+import dev.pgeventstore.testkit.servers.Database;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+
+/** A relay of loan applications in a process of its own, to be killed. */
+final class LoanRelayProcess {
+
+  private final Path output;
+  private final Process process;
+
+  LoanRelayProcess(Path folder, String... arguments) throws IOException {
+    output = Files.createTempFile(folder, "relay", ".log");
+    ProcessBuilder builder =
+        new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx128m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            System.getProperty("java.class.path"),
+            LoanRelayProcess.class.getName());
+    builder.command().addAll(List.of(arguments));
+    process = builder.redirectErrorStream(true).redirectOutput(output.toFile()).start();
+  }
+
+  /** Runs until it is killed: database URL, bootstrap servers, topic. */
+  public static void main(String[] arguments) throws Exception {
+    try (PostgresEventStore store =
+            PostgresEventStore.builder(new Database(arguments[0]).dataSource())
+                .codec(JacksonCodec.of(EventTypes.none()))
+                .build();
+        KafkaRelay relay =
+            KafkaRelay.builder(store, Map.of("bootstrap.servers", arguments[1]))
+                .name(arguments[2])
+                .topic(arguments[2])
+                .query(EventQuery.all().categories(LoanApplication.CATEGORY))
+                .leaseTtl(Duration.ofSeconds(1))
+                .start()) {
+      while (true) {
+        RelayStatus status = relay.status();
+        System.out.printf("sent %d, at %s%n", status.eventsSent(), status.position());
+        Thread.sleep(100);
+      }
+    }
+  }
+
+  /** How many events it has sent in its life, and up to which position. */
+  Sent sent() {
+    try {
+      return Files.readAllLines(output).stream()
+          .filter(line -> line.matches("sent \\d+, at \\d+"))
+          .map(line -> line.split("\\D+"))
+          .map(numbers -> new Sent(Long.parseLong(numbers[1]), Long.parseLong(numbers[2])))
+          .reduce((earlier, later) -> later)
+          .orElse(new Sent(0, 0));
+    } catch (IOException e) {
+      throw new AssertionError("the output of a relay cannot be read", e);
+    }
+  }
+
+  record Sent(long events, long position) {}
+
+  void kill() {
+    process.destroyForcibly().onExit().join();
+  }
+}

@@ -1,0 +1,105 @@
+package dev.pgeventstore.examples.loans;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.postgres.PostgresEventStore;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.UUID;
+import java.util.concurrent.FutureTask;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+@Tag("soak")
+@ExtendWith({PostgresExtension.class, KafkaExtension.class})
+class LoanRelaysKilledTest {
+
+  private static final int MOST_KILLS = 15;
+  private static final Duration PATIENCE = Duration.ofMinutes(5);
+
+  @TempDir Path folder;
+
+  private final List<LoanRelayProcess> relays = new ArrayList<>();
+
+  @Test
+  void two_relays_killed_at_random_during_the_import_publish_each_event_once_and_in_order(
+      Database database, KafkaBroker broker) throws Exception {
+    Path file = LoanFile.orSkip();
+    String name = "loans-" + UUID.randomUUID();
+    LoanTopic topic = new LoanTopic(broker.bootstrap(), name);
+    topic.create();
+    long seed = new Random().nextLong();
+    Random random = new Random(seed);
+    FutureTask<AppendResult> importing = new FutureTask<>(() -> importFile(file, database));
+    new Thread(importing, "import").start();
+
+    int kills = 0;
+    while (true) {
+      while (relays.size() < 2) {
+        relays.add(new LoanRelayProcess(folder, database.url(), broker.bootstrap(), name));
+      }
+      boolean mayKill = kills < MOST_KILLS;
+      await().atMost(PATIENCE).until(() -> isDone(importing) || (mayKill && leader() >= 0));
+      if (isDone(importing)) {
+        break;
+      }
+      // At any moment of a transaction: this chooses the moment, nothing is waited for.
+      Thread.sleep(random.nextInt(500));
+      relays.remove(random.nextInt(4) == 0 ? 1 - leader() : leader()).kill();
+      kills++;
+    }
+    System.out.printf("%d relays were killed, seed %d%n", kills, seed);
+    assertThat(kills).isGreaterThan(1);
+    assertThat(topic.verify()).isEqualTo(new LoanTopic.Content(262_200, 13_087));
+  }
+
+  /** Which of the relays has published something in its life, -1 if none has. */
+  private int leader() {
+    for (int i = 0; i < relays.size(); i++) {
+      if (relays.get(i).sent().events() > 0) {
+        return i;
+      }
+    }
+    return -1;
+  }
+
+  private boolean isDone(FutureTask<AppendResult> importing) throws Exception {
+    if (!importing.isDone()) {
+      return false;
+    }
+    long last = importing.get().position().value();
+    return relays.stream().anyMatch(relay -> relay.sent().position() >= last);
+  }
+
+  private static AppendResult importFile(Path file, Database database) throws InterruptedException {
+    try (EventStore store =
+        PostgresEventStore.builder(database.dataSource())
+            .codec(JacksonCodec.of(EventTypes.of(LoanEvent.class)))
+            .build()) {
+      ImportProgress progress = new ImportProgress(line -> {}, Clock.systemUTC());
+      new LoanImport(store, progress).run(file);
+      return progress.summary().last().orElseThrow();
+    }
+  }
+
+  @AfterEach
+  void killAll() {
+    relays.forEach(LoanRelayProcess::kill);
+  }
+}
