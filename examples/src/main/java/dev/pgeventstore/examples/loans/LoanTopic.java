@@ -49,7 +49,8 @@ final class LoanTopic {
         .start();
   }
 
-  private void create() throws InterruptedException {
+  /** Makes the topic, unless it is there. */
+  void create() throws InterruptedException {
     try (Admin admin = Admin.create(brokers)) {
       NewTopic topic = new NewTopic(name, Optional.of(PARTITIONS), Optional.empty());
       admin.createTopics(List.of(topic)).all().get();

@@ -1,79 +1,78 @@
 package dev.pgeventstore.examples.loans;
 
-import com.zaxxer.hikari.HikariConfig;
-import com.zaxxer.hikari.HikariDataSource;
-import dev.pgeventstore.EventStore;
+import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.kafka.KafkaRelay;
+import dev.pgeventstore.kafka.RelayStatus;
 import dev.pgeventstore.postgres.PostgresEventStore;
+import dev.pgeventstore.testkit.servers.Database;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
-import java.util.concurrent.CountDownLatch;
 
-/** A relay of loan applications in a JVM of its own, there to be killed. */
-final class LoanRelayProcess implements AutoCloseable {
+/** A relay of loan applications in a process of its own, to be killed. */
+final class LoanRelayProcess {
 
+  private final Path output;
   private final Process process;
 
-  LoanRelayProcess(String pgUrl, String bootstrap, String topic) throws IOException {
-    process =
+  LoanRelayProcess(Path folder, String... arguments) throws IOException {
+    output = Files.createTempFile(folder, "relay", ".log");
+    ProcessBuilder builder =
         new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx128m",
-                "-XX:+UseSerialGC",
-                "-XX:TieredStopAtLevel=1",
-                "-cp",
-                System.getProperty("java.class.path"),
-                LoanRelayProcess.class.getName(),
-                pgUrl,
-                bootstrap,
-                topic)
-            .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-            .start();
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "-Xmx128m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            System.getProperty("java.class.path"),
+            LoanRelayProcess.class.getName());
+    builder.command().addAll(List.of(arguments));
+    process = builder.redirectErrorStream(true).redirectOutput(output.toFile()).start();
   }
 
-  boolean isAlive() {
-    return process.isAlive();
-  }
-
-  @Override
-  public void close() {
-    process.destroyForcibly().onExit().join();
-  }
-
-  /** Runs until it is killed. */
-  public static void main(String[] arguments) throws InterruptedException {
-    try (HikariDataSource database = database(arguments[0]);
-        EventStore store = store(database);
-        KafkaRelay relay = relay(store, arguments[1], arguments[2])) {
-      new CountDownLatch(1).await();
+  /** Runs until it is killed: database URL, bootstrap servers, topic. */
+  public static void main(String[] arguments) throws Exception {
+    try (PostgresEventStore store =
+            PostgresEventStore.builder(new Database(arguments[0]).dataSource())
+                .codec(JacksonCodec.of(EventTypes.none()))
+                .build();
+        KafkaRelay relay =
+            KafkaRelay.builder(store, Map.of("bootstrap.servers", arguments[1]))
+                .name(arguments[2])
+                .topic(arguments[2])
+                .query(EventQuery.all().categories(LoanApplication.CATEGORY))
+                .leaseTtl(Duration.ofSeconds(1))
+                .start()) {
+      while (true) {
+        RelayStatus status = relay.status();
+        System.out.printf("sent %d, at %s%n", status.eventsSent(), status.position());
+        Thread.sleep(100);
+      }
     }
   }
 
-  static HikariDataSource database(String pgUrl) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(pgUrl);
-    config.setMaximumPoolSize(5);
-    return new HikariDataSource(config);
+  /** How many events it has sent in its life, and up to which position. */
+  Sent sent() {
+    try {
+      return Files.readAllLines(output).stream()
+          .filter(line -> line.matches("sent \\d+, at \\d+"))
+          .map(line -> line.split("\\D+"))
+          .map(numbers -> new Sent(Long.parseLong(numbers[1]), Long.parseLong(numbers[2])))
+          .reduce((earlier, later) -> later)
+          .orElse(new Sent(0, 0));
+    } catch (IOException e) {
+      throw new AssertionError("the output of a relay cannot be read", e);
+    }
   }
 
-  static EventStore store(HikariDataSource database) {
-    return PostgresEventStore.builder(database)
-        .codec(JacksonCodec.of(EventTypes.of(LoanEvent.class)))
-        .build();
-  }
+  record Sent(long events, long position) {}
 
-  /** The same relay in every process. What a killed one leaves is given up soon. */
-  static KafkaRelay relay(EventStore store, String bootstrap, String topic) {
-    return KafkaRelay.builder(
-            store, Map.of("bootstrap.servers", bootstrap, "transaction.timeout.ms", 3_000))
-        .name(topic)
-        .topic(topic)
-        .leaseTtl(Duration.ofSeconds(1))
-        .start();
+  void kill() {
+    process.destroyForcibly().onExit().join();
   }
 }
