@@ -52,6 +52,7 @@ class RelayFaultsTest {
     long seed = System.nanoTime();
     Random random = new Random(seed);
     System.out.println("seed " + seed);
+    keepTransactionsOpen();
     Load load = new Load(bench);
     for (int kill = 0; kill < kills; kill++) {
       try (RelayProcess relay = new RelayProcess(bench, folder, true)) {
@@ -63,6 +64,11 @@ class RelayFaultsTest {
     }
     awaitPublished(load.stop());
     ExactSequence.check(bench.stored(), bench.consumed());
+  }
+
+  /** With so much to do a relay is hardly ever found between two transactions. */
+  private void keepTransactionsOpen() {
+    bench.appendBacklog(60_000, 200);
   }
 
   private void awaitPublished(AppendResult last) throws Exception {
@@ -90,6 +96,7 @@ class RelayFaultsTest {
 
   @Test
   void a_leader_that_stood_still_finds_itself_fenced_and_stands_by() throws Exception {
+    keepTransactionsOpen();
     Load load = new Load(bench);
     try (RelayProcess first = new RelayProcess(bench, folder, true)) {
       await().atMost(Bench.PATIENCE).until(() -> first.count("eventsSent") > 0);
