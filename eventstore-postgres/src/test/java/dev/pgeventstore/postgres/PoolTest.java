@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres;
 
+import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
@@ -12,9 +13,13 @@ import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.BeforeEach;
@@ -82,5 +87,48 @@ class PoolTest {
       }
       view.awaitApplied(append(store), PATIENCE);
     }
+  }
+
+  @Test
+  void an_append_is_not_reported_as_failed_because_its_connection_could_not_be_returned() {
+    AtomicBoolean failing = new AtomicBoolean();
+    try (PostgresEventStore store = store(failingOnClose(failing))) {
+      append(store);
+      failing.set(true);
+      AppendResult second = append(store);
+      failing.set(false);
+
+      assertThat(second.version()).isEqualTo(2);
+      assertThat(store.read(STREAM)).hasSize(2);
+    }
+  }
+
+  /** A data source whose connections are closed, but complain about it. */
+  private DataSource failingOnClose(AtomicBoolean failing) {
+    return (DataSource)
+        Proxy.newProxyInstance(
+            getClass().getClassLoader(),
+            new Class<?>[] {DataSource.class},
+            (self, method, arguments) -> {
+              if (!method.getName().equals("getConnection")) {
+                return method.invoke(database.dataSource(), arguments);
+              }
+              Connection real = database.open();
+              return Proxy.newProxyInstance(
+                  getClass().getClassLoader(),
+                  new Class<?>[] {Connection.class},
+                  (connection, called, values) -> {
+                    Object result;
+                    try {
+                      result = called.invoke(real, values);
+                    } catch (InvocationTargetException e) {
+                      throw e.getCause();
+                    }
+                    if (called.getName().equals("close") && failing.get()) {
+                      throw new SQLException("the pool does not want it back");
+                    }
+                    return result;
+                  });
+            });
   }
 }
