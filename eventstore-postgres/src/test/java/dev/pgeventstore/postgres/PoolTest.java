@@ -1,6 +1,7 @@
 package dev.pgeventstore.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
@@ -10,6 +11,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
@@ -18,12 +20,15 @@ import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Pools as applications set them up: how the store lives with each, and what it leaves behind. */
@@ -130,5 +135,79 @@ class PoolTest {
                     return result;
                   });
             });
+  }
+
+  @Test
+  @Timeout(120)
+  void closing_a_subscription_does_not_wait_for_a_connection_that_it_needs_no_more()
+      throws Exception {
+    try (TestStore other = new TestStore(database);
+        HikariDataSource pool =
+            pool(
+                config -> {
+                  config.setMaximumPoolSize(3);
+                  config.setConnectionTimeout(Duration.ofHours(1).toMillis());
+                });
+        // The observer keeps its connection for a poll interval after the last wait.
+        PostgresEventStore store =
+            PostgresEventStore.builder(pool)
+                .codec(JacksonCodec.of(EventTypes.none()))
+                .pollInterval(Duration.ofHours(1))
+                .build();
+        Subscription view =
+            Subscriptions.of(store).create("view").handler((events, c) -> {}).start()) {
+      view.awaitApplied(append(store), PATIENCE);
+      await()
+          .atMost(PATIENCE)
+          .until(
+              () ->
+                  other
+                          .query(
+                              "select count(*) from pg_stat_activity where datname ="
+                                  + " current_database() and query like 'listen%'")
+                          .equals("1")
+                      && pool.getHikariPoolMXBean().getActiveConnections() == 2);
+      try (Connection last = pool.getConnection()) {
+        append(other.store);
+        await()
+            .atMost(PATIENCE)
+            .until(() -> pool.getHikariPoolMXBean().getThreadsAwaitingConnection() == 1);
+
+        view.close();
+
+        assertThat(view.status().state()).isEqualTo(State.STOPPED);
+      }
+    }
+  }
+
+  @Test
+  void many_threads_share_the_one_connection_that_a_subscription_leaves_them() throws Exception {
+    try (HikariDataSource pool = pool(config -> config.setMaximumPoolSize(3));
+        PostgresEventStore store = store(pool);
+        Subscription view =
+            Subscriptions.of(store).create("view").handler((events, c) -> {}).start()) {
+      List<Thread> threads = new ArrayList<>();
+      List<AppendResult> results = Collections.synchronizedList(new ArrayList<>());
+      for (int i = 0; i < 500; i++) {
+        int number = i;
+        Thread thread =
+            new Thread(
+                () ->
+                    results.add(
+                        store.append(
+                            StreamId.of("order", Integer.toString(number)),
+                            ExpectedVersion.noStream(),
+                            List.of(TestStore.raw("happened")))));
+        threads.add(thread);
+        thread.start();
+      }
+      for (Thread thread : threads) {
+        thread.join();
+      }
+      assertThat(results).hasSize(500);
+      for (AppendResult result : results) {
+        view.awaitApplied(result, PATIENCE);
+      }
+    }
   }
 }
