@@ -1,0 +1,64 @@
+package dev.pgeventstore.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.pgeventstore.EventPage;
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.feed.EventFeed.Durability;
+import dev.pgeventstore.feed.FeedReader;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** What those who follow the log meet when something goes wrong below them. */
+@ExtendWith(PostgresExtension.class)
+class FeedTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private TestStore store;
+
+  @BeforeEach
+  void open(Database database) {
+    store = new TestStore(database);
+  }
+
+  @AfterEach
+  void close() {
+    store.close();
+  }
+
+  @Test
+  void a_reader_whose_store_is_closed_skips_nothing() throws Exception {
+    for (int i = 1; i <= 6; i++) {
+      store.append("order-" + i);
+    }
+    List<Long> read = new ArrayList<>();
+    try (FeedReader reader =
+        store.store.feed().open(EventQuery.all(), Position.START, Durability.VISIBLE)) {
+      read.addAll(positions(reader.next(1, PATIENCE)));
+      store.store.close();
+      for (int i = 0; i < 10; i++) {
+        try {
+          read.addAll(positions(reader.next(1, Duration.ofMillis(1))));
+        } catch (RuntimeException e) {
+          // What a reader does who takes any failure for a passing one: it calls again.
+        }
+      }
+    }
+    for (int i = 0; i < read.size(); i++) {
+      assertThat(read.get(i)).isEqualTo(i + 1);
+    }
+  }
+
+  private static List<Long> positions(EventPage page) {
+    return page.events().stream().map(e -> e.position().value()).toList();
+  }
+}
