@@ -1,12 +1,16 @@
 package dev.pgeventstore.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.FeedReader;
+import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.time.Duration;
@@ -60,5 +64,19 @@ class FeedTest {
 
   private static List<Long> positions(EventPage page) {
     return page.events().stream().map(e -> e.position().value()).toList();
+  }
+
+  @Test
+  void what_the_database_refuses_is_an_exception_of_the_stores() throws Exception {
+    Lease lease = store.store.feed().tryLease("relay", 0, "me", PATIENCE).orElseThrow();
+    store.execute("alter table eventstore.subscriptions rename to away");
+
+    assertThatThrownBy(lease::renew).isInstanceOf(EventStoreException.class);
+    assertThatThrownBy(lease::close).isInstanceOf(EventStoreException.class);
+    assertThatThrownBy(() -> store.store.feed().tryLease("relay", 0, "you", PATIENCE))
+        .isInstanceOf(EventStoreException.class);
+    assertThatThrownBy(
+            () -> Subscriptions.of(store.store).create("v").handler((events, c) -> {}).start())
+        .isInstanceOf(EventStoreException.class);
   }
 }
