@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
@@ -10,6 +11,8 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.FeedReader;
 import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
@@ -78,5 +81,21 @@ class FeedTest {
     assertThatThrownBy(
             () -> Subscriptions.of(store.store).create("v").handler((events, c) -> {}).start())
         .isInstanceOf(EventStoreException.class);
+  }
+
+  @Test
+  void an_interrupt_that_a_handler_leaves_behind_does_not_stop_the_subscription_silently()
+      throws Exception {
+    try (Subscription view =
+        Subscriptions.of(store.store)
+            .create("view")
+            .handler((events, c) -> Thread.currentThread().interrupt())
+            .start()) {
+      store.append("order-1");
+      await().atMost(PATIENCE).until(() -> view.status().state() != State.RUNNING);
+
+      assertThat(view.status().state()).isEqualTo(State.FAILED);
+      assertThat(view.status().error()).containsInstanceOf(InterruptedException.class);
+    }
   }
 }
