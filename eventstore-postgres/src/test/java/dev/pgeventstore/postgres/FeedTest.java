@@ -4,10 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.FeedReader;
 import dev.pgeventstore.feed.Lease;
@@ -16,9 +19,13 @@ import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -97,5 +104,47 @@ class FeedTest {
       assertThat(view.status().state()).isEqualTo(State.FAILED);
       assertThat(view.status().error()).containsInstanceOf(InterruptedException.class);
     }
+  }
+
+  @Test
+  void an_observer_that_dies_of_an_error_is_replaced() throws Exception {
+    AtomicBoolean exhausted = new AtomicBoolean();
+    try (PostgresEventStore fragile =
+            PostgresEventStore.builder(failing(exhausted))
+                .codec(JacksonCodec.of(EventTypes.none()))
+                .build();
+        Subscription view =
+            Subscriptions.of(fragile).create("view").handler((events, c) -> {}).start()) {
+      view.awaitApplied(store.append("order-1"), PATIENCE);
+      exhausted.set(true);
+      store.query(
+          "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+              + " where datname = current_database() and query like '%observe_fence%'"
+              + " and pid <> pg_backend_pid()");
+      await().atMost(PATIENCE).until(() -> !exhausted.get());
+
+      AppendResult next = store.append("order-2");
+
+      view.awaitApplied(next, PATIENCE);
+    }
+  }
+
+  /** A data source that fails the observer's thread once with an error. */
+  private DataSource failing(AtomicBoolean exhausted) {
+    return (DataSource)
+        Proxy.newProxyInstance(
+            getClass().getClassLoader(),
+            new Class<?>[] {DataSource.class},
+            (self, method, arguments) -> {
+              if (Thread.currentThread().getName().equals("eventstore-high-water-mark")
+                  && exhausted.compareAndSet(true, false)) {
+                throw new OutOfMemoryError("of a test");
+              }
+              try {
+                return method.invoke(store.pool, arguments);
+              } catch (InvocationTargetException e) {
+                throw e.getCause();
+              }
+            });
   }
 }

@@ -80,7 +80,7 @@ public final class HighWaterMark implements AutoCloseable {
       Mark observed;
       try {
         observed = observe(connection());
-      } catch (SQLException | RuntimeException e) {
+      } catch (SQLException | RuntimeException | Error e) {
         release();
         throw e;
       }
@@ -224,7 +224,8 @@ public final class HighWaterMark implements AutoCloseable {
           heldSince = started;
         }
         pause = pause(started - heldSince);
-      } catch (SQLException | RuntimeException e) {
+      } catch (SQLException | RuntimeException | Error e) {
+        // Also an error: without this thread the mark would stand for ever, and nobody would know.
         remember(e);
         pause = pollInterval;
       }
@@ -246,7 +247,7 @@ public final class HighWaterMark implements AutoCloseable {
     }
   }
 
-  private void remember(Exception e) {
+  private void remember(Throwable e) {
     lock.lock();
     try {
       if (failure == null && !closed) {
