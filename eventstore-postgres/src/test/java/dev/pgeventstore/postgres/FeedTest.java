@@ -21,6 +21,8 @@ import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -146,5 +148,39 @@ class FeedTest {
                 throw e.getCause();
               }
             });
+  }
+
+  @Test
+  void a_database_that_is_read_only_for_a_while_stops_no_subscription() throws Exception {
+    try (Subscription view =
+        Subscriptions.of(store.store).create("view").handler((events, c) -> {}).start()) {
+      view.awaitApplied(store.append("order-1"), PATIENCE);
+      readOnly(true);
+      write(
+          """
+          select eventstore.append('{order-2}', '{0}', '{1}', '{1}', '{1}',
+            array[gen_random_uuid()], '{happened}', '{1}', '{"{}"}', '{null}')
+          """);
+      await().atMost(PATIENCE).until(() -> view.status().state() != State.RUNNING);
+      assertThat(view.status().state()).isEqualTo(State.RETRYING);
+      readOnly(false);
+      await().atMost(PATIENCE).until(() -> view.status().position().value() == 2);
+    }
+  }
+
+  private void readOnly(boolean on) throws SQLException {
+    write(
+        "alter database %s set default_transaction_read_only = %s"
+            .formatted(store.query("select current_database()"), on));
+    store.query(
+        "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+            + " where datname = current_database() and pid <> pg_backend_pid()");
+  }
+
+  private void write(String sql) throws SQLException {
+    try (Connection connection = store.database.open()) {
+      TestStore.execute(connection, "set default_transaction_read_only = off");
+      TestStore.execute(connection, sql);
+    }
   }
 }
