@@ -169,14 +169,21 @@ begin
     _created[_i] := _new;
     if _count > 0 then
       if _current is null then
-        _failed := true;
         -- Waits for whoever is faster, and holds what is found until the end.
         select s.version into _current
           from "${schema}".streams as s
          where s.stream_id = _stream
            for update;
-        versions[_i] := coalesce(_current, 0);
-      else
+        if (_want > 0 and _current = _want) or (_want = -2 and _current > 0) then
+          -- Whoever was faster has made true what is expected.
+          update "${schema}".streams as s set version = s.version + _count where s.stream_id = _stream;
+        else
+          _failed := true;
+          versions[_i] := coalesce(_current, 0);
+          _current := null;
+        end if;
+      end if;
+      if _current is not null then
         _base[_i] := _current;
         versions[_i] := _current + _count;
       end if;

@@ -45,8 +45,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It takes its connections from a {@link DataSource}, which should be a pool. While something
  * subscribes, two connections are held all the time: one to observe the fence, one to listen for
- * other processes' commits. Behind a pooler in transaction mode listening does not work, and
- * polling takes its place.
+ * other processes' commits. So a pool needs three at the least: with two, every append and every
+ * page would wait in vain. Behind a pooler in transaction mode listening does not work, and polling
+ * takes its place.
  *
  * <p>The server must be a primary, version 14 or newer.
  */

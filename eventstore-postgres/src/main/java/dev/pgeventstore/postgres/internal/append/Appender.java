@@ -21,9 +21,13 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import javax.sql.DataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Appends, each in one round trip and one transaction of its own, or in a caller's. */
 public final class Appender {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Appender.class);
 
   /** Deadlocks come from callers' own transactions; whoever is chosen as the victim tries again. */
   private static final int TRIES = 5;
@@ -43,13 +47,31 @@ public final class Appender {
   public AppendResult append(Append append) {
     Arguments arguments = encoder.encode(append);
     for (int attempt = 1; ; attempt++) {
-      try (Connection connection = connect()) {
-        return result(append, arguments, send(connection, arguments));
+      try {
+        return result(append, arguments, send(arguments));
       } catch (SQLException e) {
         if (!SqlErrors.isRolledBackByRace(e) || attempt == TRIES) {
           throw SqlErrors.ofAppend(append.toString(), e);
         }
       }
+    }
+  }
+
+  private Answer send(Arguments arguments) throws SQLException {
+    Connection connection = connect();
+    try {
+      return send(connection, arguments);
+    } finally {
+      giveBack(connection);
+    }
+  }
+
+  /** The answer stands, whether or not the pool takes the connection back. */
+  private static void giveBack(Connection connection) {
+    try {
+      connection.close();
+    } catch (SQLException e) {
+      LOG.debug("Closing the connection of an append failed", e);
     }
   }
 

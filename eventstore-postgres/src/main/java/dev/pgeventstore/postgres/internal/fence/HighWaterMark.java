@@ -46,6 +46,9 @@ public final class HighWaterMark implements AutoCloseable {
   private Fence fence = new Fence(0);
   private @Nullable Connection connection;
 
+  /** The mode in which the connection came, and goes back. */
+  private boolean autoCommit = true;
+
   /** Guards what readers and the observing thread tell each other. */
   private final ReentrantLock lock = new ReentrantLock();
 
@@ -74,13 +77,10 @@ public final class HighWaterMark implements AutoCloseable {
     observing.lock();
     try {
       boolean keep = waiting.get() > 0;
-      if (connection == null) {
-        connection = dataSource.getConnection();
-      }
       Mark observed;
       try {
-        observed = observe(connection);
-      } catch (SQLException | RuntimeException e) {
+        observed = observe(connection());
+      } catch (SQLException | RuntimeException | Error e) {
         release();
         throw e;
       }
@@ -92,6 +92,21 @@ public final class HighWaterMark implements AutoCloseable {
     } finally {
       observing.unlock();
     }
+  }
+
+  /**
+   * In auto-commit mode, whatever the pool gives: a transaction around the observations would keep
+   * its locks while nothing happens, and could keep to its first snapshot, so the mark would stand.
+   */
+  private Connection connection() throws SQLException {
+    Connection used = connection;
+    if (used == null) {
+      used = dataSource.getConnection();
+      connection = used;
+      autoCommit = used.getAutoCommit();
+      used.setAutoCommit(true);
+    }
+    return used;
   }
 
   private Mark observe(Connection database) throws SQLException {
@@ -113,8 +128,10 @@ public final class HighWaterMark implements AutoCloseable {
     Connection used = connection;
     connection = null;
     if (used != null) {
-      try {
-        used.close();
+      try (used) {
+        if (!used.isClosed()) {
+          used.setAutoCommit(autoCommit);
+        }
       } catch (SQLException e) {
         LOG.debug("Closing the observer's connection failed", e);
       }
@@ -207,7 +224,8 @@ public final class HighWaterMark implements AutoCloseable {
           heldSince = started;
         }
         pause = pause(started - heldSince);
-      } catch (SQLException | RuntimeException e) {
+      } catch (SQLException | RuntimeException | Error e) {
+        // Also an error: without this thread the mark would stand for ever, and nobody would know.
         remember(e);
         pause = pollInterval;
       }
@@ -229,7 +247,7 @@ public final class HighWaterMark implements AutoCloseable {
     }
   }
 
-  private void remember(Exception e) {
+  private void remember(Throwable e) {
     lock.lock();
     try {
       if (failure == null && !closed) {

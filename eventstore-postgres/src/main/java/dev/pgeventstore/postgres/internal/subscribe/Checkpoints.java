@@ -37,7 +37,7 @@ final class Checkpoints {
       return stored.getAsLong();
     }
     long start = start(spec.start());
-    return connections.inTransaction(
+    return connections.use(
         connection -> {
           table.create(connection, key(spec), start);
           // Another process may have been faster; then its start is the start.

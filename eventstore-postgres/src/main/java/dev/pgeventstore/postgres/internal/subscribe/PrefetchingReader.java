@@ -46,8 +46,9 @@ final class PrefetchingReader implements FeedReader {
                 ? pages.read(after, mark, limit)
                 : new EventPage(List.of(), Position.of(after), Position.of(mark.position()));
       }
+      prefetch(page.upTo().value(), limit);
+      // Last, so that a page that could not be given out is read again.
       after = page.upTo().value();
-      prefetch(limit);
       return page;
     } catch (SQLException e) {
       throw SqlErrors.of("the settled events after position " + after + " cannot be read", e);
@@ -72,10 +73,9 @@ final class PrefetchingReader implements FeedReader {
     }
   }
 
-  private void prefetch(int limit) {
+  private void prefetch(long from, int limit) {
     Mark mark = highWaterMark.last();
-    if (mark.position() > after && mark.incarnation().equals(incarnation)) {
-      long from = after;
+    if (mark.position() > from && mark.incarnation().equals(incarnation)) {
       prefetched = new Prefetched(limit, executor.submit(() -> pages.read(from, mark, limit)));
     }
   }

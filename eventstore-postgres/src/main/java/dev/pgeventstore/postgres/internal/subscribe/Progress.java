@@ -118,7 +118,8 @@ final class Progress {
     }
     try {
       return waiting.await();
-    } catch (InterruptedException e) {
+    } catch (InterruptedException | RuntimeException e) {
+      // A pool that is interrupted while it waits for a connection throws what it likes.
       if (isStopping()) {
         return null;
       }

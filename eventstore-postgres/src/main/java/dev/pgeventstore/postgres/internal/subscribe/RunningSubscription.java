@@ -84,10 +84,9 @@ final class RunningSubscription implements Subscription {
         }
       }
       progress.stop();
-    } catch (InterruptedException e) {
-      progress.stop();
     } catch (Throwable e) {
-      // Whatever it was: nothing was skipped, and it must not end unnoticed.
+      // Whatever it was: nothing was skipped, and it must not end unnoticed. That includes an
+      // interrupt: closing makes none that comes as far as here, so a handler has left it behind.
       LOG.error("Subscription {} stopped at position {}", spec.name(), progress.position(), e);
       progress.fail(e);
     }

@@ -40,6 +40,7 @@ public final class SqlErrors {
             || state.startsWith("53") // out of connections, memory or disk
             || state.startsWith("55P") // lock not available
             || state.equals("57014") // a time-out of the statement
+            || state.equals("25006") // read only: a failover, or a disk that its operator saves
             || e instanceof java.sql.SQLTransientException;
       }
     }
