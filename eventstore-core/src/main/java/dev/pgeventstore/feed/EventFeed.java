@@ -35,10 +35,11 @@ public interface EventFeed {
   Optional<RecordedEvent> eventAt(Position position);
 
   /**
-   * What tells this database from every other: PostgreSQL's system identifier and the name of the
-   * schema.
+   * What tells this store from every other: PostgreSQL's system identifier, the number of the
+   * database in that cluster, and the name of the schema.
    *
-   * @return the same for the life of a database cluster, also after a restart
+   * @return the same for the life of a database, also after a restart; another one in a copy made
+   *     by dump and restore
    */
   String databaseId();
 

@@ -113,9 +113,9 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   @Override
   public String databaseId() {
     try {
-      return connections.use(ServerFunctions::systemIdentifier) + '/' + schema.name();
+      return connections.use(ServerFunctions::databaseId) + '/' + schema.name();
     } catch (SQLException e) {
-      throw SqlErrors.of("the system identifier cannot be read", e);
+      throw SqlErrors.of("the id of the database cannot be read", e);
     }
   }
 

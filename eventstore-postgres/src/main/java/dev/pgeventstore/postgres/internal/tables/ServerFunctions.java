@@ -8,8 +8,12 @@ import java.sql.SQLException;
 /** What is asked of the server itself: identity, write-ahead log, notifications. */
 public final class ServerFunctions {
 
-  private static final String SYSTEM_IDENTIFIER =
-      "select system_identifier from pg_control_system()";
+  private static final String DATABASE_ID =
+      """
+      select (select system_identifier from pg_control_system()) || '/' || oid
+        from pg_database
+       where datname = current_database()
+      """;
 
   private static final String IS_FLUSHED =
       "select pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()";
@@ -28,9 +32,9 @@ public final class ServerFunctions {
 
   private ServerFunctions() {}
 
-  /** What tells this cluster from every other; the same after a restart. */
-  public static String systemIdentifier(Connection connection) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(SYSTEM_IDENTIFIER);
+  /** What tells this database from every other, in whatever cluster; the same after a restart. */
+  public static String databaseId(Connection connection) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(DATABASE_ID);
         ResultSet row = statement.executeQuery()) {
       row.next();
       return row.getString(1);
