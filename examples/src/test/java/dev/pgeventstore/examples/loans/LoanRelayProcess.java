@@ -1,12 +1,14 @@
 package dev.pgeventstore.examples.loans;
 
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.EventStore;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.kafka.RelayStatus;
 import dev.pgeventstore.postgres.PostgresEventStore;
-import dev.pgeventstore.testkit.servers.Database;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,10 +39,9 @@ final class LoanRelayProcess {
 
   /** Runs until it is killed: database URL, bootstrap servers, topic. */
   public static void main(String[] arguments) throws Exception {
-    try (PostgresEventStore store =
-            PostgresEventStore.builder(new Database(arguments[0]).dataSource())
-                .codec(JacksonCodec.of(EventTypes.none()))
-                .build();
+    try (HikariDataSource pool = pool(arguments[0]);
+        EventStore store =
+            PostgresEventStore.builder(pool).codec(JacksonCodec.of(EventTypes.none())).build();
         KafkaRelay relay =
             KafkaRelay.builder(store, Map.of("bootstrap.servers", arguments[1]))
                 .name(arguments[2])
@@ -54,6 +55,13 @@ final class LoanRelayProcess {
         Thread.sleep(100);
       }
     }
+  }
+
+  private static HikariDataSource pool(String pgUrl) {
+    HikariConfig config = new HikariConfig();
+    config.setJdbcUrl(pgUrl);
+    config.setMaximumPoolSize(5);
+    return new HikariDataSource(config);
   }
 
   /** How many events it has sent in its life, and up to which position. */
