@@ -19,6 +19,7 @@ import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
@@ -49,6 +50,18 @@ class FeedTest {
   @AfterEach
   void close() {
     store.close();
+  }
+
+  @Test
+  void stores_in_different_databases_or_schemas_have_different_ids(PostgresServer server) {
+    try (TestStore elsewhere = new TestStore(server.createDatabase());
+        TestStore tenant = new TestStore(store.database, 2, b -> b.schema("tenant"));
+        TestStore same = new TestStore(store.database)) {
+      String id = store.store.feed().databaseId();
+      assertThat(elsewhere.store.feed().databaseId()).isNotEqualTo(id);
+      assertThat(tenant.store.feed().databaseId()).isNotEqualTo(id);
+      assertThat(same.store.feed().databaseId()).isEqualTo(id);
+    }
   }
 
   @Test
