@@ -1,7 +1,8 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.AppendResult;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.locks.LockSupport;
 
@@ -9,10 +10,12 @@ import java.util.concurrent.locks.LockSupport;
 final class Load {
 
   private volatile boolean stopped;
-  private final CompletableFuture<AppendResult> last;
+  private final FutureTask<AppendResult> last;
 
   Load(Bench bench) {
-    last = CompletableFuture.supplyAsync(() -> run(bench));
+    last = new FutureTask<>(() -> run(bench));
+    // A thread of its own: in the common pool it would keep everything else there from running.
+    new Thread(last, "load").start();
   }
 
   private AppendResult run(Bench bench) {
@@ -27,8 +30,8 @@ final class Load {
   }
 
   /** Ends it. */
-  AppendResult stop() {
+  AppendResult stop() throws InterruptedException, ExecutionException {
     stopped = true;
-    return last.join();
+    return last.get();
   }
 }

@@ -87,7 +87,12 @@ final class RelayProcess implements AutoCloseable {
   }
 
   void killHard() {
-    process.destroyForcibly().onExit().join();
+    try {
+      process.destroyForcibly().waitFor();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while a relay was ending", e);
+    }
   }
 
   @Override

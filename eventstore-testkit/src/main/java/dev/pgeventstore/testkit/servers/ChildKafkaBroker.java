@@ -207,7 +207,7 @@ final class ChildKafkaBroker extends KafkaBroker {
   }
 
   private static void await(Process process) {
-    process.onExit().join();
+    Processes.awaitEnd(process.toHandle());
   }
 
   @Override

@@ -75,7 +75,7 @@ final class EmbeddedPostgresServer extends PostgresServer {
     List<ProcessHandle> processes =
         Stream.concat(Stream.of(postmaster), postmaster.descendants()).toList();
     processes.forEach(ProcessHandle::destroyForcibly);
-    processes.forEach(process -> process.onExit().join());
+    processes.forEach(Processes::awaitEnd);
   }
 
   private Optional<ProcessHandle> postmaster() {

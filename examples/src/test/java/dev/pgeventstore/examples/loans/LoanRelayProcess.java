@@ -81,6 +81,11 @@ final class LoanRelayProcess {
   record Sent(long events, long position) {}
 
   void kill() {
-    process.destroyForcibly().onExit().join();
+    try {
+      process.destroyForcibly().waitFor();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while a relay was ending", e);
+    }
   }
 }

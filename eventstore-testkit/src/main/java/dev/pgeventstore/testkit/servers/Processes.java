@@ -1,0 +1,33 @@
+package dev.pgeventstore.testkit.servers;
+
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+
+/** Processes that end. */
+final class Processes {
+
+  private static final Duration TO_END = Duration.ofSeconds(60);
+
+  private Processes() {}
+
+  /**
+   * Waits for the end of a process, whether it is a child of this one or not. {@code onExit()}
+   * would do it too, but hands its answer on in the common pool, which a test may keep busy.
+   */
+  static void awaitEnd(ProcessHandle process) {
+    long deadline = System.nanoTime() + TO_END.toNanos();
+    while (process.isAlive()) {
+      if (System.nanoTime() > deadline) {
+        throw new IllegalStateException(
+            "process %d did not end within %d s".formatted(process.pid(), TO_END.toSeconds()));
+      }
+      try {
+        TimeUnit.MILLISECONDS.sleep(5);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new IllegalStateException(
+            "interrupted while process %d was ending".formatted(process.pid()), e);
+      }
+    }
+  }
+}
