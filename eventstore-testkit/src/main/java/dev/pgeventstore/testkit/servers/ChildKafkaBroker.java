@@ -207,7 +207,12 @@ final class ChildKafkaBroker extends KafkaBroker {
   }
 
   private static void await(Process process) {
-    Processes.awaitEnd(process.toHandle());
+    try {
+      process.waitFor();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while a Kafka broker was ending", e);
+    }
   }
 
   @Override

@@ -11,8 +11,8 @@ final class Processes {
   private Processes() {}
 
   /**
-   * Waits for the end of a process, whether it is a child of this one or not. {@code onExit()}
-   * would do it too, but hands its answer on in the common pool, which a test may keep busy.
+   * Waits for the end of a process that is no child of this one. {@code onExit()} would do it too,
+   * but hands its answer on in the common pool, which a test may keep busy.
    */
   static void awaitEnd(ProcessHandle process) {
     long deadline = System.nanoTime() + TO_END.toNanos();
