@@ -1,6 +1,8 @@
 package dev.pgeventstore;
 
 import java.sql.Connection;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * A store of events: version-checked streams, and one global order over all of them. Safe for use
@@ -10,6 +12,38 @@ import java.sql.Connection;
  * says.
  */
 public interface EventStore extends EventStreams, AutoCloseable {
+
+  /**
+   * Appends without waiting for the answer: one thread may keep thousands of appends in flight.
+   *
+   * <p>What can be refused without the database is refused at once, by an exception of this method;
+   * all else completes the future, with the exceptions that {@link #append(Append)} throws. Appends
+   * to one stream are carried out in the order of these calls. If more is in flight than the store
+   * keeps, this method waits for room.
+   *
+   * <p>Futures are completed by a thread of the store's that only does that. What depends on one
+   * must not block it: other futures would wait.
+   *
+   * @param append the events, and the conditions they were decided on
+   * @return the result to come; cancelling it does not take the append back
+   * @throws IllegalArgumentException if an event cannot be stored; the message says which and why
+   */
+  CompletableFuture<AppendResult> appendAsync(Append append);
+
+  /**
+   * Appends to the end of one stream without waiting for the answer.
+   *
+   * @param stream where to append
+   * @param expected the version this was decided on
+   * @param events domain objects or {@link NewEvent}s, at least one, in order
+   * @return the result to come; cancelling it does not take the append back
+   * @throws IllegalArgumentException if an event cannot be stored; the message says which and why
+   * @see #appendAsync(Append)
+   */
+  default CompletableFuture<AppendResult> appendAsync(
+      StreamId stream, ExpectedVersion expected, List<?> events) {
+    return appendAsync(Append.to(stream, expected, events));
+  }
 
   /**
    * The position up to which the global order is settled: every event at or below it is visible to

@@ -36,6 +36,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
@@ -90,6 +91,11 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
     AppendResult result = appender.append(append);
     signals.appended();
     return result;
+  }
+
+  @Override
+  public CompletableFuture<AppendResult> appendAsync(Append append) {
+    return CompletableFuture.supplyAsync(() -> append(append));
   }
 
   @Override

@@ -73,7 +73,8 @@ class BuildingTest {
 
       assertThat(one.settled()).hasSize(2);
       assertThat(two.settled()).hasSize(1);
-      assertThat(one.query("select count(*) from tenant_2.schema_history")).isEqualTo("2");
+      assertThat(one.query("select count(*) > 0 from tenant_1.schema_history")).isEqualTo("t");
+      assertThat(one.query("select count(*) > 0 from tenant_2.schema_history")).isEqualTo("t");
     }
   }
 

@@ -10,6 +10,7 @@ import dev.pgeventstore.EventIdReusedException;
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
+import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.EventStreams;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.NewEvent;
@@ -28,6 +29,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
 
 /**
@@ -91,6 +93,16 @@ public final class InMemoryEventStore implements EventStore {
         throw new ConflictException(conflicts);
       }
       return write(contents);
+    }
+  }
+
+  /** Appends at once: the future has completed already. */
+  @Override
+  public CompletableFuture<AppendResult> appendAsync(Append append) {
+    try {
+      return CompletableFuture.completedFuture(append(append));
+    } catch (EventStoreException e) {
+      return CompletableFuture.failedFuture(e);
     }
   }
 

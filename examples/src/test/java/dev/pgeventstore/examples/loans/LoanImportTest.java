@@ -225,6 +225,11 @@ class LoanImportTest {
     }
 
     @Override
+    public CompletableFuture<AppendResult> appendAsync(Append append) {
+      return store.appendAsync(append);
+    }
+
+    @Override
     public List<RecordedEvent> read(StreamId stream, StreamRange range) {
       return store.read(stream, range);
     }
