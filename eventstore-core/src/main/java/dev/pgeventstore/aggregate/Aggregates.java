@@ -19,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  * The streams of one category as states to decide on. Immutable, and safe for many threads if the
  * streams it was made with are.
  *
+ * <p>Events whose content was erased are passed over, and count in the version. Of a truncated
+ * stream the state is what the events from the truncation on add up to.
+ *
  * <pre>{@code
  * Aggregates<Order, OrderEvent> orders = Aggregates.of(store, "order", Order.DECIDER);
  * orders.execute("42", order -> order.ship(clock.instant()));
@@ -111,7 +114,7 @@ public final class Aggregates<S, E> {
       List<RecordedEvent> slice =
           streams.read(stream, StreamRange.forwardsFrom(version + 1).upTo(upTo).limit(SLICE));
       for (RecordedEvent event : slice) {
-        state = decider.evolve(state, domainEvent(event));
+        state = evolve(state, event);
         version = event.version();
       }
       more = slice.size() == SLICE && version < upTo;
@@ -119,10 +122,11 @@ public final class Aggregates<S, E> {
     return new Aggregate<>(stream, version, state);
   }
 
-  // The decider was written for what its category holds; anything else fails in its evolve.
+  // The decider was written for what its category holds; anything else fails in its evolve. What
+  // was erased it cannot know, and need not: only the version goes on.
   @SuppressWarnings("unchecked")
-  private E domainEvent(RecordedEvent event) {
-    return (E) event.payload();
+  private S evolve(S state, RecordedEvent event) {
+    return event.isErased() ? state : decider.evolve(state, (E) event.payload());
   }
 
   /**

@@ -52,7 +52,7 @@ public final class KafkaRelay implements AutoCloseable {
             ? new LeaseLeadership(
                 feed, "relay/" + spec.name(), 0, UUID.randomUUID().toString(), spec.leaseTtl())
             : Leadership.NOT_NEEDED;
-    Lane lane = new Lane(spec, builder.store, feed, builder.settings, leadership, progress, stop);
+    Lane lane = new Lane(spec, feed, builder.settings, leadership, progress, stop);
     thread = new Thread(lane, "eventstore-relay-" + spec.name());
     thread.setDaemon(true);
   }
