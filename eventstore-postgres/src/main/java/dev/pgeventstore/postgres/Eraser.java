@@ -36,7 +36,7 @@ public final class Eraser {
   public static final int MAX_REASON_BYTES = 2_000;
 
   /** So many are deleted in some milliseconds, during which the high-water mark stands. */
-  private static final int BATCH = 1_000;
+  private static final int BATCH = 200;
 
   private static final int TRIES = 5;
 

@@ -233,7 +233,7 @@ class EraserTest {
 
     assertThat(eraser.purge(ORDER, progress::add)).isEqualTo(new Purge(ORDER, 2_399, true));
 
-    assertThat(progress).containsExactly(1_000L, 2_000L, 2_399L);
+    assertThat(progress).hasSize(12).startsWith(200L, 400L).endsWith(2_200L, 2_399L);
     assertThat(store.query("select count(*) from eventstore.events")).isEqualTo("102");
     assertThat(store.query("select count(*) from eventstore.truncations")).isEqualTo("0");
     assertThat(store.settledAfter(Position.START))
@@ -257,9 +257,9 @@ class EraserTest {
     Purge interrupted = eraser.purge(ORDER, soFar -> Thread.currentThread().interrupt());
 
     assertThat(Thread.interrupted()).isTrue();
-    assertThat(interrupted).isEqualTo(new Purge(ORDER, 1_000, false));
+    assertThat(interrupted).isEqualTo(new Purge(ORDER, 200, false));
     assertThat(versions(StreamRange.forwards())).containsExactly(1_500L);
-    assertThat(eraser.purge(ORDER)).isEqualTo(new Purge(ORDER, 499, true));
+    assertThat(eraser.purge(ORDER)).isEqualTo(new Purge(ORDER, 1_299, true));
   }
 
   @Test
