@@ -45,18 +45,25 @@ grant execute on function "${schema}".incarnation(), "${schema}".observe_fence()
 -- The position is not among the columns, so not even COPY can bring one along.
 grant insert (stream_id, category, version, id, type, revision, data, metadata)
   on "${schema}".events to "${schema}_writer";
--- Rows of streams are deleted only where an append takes back what it has just inserted.
-grant insert, update, delete on "${schema}".streams to "${schema}_writer";
-grant execute on all functions in schema "${schema}" to "${schema}_writer";
+-- Rows of streams are deleted only where an append takes back what it has just inserted. What was
+-- tombstoned is not among the columns: no writer can take it back.
+grant insert (stream_id, category, version), update (version), delete
+  on "${schema}".streams to "${schema}_writer";
 
--- These run with the owner's rights, so they are for the eraser only, hide() not even for it.
-revoke execute on function
-  "${schema}".hide(text, bigint),
-  "${schema}".truncate_before(text, bigint),
-  "${schema}".tombstone(text),
-  "${schema}".erase(text, bigint, text),
-  "${schema}".purge(text, integer)
-  from "${schema}_writer";
+-- Writers call every function that does not run with the owner's rights. Those that do are the
+-- eraser's, and listed.
+do $$
+declare
+  _function regprocedure;
+begin
+  for _function in
+    select p.oid from pg_proc as p
+     where p.pronamespace = '"${schema}"'::regnamespace and not p.prosecdef
+  loop
+    execute format('grant execute on function %s to %I', _function, '${schema}_writer');
+  end loop;
+end
+$$;
 grant execute on function
   "${schema}".truncate_before(text, bigint),
   "${schema}".tombstone(text),

@@ -27,6 +27,7 @@ public interface EventStreams {
    *     decide again, and retry
    * @throws EventIdReusedException if some of the ids are found, but this is no retry: with other
    *     content, in another order, or without the other streams
+   * @throws TombstonedException if a stream that it writes to or checks is gone for good
    * @throws OutcomeUnknownException if the answer was lost; retry with the same event ids
    */
   AppendResult append(Append append);
@@ -43,6 +44,7 @@ public interface EventStreams {
    *     again, decide again, and retry
    * @throws EventIdReusedException if some of the ids are found, but this is no retry: with other
    *     content or in another order
+   * @throws TombstonedException if the stream is gone for good
    * @throws OutcomeUnknownException if the answer was lost; retry with the same event ids
    */
   default AppendResult append(StreamId stream, ExpectedVersion expected, List<?> events) {
@@ -60,7 +62,8 @@ public interface EventStreams {
   }
 
   /**
-   * Reads a part of a stream.
+   * Reads a part of a stream. Events that were truncated are not among them, nor any of a
+   * tombstoned stream; erased ones are, see {@link RecordedEvent#isErased()}.
    *
    * @param stream what to read
    * @param range which events, and in which direction

@@ -13,7 +13,8 @@ public interface EventHandler {
    * subscription's checkpoint, so it happens exactly once. What it does elsewhere happens at least
    * once: use the events' positions or ids to make it idempotent.
    *
-   * @param events at least one, in position order
+   * @param events at least one, in position order; unless it asks for types, there may be erased
+   *     ones among them, see {@link RecordedEvent#isErased()}
    * @param connection of the transaction that moves the checkpoint; do not commit, roll back or
    *     close it
    * @throws Exception if they cannot be handled: the transaction is rolled back and the

@@ -16,6 +16,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
+import dev.pgeventstore.TombstonedException;
 import dev.pgeventstore.aggregate.Aggregates;
 import dev.pgeventstore.aggregate.Decider;
 import dev.pgeventstore.codec.EventTypes;
@@ -124,7 +125,9 @@ class EraserTest {
   void a_truncation_only_moves_forward_and_never_hides_the_last_event() {
     append("order-1", 5);
     assertThat(eraser.truncateBefore(ORDER, 1)).isEqualTo(new Truncation(ORDER, 1, false));
+    assertThat(eraser.truncateBefore(ORDER, 2)).isEqualTo(new Truncation(ORDER, 2, true));
     assertThat(eraser.truncateBefore(ORDER, 4)).isEqualTo(new Truncation(ORDER, 4, true));
+    assertThat(versions(store.settledAfter(Position.START))).containsExactly(4L, 5L);
     assertThat(eraser.truncateBefore(ORDER, 2)).isEqualTo(new Truncation(ORDER, 4, false));
     assertThat(eraser.purge(ORDER)).isEqualTo(new Purge(ORDER, 3, true));
     assertThat(eraser.truncateBefore(ORDER, 3)).isEqualTo(new Truncation(ORDER, 4, false));
@@ -420,6 +423,31 @@ class EraserTest {
     }
     assertThat(store.query("select count(*) from eventstore.erasures where action = 'erase'"))
         .isEqualTo("0");
+  }
+
+  @Test
+  void a_truncation_that_a_tombstone_overtakes_brings_nothing_back() throws Exception {
+    append("order-1", 3);
+    try (Connection ending = store.begin()) {
+      TestStore.execute(ending, "select eventstore.tombstone('order-1')");
+      Future<Truncation> truncation = threads.submit(() -> eraser.truncateBefore(ORDER, 2));
+      awaitSomebodyWaiting();
+      ending.commit();
+      assertThatThrownBy(() -> truncation.get(PATIENCE.toSeconds(), TimeUnit.SECONDS))
+          .hasCauseInstanceOf(TombstonedException.class);
+    }
+    assertThat(store.store.read(ORDER)).isEmpty();
+    assertThat(store.settled()).isEmpty();
+  }
+
+  @Test
+  void before_roles_are_made_nobody_but_the_owner_erases() throws Exception {
+    assertThat(
+            store.query(
+                "select concat(string_agg(proname, ' ') filter (where has_function_privilege('public', oid, 'execute')),"
+                    + " '|', count(*)) from pg_proc"
+                    + " where pronamespace = 'eventstore'::regnamespace and prosecdef"))
+        .isEqualTo("|5");
   }
 
   private void awaitSomebodyWaiting() {
