@@ -15,6 +15,7 @@ import dev.pgeventstore.StreamRange;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.postgres.internal.append.Appender;
+import dev.pgeventstore.postgres.internal.append.EventEncoder;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.load.StreamReader;
 import dev.pgeventstore.postgres.internal.schema.Migrator;
@@ -67,11 +68,16 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
     Connections connections = new Connections(builder.dataSource);
     EventsTable events = new EventsTable(schema, codec);
     FenceFunction fence = new FenceFunction(schema);
-    appender =
-        new Appender(builder.dataSource, new AppendFunction(schema), codec, builder.maxEventBytes);
     reader = new StreamReader(connections, events);
     highWaterMark = new HighWaterMark(builder.dataSource, fence, builder.pollInterval);
     signals = new CommitSignals(builder.dataSource, highWaterMark, schema, builder.pollInterval);
+    appender =
+        new Appender(
+            builder.dataSource,
+            new AppendFunction(schema),
+            new EventEncoder(codec, builder.maxEventBytes),
+            builder.groupAppends,
+            signals::appended);
     feed = new PostgresFeed(connections, schema, events, fence, highWaterMark, signals);
     subscriptions = new SubscriptionRuns(feed, connections, highWaterMark, schema);
   }
@@ -88,14 +94,12 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
 
   @Override
   public AppendResult append(Append append) {
-    AppendResult result = appender.append(append);
-    signals.appended();
-    return result;
+    return appender.append(append);
   }
 
   @Override
   public CompletableFuture<AppendResult> appendAsync(Append append) {
-    return CompletableFuture.supplyAsync(() -> append(append));
+    return appender.appendAsync(append);
   }
 
   @Override
@@ -143,6 +147,7 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
 
   @Override
   public void close() {
+    appender.close();
     subscriptions.close();
     signals.close();
     feed.close();
@@ -180,6 +185,7 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
     private String schema = "eventstore";
     private Migrations migrations = Migrations.APPLY;
     private int maxEventBytes = 900 * 1024;
+    private boolean groupAppends = true;
     private Duration pollInterval = Duration.ofMillis(200);
 
     private Builder(DataSource dataSource) {
@@ -234,6 +240,20 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
         throw new IllegalArgumentException("the largest event takes 1 byte or more, not " + bytes);
       }
       this.maxEventBytes = bytes;
+      return this;
+    }
+
+    /**
+     * Whether appends of several threads that come at the same time are committed together, which
+     * is the default. Each has its own outcome all the same, and none is delayed for it. Without,
+     * every append that is waited for is a transaction on a connection of its own; {@link
+     * #appendAsync} groups in any case.
+     *
+     * @param together false to switch it off
+     * @return this builder
+     */
+    public Builder groupAppends(boolean together) {
+      this.groupAppends = together;
       return this;
     }
 
