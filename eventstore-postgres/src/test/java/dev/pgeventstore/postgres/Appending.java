@@ -1,0 +1,25 @@
+package dev.pgeventstore.postgres;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+/** How a store carries out appends: what the tests of the append path are repeated for. */
+enum Appending {
+  AS_BUILT {
+    @Override
+    PostgresEventStore.Builder apply(PostgresEventStore.Builder builder) {
+      return builder;
+    }
+  };
+
+  abstract PostgresEventStore.Builder apply(PostgresEventStore.Builder builder);
+
+  /** Whether appends of several threads share transactions and connections. */
+  boolean isGrouped() {
+    return Boolean.getBoolean("append.grouped");
+  }
+
+  /** For what a store that appends one by one does not promise. */
+  void assumeGrouped() {
+    assumeTrue(isGrouped(), "only group append does this: -Dappend.grouped=true");
+  }
+}
