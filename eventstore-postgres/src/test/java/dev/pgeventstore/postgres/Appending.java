@@ -18,6 +18,14 @@ enum Appending {
     return Boolean.getBoolean("append.grouped");
   }
 
+  /**
+   * Whether an append that expects an existing stream, with ids of the caller's, is right when the
+   * stream comes to exist meanwhile. It was once told of a conflict that named no stream.
+   */
+  static boolean seesStreamsBegin() {
+    return Boolean.getBoolean("append.grouped");
+  }
+
   /** For what a store that appends one by one does not promise. */
   void assumeGrouped() {
     assumeTrue(isGrouped(), "only group append does this: -Dappend.grouped=true");
