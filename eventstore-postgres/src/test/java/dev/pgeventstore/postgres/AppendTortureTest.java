@@ -32,7 +32,7 @@ class AppendTortureTest {
   @EnumSource
   void what_200_threads_were_told_is_what_is_stored(Appending appending, PostgresServer server)
       throws Exception {
-    runs(2, seed -> AppendTorture.run(seed, server.createDatabase(), appending, 200, 8));
+    runs(2, seed -> AppendTorture.run(seed, server.createDatabase(), appending, 200, 5));
   }
 
   @ParameterizedTest

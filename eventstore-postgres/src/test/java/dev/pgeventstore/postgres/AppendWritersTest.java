@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class AppendWritersTest {
 
   private static final int WRITERS = 24;
-  private static final int ROUNDS = 12;
+  private static final int ROUNDS = 8;
   private static final StreamId OTHER = StreamId.of("other", "1");
 
   private TestStore store;
