@@ -40,9 +40,10 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Threads that append in every way there is to few streams and many: with right expectations and
- * stale ones, to several streams, without waiting, in transactions of their own, again with the
- * same ids, and what cannot be stored. In the end the {@link AppendHistory} must fit.
+ * Threads that append through two stores, in every way there is, to few streams and many: with
+ * right expectations and stale ones, to several streams, without waiting, in transactions of their
+ * own, again with the same ids, and what cannot be stored. In the end the {@link AppendHistory}
+ * must fit.
  */
 final class AppendTorture {
 
@@ -52,7 +53,7 @@ final class AppendTorture {
 
   private final long seed;
   private final Database database;
-  private final TestStore store;
+  private final List<TestStore> stores;
   private final HikariDataSource transactions;
   private final AppendHistory history;
   private final Map<StreamId, Long> versions = new ConcurrentHashMap<>();
@@ -61,10 +62,14 @@ final class AppendTorture {
   private volatile boolean over;
 
   private AppendTorture(
-      long seed, Database database, TestStore store, Appending appending, boolean serverIsKilled) {
+      long seed,
+      Database database,
+      List<TestStore> stores,
+      Appending appending,
+      boolean serverIsKilled) {
     this.seed = seed;
     this.database = database;
-    this.store = store;
+    this.stores = stores;
     this.history = new AppendHistory(appending.isGrouped());
     this.appending = appending;
     this.serverIsKilled = serverIsKilled;
@@ -108,8 +113,10 @@ final class AppendTorture {
           connection,
           "alter database \"%s\" set deadlock_timeout = '30ms'".formatted(connection.getCatalog()));
     }
-    try (TestStore store = new TestStore(database, 20, appending::apply)) {
-      AppendTorture torture = new AppendTorture(seed, database, store, appending, serverIsKilled);
+    try (TestStore store = new TestStore(database, 20, appending::apply);
+        TestStore second = new TestStore(database, 10, appending::apply)) {
+      AppendTorture torture =
+          new AppendTorture(seed, database, List.of(store, second), appending, serverIsKilled);
       try {
         run.of(torture);
       } finally {
@@ -182,7 +189,7 @@ final class AppendTorture {
       tormentors.add(
           executor.submit(
               () -> {
-                new Tormentor(random).go(deeds);
+                new Tormentor(random, stores.get(random.nextInt(2)).store).go(deeds);
                 return null;
               }));
     }
@@ -198,10 +205,12 @@ final class AppendTorture {
   /** One thread. */
   private final class Tormentor {
     private final Random random;
+    private final PostgresEventStore store;
     private final List<Append> done = new ArrayList<>();
 
-    Tormentor(Random random) {
+    Tormentor(Random random, PostgresEventStore store) {
       this.random = random;
+      this.store = store;
     }
 
     void go(int deeds) throws Exception {
@@ -246,11 +255,12 @@ final class AppendTorture {
       };
     }
 
-    /** The ids are the caller's: a retry is always recognised. */
+    /** With ids of the caller's, so that any retry is recognised, or without. */
     private List<NewEvent> events() {
+      boolean known = serverIsKilled || random.nextInt(3) > 0;
       return Stream.generate(() -> UUID.nameUUIDFromBytes(bytes()))
           .limit(1 + random.nextInt(3))
-          .map(id -> NewEvent.of(content(id)).withId(id))
+          .map(id -> known ? NewEvent.of(content(id)).withId(id) : NewEvent.of(content(id)))
           .toList();
     }
 
@@ -302,7 +312,7 @@ final class AppendTorture {
     private AppendResult tryUntilKnown(Append append) throws InterruptedException {
       for (int attempt = 1; ; attempt++) {
         try {
-          return history.append(store.store, append);
+          return history.append(store, append);
         } catch (OutcomeUnknownException e) {
           retryUnlessTooOften(attempt, e);
         }
@@ -326,7 +336,9 @@ final class AppendTorture {
 
     private void learn(Append append, AppendResult result) {
       versions.putAll(result.versions());
-      done.add(append);
+      if (append.events().values().stream().flatMap(List::stream).allMatch(NewEvent::idSupplied)) {
+        done.add(append);
+      }
     }
 
     private void learn(ConflictException e) {
@@ -349,7 +361,7 @@ final class AppendTorture {
           append = Append.to(stream, ExpectedVersion.exactly(version), events);
           version += events.size();
         }
-        answers.put(append, history.appendAsync(store.store, append));
+        answers.put(append, history.appendAsync(store, append));
       }
       for (Map.Entry<Append, CompletableFuture<AppendResult>> answer : answers.entrySet()) {
         try {
@@ -378,7 +390,7 @@ final class AppendTorture {
       }
       boolean sure = false;
       try (Connection connection = transactions.getConnection()) {
-        transaction = history.within(store.store, connection);
+        transaction = history.within(store, connection);
         try {
           for (Append append : appends) {
             appendWithin(transaction, append);
@@ -475,9 +487,9 @@ final class AppendTorture {
       Append append = Append.to(stream(), ExpectedVersion.any(), events);
       try {
         if (random.nextBoolean()) {
-          history.append(store.store, append);
+          history.append(store, append);
         } else {
-          history.appendAsync(store.store, append).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+          history.appendAsync(store, append).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
         }
         fail("%s was not refused, seed %d", append, seed);
       } catch (IllegalArgumentException e) {

@@ -2,7 +2,10 @@ package dev.pgeventstore.postgres;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-/** How a store carries out appends: what the tests of the append path are repeated for. */
+/**
+ * How a store carries out appends: the tests of the append path are repeated for each way. What
+ * only group append can do is left out until {@code -Dappend.grouped=true} says that it is there.
+ */
 enum Appending {
   AS_BUILT {
     @Override
