@@ -10,6 +10,7 @@ import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
@@ -31,9 +32,6 @@ public final class Aggregates<S, E> {
 
   /** How many more times {@link #execute} tries after a conflict, unless told otherwise. */
   public static final int DEFAULT_RETRIES = 10;
-
-  /** A long stream is folded slice by slice, so that it need not fit into the heap. */
-  private static final int SLICE = 500;
 
   private static final long LONGEST_PAUSE_MILLIS = 250;
 
@@ -106,15 +104,14 @@ public final class Aggregates<S, E> {
   private Aggregate<S> fold(StreamId stream, long upTo) {
     S state = decider.initial();
     long version = 0;
-    boolean more = upTo > 0;
-    while (more) {
-      List<RecordedEvent> slice =
-          streams.read(stream, StreamRange.forwardsFrom(version + 1).upTo(upTo).limit(SLICE));
-      for (RecordedEvent event : slice) {
+    if (upTo > 0) {
+      Iterator<RecordedEvent> events =
+          streams.readLazily(stream, StreamRange.forwards().upTo(upTo)).iterator();
+      while (events.hasNext()) {
+        RecordedEvent event = events.next();
         state = decider.evolve(state, domainEvent(event));
         version = event.version();
       }
-      more = slice.size() == SLICE && version < upTo;
     }
     return new Aggregate<>(stream, version, state);
   }
