@@ -16,6 +16,7 @@ import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.postgres.internal.append.Appender;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.load.SnapshotKeeper;
 import dev.pgeventstore.postgres.internal.load.StreamReader;
 import dev.pgeventstore.postgres.internal.schema.Migrator;
 import dev.pgeventstore.postgres.internal.schema.StartUpChecks;
@@ -27,7 +28,11 @@ import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.snapshot.Snapshot;
+import dev.pgeventstore.snapshot.SnapshotAndTail;
+import dev.pgeventstore.snapshot.SnapshotHost;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionHost;
 import dev.pgeventstore.subscription.SubscriptionSpec;
@@ -52,11 +57,13 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The server must be a primary, version 14 or newer.
  */
-public final class PostgresEventStore implements EventStore, FeedSource, SubscriptionHost {
+public final class PostgresEventStore
+    implements EventStore, FeedSource, SnapshotHost, SubscriptionHost {
 
   private final EventCodec codec;
   private final Appender appender;
   private final StreamReader reader;
+  private final SnapshotKeeper snapshots;
   private final HighWaterMark highWaterMark;
   private final CommitSignals signals;
   private final PostgresFeed feed;
@@ -70,6 +77,7 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
     appender =
         new Appender(builder.dataSource, new AppendFunction(schema), codec, builder.maxEventBytes);
     reader = new StreamReader(connections, events);
+    snapshots = new SnapshotKeeper(connections, new SnapshotsTable(schema, events));
     highWaterMark = new HighWaterMark(builder.dataSource, fence, builder.pollInterval);
     signals = new CommitSignals(builder.dataSource, highWaterMark, schema, builder.pollInterval);
     feed = new PostgresFeed(connections, schema, events, fence, highWaterMark, signals);
@@ -101,6 +109,17 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
   @Override
   public List<RecordedEvent> read(StreamId stream, StreamRange range) {
     return reader.read(stream, range);
+  }
+
+  @Override
+  public SnapshotAndTail readWithSnapshot(
+      StreamId stream, String name, int revision, long upTo, int limit) {
+    return snapshots.readWithSnapshot(stream, name, revision, upTo, limit);
+  }
+
+  @Override
+  public void keep(StreamId stream, Snapshot snapshot) {
+    snapshots.keep(stream, snapshot);
   }
 
   @Override
@@ -150,7 +169,7 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
   }
 
   /** Append and read in a transaction that somebody else begins and ends. */
-  private final class CallersTransaction implements EventStreams {
+  private final class CallersTransaction implements EventStreams, SnapshotHost {
     private final Connection connection;
 
     CallersTransaction(Connection connection) {
@@ -169,6 +188,17 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
     @Override
     public List<RecordedEvent> read(StreamId stream, StreamRange range) {
       return reader.read(connection, stream, range);
+    }
+
+    @Override
+    public SnapshotAndTail readWithSnapshot(
+        StreamId stream, String name, int revision, long upTo, int limit) {
+      return snapshots.readWithSnapshot(connection, stream, name, revision, upTo, limit);
+    }
+
+    @Override
+    public void keep(StreamId stream, Snapshot snapshot) {
+      // What this transaction has seen may be its own, and may never be committed.
     }
   }
 

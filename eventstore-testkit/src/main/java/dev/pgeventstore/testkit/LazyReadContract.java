@@ -96,6 +96,9 @@ abstract class LazyReadContract extends ReadContract {
       assertThat(unread.limit(501)).hasSize(501);
       assertThat(watched.reads).extracting(List::size).containsExactly(500, 500);
 
+      assertThat(store.readLazily(stream("1"), range).spliterator().trySplit())
+          .as("a part elsewhere would let the rest be read ahead")
+          .isNull();
       Watched parallel = new Watched();
       assertThat(parallel.readLazily(stream("1"), range).parallel().toList()).hasSize(1203);
       assertThat(parallel.reads)
