@@ -52,8 +52,8 @@ import org.jspecify.annotations.Nullable;
  * <p>It takes its connections from a {@link DataSource}, which should be a pool. While something
  * subscribes, two connections are held all the time: one to observe the fence, one to listen for
  * other processes' commits. So a pool needs three at the least: with two, every append and every
- * page would wait in vain. Behind a pooler in transaction mode listening does not work, and polling
- * takes its place.
+ * page would wait in vain. Behind a pooler it does not listen unless told to ({@link Listening}),
+ * and polling takes the place of that.
  *
  * <p>The server must be a primary, version 14 or newer.
  */
@@ -79,7 +79,14 @@ public final class PostgresEventStore
     reader = new StreamReader(connections, events);
     snapshots = new SnapshotKeeper(connections, new SnapshotsTable(schema, events));
     highWaterMark = new HighWaterMark(builder.dataSource, fence, builder.pollInterval);
-    signals = new CommitSignals(builder.dataSource, highWaterMark, schema, builder.pollInterval);
+    signals =
+        new CommitSignals(
+            builder.dataSource,
+            highWaterMark,
+            schema,
+            builder.pollInterval,
+            builder.listening != Listening.NEVER,
+            builder.listening == Listening.ALWAYS);
     feed = new PostgresFeed(connections, schema, events, fence, highWaterMark, signals);
     subscriptions = new SubscriptionRuns(feed, connections, highWaterMark, schema);
   }
@@ -211,6 +218,7 @@ public final class PostgresEventStore
     private Migrations migrations = Migrations.APPLY;
     private int maxEventBytes = 900 * 1024;
     private Duration pollInterval = Duration.ofMillis(200);
+    private Listening listening = Listening.DIRECTLY;
 
     private Builder(DataSource dataSource) {
       this.dataSource = Objects.requireNonNull(dataSource, "data source");
@@ -281,6 +289,18 @@ public final class PostgresEventStore
         throw new IllegalArgumentException("a poll interval is 1 ms or more, not " + interval);
       }
       this.pollInterval = interval;
+      return this;
+    }
+
+    /**
+     * When to listen for what other processes commit. The default is {@link Listening#DIRECTLY}.
+     * Commits are told to others in any case: those that listen may be connected in another way.
+     *
+     * @param when directly connected, always, or never
+     * @return this builder
+     */
+    public Builder listening(Listening when) {
+      this.listening = when;
       return this;
     }
 

@@ -112,6 +112,14 @@ final class TestStore implements AutoCloseable {
     }
   }
 
+  static int queryInt(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery(sql)) {
+      row.next();
+      return row.getInt(1);
+    }
+  }
+
   @Override
   public void close() {
     store.close();
