@@ -132,14 +132,14 @@ class PgBouncerTest {
 
   @Test
   void statements_of_one_client_go_over_several_connections_of_the_server() throws Exception {
-    List<Integer> processes = Collections.synchronizedList(new ArrayList<>());
+    List<String> processes = Collections.synchronizedList(new ArrayList<>());
     List<Callable<Object>> clients = new ArrayList<>();
     for (int c = 0; c < CLIENTS; c++) {
       clients.add(
           () -> {
             try (Connection connection = pooler.database().open()) {
               for (int i = 0; i < 20; i++) {
-                processes.add(TestStore.queryInt(connection, "select pg_backend_pid()"));
+                processes.add(TestStore.query(connection, "select pg_backend_pid()"));
               }
             }
             return processes;
@@ -240,7 +240,15 @@ class PgBouncerTest {
     try (Subscription view =
         Subscriptions.of(store.store).create("view").handler((events, c) -> {}).start()) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
-      await().during(Duration.ofSeconds(1)).atMost(PATIENCE).until(() -> listeners().isEmpty());
+      // It has looked at its connection, and ended.
+      await()
+          .atMost(PATIENCE)
+          .until(
+              () ->
+                  Thread.getAllStackTraces().keySet().stream()
+                      .noneMatch(thread -> thread.getName().equals("eventstore-listener")));
+      assertThat(eachServerConnection("select count(*) from pg_listening_channels()"))
+          .containsOnly("0");
     }
     try (TestStore told =
             new TestStore(
@@ -250,34 +258,46 @@ class PgBouncerTest {
         Subscription view =
             Subscriptions.of(told.store).create("other").handler((events, c) -> {}).start()) {
       view.awaitApplied(told.append("order-2"), PATIENCE);
-      await().atMost(PATIENCE).until(() -> !listeners().isEmpty());
+      await()
+          .atMost(PATIENCE)
+          .until(
+              () ->
+                  eachServerConnection("select count(*) from pg_listening_channels()")
+                      .contains("1"));
     }
-    assertThat(listeners()).as("why it is not the default").isNotEmpty();
   }
 
-  /** The processes behind the pooler that listen. Each has to be asked itself, so all are taken. */
-  private List<Integer> listeners() throws SQLException {
+  @Test
+  void building_a_store_leaves_the_connections_of_the_server_as_they_were() throws Exception {
+    List<String> before = eachServerConnection("show search_path");
+    for (Migrations migrations : Migrations.values()) {
+      new TestStore(
+              pooler.database(), 5, builder -> builder.schema("another").migrations(migrations))
+          .close();
+      if (migrations == Migrations.APPLY) {
+        System.out.println("EXP " + eachServerConnection("show search_path"));
+        System.out.println("EXP " + eachServerConnection("select current_setting('role')"));
+      }
+    }
+    assertThat(eachServerConnection("show search_path")).isEqualTo(before);
+  }
+
+  /** Asks each of the server's connections: all are taken by transactions that are open at once. */
+  private List<String> eachServerConnection(String question) throws SQLException {
     List<Connection> taken = new ArrayList<>();
-    List<Integer> listening = new ArrayList<>();
+    List<String> answers = new ArrayList<>();
     try {
-      for (int i = 0; i < SERVER_CONNECTIONS - 2; i++) {
+      for (int i = 0; i < SERVER_CONNECTIONS; i++) {
         Connection connection = TestStore.begin(pooler.database());
         taken.add(connection);
-        int process =
-            TestStore.queryInt(
-                connection,
-                "select case when exists (select from pg_listening_channels())"
-                    + " then pg_backend_pid() else 0 end");
-        if (process != 0) {
-          listening.add(process);
-        }
+        answers.add(TestStore.query(connection, question));
       }
     } finally {
       for (Connection connection : taken) {
         connection.close();
       }
     }
-    return listening;
+    return answers;
   }
 
   @Test

@@ -104,19 +104,16 @@ final class TestStore implements AutoCloseable {
   }
 
   String query(String sql) throws SQLException {
-    try (Connection connection = database.open();
-        Statement statement = connection.createStatement();
-        ResultSet row = statement.executeQuery(sql)) {
-      row.next();
-      return row.getString(1);
+    try (Connection connection = database.open()) {
+      return query(connection, sql);
     }
   }
 
-  static int queryInt(Connection connection, String sql) throws SQLException {
+  static String query(Connection connection, String sql) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet row = statement.executeQuery(sql)) {
       row.next();
-      return row.getInt(1);
+      return row.getString(1);
     }
   }
 
