@@ -270,16 +270,14 @@ class PgBouncerTest {
   @Test
   void building_a_store_leaves_the_connections_of_the_server_as_they_were() throws Exception {
     List<String> before = eachServerConnection("show search_path");
-    for (Migrations migrations : Migrations.values()) {
-      new TestStore(
-              pooler.database(), 5, builder -> builder.schema("another").migrations(migrations))
-          .close();
-      if (migrations == Migrations.APPLY) {
-        System.out.println("EXP " + eachServerConnection("show search_path"));
-        System.out.println("EXP " + eachServerConnection("select current_setting('role')"));
+    for (String schema : List.of("one", "two", "three", "four")) {
+      for (Migrations migrations : Migrations.values()) {
+        new TestStore(
+                pooler.database(), 5, builder -> builder.schema(schema).migrations(migrations))
+            .close();
+        assertThat(eachServerConnection("show search_path")).isEqualTo(before);
       }
     }
-    assertThat(eachServerConnection("show search_path")).isEqualTo(before);
   }
 
   /** Asks each of the server's connections: all are taken by transactions that are open at once. */
@@ -334,12 +332,12 @@ class PgBouncerTest {
               TestStore mine = client % 2 == 0 ? store : other;
               Position before = Position.START;
               for (int i = 0; i < 20; i++) {
-                Position appended = mine.append("order-" + client).position();
+                mine.append("order-" + client);
                 Position mark = mine.store.highWaterMark();
                 assertThat(mark).isGreaterThanOrEqualTo(before);
                 before = mark;
-                assertThat(mine.store.readAll(Position.of(appended.value() - 1), 1).upTo())
-                    .isLessThanOrEqualTo(mine.store.highWaterMark());
+                assertThat(mine.store.readAll(mark, 10).highWaterMark())
+                    .isGreaterThanOrEqualTo(mark);
               }
               return before;
             });
