@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import com.fasterxml.jackson.annotation.JsonIgnore;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.EventStreams;
@@ -45,11 +46,17 @@ class SnapshotTest {
   private static final StreamId STREAM = StreamId.of("counter", "1");
 
   @EventType(name = "counted")
-  record Counted(int by) {}
+  record Counted(int by, @JsonIgnore int unstored) {
+    Counted(int by) {
+      this(by, 0);
+    }
+  }
 
   record Counter(long sum) {
     static final Decider<Counter, Counted> DECIDER =
-        Decider.of(new Counter(0), (counter, event) -> new Counter(counter.sum() + event.by()));
+        Decider.of(
+            new Counter(0),
+            (counter, event) -> new Counter(counter.sum() + event.by() + event.unstored()));
   }
 
   private TestStore plain;
@@ -128,6 +135,19 @@ class SnapshotTest {
     assertThat(counting.statements())
         .as("one round trip even if the snapshot does not fit")
         .hasSize(1);
+  }
+
+  @Test
+  void a_snapshot_takes_in_what_is_stored_and_nothing_that_only_the_deciding_process_knew() {
+    for (int i = 0; i < 3; i++) {
+      assertThat(
+              counters(store)
+                  .execute("1", counter -> Collections.nCopies(100, new Counted(1, 7)))
+                  .state()
+                  .sum())
+          .isEqualTo(100L * i + 800);
+    }
+    assertThat(counters(store).load("1").state()).isEqualTo(new Counter(300));
   }
 
   @Test
