@@ -208,7 +208,9 @@ class SnapshotTest {
       counting.reset();
       assertThat(counters(within).load("1").state()).isEqualTo(new Counter(1300));
       assertThat(counting.statements()).hasSize(1);
+      counting.reset();
       countOne(within);
+      assertThat(counting.statements()).as("load, append").hasSize(2);
       connection.commit();
     }
     assertThat(snapshotVersion()).isEqualTo("150");
