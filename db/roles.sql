@@ -49,3 +49,6 @@ grant execute on all functions in schema "${schema}" to "${schema}_writer";
 
 grant insert, update, delete on "${schema}".subscriptions
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+
+grant select on "${schema}".snapshots to "${schema}_writer", "${schema}_reader";
+grant insert, update on "${schema}".snapshots to "${schema}_writer";

@@ -17,6 +17,7 @@ import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.postgres.internal.append.Appender;
 import dev.pgeventstore.postgres.internal.append.EventEncoder;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.load.SnapshotKeeper;
 import dev.pgeventstore.postgres.internal.load.StreamReader;
 import dev.pgeventstore.postgres.internal.schema.Migrator;
 import dev.pgeventstore.postgres.internal.schema.StartUpChecks;
@@ -28,7 +29,11 @@ import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.snapshot.Snapshot;
+import dev.pgeventstore.snapshot.SnapshotAndTail;
+import dev.pgeventstore.snapshot.SnapshotHost;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionHost;
 import dev.pgeventstore.subscription.SubscriptionSpec;
@@ -48,16 +53,18 @@ import org.jspecify.annotations.Nullable;
  * <p>It takes its connections from a {@link DataSource}, which should be a pool. While something
  * subscribes, two connections are held all the time: one to observe the fence, one to listen for
  * other processes' commits. So a pool needs three at the least: with two, every append and every
- * page would wait in vain. Behind a pooler in transaction mode listening does not work, and polling
- * takes its place.
+ * page would wait in vain. Behind a pooler it does not listen unless told to ({@link Listening}),
+ * and polling takes the place of that.
  *
  * <p>The server must be a primary, version 14 or newer.
  */
-public final class PostgresEventStore implements EventStore, FeedSource, SubscriptionHost {
+public final class PostgresEventStore
+    implements EventStore, FeedSource, SnapshotHost, SubscriptionHost {
 
   private final EventCodec codec;
   private final Appender appender;
   private final StreamReader reader;
+  private final SnapshotKeeper snapshots;
   private final HighWaterMark highWaterMark;
   private final CommitSignals signals;
   private final PostgresFeed feed;
@@ -69,8 +76,16 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
     EventsTable events = new EventsTable(schema, codec);
     FenceFunction fence = new FenceFunction(schema);
     reader = new StreamReader(connections, events);
+    snapshots = new SnapshotKeeper(connections, new SnapshotsTable(schema, events));
     highWaterMark = new HighWaterMark(builder.dataSource, fence, builder.pollInterval);
-    signals = new CommitSignals(builder.dataSource, highWaterMark, schema, builder.pollInterval);
+    signals =
+        new CommitSignals(
+            builder.dataSource,
+            highWaterMark,
+            schema,
+            builder.pollInterval,
+            builder.listening != Listening.NEVER,
+            builder.listening == Listening.ALWAYS);
     appender =
         new Appender(
             builder.dataSource,
@@ -105,6 +120,17 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
   @Override
   public List<RecordedEvent> read(StreamId stream, StreamRange range) {
     return reader.read(stream, range);
+  }
+
+  @Override
+  public SnapshotAndTail readWithSnapshot(
+      StreamId stream, String name, int revision, long upTo, int limit) {
+    return snapshots.readWithSnapshot(stream, name, revision, upTo, limit);
+  }
+
+  @Override
+  public void keep(StreamId stream, Snapshot snapshot) {
+    snapshots.keep(stream, snapshot);
   }
 
   @Override
@@ -155,7 +181,7 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
   }
 
   /** Append and read in a transaction that somebody else begins and ends. */
-  private final class CallersTransaction implements EventStreams {
+  private final class CallersTransaction implements EventStreams, SnapshotHost {
     private final Connection connection;
 
     CallersTransaction(Connection connection) {
@@ -175,6 +201,17 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
     public List<RecordedEvent> read(StreamId stream, StreamRange range) {
       return reader.read(connection, stream, range);
     }
+
+    @Override
+    public SnapshotAndTail readWithSnapshot(
+        StreamId stream, String name, int revision, long upTo, int limit) {
+      return snapshots.readWithSnapshot(connection, stream, name, revision, upTo, limit);
+    }
+
+    @Override
+    public void keep(StreamId stream, Snapshot snapshot) {
+      // What this transaction has seen may be its own, and may never be committed.
+    }
   }
 
   /** Describes a store. For one thread. */
@@ -187,6 +224,7 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
     private int maxEventBytes = 900 * 1024;
     private boolean groupAppends = true;
     private Duration pollInterval = Duration.ofMillis(200);
+    private Listening listening = Listening.DIRECTLY;
 
     private Builder(DataSource dataSource) {
       this.dataSource = Objects.requireNonNull(dataSource, "data source");
@@ -271,6 +309,18 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
         throw new IllegalArgumentException("a poll interval is 1 ms or more, not " + interval);
       }
       this.pollInterval = interval;
+      return this;
+    }
+
+    /**
+     * When to listen for what other processes commit. The default is {@link Listening#DIRECTLY}.
+     * Commits are told to others in any case: those that listen may be connected in another way.
+     *
+     * @param when directly connected, always, or never
+     * @return this builder
+     */
+    public Builder listening(Listening when) {
+      this.listening = when;
       return this;
     }
 

@@ -109,20 +109,24 @@ public final class EventsTable {
     try (ResultSet rows = statement.executeQuery()) {
       StreamCache stream = new StreamCache();
       while (rows.next()) {
-        events.add(
-            RecordedEvent.of(
-                Position.of(rows.getLong(1)),
-                stream.of(rows.getString(2)),
-                rows.getLong(3),
-                rows.getObject(4, UUID.class),
-                // The driver gives the bytes of a json column as they came: UTF-8, not decoded.
-                EncodedEvent.stored(rows.getString(5), rows.getInt(6), rows.getBytes(7)),
-                rows.getBytes(8),
-                rows.getObject(9, OffsetDateTime.class).toInstant(),
-                codec));
+        events.add(event(rows, stream.of(rows.getString(2))));
       }
     }
     return events;
+  }
+
+  /** The event in a row of these columns: those of every statement here, in their order. */
+  RecordedEvent event(ResultSet row, StreamId stream) throws SQLException {
+    return RecordedEvent.of(
+        Position.of(row.getLong(1)),
+        stream,
+        row.getLong(3),
+        row.getObject(4, UUID.class),
+        // The driver gives the bytes of a json column as they came: UTF-8, not decoded.
+        EncodedEvent.stored(row.getString(5), row.getInt(6), row.getBytes(7)),
+        row.getBytes(8),
+        row.getObject(9, OffsetDateTime.class).toInstant(),
+        codec);
   }
 
   /** Neighbours are often of one stream, whose id need not be parsed again. */
