@@ -5,6 +5,7 @@
 --   <schema>_writer  appends and reads; cannot change or remove an event
 --   <schema>_reader  reads, and runs subscriptions
 --   <schema>_relay   reads, and holds leases of relays
+--   <schema>_eraser  truncates, tombstones, erases and purges, by functions; cannot even read
 --
 -- They cannot log in: grant them to the roles that do.
 
@@ -12,7 +13,7 @@ do $$
 declare
   _role text;
 begin
-  foreach _role in array array['owner', 'writer', 'reader', 'relay'] loop
+  foreach _role in array array['owner', 'writer', 'reader', 'relay', 'eraser'] loop
     if not exists (select from pg_roles where rolname = '${schema}_' || _role) then
       execute format('create role %I nologin', '${schema}_' || _role);
     end if;
@@ -31,8 +32,9 @@ grant all on all functions in schema "${schema}" to "${schema}_owner";
 grant all on all sequences in schema "${schema}" to "${schema}_owner";
 
 grant usage on schema "${schema}"
-  to "${schema}_writer", "${schema}_reader", "${schema}_relay";
-grant select on "${schema}".streams, "${schema}".events, "${schema}".subscriptions
+  to "${schema}_writer", "${schema}_reader", "${schema}_relay", "${schema}_eraser";
+grant select on "${schema}".streams, "${schema}".events, "${schema}".subscriptions,
+                "${schema}".truncations, "${schema}".purged_events
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";
 -- Looking at the sequence, for the checks at the start; drawing from it needs more.
 grant select on all sequences in schema "${schema}"
@@ -47,8 +49,25 @@ grant insert (stream_id, category, version, id, type, revision, data, metadata)
 grant insert, update, delete on "${schema}".streams to "${schema}_writer";
 grant execute on all functions in schema "${schema}" to "${schema}_writer";
 
+-- These run with the owner's rights, so they are for the eraser only, hide() not even for it.
+revoke execute on function
+  "${schema}".hide(text, bigint),
+  "${schema}".truncate_before(text, bigint),
+  "${schema}".tombstone(text),
+  "${schema}".erase(text, bigint, text),
+  "${schema}".purge(text, integer)
+  from "${schema}_writer";
+grant execute on function
+  "${schema}".truncate_before(text, bigint),
+  "${schema}".tombstone(text),
+  "${schema}".erase(text, bigint, text),
+  "${schema}".purge(text, integer)
+  to "${schema}_eraser";
+
 grant insert, update, delete on "${schema}".subscriptions
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";
 
 grant select on "${schema}".snapshots to "${schema}_writer", "${schema}_reader";
 grant insert, update on "${schema}".snapshots to "${schema}_writer";
+-- No snapshot is kept of a stream that has just been erased from.
+grant select (stream_id, at) on "${schema}".erasures to "${schema}_writer";

@@ -143,15 +143,25 @@ public final class RecordedEvent {
   }
 
   /**
+   * Whether the content was erased. What is left is the place: position, stream, version, id and
+   * time.
+   *
+   * @return true if {@link #payload()} is the {@link ErasedEvent}
+   */
+  public boolean isErased() {
+    return encoded.type().equals(ErasedEvent.TYPE);
+  }
+
+  /**
    * The domain object, in its current shape.
    *
-   * @return decoded once
+   * @return decoded once; {@link ErasedEvent#instance()} if it was erased, whatever it was before
    * @throws EventStoreException if the type is unknown or the JSON does not fit it
    */
   public Object payload() {
     Object decoded = payload;
     if (decoded == null) {
-      decoded = codec.decode(encoded);
+      decoded = isErased() ? ErasedEvent.instance() : codec.decode(encoded);
       payload = decoded;
     }
     return decoded;

@@ -48,6 +48,23 @@ class RecordedEventTest {
   }
 
   @Test
+  void the_payload_of_an_erased_event_is_the_erased_one_and_no_codec_is_asked() {
+    RecordedEvent erased =
+        RecordedEvent.of(
+            Position.of(7),
+            StreamId.parse("order-1"),
+            3,
+            UUID.randomUUID(),
+            EncodedEvent.stored("$erased", 1, "{}".getBytes(UTF_8)),
+            null,
+            Instant.EPOCH,
+            CODEC);
+    assertThat(erased.isErased()).isTrue();
+    assertThat(erased.payload()).isSameAs(ErasedEvent.instance());
+    assertThat(event("placed", "{\"customer\":\"ann\"}", null).isErased()).isFalse();
+  }
+
+  @Test
   void it_says_what_and_where_it_is() {
     assertThat(event("placed", "{}", null))
         .hasToString("order-1 version 3 at 7: placed revision 1");

@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * The streams of one category as states to decide on. Immutable, and safe for many threads if the
  * streams it was made with are.
  *
+ * <p>Events whose content was erased are passed over, and count in the version. Of a truncated
+ * stream the state is what the events from the truncation on add up to.
+ *
  * <pre>{@code
  * Aggregates<Order, OrderEvent> orders = Aggregates.of(store, "order", Order.DECIDER);
  * orders.execute("42", order -> order.ship(clock.instant()));
@@ -145,7 +148,7 @@ public final class Aggregates<S, E> {
     S state = beginning.state();
     long version = beginning.version();
     for (RecordedEvent event : beginning.tail()) {
-      state = decider.evolve(state, domainEvent(event));
+      state = evolve(state, event);
       version = event.version();
     }
     if (!beginning.complete() && version < upTo) {
@@ -153,7 +156,7 @@ public final class Aggregates<S, E> {
           streams.readLazily(stream, StreamRange.forwardsFrom(version + 1).upTo(upTo)).iterator();
       while (events.hasNext()) {
         RecordedEvent event = events.next();
-        state = decider.evolve(state, domainEvent(event));
+        state = evolve(state, event);
         version = event.version();
       }
     }
@@ -167,10 +170,11 @@ public final class Aggregates<S, E> {
         : snapshots.beginning(stream, initial, upTo);
   }
 
-  // The decider was written for what its category holds; anything else fails in its evolve.
+  // The decider was written for what its category holds; anything else fails in its evolve. What
+  // was erased it cannot know, and need not: only the version goes on.
   @SuppressWarnings("unchecked")
-  private E domainEvent(RecordedEvent event) {
-    return (E) event.payload();
+  private S evolve(S state, RecordedEvent event) {
+    return event.isErased() ? state : decider.evolve(state, (E) event.payload());
   }
 
   /**

@@ -5,6 +5,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.UUID;
 
 /** The settled global order of a store, as a stream that never ends. Safe for many threads. */
 public interface EventFeed {
@@ -30,9 +31,19 @@ public interface EventFeed {
    * The settled event at a position.
    *
    * @param position any
-   * @return the event; empty if no event stands there or it is not settled
+   * @return the event; empty if no event stands there, it is not settled, or it was truncated or
+   *     its stream tombstoned
    */
   Optional<RecordedEvent> eventAt(Position position);
+
+  /**
+   * The id of the event that was appended at a position, whatever has become of it since: also of
+   * one that was truncated, erased or purged. By it a history is recognised.
+   *
+   * @param position any, settled or not
+   * @return the id; empty if no event was committed there, or not yet
+   */
+  Optional<UUID> idAt(Position position);
 
   /**
    * What tells this store from every other: PostgreSQL's system identifier, the number of the

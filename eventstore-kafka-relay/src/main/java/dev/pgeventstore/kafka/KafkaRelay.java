@@ -52,7 +52,7 @@ public final class KafkaRelay implements AutoCloseable {
             ? new LeaseLeadership(
                 feed, "relay/" + spec.name(), 0, UUID.randomUUID().toString(), spec.leaseTtl())
             : Leadership.NOT_NEEDED;
-    Lane lane = new Lane(spec, builder.store, feed, builder.settings, leadership, progress, stop);
+    Lane lane = new Lane(spec, feed, builder.settings, leadership, progress, stop);
     thread = new Thread(lane, "eventstore-relay-" + spec.name());
     thread.setDaemon(true);
   }
@@ -116,7 +116,6 @@ public final class KafkaRelay implements AutoCloseable {
   /** Describes a relay. For one thread. */
   public static final class Builder {
 
-    private final EventStore store;
     private final EventFeed feed;
     private final KafkaSettings settings;
     private String name = "";
@@ -130,8 +129,7 @@ public final class KafkaRelay implements AutoCloseable {
     private boolean leases = true;
 
     private Builder(EventStore store, Map<String, ?> kafkaConfig) {
-      this.store = Objects.requireNonNull(store, "store");
-      if (!(store instanceof FeedSource followed)) {
+      if (!(Objects.requireNonNull(store, "store") instanceof FeedSource followed)) {
         throw new IllegalArgumentException("a relay cannot follow a " + store.getClass().getName());
       }
       this.feed = followed.feed();

@@ -1,7 +1,6 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.EventPage;
-import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.feed.EventFeed;
@@ -38,7 +37,6 @@ final class Lane implements Runnable {
   private static final Duration SHORTEST_BETWEEN_MOVES = Duration.ofSeconds(1);
 
   private final RelaySpec spec;
-  private final EventStore store;
   private final EventFeed feed;
   private final KafkaSettings settings;
   private final Leadership leadership;
@@ -48,14 +46,12 @@ final class Lane implements Runnable {
 
   Lane(
       RelaySpec spec,
-      EventStore store,
       EventFeed feed,
       KafkaSettings settings,
       Leadership leadership,
       Progress progress,
       StopSignal stop) {
     this.spec = spec;
-    this.store = store;
     this.feed = feed;
     this.settings = settings;
     this.leadership = leadership;
@@ -219,7 +215,7 @@ final class Lane implements Runnable {
       // The reader has tied itself to this life of the server before the history is checked: from
       // here on it fails if the server is not in that life any more.
       EventPage page = reader.next(pageSize.limit(), FIRST_WAIT);
-      new History(store, spec.topic()).verify(state.position(), databaseId);
+      new History(feed, spec.topic()).verify(state.position(), databaseId);
       state.adopt(databaseId);
       LOG.info("Relay {} leads from position {}", spec.name(), state.position().position());
       progress.reached(state.position().position(), page.highWaterMark());

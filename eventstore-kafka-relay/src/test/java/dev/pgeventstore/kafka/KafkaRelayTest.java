@@ -16,6 +16,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.postgres.Eraser;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
@@ -225,6 +226,68 @@ class KafkaRelayTest {
     try (KafkaRelay relay = bench.relay().start()) {
       await().atMost(Bench.PATIENCE).until(() -> relay.status().state() == State.HALTED);
       assertThat(relay.status().reason().orElseThrow()).contains("the store has no such event");
+    }
+  }
+
+  @Test
+  void it_goes_on_when_what_it_stands_at_was_truncated_erased_or_purged() throws Exception {
+    Eraser eraser = Eraser.of(bench.database.dataSource(), "eventstore");
+    StreamId order = StreamId.parse("order-1");
+    bench.append("order-1", 2);
+    publishAll();
+    bench.append("order-1", 1);
+    eraser.erase(order, 2, "a test");
+    publishAll();
+    bench.append("order-1", 1);
+    eraser.truncateBefore(order, 4);
+    publishAll();
+    eraser.tombstone(order);
+    eraser.purge(order);
+    bench.append("order-2", 1);
+    publishAll();
+
+    assertThat(bench.consumed())
+        .extracting(record -> new String(record.key(), UTF_8) + "@" + header(record, "es_version"))
+        .containsExactlyInAnyOrder("order-1@1", "order-1@2", "order-1@3", "order-1@4", "order-2@1");
+  }
+
+  @Test
+  void what_was_truncated_or_tombstoned_before_is_not_published_and_what_was_erased_is_empty()
+      throws Exception {
+    Eraser eraser = Eraser.of(bench.database.dataSource(), "eventstore");
+    for (String stream : List.of("order-1", "order-2", "order-3")) {
+      bench.append(stream, 3);
+    }
+    eraser.erase(StreamId.parse("order-1"), 2, "a test");
+    eraser.truncateBefore(StreamId.parse("order-2"), 3);
+    eraser.tombstone(StreamId.parse("order-3"));
+    publishAll();
+
+    assertThat(bench.consumed())
+        .extracting(record -> header(record, "ce_id"))
+        .containsExactlyInAnyOrderElementsOf(
+            bench.stored().stream().map(event -> event.id().toString()).toList());
+    assertThat(bench.consumed())
+        .filteredOn(record -> header(record, "ce_type").equals("$erased"))
+        .singleElement()
+        .satisfies(record -> assertThat(record.value()).isEqualTo("{}".getBytes(UTF_8)))
+        .satisfies(record -> assertThat(header(record, "ce_subject")).isEqualTo("order-1"))
+        .satisfies(record -> assertThat(header(record, "es_version")).isEqualTo("2"));
+    assertThat(bench.stored())
+        .extracting(event -> event.stream() + "@" + event.version())
+        .containsExactly("order-1@1", "order-1@2", "order-1@3", "order-2@3");
+  }
+
+  private void publishAll() {
+    Position mark = bench.store.highWaterMark();
+    try (KafkaRelay relay = bench.relay().start()) {
+      await()
+          .atMost(Bench.PATIENCE)
+          .until(
+              () ->
+                  relay.status().state() == State.HALTED
+                      || !mark.isAfter(relay.status().position()));
+      assertThat(relay.status().state()).isEqualTo(State.LEADING);
     }
   }
 

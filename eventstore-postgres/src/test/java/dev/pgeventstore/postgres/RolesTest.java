@@ -34,6 +34,7 @@ import org.postgresql.PGConnection;
 class RolesTest {
 
   private static final String NOT_ALLOWED = "42501";
+  private static final List<String> ROLES = List.of("writer", "reader", "relay", "eraser");
 
   private Database database;
   private TestStore owner;
@@ -47,14 +48,14 @@ class RolesTest {
     owner = new TestStore(database, 5, builder -> builder.schema(schema));
     owner.append("order-1");
     owner.execute(script());
-    for (String role : List.of("writer", "reader", "relay")) {
+    for (String role : ROLES) {
       owner.execute("create role %s login in role %s_%s".formatted(login(role), schema, role));
     }
   }
 
   @AfterEach
   void dropRoles() throws SQLException {
-    for (String role : List.of("writer", "reader", "relay")) {
+    for (String role : ROLES) {
       owner.execute("drop role " + login(role));
     }
     owner.close();
@@ -190,5 +191,98 @@ class RolesTest {
       assertThat(owner.store.feed().tryLease("relay", 0, "you", Duration.ofSeconds(5))).isPresent();
       assertThatThrownBy(() -> relay.append("order-3")).isInstanceOf(EventStoreException.class);
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"writer", "reader", "relay"})
+  void nobody_but_the_eraser_erases(String role) throws SQLException {
+    Eraser eraser = Eraser.of(database.as(login(role)).dataSource(), schema);
+    StreamId stream = StreamId.of("order", "1");
+    for (Runnable call :
+        List.<Runnable>of(
+            () -> eraser.truncateBefore(stream, 1),
+            () -> eraser.tombstone(stream),
+            () -> eraser.erase(stream, 1, "a test"),
+            () -> eraser.purge(stream))) {
+      assertThatThrownBy(call::run)
+          .isInstanceOf(EventStoreException.class)
+          .hasMessageContaining("roles.sql");
+    }
+    for (String sql :
+        List.of(
+            "select %s.hide('order-1', 2)",
+            "update %s.streams set tombstoned_at = null where tombstoned_at = now()",
+            "insert into %s.truncations (stream_id, before, hidden_up_to) values ('order-1', 2, 1)",
+            "insert into %s.purged_events (position, id) values (1, gen_random_uuid())",
+            "delete from %s.purged_events",
+            "select * from %s.erasures")) {
+      if (!(role.equals("writer") && sql.contains("streams"))) {
+        assertNotAllowed(role, sql.formatted(schema));
+      }
+    }
+    assertThat(owner.settled()).containsExactly("order-1");
+  }
+
+  private void assertNotAllowed(String role, String sql) throws SQLException {
+    try (Connection connection = database.as(login(role)).open()) {
+      assertThatThrownBy(() -> TestStore.execute(connection, sql))
+          .as("%s as %s", sql, role)
+          .isInstanceOfSatisfying(
+              SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(NOT_ALLOWED));
+    }
+  }
+
+  @Test
+  void an_eraser_erases_and_can_do_nothing_else() throws Exception {
+    owner.append("order-1");
+    owner.append("order-1");
+    Eraser eraser = Eraser.of(database.as(login("eraser")).dataSource(), schema);
+    StreamId stream = StreamId.of("order", "1");
+    assertThat(eraser.erase(stream, 3, "a test").changed()).isTrue();
+    assertThat(eraser.truncateBefore(stream, 2).changed()).isTrue();
+    assertThat(eraser.tombstone(stream).changed()).isTrue();
+    assertThat(eraser.purge(stream).events()).isEqualTo(3);
+    assertThat(owner.query("select string_agg(distinct by, ' ') from " + schema + ".erasures"))
+        .isEqualTo(login("eraser"));
+    owner.append("order-2");
+    for (String sql :
+        List.of(
+            "select * from %s.events",
+            "select * from %s.streams",
+            "select * from %s.erasures",
+            "insert into %s.events (stream_id, category, version, id, type, revision, data)"
+                + " values ('order-9', 'order', 1, gen_random_uuid(), 'happened', 1, '{}')",
+            "update %s.events set data = '{}'",
+            "delete from %s.events",
+            "delete from %s.erasures",
+            "delete from %s.truncations",
+            "select %s.hide('order-2', 2)",
+            "select %s.observe_fence()",
+            "create table %s.mine (x int)")) {
+      assertNotAllowed("eraser", sql.formatted(schema));
+    }
+    assertThat(owner.settled()).containsExactly("order-2");
+  }
+
+  @Test
+  void what_is_on_the_search_path_of_an_eraser_does_not_run_with_the_owners_rights()
+      throws Exception {
+    owner.append("order-1");
+    owner.execute("create schema evil_" + schema);
+    owner.execute("grant all on schema evil_" + schema + " to " + login("eraser"));
+    try (Connection connection = database.as(login("eraser")).open()) {
+      TestStore.execute(
+          connection,
+          """
+          create function evil_%1$s.clock_timestamp() returns timestamptz language plpgsql
+          as 'begin raise exception ''ran as %%'', current_user; end'
+          """
+              .formatted(schema));
+      TestStore.execute(connection, "set search_path = evil_" + schema + ", pg_catalog");
+      TestStore.execute(connection, "create temporary table events (x int)");
+      TestStore.execute(connection, "select %s.tombstone('order-1')".formatted(schema));
+    }
+    assertThat(owner.settled()).isEmpty();
+    owner.execute("drop schema evil_" + schema + " cascade");
   }
 }

@@ -20,6 +20,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 
@@ -107,6 +108,15 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
       return connections.use(connection -> events.at(connection, position));
     } catch (SQLException e) {
       throw SqlErrors.of("the event at position " + position + " cannot be read", e);
+    }
+  }
+
+  @Override
+  public Optional<UUID> idAt(Position position) {
+    try {
+      return connections.use(connection -> events.idAt(connection, position));
+    } catch (SQLException e) {
+      throw SqlErrors.of("the id of the event at position " + position + " cannot be read", e);
     }
   }
 

@@ -18,8 +18,9 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * The events table: every statement that reads it is in this file. Written it is by the function
- * {@code append} only.
+ * The events table: every statement that reads it is in this file. Written it is by the functions
+ * {@code append}, {@code erase} and {@code purge} only. Every statement that reads events has one
+ * of the two conditions that keep truncated ones hidden.
  *
  * <p>Plain JDBC: these are the hot paths, and a row is ten columns of which none needs mapping.
  */
@@ -31,23 +32,49 @@ public final class EventsTable {
         from $schema.events
       """;
 
+  /**
+   * What readers of a stream see: its id is the parameter. Asked once for a statement, not for each
+   * row.
+   */
+  static final String NOT_HIDDEN_IN_STREAM =
+      """
+      version >= coalesce((select t.before from $schema.truncations as t where t.stream_id = ?), 1)
+      """;
+
+  /**
+   * What readers of the global order see. The first part is asked once for a statement, and answers
+   * for nearly all events: nothing is hidden beyond that position, nothing at all in an empty
+   * table.
+   */
+  static final String NOT_HIDDEN =
+      """
+      (position > (select coalesce(max(t.hidden_up_to), 0) from $schema.truncations as t)
+        or not exists (select from $schema.truncations as t
+                        where t.stream_id = events.stream_id
+                          and t.before > events.version))
+      """;
+
   private static final String STREAM_FORWARDS =
       COLUMNS
           + """
              where stream_id = ?
                and version between ? and ?
+               and %s
              order by version
              limit ?
-            """;
+            """
+              .formatted(NOT_HIDDEN_IN_STREAM);
 
   private static final String STREAM_BACKWARDS =
       COLUMNS
           + """
              where stream_id = ?
                and version between ? and ?
+               and %s
              order by version desc
              limit ?
-            """;
+            """
+              .formatted(NOT_HIDDEN_IN_STREAM);
 
   // Positions up to the high-water mark are final (docs/adr/0001): no hole below it can ever fill.
   // The last condition is evaluated once: a server in another life than the mark's answers nothing.
@@ -57,18 +84,27 @@ public final class EventsTable {
              where position > ?
                and position <= ?
                and $schema.incarnation() = ?
+               and %s
                %s
              order by position
              limit ?
             """;
 
-  private static final String AT_POSITION = COLUMNS + " where position = ?";
+  private static final String AT_POSITION = COLUMNS + " where position = ? and " + NOT_HIDDEN;
+
+  private static final String ID_AT_POSITION =
+      """
+      select id from $schema.events where position = ?
+       union all
+      select id from $schema.purged_events where position = ?
+      """;
 
   private final Schema schema;
   private final EventCodec codec;
   private final String streamForwards;
   private final String streamBackwards;
   private final String atPosition;
+  private final String idAtPosition;
 
   public EventsTable(Schema schema, EventCodec codec) {
     this.schema = schema;
@@ -76,6 +112,7 @@ public final class EventsTable {
     this.streamForwards = schema.in(STREAM_FORWARDS);
     this.streamBackwards = schema.in(STREAM_BACKWARDS);
     this.atPosition = schema.in(AT_POSITION);
+    this.idAtPosition = schema.in(ID_AT_POSITION);
   }
 
   /** Reads a part of a stream. */
@@ -86,7 +123,8 @@ public final class EventsTable {
       statement.setString(1, stream.toString());
       statement.setLong(2, range.first());
       statement.setLong(3, range.last());
-      statement.setInt(4, range.limit());
+      statement.setString(4, stream.toString());
+      statement.setInt(5, range.limit());
       return events(statement);
     }
   }
@@ -96,11 +134,22 @@ public final class EventsTable {
     return new SettledPages(query);
   }
 
-  /** The visible event at a position, settled or not. */
+  /** The committed event at a position, settled or not, unless it is hidden. */
   public Optional<RecordedEvent> at(Connection connection, Position position) throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(atPosition)) {
       statement.setLong(1, position.value());
       return events(statement).stream().findFirst();
+    }
+  }
+
+  /** The id that an event was appended with at a position, whatever has become of it since. */
+  public Optional<UUID> idAt(Connection connection, Position position) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(idAtPosition)) {
+      statement.setLong(1, position.value());
+      statement.setLong(2, position.value());
+      try (ResultSet row = statement.executeQuery()) {
+        return row.next() ? Optional.of(row.getObject(1, UUID.class)) : Optional.empty();
+      }
     }
   }
 
@@ -150,7 +199,7 @@ public final class EventsTable {
     private final List<Object> parameters = new ArrayList<>();
 
     private SettledPages(EventQuery query) {
-      this.sql = schema.in(SETTLED_PAGE.formatted(condition(query)));
+      this.sql = schema.in(SETTLED_PAGE.formatted(NOT_HIDDEN, condition(query)));
     }
 
     private String condition(EventQuery query) {

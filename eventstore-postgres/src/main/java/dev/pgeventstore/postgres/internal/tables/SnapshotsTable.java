@@ -38,12 +38,15 @@ public final class SnapshotsTable {
         where stream_id = ?
           and version > coalesce((select version from snapshot), 0)
           and version <= ?
+          and %s
         order by version
         limit ?)
        order by version
-      """;
+      """
+          .formatted(EventsTable.NOT_HIDDEN_IN_STREAM);
 
-  // A slower process may come with an older one, and an eraser may have been there in between.
+  // A slower process may come with an older one. And who loaded the stream before something of it
+  // was erased must not bring it back: for an hour nothing is kept.
   private static final String KEEP =
       """
       insert into $schema.snapshots as s (stream_id, name, revision, version, state)
@@ -52,6 +55,9 @@ public final class SnapshotsTable {
        where stream_id = ?
          and version >= ?
          and tombstoned_at is null
+         and not exists (select from $schema.erasures as e
+                          where e.stream_id = streams.stream_id
+                            and e.at > clock_timestamp() - interval '1 hour')
           on conflict on constraint snapshots_pkey do update
          set revision = excluded.revision,
              version = excluded.version,
@@ -85,7 +91,8 @@ public final class SnapshotsTable {
       statement.setLong(4, upTo);
       statement.setString(5, stream.toString());
       statement.setLong(6, upTo);
-      statement.setInt(7, limit);
+      statement.setString(7, stream.toString());
+      statement.setInt(8, limit);
       Optional<Snapshot> snapshot = Optional.empty();
       List<RecordedEvent> tail = new ArrayList<>();
       try (ResultSet rows = statement.executeQuery()) {

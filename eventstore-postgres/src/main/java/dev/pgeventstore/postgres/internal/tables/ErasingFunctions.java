@@ -1,0 +1,110 @@
+package dev.pgeventstore.postgres.internal.tables;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+
+/** The functions that erase. What they do is said in {@code db/}; only erasers may call them. */
+public final class ErasingFunctions {
+
+  private static final String TRUNCATE_BEFORE =
+      "select outcome, first from $schema.truncate_before(?, ?)";
+
+  private static final String TOMBSTONE = "select outcome, last from $schema.tombstone(?)";
+
+  private static final String ERASE = "select outcome from $schema.erase(?, ?, ?)";
+
+  private static final String PURGE =
+      "select outcome, purged, nothing_left from $schema.purge(?, ?)";
+
+  private final String truncateBefore;
+  private final String tombstone;
+  private final String erase;
+  private final String purge;
+
+  public ErasingFunctions(Schema schema) {
+    this.truncateBefore = schema.in(TRUNCATE_BEFORE);
+    this.tombstone = schema.in(TOMBSTONE);
+    this.erase = schema.in(ERASE);
+    this.purge = schema.in(PURGE);
+  }
+
+  /** Hides the events of a stream below a version. */
+  public Answer truncateBefore(Connection connection, String stream, long version)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(truncateBefore)) {
+      statement.setString(1, stream);
+      statement.setLong(2, version);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return new Answer(outcome(row), row.getLong(2));
+      }
+    }
+  }
+
+  /** Ends a stream. */
+  public Answer tombstone(Connection connection, String stream) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(tombstone)) {
+      statement.setString(1, stream);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return new Answer(outcome(row), row.getLong(2));
+      }
+    }
+  }
+
+  /** Blanks an event. */
+  public Answer erase(Connection connection, String stream, long version, String reason)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(erase)) {
+      statement.setString(1, stream);
+      statement.setLong(2, version);
+      statement.setString(3, reason);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return new Answer(outcome(row), version);
+      }
+    }
+  }
+
+  /** Deletes some of the hidden events of a stream. */
+  public Batch purge(Connection connection, String stream, int limit) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(purge)) {
+      statement.setString(1, stream);
+      statement.setInt(2, limit);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return new Batch(outcome(row), row.getInt(2), row.getBoolean(3));
+      }
+    }
+  }
+
+  private static Outcome outcome(ResultSet row) throws SQLException {
+    return Outcome.values()[row.getInt(1)];
+  }
+
+  /** What came of it. In the order of the numbers that the functions answer with. */
+  public enum Outcome {
+    DONE,
+    WAS_SO_ALREADY,
+    NO_SUCH_STREAM,
+    NO_SUCH_VERSION,
+    TOMBSTONED
+  }
+
+  /**
+   * A function's answer.
+   *
+   * @param version what the function says of it
+   */
+  public record Answer(Outcome outcome, long version) {}
+
+  /**
+   * What one call of a purge came to.
+   *
+   * @param events how many it deleted
+   * @param nothingLeft whether the stream has no hidden event any more
+   */
+  public record Batch(Outcome outcome, int events, boolean nothingLeft) {}
+}
