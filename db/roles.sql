@@ -46,6 +46,7 @@ grant insert (stream_id, category, version, id, type, revision, data, metadata)
 -- Rows of streams are deleted only where an append takes back what it has just inserted.
 grant insert, update, delete on "${schema}".streams to "${schema}_writer";
 grant execute on all functions in schema "${schema}" to "${schema}_writer";
+grant select, insert, update on "${schema}".imports to "${schema}_writer";
 
 grant insert, update, delete on "${schema}".subscriptions
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";

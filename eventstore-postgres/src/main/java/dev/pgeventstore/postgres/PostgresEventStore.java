@@ -15,7 +15,9 @@ import dev.pgeventstore.StreamRange;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.postgres.internal.append.Appender;
+import dev.pgeventstore.postgres.internal.encoding.EventEncoding;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.importing.BatchWriter;
 import dev.pgeventstore.postgres.internal.load.StreamReader;
 import dev.pgeventstore.postgres.internal.schema.Migrator;
 import dev.pgeventstore.postgres.internal.schema.StartUpChecks;
@@ -61,6 +63,8 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
   private final CommitSignals signals;
   private final PostgresFeed feed;
   private final SubscriptionRuns subscriptions;
+  private final BatchWriter imports;
+  private final Importer importer;
 
   private PostgresEventStore(Builder builder, Schema schema, EventCodec codec) {
     this.codec = codec;
@@ -74,6 +78,8 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
     signals = new CommitSignals(builder.dataSource, highWaterMark, schema, builder.pollInterval);
     feed = new PostgresFeed(connections, schema, events, fence, highWaterMark, signals);
     subscriptions = new SubscriptionRuns(feed, connections, highWaterMark, schema);
+    imports = new BatchWriter(connections, schema, events, signals::appended);
+    importer = Importer.of(imports, new EventEncoding(codec, builder.maxEventBytes));
   }
 
   /**
@@ -96,6 +102,15 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
   @Override
   public CompletableFuture<AppendResult> appendAsync(Append append) {
     return CompletableFuture.supplyAsync(() -> append(append));
+  }
+
+  /**
+   * Begins to describe an import of many events at once, by {@code COPY}.
+   *
+   * @return an import without a name
+   */
+  public Importer importer() {
+    return importer;
   }
 
   @Override
@@ -143,6 +158,7 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
 
   @Override
   public void close() {
+    imports.close();
     subscriptions.close();
     signals.close();
     feed.close();

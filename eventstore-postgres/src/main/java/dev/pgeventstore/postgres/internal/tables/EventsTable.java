@@ -16,10 +16,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import org.postgresql.PGConnection;
+import org.postgresql.copy.CopyIn;
 
 /**
- * The events table: every statement that reads it is in this file. Written it is by the function
- * {@code append} only.
+ * The events table: every statement that reads it is in this file, and the COPY of imports. All
+ * else that is written comes from the append functions.
  *
  * <p>Plain JDBC: these are the hot paths, and a row is ten columns of which none needs mapping.
  */
@@ -64,11 +66,25 @@ public final class EventsTable {
 
   private static final String AT_POSITION = COLUMNS + " where position = ?";
 
+  // Positions are drawn by the identity, row by row, as the rows arrive.
+  private static final String COPY =
+      """
+      copy $schema.events (stream_id, category, version, id, type, revision, data, metadata)
+      from stdin (format binary)
+      """;
+
+  private static final int COPY_PIECE = 64 * 1024;
+
+  private static final String POSITION_OF =
+      "select position from $schema.events where stream_id = ? and version = ?";
+
   private final Schema schema;
   private final EventCodec codec;
   private final String streamForwards;
   private final String streamBackwards;
   private final String atPosition;
+  private final String copy;
+  private final String positionOf;
 
   public EventsTable(Schema schema, EventCodec codec) {
     this.schema = schema;
@@ -76,6 +92,8 @@ public final class EventsTable {
     this.streamForwards = schema.in(STREAM_FORWARDS);
     this.streamBackwards = schema.in(STREAM_BACKWARDS);
     this.atPosition = schema.in(AT_POSITION);
+    this.copy = schema.in(COPY);
+    this.positionOf = schema.in(POSITION_OF);
   }
 
   /** Reads a part of a stream. */
@@ -101,6 +119,41 @@ public final class EventsTable {
     try (PreparedStatement statement = connection.prepareStatement(atPosition)) {
       statement.setLong(1, position.value());
       return events(statement).stream().findFirst();
+    }
+  }
+
+  /**
+   * Writes rows. It takes the lock on events (docs/adr/0001), so all else that an import waits for
+   * comes before.
+   *
+   * @param rows in the binary form of COPY, with its header and trailer
+   * @param length of what is used of them
+   * @return how many rows were written
+   */
+  public long copy(Connection connection, byte[] rows, int length) throws SQLException {
+    CopyIn copying = connection.unwrap(PGConnection.class).getCopyAPI().copyIn(copy);
+    try {
+      // In pieces: the server goes to work on the first while the others are on their way.
+      for (int at = 0; at < length; at += COPY_PIECE) {
+        copying.writeToCopy(rows, at, Math.min(COPY_PIECE, length - at));
+      }
+      return copying.endCopy();
+    } finally {
+      if (copying.isActive()) {
+        copying.cancelCopy();
+      }
+    }
+  }
+
+  /** The position of an event that this transaction sees. */
+  public long positionOf(Connection connection, String stream, long version) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(positionOf)) {
+      statement.setString(1, stream);
+      statement.setLong(2, version);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getLong(1);
+      }
     }
   }
 
