@@ -18,17 +18,14 @@ final class Stage implements AutoCloseable {
   private final Database database;
   private final HikariDataSource pool;
   private final HikariDataSource plain;
+  private final JacksonCodec codec = JacksonCodec.of(EventTypes.of(Parcel.class));
   private final PostgresEventStore store;
 
   Stage(PostgresServer server) throws SQLException {
     database = server.createDatabase();
     pool = pool();
     plain = pool();
-    store =
-        PostgresEventStore.builder(pool)
-            .schema(SCHEMA)
-            .codec(JacksonCodec.of(EventTypes.of(Parcel.class)))
-            .build();
+    store = PostgresEventStore.builder(pool).schema(SCHEMA).codec(codec).build();
     try (Connection connection = open()) {
       PlainTable.create(connection, SCHEMA);
     }
@@ -45,6 +42,10 @@ final class Stage implements AutoCloseable {
 
   PostgresEventStore store() {
     return store;
+  }
+
+  JacksonCodec codec() {
+    return codec;
   }
 
   /**
