@@ -444,21 +444,19 @@ class ImporterTest {
       Database database = server.createDatabase();
       int items = 40_000;
       try (TestStore crashing = new TestStore(database)) {
+        crashing.pool.setConnectionTimeout(2_000);
+        // While the second batch is being written, or has just been.
+        Stream<ImportedEvent> source =
+            items(items)
+                .peek(
+                    item -> {
+                      if (data(item).equals("10010")) {
+                        server.killHard();
+                      }
+                    });
         Future<ImportProgress> run =
             threads.submit(
-                () ->
-                    crashing
-                        .store
-                        .importer()
-                        .named("orders")
-                        .batch(500)
-                        .onProgress(
-                            progress -> {
-                              if (progress.items() == 5_000) {
-                                server.killHard();
-                              }
-                            })
-                        .run(items(items)));
+                () -> crashing.store.importer().named("orders").batch(5_000).run(source));
         assertThatThrownBy(() -> run.get(60, TimeUnit.SECONDS))
             .isInstanceOf(ExecutionException.class)
             .cause()
