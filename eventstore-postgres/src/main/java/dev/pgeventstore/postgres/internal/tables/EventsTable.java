@@ -27,7 +27,7 @@ import org.postgresql.copy.CopyIn;
  */
 public final class EventsTable {
 
-  private static final String COLUMNS =
+  static final String COLUMNS =
       """
       select position, stream_id, version, id, type, revision, data, metadata, recorded_at
         from $schema.events
@@ -48,19 +48,6 @@ public final class EventsTable {
              where stream_id = ?
                and version between ? and ?
              order by version desc
-             limit ?
-            """;
-
-  // Positions up to the high-water mark are final (docs/adr/0001): no hole below it can ever fill.
-  // The last condition is evaluated once: a server in another life than the mark's answers nothing.
-  private static final String SETTLED_PAGE =
-      COLUMNS
-          + """
-             where position > ?
-               and position <= ?
-               and $schema.incarnation() = ?
-               %s
-             order by position
              limit ?
             """;
 
@@ -105,7 +92,7 @@ public final class EventsTable {
       statement.setLong(2, range.first());
       statement.setLong(3, range.last());
       statement.setInt(4, range.limit());
-      return events(statement);
+      return events(statement.executeQuery());
     }
   }
 
@@ -118,7 +105,7 @@ public final class EventsTable {
   public Optional<RecordedEvent> at(Connection connection, Position position) throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(atPosition)) {
       statement.setLong(1, position.value());
-      return events(statement).stream().findFirst();
+      return events(statement.executeQuery()).stream().findFirst();
     }
   }
 
@@ -157,9 +144,9 @@ public final class EventsTable {
     }
   }
 
-  private List<RecordedEvent> events(PreparedStatement statement) throws SQLException {
+  private List<RecordedEvent> events(ResultSet answer) throws SQLException {
     List<RecordedEvent> events = new ArrayList<>();
-    try (ResultSet rows = statement.executeQuery()) {
+    try (ResultSet rows = answer) {
       StreamCache stream = new StreamCache();
       while (rows.next()) {
         events.add(
@@ -195,36 +182,17 @@ public final class EventsTable {
   /** Reads pages of the settled order for one query. Safe for many threads. */
   public final class SettledPages {
 
+    private final SettledPageQuery query;
     private final String sql;
-    private final List<Object> parameters = new ArrayList<>();
 
-    private SettledPages(EventQuery query) {
-      this.sql = schema.in(SETTLED_PAGE.formatted(condition(query)));
+    private SettledPages(EventQuery wanted) {
+      this.query = SettledPageQuery.of(wanted);
+      this.sql = schema.in(query.sql());
     }
 
-    private String condition(EventQuery query) {
-      if (query.matchesAll()) {
-        return "";
-      }
-      StringBuilder any = new StringBuilder("and (");
-      String or = "";
-      for (EventQuery.Alternative alternative : query.alternatives()) {
-        any.append(or).append("true");
-        or = " or ";
-        if (!alternative.categories().isEmpty()) {
-          any.append(" and category = any (?)");
-          parameters.add(alternative.categories().toArray(String[]::new));
-        }
-        if (!alternative.types().isEmpty()) {
-          any.append(" and type = any (?)");
-          parameters.add(alternative.types().toArray(String[]::new));
-        }
-        if (alternative.streamPrefix().isPresent()) {
-          any.append(" and starts_with(stream_id, ?)");
-          parameters.add(alternative.streamPrefix().get());
-        }
-      }
-      return any.append(')').toString();
+    /** Through how many rows that are not wanted a statement may have to look. */
+    public SettledPageQuery.Access access() {
+      return query.access();
     }
 
     /**
@@ -239,19 +207,7 @@ public final class EventsTable {
         Connection connection, long after, long upTo, String incarnation, int limit)
         throws SQLException {
       try (PreparedStatement statement = connection.prepareStatement(sql)) {
-        statement.setLong(1, after);
-        statement.setLong(2, upTo);
-        statement.setString(3, incarnation);
-        int next = 4;
-        for (Object parameter : parameters) {
-          if (parameter instanceof String[] names) {
-            statement.setArray(next++, connection.createArrayOf("text", names));
-          } else {
-            statement.setString(next++, (String) parameter);
-          }
-        }
-        statement.setInt(next, limit);
-        return events(statement);
+        return events(query.execute(statement, after, upTo, incarnation, limit));
       }
     }
   }
