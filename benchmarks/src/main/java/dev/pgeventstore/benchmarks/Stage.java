@@ -9,6 +9,7 @@ import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 
 /** A database with a store in it, and the plain table beside that. */
 final class Stage implements AutoCloseable {
@@ -59,6 +60,13 @@ final class Stage implements AutoCloseable {
   void fillPlainTable() throws SQLException {
     try (Connection connection = open()) {
       PlainTable.fill(connection, SCHEMA);
+    }
+  }
+
+  void analyze() throws SQLException {
+    try (Connection connection = open();
+        Statement statement = connection.createStatement()) {
+      statement.execute("vacuum analyze " + SCHEMA + ".events");
     }
   }
 
