@@ -48,6 +48,7 @@ grant insert (stream_id, category, version, id, type, revision, data, metadata)
 -- Rows of streams are deleted only where an append takes back what it has just inserted.
 grant insert, update, delete on "${schema}".streams to "${schema}_writer";
 grant execute on all functions in schema "${schema}" to "${schema}_writer";
+grant select, insert, update on "${schema}".imports to "${schema}_writer";
 
 -- These run with the owner's rights, so they are for the eraser only, hide() not even for it.
 revoke execute on function

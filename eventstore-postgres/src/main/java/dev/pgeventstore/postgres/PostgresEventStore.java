@@ -16,7 +16,9 @@ import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.postgres.internal.append.Appender;
 import dev.pgeventstore.postgres.internal.append.EventEncoder;
+import dev.pgeventstore.postgres.internal.encoding.EventEncoding;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.importing.BatchWriter;
 import dev.pgeventstore.postgres.internal.load.SnapshotKeeper;
 import dev.pgeventstore.postgres.internal.load.StreamReader;
 import dev.pgeventstore.postgres.internal.schema.Migrator;
@@ -69,6 +71,8 @@ public final class PostgresEventStore
   private final CommitSignals signals;
   private final PostgresFeed feed;
   private final SubscriptionRuns subscriptions;
+  private final BatchWriter imports;
+  private final Importer importer;
 
   private PostgresEventStore(Builder builder, Schema schema, EventCodec codec) {
     this.codec = codec;
@@ -86,15 +90,18 @@ public final class PostgresEventStore
             builder.pollInterval,
             builder.listening != Listening.NEVER,
             builder.listening == Listening.ALWAYS);
+    EventEncoding encoding = new EventEncoding(codec, builder.maxEventBytes);
     appender =
         new Appender(
             builder.dataSource,
             new AppendFunction(schema),
-            new EventEncoder(codec, builder.maxEventBytes),
+            new EventEncoder(encoding),
             builder.groupAppends,
             signals::appended);
     feed = new PostgresFeed(connections, schema, events, fence, highWaterMark, signals);
     subscriptions = new SubscriptionRuns(feed, connections, highWaterMark, schema);
+    imports = new BatchWriter(connections, schema, events, signals::appended);
+    importer = Importer.of(imports, encoding);
   }
 
   /**
@@ -115,6 +122,15 @@ public final class PostgresEventStore
   @Override
   public CompletableFuture<AppendResult> appendAsync(Append append) {
     return appender.appendAsync(append);
+  }
+
+  /**
+   * Begins to describe an import of many events at once, by {@code COPY}.
+   *
+   * @return an import without a name
+   */
+  public Importer importer() {
+    return importer;
   }
 
   @Override
@@ -174,6 +190,7 @@ public final class PostgresEventStore
   @Override
   public void close() {
     appender.close();
+    imports.close();
     subscriptions.close();
     signals.close();
     feed.close();

@@ -101,6 +101,28 @@ class RolesTest {
     }
   }
 
+  @Test
+  void a_writer_imports() throws Exception {
+    try (TestStore writer = as("writer")) {
+      writer.store.importer().named("orders").batch(10).run(ImporterTest.items(25));
+      writer.store.importer().named("orders").batch(10).run(ImporterTest.items(30));
+    }
+    assertThat(owner.settled()).hasSize(31);
+  }
+
+  @Test
+  void a_reader_does_not_import() {
+    try (TestStore reader = as("reader")) {
+      assertThatThrownBy(() -> reader.store.importer().run(ImporterTest.items(5)))
+          .isInstanceOf(EventStoreException.class)
+          .hasMessageContaining("roles.sql");
+      assertThatThrownBy(() -> reader.store.importer().named("x").run(ImporterTest.items(5)))
+          .isInstanceOf(EventStoreException.class)
+          .hasMessageContaining("roles.sql");
+    }
+    assertThat(owner.settled()).containsExactly("order-1");
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {

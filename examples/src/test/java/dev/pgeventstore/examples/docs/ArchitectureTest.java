@@ -33,7 +33,13 @@ class ArchitectureTest {
           Map.entry(".feed", List.of("")),
           Map.entry(".aggregate", List.of("", ".codec", ".snapshot")),
           Map.entry(".postgres", core(".postgres.internal*")),
-          Map.entry(".postgres.internal.append", core(".postgres.internal.tables")),
+          Map.entry(
+              ".postgres.internal.append",
+              core(".postgres.internal.tables", ".postgres.internal.encoding")),
+          Map.entry(".postgres.internal.encoding", List.of("")),
+          Map.entry(
+              ".postgres.internal.importing",
+              core(".postgres.internal.tables", ".postgres.internal.encoding")),
           Map.entry(".postgres.internal.load", core(".postgres.internal.tables")),
           Map.entry(".postgres.internal.schema", core(".postgres.internal.tables")),
           Map.entry(".postgres.internal.fence", core(".postgres.internal.tables")),

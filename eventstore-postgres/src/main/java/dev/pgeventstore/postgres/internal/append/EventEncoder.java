@@ -2,11 +2,10 @@ package dev.pgeventstore.postgres.internal.append;
 
 import dev.pgeventstore.Append;
 import dev.pgeventstore.Condition;
-import dev.pgeventstore.EncodedEvent;
-import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.postgres.internal.encoding.EventEncoding;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,12 +18,10 @@ public final class EventEncoder {
 
   private static final byte[] NONE = {};
 
-  private final EventCodec codec;
-  private final int maxEventBytes;
+  private final EventEncoding encoding;
 
-  public EventEncoder(EventCodec codec, int maxEventBytes) {
-    this.codec = codec;
-    this.maxEventBytes = maxEventBytes;
+  public EventEncoder(EventEncoding encoding) {
+    this.encoding = encoding;
   }
 
   AppendRequest encode(Append append) {
@@ -64,25 +61,20 @@ public final class EventEncoder {
   }
 
   private AppendRequest.Event encode(NewEvent event, StreamId stream, int number) {
-    EncodedEvent encoded;
-    byte[] metadata = NONE;
+    EventEncoding.Encoded encoded;
     try {
-      encoded = codec.encode(event.payload());
-      if (!event.metadata().entries().isEmpty()) {
-        metadata = codec.encodeMetadata(event.metadata());
-      }
+      encoded = encoding.encode(event);
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(
           "event %d for stream %s cannot be stored: %s".formatted(number, stream, e.getMessage()),
           e);
     }
-    int bytes = encoded.dataUtf8().length + metadata.length;
-    if (bytes > maxEventBytes) {
-      throw new IllegalArgumentException(
-          "event %d for stream %s (%s) takes %d bytes of JSON, at most %d are allowed"
-              .formatted(number, stream, encoded.type(), bytes, maxEventBytes));
-    }
+    byte[] metadata = encoded.metadata();
     return new AppendRequest.Event(
-        event.id(), encoded.type(), encoded.revision(), encoded.dataUtf8(), metadata);
+        encoded.id(),
+        encoded.content().type(),
+        encoded.content().revision(),
+        encoded.content().dataUtf8(),
+        metadata == null ? NONE : metadata);
   }
 }
