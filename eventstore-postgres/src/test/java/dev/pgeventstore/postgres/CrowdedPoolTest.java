@@ -122,26 +122,35 @@ class CrowdedPoolTest {
   void without_a_connection_each_is_refused_and_afterwards_served(
       Appending appending, Database database) throws Exception {
     AppendHistory history = new AppendHistory(appending.isGrouped());
-    try (TestStore store = new TestStore(database, 2, appending::apply)) {
-      history.append(store.store, own(0));
-      store.pool.setConnectionTimeout(500);
-      try (Connection one = store.pool.getConnection();
-          Connection other = store.pool.getConnection()) {
+    HikariConfig config = new HikariConfig();
+    config.setDataSource(database.dataSource());
+    config.setMaximumPoolSize(2);
+    config.setConnectionTimeout(2_000);
+    try (HikariDataSource pool = new HikariDataSource(config);
+        PostgresEventStore store = store(pool, appending)) {
+      history.append(store, own(0));
+      try (Connection one = pool.getConnection();
+          Connection other = pool.getConnection()) {
         assertThat(one).isNotSameAs(other);
         Crowd.doAtOnce(
             40,
             thread -> {
-              assertThatThrownBy(() -> history.append(store.store, own(thread)))
+              assertThatThrownBy(() -> history.append(store, own(thread)))
                   .isExactlyInstanceOf(EventStoreException.class)
                   .hasMessageContaining("nothing was written");
               return null;
             });
       }
-      store.pool.setConnectionTimeout(30_000);
-      Crowd.doAtOnce(40, thread -> history.append(store.store, own(thread)));
+      Crowd.doAtOnce(5, thread -> history.append(store, own(thread)));
     }
-    assertThat(history.count(Told.WRITTEN)).isEqualTo(41);
+    assertThat(history.count(Told.WRITTEN)).isEqualTo(6);
     history.check(database, "in the end");
+  }
+
+  private static PostgresEventStore store(HikariDataSource pool, Appending appending) {
+    return appending
+        .apply(PostgresEventStore.builder(pool).codec(JacksonCodec.of(EventTypes.none())))
+        .build();
   }
 
   private static Append own(int thread) {
@@ -185,10 +194,7 @@ class CrowdedPoolTest {
     config.setAutoCommit(false);
     config.setTransactionIsolation(isolation);
     try (HikariDataSource pool = new HikariDataSource(config);
-        PostgresEventStore store =
-            appending
-                .apply(PostgresEventStore.builder(pool).codec(JacksonCodec.of(EventTypes.none())))
-                .build()) {
+        PostgresEventStore store = store(pool, appending)) {
       Crowd.doAtOnce(
           16,
           thread -> {
