@@ -79,6 +79,13 @@ final class AppendHistoryChecker {
       return acknowledged().stream().mapToLong(Call::ended).min().orElse(NEVER);
     }
 
+    /** What each call was told, for messages. */
+    List<String> story() {
+      return calls.stream()
+          .map(c -> "%d to %d %s %s".formatted(c.began(), c.ended(), c.told(), c.result()))
+          .toList();
+    }
+
     List<NewEvent> events() {
       return append.events().values().stream().flatMap(List::stream).toList();
     }
@@ -117,7 +124,7 @@ final class AppendHistoryChecker {
       if (append.was(Told.WRITTEN)) {
         checkAnswers(append);
         checkWritten(append, append.acknowledged().get(0).result());
-      } else if (append.was(Told.UNKNOWN) && append.events().stream().anyMatch(this::isStored)) {
+      } else if (append.was(Told.UNKNOWN) && isStored(append)) {
         checkWritten(append, null);
       }
       append.calls.stream()
@@ -131,6 +138,12 @@ final class AppendHistoryChecker {
 
   private void violated(String message, Object... values) {
     violations.add(message.formatted(values));
+  }
+
+  /** What is unknown may have brought ids that another append has. */
+  private boolean isStored(Attempted append) {
+    return append.events().stream()
+        .anyMatch(event -> isStored(event) && writers.get(event.id()) == append);
   }
 
   private boolean isStored(NewEvent event) {
@@ -237,7 +250,8 @@ final class AppendHistoryChecker {
         Stored event = at(stream, base + i + 1);
         if (event == null || !isSame(events.get(i), event)) {
           violated(
-              "%s is not at version %d of %s, where %s is", append, base + i + 1, stream, event);
+              "%s is not at version %d of %s, where %s is; told were %s",
+              append, base + i + 1, stream, event, append.story());
           return;
         }
         if (event.position() <= position) {

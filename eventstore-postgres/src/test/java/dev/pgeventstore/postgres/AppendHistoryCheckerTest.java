@@ -80,6 +80,15 @@ class AppendHistoryCheckerTest {
       calls.add(call(third, "ann", 22, 25, Told.CONFLICT, null, conflict(third, C, exactly(7), 3)));
       told(vanished, null, 26, 27, Told.UNKNOWN);
       store(vanished, D, 1, 12, 13);
+      Append reused =
+          Append.to(
+              A,
+              any(),
+              start.events().get(A).stream()
+                  .map(e -> NewEvent.of(EncodedEvent.of("o", 1, "{}")).withId(e.id()))
+                  .toList());
+      told(reused, null, 40, 41, Told.UNKNOWN);
+      told(reused, null, 42, 43, Told.REUSED);
     }
 
     private static List<NewEvent> events(int count) {

@@ -160,11 +160,11 @@ final class AppendTorture {
     try {
       List<Future<?>> tormentors = start(executor, threads, Integer.MAX_VALUE);
       for (int i = 0; i < kills; i++) {
-        writtenOnes(random.nextInt(400) + 200);
+        writtenOnes(random.nextInt(200) + 150);
         server.killHard();
         server.restart();
       }
-      writtenOnes(200);
+      writtenOnes(100);
       over = true;
       await(tormentors);
     } finally {

@@ -32,7 +32,7 @@ class AppendTortureTest {
   @EnumSource
   void what_200_threads_were_told_is_what_is_stored(Appending appending, PostgresServer server)
       throws Exception {
-    runs(2, seed -> AppendTorture.run(seed, server.createDatabase(), appending, 200, 5));
+    runs(2, seed -> AppendTorture.run(seed, server.createDatabase(), appending, 200, 4));
   }
 
   @ParameterizedTest
@@ -40,7 +40,7 @@ class AppendTortureTest {
   @Tag("soak")
   void what_200_threads_were_told_is_what_is_stored_in_many_long_runs(
       Appending appending, PostgresServer server) throws Exception {
-    runs(20, seed -> AppendTorture.run(seed, server.createDatabase(), appending, 200, 50));
+    runs(10, seed -> AppendTorture.run(seed, server.createDatabase(), appending, 200, 50));
   }
 
   @ParameterizedTest

@@ -30,7 +30,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 class AppendWritersTest {
 
   private static final int WRITERS = 24;
-  private static final int ROUNDS = 8;
+  private static final int ROUNDS = 5;
   private static final StreamId OTHER = StreamId.of("other", "1");
 
   private TestStore store;
@@ -290,7 +290,7 @@ class AppendWritersTest {
   void whoever_decides_again_after_each_conflict_loses_no_update(
       Appending appending, Database database) throws Exception {
     open(database, appending);
-    int each = 15;
+    int each = 10;
     AtomicInteger conflicts = new AtomicInteger();
     Crowd.doAtOnce(
         8,

@@ -82,13 +82,13 @@ class CrowdedPoolTest {
   @ParameterizedTest
   @EnumSource
   void two_connections_serve_500_threads(Appending appending, Database database) throws Exception {
-    crowd(database, appending, 2, 500, 4);
+    crowd(database, appending, 2, 500, 2);
   }
 
   @ParameterizedTest
   @EnumSource
   void ten_connections_serve_1000_threads(Appending appending, Database database) throws Exception {
-    crowd(database, appending, 10, 1_000, 3);
+    crowd(database, appending, 10, 1_000, 2);
   }
 
   @ParameterizedTest
