@@ -49,6 +49,7 @@ grant insert (stream_id, category, version, id, type, revision, data, metadata)
 -- tombstoned is not among the columns: no writer can take it back.
 grant insert (stream_id, category, version), update (version), delete
   on "${schema}".streams to "${schema}_writer";
+grant select, insert, update on "${schema}".imports to "${schema}_writer";
 
 -- Writers call every function that does not run with the owner's rights. Those that do are the
 -- eraser's, and listed.
@@ -73,3 +74,8 @@ grant execute on function
 
 grant insert, update, delete on "${schema}".subscriptions
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+
+grant select on "${schema}".snapshots to "${schema}_writer", "${schema}_reader";
+grant insert, update on "${schema}".snapshots to "${schema}_writer";
+-- No snapshot is kept of a stream that has just been erased from.
+grant select (stream_id, at) on "${schema}".erasures to "${schema}_writer";

@@ -1,171 +1,237 @@
 -- The functions that append.
 
--- Appends events to one or several streams, or to none of them. One call is one round trip.
+-- Appends to streams, on behalf of one caller or of many at once. One call is one round trip, and
+-- has an answer for each append.
 --
 -- It is volatile PL/pgSQL because each of its statements then takes a snapshot of its own under
 -- READ COMMITTED: what is decided after waiting for a row lock is decided on what the winner left.
--- The order is: lock and advance stream rows in the byte order of their ids (no deadlocks); replay;
--- conflicts; insert events. The lock on events comes last, so an append that waits for a stream
--- row never holds the high-water mark back.
+-- The order is: lock stream rows in the byte order of their ids (no deadlocks); decide, append by
+-- append; write stream rows; insert events; tell retries from conflicts. The lock on events comes
+-- last, so an append that waits for a stream row never holds the high-water mark back.
 --
--- A conflict is an answer, not an error: nothing is written, no position drawn, and the caller's
--- transaction stays usable.
+-- A conflict is an answer, not an error: nothing is written for that append, no position drawn, and
+-- the transaction stays usable.
+--
+-- Streams are looked up one by one, which costs less than a join as long as they are few, and
+-- written by "on conflict": a join could become a scan of the table, with a plan that was made while
+-- it was small and is kept while it grows.
 create function "${schema}".append(
-  _streams text[],         -- ids, distinct, in byte order
-  _expected bigint[],      -- per stream: a version, or -1 any, -2 exists, -3 any with known ids, -4 exists with known ids
-  _counts integer[],       -- per stream: number of events; 0 if it is only checked
-  _event_streams integer[],  -- per event, in the order of positions: which of the streams, from 1
-  _event_numbers integer[],  -- per event: its number among those of its stream, from 1
+  _streams text[],              -- ids of all streams, distinct, in byte order
+  _create boolean[],            -- per stream: whether to make its row, if there is none
+  _patient boolean,             -- whether to wait for rows that others hold; else such appends are busy
+  _appends integer[],           -- per condition: its append, numbered from 1, in ascending order
+  _condition_streams integer[], -- per condition: which of the streams, from 1; each once in an append
+  _expected bigint[],           -- per condition: a version, or -1 any, -2 exists, -3 any with known ids, -4 exists with known ids
+  _counts integer[],            -- per condition: number of events; 0 if the stream is only checked
+  _event_conditions integer[],  -- per event, in the order of positions: its condition, from 1; ascending by append
+  _event_numbers integer[],     -- per event: its number among those of its condition, from 1
   _ids uuid[],
   _types text[],
   _revisions integer[],
-  _data bytea[],           -- JSON in UTF-8
-  _metadata bytea[],       -- JSON in UTF-8, or null
-  out outcome integer,     -- 0 written, 1 conflict, 2 replayed, 3 ids reused
-  out versions bigint[],   -- per stream: written or replayed, its last version of this append; else the actual one
-  out "position" bigint,   -- of the last event, if written or replayed
-  out reused_in integer    -- which stream has the ids, if they are reused
+  _data bytea[],                -- JSON in UTF-8
+  _metadata bytea[],            -- JSON in UTF-8, or null; null altogether if no event has any
+  out outcomes integer[],       -- per append: 0 written, 1 conflict, 2 replayed, 3 ids reused, 4 busy, 5 tombstoned
+  out versions bigint[],        -- per condition: written or replayed, its last version of this append; else the actual one
+  out positions bigint[],       -- per append: of its last event, if written or replayed
+  out culprits integer[]        -- per append: the condition whose stream has the ids already, or is tombstoned
 )
 language plpgsql volatile
+set enable_seqscan = off
 as $$
 declare
-  _n constant integer := cardinality(_streams);
-  _base bigint[] := array_fill(null::bigint, array[_n]);  -- version before this append, where it advanced
-  _created boolean[] := array_fill(false, array[_n]);     -- rows that this append inserted
-  _failed boolean := false;
-  _stream text;
+  _conditions constant integer := cardinality(_appends);
+  _streams_count constant integer := cardinality(_streams);
+  _made boolean[] := array_fill(false, array[_streams_count]); -- per stream: its row is this call's
+  _kept boolean[] := _made;  -- per stream: its row stays, even at version 0
+  _busy boolean[] := _made;  -- per stream: somebody else holds it
+  _gone boolean[] := _made;  -- per stream: tombstoned
+  _found bigint[] := array_fill(null::bigint, array[_streams_count]); -- per stream: the version there was, null without a row
+  _version bigint[];         -- per stream: the version so far
+  _dead boolean;
+  _base bigint[] := array_fill(null::bigint, array[cardinality(_appends)]); -- per condition that is written: the version before
+  _last integer[] := array_fill(null::integer, array[_appends[cardinality(_appends)]]); -- per append that is written: how many events there are up to its last
+  _written bigint[];  -- positions
+  _events integer := 0;
+  _refused boolean := false;
+  _condition integer := 1;
+  _first integer;
+  _append integer;
+  _outcome integer;
+  _culprit integer;
+  _stream integer;
   _want bigint;
-  _count integer;
   _current bigint;
-  _new boolean;
+  _replay record;
 begin
-  versions := array_fill(0::bigint, array[_n]);
+  positions := array_fill(null::bigint, array[_appends[_conditions]]);
+  culprits := _last;
 
-  for _i in 1 .. _n loop
-    _stream := _streams[_i];
-    _want := _expected[_i];
-    _count := _counts[_i];
-    _current := null;
-    _new := false;
-
-    -- The usual case of each expectation is one statement.
-    if _count > 0 and _want > 0 then
-      update "${schema}".streams as s set version = s.version + _count
-       where s.stream_id = _stream and s.version = _want
-      returning s.version - _count into _current;
-    elsif _count > 0 and _want = 0 then
-      insert into "${schema}".streams (stream_id, category, version)
-      values (_stream, split_part(_stream, '-', 1), _count)
-      on conflict on constraint streams_pkey do update set version = _count
-       where streams.version = 0
-      returning 0, streams.xmax = 0 into _current, _new; -- xmax is 0 in a row that was inserted
-    elsif _count > 0 and _want = -1 then
-      insert into "${schema}".streams as s (stream_id, category, version)
-      values (_stream, split_part(_stream, '-', 1), _count)
-      on conflict on constraint streams_pkey do update set version = s.version + excluded.version
-      returning s.version - _count, s.xmax = 0 into _current, _new;
-    elsif _count > 0 and _want = -2 then
-      update "${schema}".streams as s set version = s.version + _count
-       where s.stream_id = _stream and s.version > 0
-      returning s.version - _count into _current;
-    else
-      -- Only checked, or its ids may be there already. Where there is no row a row of version 0
-      -- is made, since what does not exist cannot be locked.
-      if _want in (0, -3) then
-        insert into "${schema}".streams (stream_id, category, version)
-        values (_stream, split_part(_stream, '-', 1), 0)
-        on conflict on constraint streams_pkey do nothing
-        returning true into _new;
-        _new := coalesce(_new, false);
-      end if;
-      select s.version into _current
-        from "${schema}".streams as s
-       where s.stream_id = _stream
-         for update;
-      if _count = 0 then
-        if not coalesce(_want = -1 or (_want = -2 and _current > 0) or _current = _want, false) then
-          _failed := true;
-        end if;
-        versions[_i] := coalesce(_current, 0);
-      elsif (_want = -3 or _current > 0) and not exists (
-        select from "${schema}".events as e
-         where e.stream_id = _stream
-           and e.id = any (select _ids[_e]
-                             from generate_subscripts(_ids, 1) as _e
-                            where _event_streams[_e] = _i))
-      then
-        update "${schema}".streams as s set version = s.version + _count where s.stream_id = _stream;
-      else
-        if _new then
-          delete from "${schema}".streams as s where s.stream_id = _stream;
-        end if;
-        _current := null;
-      end if;
-    end if;
-
-    _created[_i] := _new;
-    if _count > 0 then
-      if _current is null then
-        -- Waits for whoever is faster, and holds what is found until the end.
-        select s.version into _current
+  for _i in 1 .. _streams_count loop
+    loop
+      if _patient then
+        select s.version, s.tombstoned_at is not null into _current, _dead
           from "${schema}".streams as s
-         where s.stream_id = _stream
+         where s.stream_id = _streams[_i]
            for update;
-        if (_want > 0 and _current = _want) or (_want = -2 and _current > 0) then
-          -- Whoever was faster has made true what is expected.
-          update "${schema}".streams as s set version = s.version + _count where s.stream_id = _stream;
-        else
-          _failed := true;
-          versions[_i] := coalesce(_current, 0);
-          _current := null;
+      else
+        select s.version, s.tombstoned_at is not null into _current, _dead
+          from "${schema}".streams as s
+         where s.stream_id = _streams[_i]
+           for update skip locked;
+      end if;
+      if found then
+        _found[_i] := _current;
+        _gone[_i] := _dead;
+        exit;
+      end if;
+      -- A row that others hold is told from one that does not exist by its being visible.
+      if not _patient and exists (
+        select from "${schema}".streams as s where s.stream_id = _streams[_i])
+      then
+        _busy[_i] := true;
+        exit;
+      end if;
+      exit when not _create[_i];
+
+      -- What does not exist cannot be locked, so a row of version 0 is made. Whoever is making the
+      -- same one is waited for: what has become visible then is looked at again.
+      if not _patient then
+        perform set_config('lock_timeout', '10ms', true);
+      end if;
+      insert into "${schema}".streams (stream_id, category, version)
+      values (_streams[_i], split_part(_streams[_i], '-', 1), 0)
+      on conflict on constraint streams_pkey do nothing;
+      if found then
+        _found[_i] := 0;
+        _made[_i] := true;
+        exit;
+      end if;
+    end loop;
+  end loop;
+
+  _version := _found;
+  while _condition <= _conditions loop
+    _append := _appends[_condition];
+    _first := _condition;
+    _outcome := 0;
+    _culprit := null;
+    loop
+      _stream := _condition_streams[_condition];
+      _want := _expected[_condition];
+      _current := coalesce(_version[_stream], 0);
+      versions[_condition] := _current;
+      if _gone[_stream] then
+        _outcome := 5;
+        _culprit := _condition;
+      elsif _busy[_stream] then
+        _outcome := greatest(_outcome, 4);
+      elsif _want >= 0 then
+        if _current <> _want then
+          _outcome := greatest(_outcome, 1);
+        end if;
+      elsif _want in (-2, -4) and _current = 0 then
+        _outcome := greatest(_outcome, 1);
+      end if;
+      if _want < -2 and _current > 0 and _outcome = 0 then
+        perform from "${schema}".events as e
+          where e.stream_id = _streams[_stream]
+            and e.id = any (select i.id from unnest(_ids, _event_conditions) as i (id, condition)
+                             where i.condition = _condition);
+        if found then
+          _outcome := 1;
         end if;
       end if;
-      if _current is not null then
-        _base[_i] := _current;
-        versions[_i] := _current + _count;
+      _condition := _condition + 1;
+      exit when _condition > _conditions or _appends[_condition] <> _append;
+    end loop;
+
+    outcomes[_append] := _outcome;
+    if _outcome = 0 then
+      for _c in _first .. _condition - 1 loop
+        _stream := _condition_streams[_c];
+        if _counts[_c] > 0 then
+          _base[_c] := versions[_c];
+          _events := _events + _counts[_c];
+          versions[_c] := versions[_c] + _counts[_c];
+          _version[_stream] := versions[_c];
+        else
+          _kept[_stream] := true;
+        end if;
+      end loop;
+      _last[_append] := _events;
+    else
+      _refused := true;
+      culprits[_append] := _culprit;
+      if _outcome = 4 then
+        -- What comes later in this call must not overtake it.
+        for _c in _first .. _condition - 1 loop
+          _busy[_condition_streams[_c]] := true;
+        end loop;
       end if;
     end if;
   end loop;
 
-  if not _failed then
+  if _events > 0 then
+    insert into "${schema}".streams (stream_id, category, version)
+    select u.id, split_part(u.id, '-', 1), u.version
+      from unnest(_streams, _version, _found) as u (id, version, found)
+     where u.version > u.found
+    on conflict on constraint streams_pkey do update set version = excluded.version;
+
     with written as (
       insert into "${schema}".events
         (stream_id, category, version, id, type, revision, data, metadata)
-      select _streams[e.stream], split_part(_streams[e.stream], '-', 1), _base[e.stream] + e.number,
-             e.id, e.type, e.revision,
+      select _streams[_condition_streams[e.condition]],
+             split_part(_streams[_condition_streams[e.condition]], '-', 1),
+             _base[e.condition] + e.number, e.id, e.type, e.revision,
              convert_from(e.data, 'UTF8')::json, convert_from(e.metadata, 'UTF8')::json
-        from unnest(_event_streams, _event_numbers, _ids, _types, _revisions, _data, _metadata)
-          as e (stream, number, id, type, revision, data, metadata)
+        from unnest(_event_conditions, _event_numbers, _ids, _types, _revisions, _data, _metadata)
+          as e (condition, number, id, type, revision, data, metadata)
+       where _base[e.condition] is not null
       returning events."position")
-    select 0, max(w."position") into outcome, "position" from written as w;
-    return;
+    select array_agg(w."position") into _written from written as w;
+    select array_agg(_written[l.last]) into positions from unnest(_last) as l (last);
   end if;
 
-  -- Take back what was advanced: all is written or nothing.
-  for _i in 1 .. _n loop
-    if _created[_i] then
-      delete from "${schema}".streams as s where s.stream_id = _streams[_i];
-    elsif _base[_i] is not null then
-      update "${schema}".streams as s set version = _base[_i] where s.stream_id = _streams[_i];
-    end if;
-    if _base[_i] is not null then
-      versions[_i] := _base[_i];
-    end if;
-  end loop;
+  if _refused then
+    delete from "${schema}".streams as s
+     where s.stream_id in (select _streams[i] from generate_subscripts(_streams, 1) as i
+                            where _made[i] and _version[i] = 0 and not _kept[i]);
 
-  select r.outcome, r.versions, r."position", r.reused_in into outcome, versions, "position", reused_in
-    from "${schema}".replay(
-      _streams, _expected, _counts, _event_streams, _event_numbers, _ids, _types, _data, versions) as r;
+    -- Events are inserted by now, so that a retry finds its first try even in the same call.
+    _condition := 1;
+    while _condition <= _conditions loop
+      _first := _condition;
+      _append := _appends[_condition];
+      loop
+        _condition := _condition + 1;
+        exit when _condition > _conditions or _appends[_condition] <> _append;
+      end loop;
+      if outcomes[_append] = 1 then
+        select * into _replay from "${schema}".replay(
+          _first, _condition - 1, _streams, _condition_streams, _expected, _counts,
+          _event_conditions, _event_numbers, _ids, _types, _data, versions);
+        outcomes[_append] := _replay.outcome;
+        versions := _replay.versions;
+        positions[_append] := _replay."position";
+        culprits[_append] := _replay.culprit;
+      end if;
+    end loop;
+  end if;
 end
 $$;
 
 -- Tells a retry of what is stored already from a conflict, for an append that was refused. Locks of
--- the stream rows are held.
+-- the stream rows are held. The parameters are those of append; the append's conditions are given
+-- by their numbers.
 create function "${schema}".replay(
+  _from integer,
+  _to integer,
   _streams text[],
+  _condition_streams integer[],
   _expected bigint[],
   _counts integer[],
-  _event_streams integer[],
+  _event_conditions integer[],
   _event_numbers integer[],
   _ids uuid[],
   _types text[],
@@ -174,11 +240,14 @@ create function "${schema}".replay(
   out outcome integer,
   out versions bigint[],
   out "position" bigint,
-  out reused_in integer
+  out culprit integer
 )
 language plpgsql stable
+set enable_seqscan = off
 as $$
 declare
+  _own uuid[];
+  _stream text;
   _first bigint;
   _same integer;
   _known integer;
@@ -186,38 +255,54 @@ declare
   _all boolean := true;
 begin
   versions := _actual;
-  for _i in 1 .. cardinality(_streams) loop
-    continue when _counts[_i] = 0;
+  for _c in _from .. _to loop
+    continue when _counts[_c] = 0;
+    _stream := _streams[_condition_streams[_c]];
 
     -- The version that the first of these events has, if they are stored at all.
-    if _expected[_i] >= 0 then
-      -- What is expected may lie far beyond what there is.
-      _first := least(_expected[_i], _actual[_i]) + 1;
-    else
+    if _expected[_c] >= 0 then
+      if _actual[_c] <= _expected[_c] then
+        _all := false;
+        continue;
+      end if;
+      _first := _expected[_c] + 1;
+    end if;
+    _own := array(select i.id from unnest(_ids, _event_conditions) as i (id, condition)
+                   where i.condition = _c);
+    if _expected[_c] < 0 then
       select min(e.version) into _first
         from "${schema}".events as e
-       where e.stream_id = _streams[_i]
-         and e.id = any (select _ids[_e]
-                           from generate_subscripts(_ids, 1) as _e
-                          where _event_streams[_e] = _i);
+       where e.stream_id = _stream and e.id = any (_own);
     end if;
 
-    select count(*) filter (where e.id = n.id and e.type = n.type
-                              and e.data::jsonb = convert_from(n.data, 'UTF8')::jsonb),
-           count(*) filter (where e.id = any (_ids)),
+    -- Most refused appends are no retries, and this look ends here for them.
+    if not exists (select from "${schema}".events as e
+                    where e.stream_id = _stream
+                      and e.version between _first and _first + _counts[_c] - 1
+                      and e.id = any (_own))
+    then
+      _all := false;
+      continue;
+    end if;
+
+    select count(*) filter (where e.id = n.id
+                              and (e.type = '$erased'
+                                or (e.type = n.type
+                                  and e.data::jsonb = convert_from(n.data, 'UTF8')::jsonb))),
+           count(*) filter (where e.id = any (_own)),
            max(e."position")
       into _same, _known, _last
-      from unnest(_event_streams, _event_numbers, _ids, _types, _data)
-             as n (stream, number, id, type, data)
+      from unnest(_event_conditions, _event_numbers, _ids, _types, _data)
+             as n (condition, number, id, type, data)
       join "${schema}".events as e
-        on e.stream_id = _streams[_i] and e.version = _first + n.number - 1
-     where n.stream = _i;
+        on e.stream_id = _stream and e.version = _first + n.number - 1
+     where n.condition = _c;
 
     if _known > 0 then
-      reused_in := coalesce(reused_in, _i);
+      culprit := coalesce(culprit, _c);
     end if;
-    if _same = _counts[_i] then
-      versions[_i] := _first + _counts[_i] - 1;
+    if _same = _counts[_c] then
+      versions[_c] := _first + _counts[_c] - 1;
       "position" := greatest("position", _last);
     else
       _all := false;
@@ -226,11 +311,59 @@ begin
 
   if _all then
     outcome := 2;
-    reused_in := null;
+    culprit := null;
   else
     versions := _actual;
     "position" := null;
-    outcome := case when reused_in is null then 1 else 3 end;
+    outcome := case when culprit is null then 1 else 3 end;
   end if;
+end
+$$;
+
+-- Appends one event to one stream: append() for the commonest case, at half its cost. It does not
+-- wait for anybody, and ids are not looked up: -3 and -4 are not among what may be expected.
+-- Answers with the outcome, the version and the position.
+create function "${schema}".append_one(
+  _stream text, _expected bigint, _id uuid, _type text, _revision integer, _data bytea, _metadata bytea)
+returns bigint[]
+language plpgsql volatile
+as $$
+declare
+  _current bigint;
+  _gone boolean;
+  _position bigint;
+begin
+  select s.version, s.tombstoned_at is not null into _current, _gone
+    from "${schema}".streams as s
+   where s.stream_id = _stream
+     for update skip locked;
+  if found and not _gone
+    and (_expected = _current or _expected = -1 or (_expected = -2 and _current > 0))
+  then
+    update "${schema}".streams as s set version = _current + 1 where s.stream_id = _stream;
+  elsif not found and _expected in (0, -1)
+    and not exists (select from "${schema}".streams as s where s.stream_id = _stream)
+  then
+    perform set_config('lock_timeout', '10ms', true);
+    insert into "${schema}".streams (stream_id, category, version)
+    values (_stream, split_part(_stream, '-', 1), 1)
+    on conflict on constraint streams_pkey do nothing;
+    if not found then
+      return array[4, 0, null];
+    end if;
+    _current := 0;
+  else
+    return (select array[a.outcomes[1], a.versions[1], a.positions[1]]
+              from "${schema}".append(
+                array[_stream], array[_expected in (0, -1)], false, array[1], array[1],
+                array[_expected], array[1], array[1], array[1], array[_id], array[_type],
+                array[_revision], array[_data], array[_metadata]) as a);
+  end if;
+
+  insert into "${schema}".events (stream_id, category, version, id, type, revision, data, metadata)
+  values (_stream, split_part(_stream, '-', 1), _current + 1, _id, _type, _revision,
+          convert_from(_data, 'UTF8')::json, convert_from(_metadata, 'UTF8')::json)
+  returning events."position" into _position;
+  return array[0, _current + 1, _position];
 end
 $$;

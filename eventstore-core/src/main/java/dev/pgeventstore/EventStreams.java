@@ -1,6 +1,8 @@
 package dev.pgeventstore;
 
 import java.util.List;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 
 /**
  * Appends events to streams and reads them back.
@@ -70,4 +72,30 @@ public interface EventStreams {
    * @return those events; empty for an unknown stream
    */
   List<RecordedEvent> read(StreamId stream, StreamRange range);
+
+  /**
+   * Reads a part of a stream while it is consumed, so that a stream of any length fits into the
+   * heap: no more than 500 of its events are held at a time.
+   *
+   * <p>Nothing is read before the first event is asked for. Then the events come in slices, each of
+   * which is a {@link #read(StreamId, StreamRange) read} of its own that begins behind the last
+   * event of the one before. No connection and no transaction is held between two slices, so there
+   * is nothing to close, whoever stops early leaves nothing behind, and any pooler may stand
+   * between.
+   *
+   * <p>What comes has no gaps and no repetitions, and has every event that was there at the
+   * beginning, whatever is appended meanwhile. Events appended meanwhile come as well or not if it
+   * reads forwards, and do not if it reads backwards; {@link StreamRange#upTo} says where to end.
+   *
+   * <p>Making the result {@linkplain Stream#parallel() parallel} has no effect. If a slice cannot
+   * be read, the operation that consumes the stream throws what {@code read} throws; to go on, read
+   * again from behind the last event that came.
+   *
+   * @param stream what to read
+   * @param range which events, and in which direction
+   * @return those events, to be consumed once; empty for an unknown stream
+   */
+  default Stream<RecordedEvent> readLazily(StreamId stream, StreamRange range) {
+    return StreamSupport.stream(new StreamSlices(this, stream, range), false);
+  }
 }

@@ -77,7 +77,9 @@ public record StreamId(String category, String key) implements Comparable<Stream
   /** By the written form, in the byte order of UTF-8: the order in which stream rows are locked. */
   @Override
   public int compareTo(StreamId other) {
-    return Text.compareUtf8(toString(), other.toString());
+    return category.equals(other.category)
+        ? Text.compareUtf8(key, other.key)
+        : Text.compareUtf8(toString(), other.toString());
   }
 
   @Override

@@ -1,5 +1,7 @@
 package dev.pgeventstore;
 
+import org.jspecify.annotations.Nullable;
+
 /** Which events of a stream to read, and in which direction. Immutable. */
 public final class StreamRange {
 
@@ -81,6 +83,18 @@ public final class StreamRange {
       throw new IllegalArgumentException("a limit is 1 or more, not " + events);
     }
     return new StreamRange(forwards, first, last, Math.min(limit, events));
+  }
+
+  /** What is left when events up to a version have been read; null if that is nothing. */
+  @Nullable StreamRange after(long version, int read) {
+    if (limit == read || version == (forwards ? last : first)) {
+      return null;
+    }
+    // No limit stays none: a stream may have more events than an int counts.
+    int left = limit == Integer.MAX_VALUE ? limit : limit - read;
+    return forwards
+        ? new StreamRange(true, version + 1, last, left)
+        : new StreamRange(false, first, version - 1, left);
   }
 
   private static long requireVersion(long version) {

@@ -43,9 +43,11 @@ public final class Benchmarks {
   Results run(PostgresServer server) throws Exception {
     // Each kind has a database of its own, so that the logs that are read stay as they are.
     try (Stage appending = new Stage(server);
+        Stage importing = new Stage(server);
         Stage loading = new Stage(server);
-        Stage reading = new Stage(server)) {
-      List<Work> works = works(appending, loading, reading);
+        Stage reading = new Stage(server);
+        Stage choosing = new Stage(server)) {
+      List<Work> works = works(appending, importing, loading, reading, choosing);
       Results results = new Results();
       for (int round = 0; round <= options.rounds(); round++) {
         for (Work work : works) {
@@ -62,11 +64,15 @@ public final class Benchmarks {
     }
   }
 
-  private List<Work> works(Stage appending, Stage loading, Stage reading) throws Exception {
+  private List<Work> works(
+      Stage appending, Stage importing, Stage loading, Stage reading, Stage choosing)
+      throws Exception {
     AppendWorks appends = new AppendWorks(appending, options);
     List<Work> works = new ArrayList<>(appends.all());
+    works.addAll(new ImportWorks(importing, options).all());
     works.addAll(new LoadWorks(loading, options).all());
     works.addAll(new CatchUpWorks(reading, options).all());
+    works.addAll(new CategoryWorks(choosing, options).all());
     works.addAll(new LiveWorks(appending, options, appends).all());
     works.removeIf(work -> !work.name().contains(options.only()));
     return works;

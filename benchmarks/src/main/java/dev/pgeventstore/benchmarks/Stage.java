@@ -9,6 +9,7 @@ import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.Statement;
 
 /** A database with a store in it, and the plain table beside that. */
 final class Stage implements AutoCloseable {
@@ -18,17 +19,14 @@ final class Stage implements AutoCloseable {
   private final Database database;
   private final HikariDataSource pool;
   private final HikariDataSource plain;
+  private final JacksonCodec codec = JacksonCodec.of(EventTypes.of(Parcel.class));
   private final PostgresEventStore store;
 
   Stage(PostgresServer server) throws SQLException {
     database = server.createDatabase();
     pool = pool();
     plain = pool();
-    store =
-        PostgresEventStore.builder(pool)
-            .schema(SCHEMA)
-            .codec(JacksonCodec.of(EventTypes.of(Parcel.class)))
-            .build();
+    store = PostgresEventStore.builder(pool).schema(SCHEMA).codec(codec).build();
     try (Connection connection = open()) {
       PlainTable.create(connection, SCHEMA);
     }
@@ -47,6 +45,10 @@ final class Stage implements AutoCloseable {
     return store;
   }
 
+  JacksonCodec codec() {
+    return codec;
+  }
+
   /**
    * A connection of plain JDBC, in auto-commit mode. From a pool, so that its prepared statements
    * outlive a round, as the store's do.
@@ -58,6 +60,13 @@ final class Stage implements AutoCloseable {
   void fillPlainTable() throws SQLException {
     try (Connection connection = open()) {
       PlainTable.fill(connection, SCHEMA);
+    }
+  }
+
+  void analyze() throws SQLException {
+    try (Connection connection = open();
+        Statement statement = connection.createStatement()) {
+      statement.execute("vacuum analyze " + SCHEMA + ".events");
     }
   }
 

@@ -18,6 +18,7 @@ class BenchmarksTest {
           "append 1 event, 8 writers",
           "append 1 event, 32 writers",
           "append 100 events, 8 writers",
+          "import by COPY",
           "load 10 events, 1 reader",
           "load 10 events, 8 readers",
           "load 100 events, 1 reader",
@@ -26,6 +27,8 @@ class BenchmarksTest {
           "catch-up, decoded",
           "catch-up, subscription, raw",
           "catch-up, subscription, decoded",
+          "catch-up, one category of 1 % : all",
+          "catch-up, subscription, one category of 1 % : all",
           "live latency, 200 appends/s",
           "append 1 event, 1 writer, live subscription : none",
           "append 1 event, 8 writers, live subscription : none");
@@ -56,7 +59,7 @@ class BenchmarksTest {
     Path csv = folder.resolve("benchmarks.csv");
     results.writeCsv(csv);
     List<String> lines = Files.readAllLines(csv);
-    assertThat(lines).hasSize(1 + 2 * (6 * 3 + 4 + 4 + 7));
+    assertThat(lines).hasSize(1 + 2 * (6 * 3 + 4 + 4 + 7 + 3));
     assertThat(lines)
         .filteredOn(line -> line.endsWith(","))
         .as("without a limit")

@@ -10,6 +10,9 @@ import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
+import dev.pgeventstore.snapshot.SnapshotCodec;
+import dev.pgeventstore.snapshot.SnapshotHost;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.Function;
@@ -35,21 +38,25 @@ public final class Aggregates<S, E> {
   /** How many more times {@link #execute} tries after a conflict, unless told otherwise. */
   public static final int DEFAULT_RETRIES = 10;
 
-  /** A long stream is folded slice by slice, so that it need not fit into the heap. */
-  private static final int SLICE = 500;
-
   private static final long LONGEST_PAUSE_MILLIS = 250;
 
   private final EventStreams streams;
   private final String category;
   private final Decider<S, E> decider;
   private final int retries;
+  private final @Nullable Snapshots<S> snapshots;
 
-  private Aggregates(EventStreams streams, String category, Decider<S, E> decider, int retries) {
+  private Aggregates(
+      EventStreams streams,
+      String category,
+      Decider<S, E> decider,
+      int retries,
+      @Nullable Snapshots<S> snapshots) {
     this.streams = streams;
     this.category = category;
     this.decider = decider;
     this.retries = retries;
+    this.snapshots = snapshots;
   }
 
   /**
@@ -64,7 +71,7 @@ public final class Aggregates<S, E> {
    */
   public static <S, E> Aggregates<S, E> of(
       EventStreams streams, String category, Decider<S, E> decider) {
-    return new Aggregates<>(streams, category, decider, DEFAULT_RETRIES);
+    return new Aggregates<>(streams, category, decider, DEFAULT_RETRIES, null);
   }
 
   /**
@@ -78,7 +85,37 @@ public final class Aggregates<S, E> {
     if (atMost < 0) {
       throw new IllegalArgumentException("retries are 0 or more, not " + atMost);
     }
-    return new Aggregates<>(streams, category, decider, atMost);
+    return new Aggregates<>(streams, category, decider, atMost, snapshots);
+  }
+
+  /**
+   * The same with snapshots, so that long histories load fast: a load reads the latest snapshot and
+   * the events after it, in one round trip unless more than 500 events follow. By default there are
+   * none.
+   *
+   * <p>When the state that {@link #execute} decided on has passed a multiple of {@code events}
+   * since the last snapshot, it is written after the append has been committed, in a transaction of
+   * its own. A load writes none, and in a transaction of the caller's they are read only. Of each
+   * stream the latest one is kept, under the name that the codec has.
+   *
+   * <p>Snapshots change how long a load takes and never what it comes to. One that cannot be read,
+   * is of another revision, or is later than the version asked for is passed over; one that cannot
+   * be written is logged, and the command has succeeded all the same.
+   *
+   * @param events how many events from one snapshot to the next, 1 or more; a few hundred for most
+   * @param codec of the states
+   * @return a changed copy
+   * @throws IllegalArgumentException if the number is below 1, or these streams keep no snapshots
+   */
+  public Aggregates<S, E> snapshotEvery(int events, SnapshotCodec<S> codec) {
+    if (events < 1) {
+      throw new IllegalArgumentException("a snapshot is for 1 event or more, not " + events);
+    }
+    if (streams instanceof SnapshotHost host) {
+      return new Aggregates<>(
+          streams, category, decider, retries, new Snapshots<>(host, codec, events));
+    }
+    throw new IllegalArgumentException(streams.getClass().getName() + " keeps no snapshots");
   }
 
   /**
@@ -88,7 +125,7 @@ public final class Aggregates<S, E> {
    * @return the state; the decider's initial one, at version 0, for an unknown stream
    */
   public Aggregate<S> load(String key) {
-    return fold(StreamId.of(category, key), Long.MAX_VALUE);
+    return fold(StreamId.of(category, key), Long.MAX_VALUE).aggregate();
   }
 
   /**
@@ -103,23 +140,34 @@ public final class Aggregates<S, E> {
     if (atVersion < 0) {
       throw new IllegalArgumentException("a version is 0 or more, not " + atVersion);
     }
-    return fold(StreamId.of(category, key), atVersion);
+    return fold(StreamId.of(category, key), atVersion).aggregate();
   }
 
-  private Aggregate<S> fold(StreamId stream, long upTo) {
-    S state = decider.initial();
-    long version = 0;
-    boolean more = upTo > 0;
-    while (more) {
-      List<RecordedEvent> slice =
-          streams.read(stream, StreamRange.forwardsFrom(version + 1).upTo(upTo).limit(SLICE));
-      for (RecordedEvent event : slice) {
+  private Loaded<S> fold(StreamId stream, long upTo) {
+    Snapshots.Beginning<S> beginning = beginning(stream, upTo);
+    S state = beginning.state();
+    long version = beginning.version();
+    for (RecordedEvent event : beginning.tail()) {
+      state = evolve(state, event);
+      version = event.version();
+    }
+    if (!beginning.complete() && version < upTo) {
+      Iterator<RecordedEvent> events =
+          streams.readLazily(stream, StreamRange.forwardsFrom(version + 1).upTo(upTo)).iterator();
+      while (events.hasNext()) {
+        RecordedEvent event = events.next();
         state = evolve(state, event);
         version = event.version();
       }
-      more = slice.size() == SLICE && version < upTo;
     }
-    return new Aggregate<>(stream, version, state);
+    return new Loaded<>(new Aggregate<>(stream, version, state), beginning.version());
+  }
+
+  private Snapshots.Beginning<S> beginning(StreamId stream, long upTo) {
+    S initial = decider.initial();
+    return snapshots == null || upTo == 0
+        ? new Snapshots.Beginning<>(initial, 0, List.of(), false)
+        : snapshots.beginning(stream, initial, upTo);
   }
 
   // The decider was written for what its category holds; anything else fails in its evolve. What
@@ -165,7 +213,8 @@ public final class Aggregates<S, E> {
       String key, Metadata metadata, Function<? super S, ? extends List<? extends E>> decide) {
     Tries tries = new Tries(retries);
     while (true) {
-      Aggregate<S> before = load(key);
+      Loaded<S> loaded = fold(StreamId.of(category, key), Long.MAX_VALUE);
+      Aggregate<S> before = loaded.aggregate();
       List<? extends E> decided = decide.apply(before.state());
       if (decided.isEmpty()) {
         return new Execution<>(before, null);
@@ -180,6 +229,9 @@ public final class Aggregates<S, E> {
         S state = before.state();
         for (E event : decided) {
           state = decider.evolve(state, event);
+        }
+        if (snapshots != null) {
+          snapshots.keep(before, loaded.snapshotVersion());
         }
         return new Execution<>(
             new Aggregate<>(before.stream(), result.version(before.stream()), state), result);
@@ -214,6 +266,9 @@ public final class Aggregates<S, E> {
       }
     }
   }
+
+  /** A state, and the version of the snapshot that it was come to from; 0 if from none. */
+  private record Loaded<S>(Aggregate<S> aggregate, long snapshotVersion) {}
 
   /** How often to try again, and the pause before it. For one call. */
   private static final class Tries {

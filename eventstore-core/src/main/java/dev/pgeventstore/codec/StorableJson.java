@@ -26,6 +26,21 @@ final class StorableJson {
    * @return why it cannot be stored, or null
    */
   @Nullable String flawOf(byte[] json) {
+    Plainness plainness = Plainness.of(json);
+    String flaw = plainness == Plainness.NOT_ASCII ? flawOfText(json) : flawOfAscii(json);
+    return flaw != null || plainness == Plainness.PLAIN ? flaw : flawOfSound(json);
+  }
+
+  /** What nearly all JSON is: no copy, no decoding, and no other encoding that it could be. */
+  private @Nullable String flawOfAscii(byte[] json) {
+    try (JsonParser parser = strict.createParser(json)) {
+      return flawOf(parser);
+    } catch (IOException e) {
+      throw new AssertionError("reading from memory", e);
+    }
+  }
+
+  private @Nullable String flawOfText(byte[] json) {
     String text;
     try {
       text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(json)).toString();
@@ -34,19 +49,22 @@ final class StorableJson {
     }
     // From text, as a parser of bytes would guess other encodings and skip a byte order mark.
     try (JsonParser parser = strict.createParser(text)) {
+      return flawOf(parser);
+    } catch (IOException e) {
+      throw new AssertionError("reading from memory", e);
+    }
+  }
+
+  private static @Nullable String flawOf(JsonParser parser) throws IOException {
+    try {
       if (parser.nextToken() == null) {
         return "it is not JSON: it is empty";
       }
       parser.skipChildren();
-      if (parser.nextToken() != null) {
-        return "it is more than one JSON value";
-      }
+      return parser.nextToken() == null ? null : "it is more than one JSON value";
     } catch (JsonProcessingException e) {
       return "it is not JSON: " + e.getOriginalMessage();
-    } catch (IOException e) {
-      throw new AssertionError("reading from memory", e);
     }
-    return flawOfSound(json);
   }
 
   /** One pass over what a parser has found to be JSON, so no index can run over the end. */
@@ -118,6 +136,29 @@ final class StorableJson {
           && value.scale() <= MAX_DIGITS_AFTER_POINT;
     } catch (NumberFormatException e) {
       return false;
+    }
+  }
+
+  /** What one look at the bytes tells. */
+  private enum Plainness {
+    /** ASCII, with nothing in it that {@link #flawOfSound} could object to. */
+    PLAIN,
+    /** ASCII, with escapes or exponents. */
+    ASCII,
+    /** Or with NUL, which would make a parser of bytes guess another encoding. */
+    NOT_ASCII;
+
+    static Plainness of(byte[] json) {
+      boolean plain = true;
+      byte previous = 0;
+      for (byte b : json) {
+        if (b <= 0) {
+          return NOT_ASCII;
+        }
+        plain &= b != '\\' && ((b | 0x20) != 'e' || previous < '0' || previous > '9');
+        previous = b;
+      }
+      return plain ? PLAIN : ASCII;
     }
   }
 }

@@ -15,7 +15,11 @@ import dev.pgeventstore.StreamRange;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.postgres.internal.append.Appender;
+import dev.pgeventstore.postgres.internal.append.EventEncoder;
+import dev.pgeventstore.postgres.internal.encoding.EventEncoding;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.importing.BatchWriter;
+import dev.pgeventstore.postgres.internal.load.SnapshotKeeper;
 import dev.pgeventstore.postgres.internal.load.StreamReader;
 import dev.pgeventstore.postgres.internal.schema.Migrator;
 import dev.pgeventstore.postgres.internal.schema.StartUpChecks;
@@ -27,7 +31,11 @@ import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.snapshot.Snapshot;
+import dev.pgeventstore.snapshot.SnapshotAndTail;
+import dev.pgeventstore.snapshot.SnapshotHost;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionHost;
 import dev.pgeventstore.subscription.SubscriptionSpec;
@@ -47,33 +55,53 @@ import org.jspecify.annotations.Nullable;
  * <p>It takes its connections from a {@link DataSource}, which should be a pool. While something
  * subscribes, two connections are held all the time: one to observe the fence, one to listen for
  * other processes' commits. So a pool needs three at the least: with two, every append and every
- * page would wait in vain. Behind a pooler in transaction mode listening does not work, and polling
- * takes its place.
+ * page would wait in vain. Behind a pooler it does not listen unless told to ({@link Listening}),
+ * and polling takes the place of that.
  *
  * <p>The server must be a primary, version 14 or newer.
  */
-public final class PostgresEventStore implements EventStore, FeedSource, SubscriptionHost {
+public final class PostgresEventStore
+    implements EventStore, FeedSource, SnapshotHost, SubscriptionHost {
 
   private final EventCodec codec;
   private final Appender appender;
   private final StreamReader reader;
+  private final SnapshotKeeper snapshots;
   private final HighWaterMark highWaterMark;
   private final CommitSignals signals;
   private final PostgresFeed feed;
   private final SubscriptionRuns subscriptions;
+  private final BatchWriter imports;
+  private final Importer importer;
 
   private PostgresEventStore(Builder builder, Schema schema, EventCodec codec) {
     this.codec = codec;
     Connections connections = new Connections(builder.dataSource);
     EventsTable events = new EventsTable(schema, codec);
     FenceFunction fence = new FenceFunction(schema);
-    appender =
-        new Appender(builder.dataSource, new AppendFunction(schema), codec, builder.maxEventBytes);
     reader = new StreamReader(connections, events);
+    snapshots = new SnapshotKeeper(connections, new SnapshotsTable(schema, events));
     highWaterMark = new HighWaterMark(builder.dataSource, fence, builder.pollInterval);
-    signals = new CommitSignals(builder.dataSource, highWaterMark, schema, builder.pollInterval);
+    signals =
+        new CommitSignals(
+            builder.dataSource,
+            highWaterMark,
+            schema,
+            builder.pollInterval,
+            builder.listening != Listening.NEVER,
+            builder.listening == Listening.ALWAYS);
+    EventEncoding encoding = new EventEncoding(codec, builder.maxEventBytes);
+    appender =
+        new Appender(
+            builder.dataSource,
+            new AppendFunction(schema),
+            new EventEncoder(encoding),
+            builder.groupAppends,
+            signals::appended);
     feed = new PostgresFeed(connections, schema, events, fence, highWaterMark, signals);
     subscriptions = new SubscriptionRuns(feed, connections, highWaterMark, schema);
+    imports = new BatchWriter(connections, schema, events, signals::appended);
+    importer = Importer.of(imports, encoding);
   }
 
   /**
@@ -88,19 +116,37 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
 
   @Override
   public AppendResult append(Append append) {
-    AppendResult result = appender.append(append);
-    signals.appended();
-    return result;
+    return appender.append(append);
   }
 
   @Override
   public CompletableFuture<AppendResult> appendAsync(Append append) {
-    return CompletableFuture.supplyAsync(() -> append(append));
+    return appender.appendAsync(append);
+  }
+
+  /**
+   * Begins to describe an import of many events at once, by {@code COPY}.
+   *
+   * @return an import without a name
+   */
+  public Importer importer() {
+    return importer;
   }
 
   @Override
   public List<RecordedEvent> read(StreamId stream, StreamRange range) {
     return reader.read(stream, range);
+  }
+
+  @Override
+  public SnapshotAndTail readWithSnapshot(
+      StreamId stream, String name, int revision, long upTo, int limit) {
+    return snapshots.readWithSnapshot(stream, name, revision, upTo, limit);
+  }
+
+  @Override
+  public void keep(StreamId stream, Snapshot snapshot) {
+    snapshots.keep(stream, snapshot);
   }
 
   @Override
@@ -143,6 +189,8 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
 
   @Override
   public void close() {
+    appender.close();
+    imports.close();
     subscriptions.close();
     signals.close();
     feed.close();
@@ -150,7 +198,7 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
   }
 
   /** Append and read in a transaction that somebody else begins and ends. */
-  private final class CallersTransaction implements EventStreams {
+  private final class CallersTransaction implements EventStreams, SnapshotHost {
     private final Connection connection;
 
     CallersTransaction(Connection connection) {
@@ -170,6 +218,17 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
     public List<RecordedEvent> read(StreamId stream, StreamRange range) {
       return reader.read(connection, stream, range);
     }
+
+    @Override
+    public SnapshotAndTail readWithSnapshot(
+        StreamId stream, String name, int revision, long upTo, int limit) {
+      return snapshots.readWithSnapshot(connection, stream, name, revision, upTo, limit);
+    }
+
+    @Override
+    public void keep(StreamId stream, Snapshot snapshot) {
+      // What this transaction has seen may be its own, and may never be committed.
+    }
   }
 
   /** Describes a store. For one thread. */
@@ -180,7 +239,9 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
     private String schema = "eventstore";
     private Migrations migrations = Migrations.APPLY;
     private int maxEventBytes = 900 * 1024;
+    private boolean groupAppends = true;
     private Duration pollInterval = Duration.ofMillis(200);
+    private Listening listening = Listening.DIRECTLY;
 
     private Builder(DataSource dataSource) {
       this.dataSource = Objects.requireNonNull(dataSource, "data source");
@@ -238,6 +299,20 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
     }
 
     /**
+     * Whether appends of several threads that come at the same time are committed together, which
+     * is the default. Each has its own outcome all the same, and none is delayed for it. Without,
+     * every append that is waited for is a transaction on a connection of its own; {@link
+     * #appendAsync} groups in any case.
+     *
+     * @param together false to switch it off
+     * @return this builder
+     */
+    public Builder groupAppends(boolean together) {
+      this.groupAppends = together;
+      return this;
+    }
+
+    /**
      * How often subscriptions look for events of which no notification told. The default is 200 ms.
      * It bounds the latency where notifications do not work or get lost; events of this process
      * and, where listening works, of others arrive without it.
@@ -251,6 +326,18 @@ public final class PostgresEventStore implements EventStore, FeedSource, Subscri
         throw new IllegalArgumentException("a poll interval is 1 ms or more, not " + interval);
       }
       this.pollInterval = interval;
+      return this;
+    }
+
+    /**
+     * When to listen for what other processes commit. The default is {@link Listening#DIRECTLY}.
+     * Commits are told to others in any case: those that listen may be connected in another way.
+     *
+     * @param when directly connected, always, or never
+     * @return this builder
+     */
+    public Builder listening(Listening when) {
+      this.listening = when;
       return this;
     }
 

@@ -36,7 +36,8 @@ class CallersTransactionTest {
 
   @BeforeEach
   void open(Database database) throws SQLException {
-    store = new TestStore(database);
+    // Each append waits in the database, where the tests see it waiting.
+    store = new TestStore(database, 20, builder -> builder.groupAppends(false));
     store.execute("create table public.orders (id text primary key)");
   }
 

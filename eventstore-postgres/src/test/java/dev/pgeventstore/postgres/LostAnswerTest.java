@@ -34,7 +34,8 @@ class LostAnswerTest {
 
   @BeforeEach
   void open(Database database) {
-    store = new TestStore(database);
+    // Each append waits in the database, where the tests see it waiting.
+    store = new TestStore(database, 20, builder -> builder.groupAppends(false));
     store.append(STREAM.toString());
   }
 

@@ -8,6 +8,7 @@ import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.snapshot.Snapshot;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
@@ -100,6 +101,28 @@ class RolesTest {
     }
   }
 
+  @Test
+  void a_writer_imports() throws Exception {
+    try (TestStore writer = as("writer")) {
+      writer.store.importer().named("orders").batch(10).run(ImporterTest.items(25));
+      writer.store.importer().named("orders").batch(10).run(ImporterTest.items(30));
+    }
+    assertThat(owner.settled()).hasSize(31);
+  }
+
+  @Test
+  void a_reader_does_not_import() {
+    try (TestStore reader = as("reader")) {
+      assertThatThrownBy(() -> reader.store.importer().run(ImporterTest.items(5)))
+          .isInstanceOf(EventStoreException.class)
+          .hasMessageContaining("roles.sql");
+      assertThatThrownBy(() -> reader.store.importer().named("x").run(ImporterTest.items(5)))
+          .isInstanceOf(EventStoreException.class)
+          .hasMessageContaining("roles.sql");
+    }
+    assertThat(owner.settled()).containsExactly("order-1");
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -137,6 +160,24 @@ class RolesTest {
                       .copyIn("copy %s.events (position, stream_id) from stdin".formatted(schema)))
           .isInstanceOfSatisfying(
               SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(NOT_ALLOWED));
+    }
+  }
+
+  @Test
+  void a_writer_keeps_snapshots_and_a_reader_uses_them() {
+    StreamId stream = StreamId.of("order", "1");
+    Snapshot snapshot = Snapshot.of("order", 1, 1, "{}".getBytes(StandardCharsets.UTF_8));
+    try (TestStore reader = as("reader")) {
+      assertThatThrownBy(() -> reader.store.keep(stream, snapshot))
+          .isInstanceOf(EventStoreException.class)
+          .hasMessageContaining("roles.sql");
+      try (TestStore writer = as("writer")) {
+        writer.store.keep(stream, snapshot);
+        writer.append("order-1");
+        writer.store.keep(stream, Snapshot.of("order", 1, 2, snapshot.stateUtf8()));
+      }
+      assertThat(reader.store.readWithSnapshot(stream, "order", 1, 9, 9).snapshot())
+          .hasValueSatisfying(found -> assertThat(found.version()).isEqualTo(2));
     }
   }
 

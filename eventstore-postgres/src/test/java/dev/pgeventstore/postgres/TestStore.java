@@ -104,8 +104,13 @@ final class TestStore implements AutoCloseable {
   }
 
   String query(String sql) throws SQLException {
-    try (Connection connection = database.open();
-        Statement statement = connection.createStatement();
+    try (Connection connection = database.open()) {
+      return query(connection, sql);
+    }
+  }
+
+  static String query(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement();
         ResultSet row = statement.executeQuery(sql)) {
       row.next();
       return row.getString(1);

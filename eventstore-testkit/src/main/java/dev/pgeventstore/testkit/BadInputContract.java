@@ -14,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.Supplier;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -24,15 +25,21 @@ abstract class BadInputContract extends ReplayContract {
   /** Refuses an event between two good ones, and writes none of the three. */
   private AbstractThrowableAssert<?, ? extends Throwable> assertRefused(@Nullable Object bad) {
     StreamId stream = stream("bad");
+    Supplier<Append> append =
+        () ->
+            Append.to(stream("good"), any(), List.of(opened("ann")))
+                .and(stream, any(), Arrays.asList(opened("bob"), bad, deposited(1)));
     AbstractThrowableAssert<?, ? extends Throwable> refused =
-        assertThatThrownBy(
-                () ->
-                    store.append(
-                        Append.to(stream("good"), any(), List.of(opened("ann")))
-                            .and(stream, any(), Arrays.asList(opened("bob"), bad, deposited(1)))))
+        assertThatThrownBy(() -> store.append(append.get()))
             .isInstanceOf(IllegalArgumentException.class)
             .hasMessageContaining("event 2")
             .hasMessageContaining(stream.toString());
+    if (refusesAtOnce()) {
+      assertThatThrownBy(() -> store.appendAsync(append.get()))
+          .as("whoever does not wait for the answer is refused at once")
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessage(refused.actual().getMessage());
+    }
     assertThat(appended()).isEmpty();
     return refused;
   }
@@ -40,6 +47,9 @@ abstract class BadInputContract extends ReplayContract {
   @Test
   void no_event_is_refused() {
     assertThatThrownBy(() -> store.append(stream("1"), any(), List.of()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining(stream("1").toString());
+    assertThatThrownBy(() -> store.appendAsync(stream("1"), any(), List.of()))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(stream("1").toString());
   }
@@ -91,8 +101,22 @@ abstract class BadInputContract extends ReplayContract {
         .hasMessageContaining("" + 900 * 1024);
     // It is a limit on bytes, not on characters.
     assertRefused(opened("é".repeat(451 * 1024)));
+    // Metadata counts.
+    assertRefused(
+            NewEvent.of(opened("x".repeat(500 * 1024)))
+                .withMetadata(Metadata.of(Map.of("note", "x".repeat(500 * 1024)))))
+        .hasMessageContaining("account-opened");
     append(stream("large"), opened("x".repeat(899 * 1024)));
     assertThat(payloads(stream("large"))).containsExactly(opened("x".repeat(899 * 1024)));
+  }
+
+  @Test
+  void one_that_was_refused_does_not_keep_the_next_from_being_written() {
+    for (int i = 0; i < 3; i++) {
+      assertThatThrownBy(() -> append(stream("1"), EncodedEvent.of("raw", 1, "{")))
+          .isInstanceOf(IllegalArgumentException.class);
+      assertThat(append(stream("1"), deposited(i)).version()).isEqualTo(i + 1);
+    }
   }
 
   @Test
@@ -112,8 +136,13 @@ abstract class BadInputContract extends ReplayContract {
 
   @Test
   void stream_ids_that_cannot_be_stored_are_refused() {
-    for (String bad : List.of("", " ", "a\0b", "\ud83d", "x".repeat(StreamId.MAX_BYTES))) {
+    // The limit is one on bytes, too.
+    String tooLong = "é".repeat(StreamId.MAX_BYTES / 2);
+    for (String bad : List.of("", " ", "a\0b", "\ud83d", "x".repeat(StreamId.MAX_BYTES), tooLong)) {
       assertThatThrownBy(() -> stream(bad)).isInstanceOf(IllegalArgumentException.class);
+    }
+    for (String bad : List.of("", " ", "no dash", "-1", "a-")) {
+      assertThatThrownBy(() -> StreamId.parse(bad)).isInstanceOf(IllegalArgumentException.class);
     }
   }
 }

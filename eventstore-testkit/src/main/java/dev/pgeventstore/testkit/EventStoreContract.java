@@ -36,7 +36,7 @@ import org.junit.jupiter.api.Test;
  * <p>Every test appends to streams of its own, so one database may serve all of them. Nobody else
  * may append to it meanwhile. The store must have the default limit of 900 KiB for an event.
  */
-public abstract class EventStoreContract extends ReadContract {
+public abstract class EventStoreContract extends LazyReadContract {
 
   /** For subclasses. */
   protected EventStoreContract() {}

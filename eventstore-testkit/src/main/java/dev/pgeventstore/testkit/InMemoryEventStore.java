@@ -18,6 +18,9 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
+import dev.pgeventstore.snapshot.Snapshot;
+import dev.pgeventstore.snapshot.SnapshotAndTail;
+import dev.pgeventstore.snapshot.SnapshotHost;
 import java.sql.Connection;
 import java.time.Clock;
 import java.time.Instant;
@@ -27,6 +30,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -40,7 +44,7 @@ import java.util.stream.Collectors;
  * Appends are settled when they return. There are no transactions to take part in, so {@link
  * #within} is not supported, and it runs no subscriptions: read with {@link #readAll}.
  */
-public final class InMemoryEventStore implements EventStore {
+public final class InMemoryEventStore implements EventStore, SnapshotHost {
 
   /** The most bytes that the data and metadata of one event may take. */
   public static final int MAX_EVENT_BYTES = 900 * 1024;
@@ -50,6 +54,7 @@ public final class InMemoryEventStore implements EventStore {
   private final JsonEquality json = new JsonEquality();
   private final Map<StreamId, List<RecordedEvent>> streams = new HashMap<>();
   private final List<RecordedEvent> all = new ArrayList<>();
+  private final Map<StreamId, Map<String, Snapshot>> snapshots = new HashMap<>();
 
   private InMemoryEventStore(EventCodec codec, Clock clock) {
     this.codec = codec;
@@ -260,6 +265,32 @@ public final class InMemoryEventStore implements EventStore {
       found.add(events.get(range.isForwards() ? first + i : last - 1 - i));
     }
     return found;
+  }
+
+  @Override
+  public synchronized SnapshotAndTail readWithSnapshot(
+      StreamId stream, String name, int revision, long upTo, int limit) {
+    Optional<Snapshot> snapshot =
+        Optional.ofNullable(snapshots.getOrDefault(stream, Map.of()).get(name))
+            .filter(kept -> kept.revision() == revision && kept.version() <= upTo);
+    long version = snapshot.map(Snapshot::version).orElse(0L);
+    return new SnapshotAndTail(
+        snapshot,
+        version == upTo
+            ? List.of()
+            : read(stream, StreamRange.forwardsFrom(version + 1).upTo(upTo).limit(limit)));
+  }
+
+  @Override
+  public synchronized void keep(StreamId stream, Snapshot snapshot) {
+    if (snapshot.version() <= streamOf(stream).size()) {
+      snapshots
+          .computeIfAbsent(stream, unused -> new HashMap<>())
+          .merge(
+              snapshot.name(),
+              snapshot,
+              (kept, offered) -> offered.version() > kept.version() ? offered : kept);
+    }
   }
 
   @Override

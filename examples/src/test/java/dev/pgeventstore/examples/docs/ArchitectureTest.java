@@ -27,19 +27,26 @@ class ArchitectureTest {
   private static final Map<String, List<String>> MAY_USE =
       Map.ofEntries(
           Map.entry("", List.of()),
-          Map.entry(".codec", List.of("")),
+          Map.entry(".snapshot", List.of("")),
+          Map.entry(".codec", List.of("", ".snapshot")),
           Map.entry(".subscription", List.of("")),
           Map.entry(".feed", List.of("")),
-          Map.entry(".aggregate", List.of("", ".codec")),
+          Map.entry(".aggregate", List.of("", ".codec", ".snapshot")),
           Map.entry(".postgres", core(".postgres.internal*")),
-          Map.entry(".postgres.internal.append", core(".postgres.internal.tables")),
+          Map.entry(
+              ".postgres.internal.append",
+              core(".postgres.internal.tables", ".postgres.internal.encoding")),
+          Map.entry(".postgres.internal.encoding", List.of("")),
+          Map.entry(
+              ".postgres.internal.importing",
+              core(".postgres.internal.tables", ".postgres.internal.encoding")),
           Map.entry(".postgres.internal.load", core(".postgres.internal.tables")),
           Map.entry(".postgres.internal.schema", core(".postgres.internal.tables")),
           Map.entry(".postgres.internal.fence", core(".postgres.internal.tables")),
           Map.entry(
               ".postgres.internal.subscribe",
               core(".postgres.internal.tables", ".postgres.internal.fence")),
-          Map.entry(".postgres.internal.tables", List.of("")),
+          Map.entry(".postgres.internal.tables", List.of("", ".snapshot")),
           Map.entry(".kafka", core()),
           Map.entry(".testkit", core()),
           Map.entry(".testkit.servers", List.of()),
@@ -52,7 +59,8 @@ class ArchitectureTest {
 
   private static List<String> core(String... more) {
     return Stream.concat(
-            Stream.of("", ".codec", ".subscription", ".feed", ".aggregate"), Stream.of(more))
+            Stream.of("", ".codec", ".subscription", ".feed", ".snapshot", ".aggregate"),
+            Stream.of(more))
         .toList();
   }
 

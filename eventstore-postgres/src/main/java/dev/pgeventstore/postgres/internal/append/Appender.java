@@ -2,151 +2,97 @@ package dev.pgeventstore.postgres.internal.append;
 
 import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
-import dev.pgeventstore.Condition;
-import dev.pgeventstore.Conflict;
-import dev.pgeventstore.ConflictException;
-import dev.pgeventstore.EventCodec;
-import dev.pgeventstore.EventIdReusedException;
-import dev.pgeventstore.EventStoreException;
-import dev.pgeventstore.Position;
-import dev.pgeventstore.StreamId;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
-import dev.pgeventstore.postgres.internal.tables.AppendFunction.Arguments;
+import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.List;
-import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import javax.sql.DataSource;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
-/** Appends, each in one round trip and one transaction of its own, or in a caller's. */
-public final class Appender {
+/**
+ * The append path: together with other appends, alone in a transaction, or in a transaction of the
+ * caller's.
+ */
+public final class Appender implements AutoCloseable {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Appender.class);
+  /**
+   * From so many events on an append that is waited for goes alone. Grouping saves what every
+   * transaction costs, which is little then, and one connection writes slower than several.
+   */
+  private static final int ALONE_FROM = 16;
 
-  /** Deadlocks come from callers' own transactions; whoever is chosen as the victim tries again. */
-  private static final int TRIES = 5;
-
-  private final DataSource dataSource;
+  private final Sender sender;
   private final AppendFunction function;
   private final EventEncoder encoder;
+  private final boolean grouping;
+  private final Runnable committed;
+  private final GroupAppender group;
+  private volatile boolean closed;
 
+  /**
+   * The append path.
+   *
+   * @param grouping whether appends that are waited for go together
+   * @param committed is told after each commit that wrote something
+   */
   public Appender(
-      DataSource dataSource, AppendFunction function, EventCodec codec, int maxDataBytes) {
-    this.dataSource = dataSource;
+      DataSource dataSource,
+      AppendFunction function,
+      EventEncoder encoder,
+      boolean grouping,
+      Runnable committed) {
+    this.sender = new Sender(dataSource);
     this.function = function;
-    this.encoder = new EventEncoder(codec, maxDataBytes);
+    this.encoder = encoder;
+    this.grouping = grouping;
+    this.committed = committed;
+    this.group = new GroupAppender(sender, function, committed);
   }
 
-  /** Appends in a transaction of its own. */
+  /** Appends, and waits for the answer. */
   public AppendResult append(Append append) {
-    Arguments arguments = encoder.encode(append);
-    for (int attempt = 1; ; attempt++) {
-      try {
-        return result(append, arguments, send(arguments));
-      } catch (SQLException e) {
-        if (!SqlErrors.isRolledBackByRace(e) || attempt == TRIES) {
-          throw SqlErrors.ofAppend(append.toString(), e);
-        }
+    AppendRequest request = encoder.encode(append);
+    return grouping && request.eventCount() < ALONE_FROM
+        ? group.append(append, request)
+        : alone(append, request);
+  }
+
+  /** Appends without waiting for the answer. */
+  public CompletableFuture<AppendResult> appendAsync(Append append) {
+    return group.appendAsync(append, encoder.encode(append));
+  }
+
+  private AppendResult alone(Append append, AppendRequest request) {
+    if (closed) {
+      throw new IllegalStateException("the store is closed, nothing was written: " + append);
+    }
+    try {
+      Answer answer = sender.send(connection -> function.call(connection, request));
+      if (answer.outcome() == AppendFunction.Outcome.WRITTEN) {
+        committed.run();
       }
-    }
-  }
-
-  private Answer send(Arguments arguments) throws SQLException {
-    Connection connection = connect();
-    try {
-      return send(connection, arguments);
-    } finally {
-      giveBack(connection);
-    }
-  }
-
-  /** The answer stands, whether or not the pool takes the connection back. */
-  private static void giveBack(Connection connection) {
-    try {
-      connection.close();
+      return Answers.result(append, answer);
     } catch (SQLException e) {
-      LOG.debug("Closing the connection of an append failed", e);
-    }
-  }
-
-  private Connection connect() {
-    try {
-      return dataSource.getConnection();
-    } catch (SQLException e) {
-      throw new EventStoreException(
-          "no connection to the database, nothing was written: " + e.getMessage(), e);
-    }
-  }
-
-  private Answer send(Connection connection, Arguments arguments) throws SQLException {
-    if (connection.getAutoCommit()) {
-      return function.call(connection, arguments);
-    }
-    boolean done = false;
-    try {
-      Answer answer = function.call(connection, arguments);
-      connection.commit();
-      done = true;
-      return answer;
-    } finally {
-      if (!done && !connection.isClosed()) {
-        connection.rollback();
-      }
+      throw Failures.of(append, e);
     }
   }
 
   /** Appends in the caller's transaction. */
   public AppendResult append(Append append, Connection connection) {
-    Arguments arguments = encoder.encode(append);
+    AppendRequest request = encoder.encode(append);
     try {
-      return result(append, arguments, function.call(connection, arguments));
+      return Answers.result(append, function.call(connection, request));
     } catch (SQLException e) {
       throw SqlErrors.inCallersTransaction(append.toString(), e);
     }
   }
 
-  private static AppendResult result(Append append, Arguments arguments, Answer answer) {
-    switch (answer.outcome()) {
-      case CONFLICT -> throw new ConflictException(conflicts(append, arguments, answer));
-      case IDS_REUSED -> {
-        StreamId stream = StreamId.parse(arguments.streams[answer.reusedIn()]);
-        throw new EventIdReusedException(
-            stream,
-            "stream %s has events with these ids already, but not these events at this place:"
-                    .formatted(stream)
-                + " a retry must bring the same events in the same order; nothing was written");
-      }
-      default -> {}
-    }
-    Map<StreamId, Long> versions = new HashMap<>();
-    for (StreamId stream : append.events().keySet()) {
-      versions.put(stream, version(stream, arguments, answer));
-    }
-    return AppendResult.of(
-        Position.of(answer.position()),
-        versions,
-        answer.outcome() == AppendFunction.Outcome.REPLAYED);
-  }
-
-  private static List<Conflict> conflicts(Append append, Arguments arguments, Answer answer) {
-    List<Conflict> conflicts = new ArrayList<>();
-    for (Condition condition : append.conditions()) {
-      Condition.StreamVersion version = (Condition.StreamVersion) condition;
-      long found = version(version.stream(), arguments, answer);
-      if (!version.expected().isMetBy(found)) {
-        conflicts.add(new Conflict.StreamVersion(version.stream(), version.expected(), found));
-      }
-    }
-    return conflicts;
-  }
-
-  private static long version(StreamId stream, Arguments arguments, Answer answer) {
-    return answer.versions()[List.of(arguments.streams).indexOf(stream.toString())];
+  /** Takes no more appends, and finishes those it has taken. */
+  @Override
+  public void close() {
+    closed = true;
+    group.close();
   }
 }

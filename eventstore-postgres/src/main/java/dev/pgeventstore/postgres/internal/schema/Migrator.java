@@ -17,7 +17,7 @@ public final class Migrator {
     this.schema = schema;
     this.flyway =
         Flyway.configure()
-            .dataSource(dataSource)
+            .dataSource(FlywayConnections.of(dataSource))
             .locations("classpath:dev/pgeventstore/db/migration")
             .schemas(schema.name())
             .defaultSchema(schema.name())

@@ -5,6 +5,7 @@ import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
@@ -36,6 +37,7 @@ public final class CommitSignals implements AutoCloseable {
   private final HighWaterMark highWaterMark;
   private final String channel;
   private final long retryMillis;
+  private final boolean throughPoolers;
 
   /** Tells this store's own notifications, which it need not hear, from those of others. */
   private final String sender = UUID.randomUUID().toString();
@@ -44,15 +46,26 @@ public final class CommitSignals implements AutoCloseable {
   private final Thread notifier = daemon(this::notifyOthers, "eventstore-notifier");
   private final Thread listener = daemon(this::listen, "eventstore-listener");
   private volatile boolean closed;
+
+  /** False from the start, or since a pooler was found to stand between. */
+  private volatile boolean mayListen;
+
   private boolean listening;
 
   public CommitSignals(
-      DataSource dataSource, HighWaterMark highWaterMark, Schema schema, Duration retry) {
+      DataSource dataSource,
+      HighWaterMark highWaterMark,
+      Schema schema,
+      Duration retry,
+      boolean listen,
+      boolean throughPoolers) {
     this.dataSource = dataSource;
     this.connections = new Connections(dataSource);
     this.highWaterMark = highWaterMark;
     this.channel = schema.channel();
     this.retryMillis = Math.max(1, retry.toMillis());
+    this.mayListen = listen;
+    this.throughPoolers = throughPoolers;
     notifier.start();
   }
 
@@ -72,7 +85,7 @@ public final class CommitSignals implements AutoCloseable {
 
   /** From now on somebody reads, so commits of other processes matter. */
   public synchronized void startListening() {
-    if (!listening && !closed) {
+    if (!listening && mayListen && !closed) {
       listening = true;
       listener.start();
     }
@@ -106,7 +119,7 @@ public final class CommitSignals implements AutoCloseable {
 
   private void listen() {
     boolean warned = false;
-    while (!closed) {
+    while (!closed && mayListen) {
       try (Connection connection = dataSource.getConnection()) {
         listen(connection);
         warned = false;
@@ -129,6 +142,13 @@ public final class CommitSignals implements AutoCloseable {
     boolean autoCommit = connection.getAutoCommit();
     connection.setAutoCommit(true);
     try (Statement statement = connection.createStatement()) {
+      if (!throughPoolers && !isDirect(statement, postgres)) {
+        mayListen = false;
+        LOG.info(
+            "A pooler stands before the database: not listening for other processes' commits,"
+                + " polling instead");
+        return;
+      }
       statement.execute("listen \"" + channel + '"');
       // What was committed before is not notified any more.
       highWaterMark.appended();
@@ -143,6 +163,15 @@ public final class CommitSignals implements AutoCloseable {
       if (!connection.isClosed()) {
         connection.setAutoCommit(autoCommit);
       }
+    }
+  }
+
+  /** A pooler gives its clients process numbers of its own making: they are for cancelling. */
+  private static boolean isDirect(Statement statement, PGConnection connection)
+      throws SQLException {
+    try (ResultSet row = statement.executeQuery("select pg_backend_pid()")) {
+      row.next();
+      return row.getInt(1) == connection.getBackendPID();
     }
   }
 

@@ -24,6 +24,9 @@ final class SettledPageReader {
    */
   private static final long WINDOW = 20_000;
 
+  /** Where only the rows of some categories are looked through, of which most logs have several. */
+  private static final long CATEGORY_WINDOW = 16 * WINDOW;
+
   private final Connections connections;
   private final SettledPages pages;
   private final FenceFunction fence;
@@ -39,10 +42,21 @@ final class SettledPageReader {
 
   /** Reads the page behind a position. It reaches the mark, or as far as a limit allows. */
   EventPage read(long after, Mark mark, int limit) throws SQLException {
-    long to = Math.min(mark.position(), after + Math.max(WINDOW, limit));
+    long to = reach(after, mark.position(), limit);
     List<RecordedEvent> events = connections.use(c -> read(c, after, to, mark, limit));
     long upTo = events.size() == limit ? events.get(limit - 1).position().value() : to;
     return new EventPage(events, Position.of(upTo), Position.of(mark.position()));
+  }
+
+  private long reach(long after, long mark, int limit) {
+    long window =
+        switch (pages.access()) {
+          case BY_POSITION -> WINDOW;
+          case FILTERED_CATEGORY -> CATEGORY_WINDOW;
+          // Every row that is looked at is wanted, so the limit is enough.
+          case CATEGORY -> mark;
+        };
+    return Math.min(mark, after + Math.max(window, limit));
   }
 
   private List<RecordedEvent> read(Connection connection, long after, long to, Mark mark, int limit)

@@ -1,100 +1,269 @@
 package dev.pgeventstore.postgres.internal.tables;
 
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.postgres.internal.tables.AppendRequest.Event;
 import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
+import org.postgresql.PGConnection;
 
 /**
- * The function {@code append}, which writes streams and events. What its parameters mean is said in
- * {@code db/}.
+ * The functions {@code append} and {@code append_one}, which write streams and events. What their
+ * parameters mean is said in {@code db/}.
  */
 public final class AppendFunction {
 
-  private static final String CALL =
+  private static final String APPEND =
       """
-      select outcome, versions, position, reused_in
-        from $schema.append(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+      select outcomes, versions, positions, culprits
+        from $schema.append(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """;
 
-  private final String call;
+  private static final String APPEND_ONE = "select $schema.append_one(?, ?, ?, ?, ?, ?, ?)";
+
+  private final String append;
+  private final String appendOne;
 
   public AppendFunction(Schema schema) {
-    this.call = schema.in(CALL);
+    this.append = schema.in(APPEND);
+    this.appendOne = schema.in(APPEND_ONE);
   }
 
-  /** Sends the append and takes its answer: one round trip. */
-  public Answer call(Connection connection, Arguments arguments) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(call)) {
-      statement.setArray(1, connection.createArrayOf("text", arguments.streams));
-      statement.setArray(2, array(connection, "int8", arguments.expected));
-      statement.setArray(3, array(connection, "int4", arguments.counts));
-      statement.setArray(4, array(connection, "int4", arguments.eventStreams));
-      statement.setArray(5, array(connection, "int4", arguments.eventNumbers));
-      statement.setArray(6, connection.createArrayOf("uuid", arguments.ids));
-      statement.setArray(7, connection.createArrayOf("text", arguments.types));
-      statement.setArray(8, array(connection, "int4", arguments.revisions));
-      statement.setArray(9, connection.createArrayOf("bytea", arguments.data));
-      statement.setArray(10, connection.createArrayOf("bytea", arguments.metadata));
+  /** Sends an append that waits for rows that others hold, and takes its answer. */
+  public Answer call(Connection connection, AppendRequest request) throws SQLException {
+    return call(connection, List.of(request), true).get(0);
+  }
+
+  /**
+   * Sends appends that wait for nobody, and takes their answers: one round trip.
+   *
+   * @return an answer for each, in their order
+   */
+  public List<Answer> callImpatiently(Connection connection, List<AppendRequest> requests)
+      throws SQLException {
+    return requests.size() == 1 && requests.get(0).isOneEvent()
+        ? List.of(callOne(connection, requests.get(0)))
+        : call(connection, requests, false);
+  }
+
+  private Answer callOne(Connection connection, AppendRequest request) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(appendOne)) {
+      Event event = request.events.get(0);
+      statement.setString(1, request.streams[0].toString());
+      statement.setLong(2, request.expected[0]);
+      statement.setObject(3, event.id());
+      statement.setString(4, event.type());
+      statement.setInt(5, event.revision());
+      statement.setBytes(6, event.data());
+      statement.setBytes(7, event.metadata().length == 0 ? null : event.metadata());
       try (ResultSet row = statement.executeQuery()) {
         row.next();
-        Long[] versions = (Long[]) row.getArray(2).getArray();
+        Long[] answer = (Long[]) row.getArray(1).getArray();
         return new Answer(
-            Outcome.values()[row.getInt(1)], versions, row.getLong(3), row.getInt(4) - 1);
+            Outcome.of(answer[0].intValue()),
+            new long[] {answer[1]},
+            answer[2] == null ? 0 : answer[2],
+            0);
       }
     }
   }
 
-  // Arrays of primitives go out in binary form; the driver knows them through its own method only.
-  private static Array array(Connection connection, String type, Object primitives)
+  private List<Answer> call(Connection connection, List<AppendRequest> requests, boolean patient)
       throws SQLException {
-    return connection.unwrap(org.postgresql.PGConnection.class).createArrayOf(type, primitives);
+    Columns columns = new Columns(requests);
+    // Arrays of primitives go out in binary form; the driver knows them through its own method
+    // only.
+    PGConnection binary = connection.unwrap(PGConnection.class);
+    try (PreparedStatement statement = connection.prepareStatement(append)) {
+      statement.setArray(1, connection.createArrayOf("text", columns.streamIds()));
+      statement.setArray(2, binary.createArrayOf("bool", columns.create));
+      statement.setBoolean(3, patient);
+      statement.setArray(4, binary.createArrayOf("int4", columns.appends));
+      statement.setArray(5, binary.createArrayOf("int4", columns.conditionStreams));
+      statement.setArray(6, binary.createArrayOf("int8", columns.expected));
+      statement.setArray(7, binary.createArrayOf("int4", columns.counts));
+      statement.setArray(8, binary.createArrayOf("int4", columns.eventConditions));
+      statement.setArray(9, binary.createArrayOf("int4", columns.eventNumbers));
+      statement.setArray(10, connection.createArrayOf("uuid", columns.ids));
+      statement.setArray(11, connection.createArrayOf("text", columns.types));
+      statement.setArray(12, binary.createArrayOf("int4", columns.revisions));
+      statement.setArray(13, binary.createArrayOf("bytea", columns.data));
+      statement.setArray(
+          14, columns.metadata == null ? null : binary.createArrayOf("bytea", columns.metadata));
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return columns.answers(
+            (Integer[]) row.getArray(1).getArray(),
+            (Long[]) row.getArray(2).getArray(),
+            (Long[]) row.getArray(3).getArray(),
+            row.getArray(4));
+      }
+    }
   }
 
-  /** What came of an append. In the order of the numbers that the function answers with. */
+  /** What came of an append. In the order of the numbers that the functions answer with. */
   public enum Outcome {
     WRITTEN,
     CONFLICT,
     REPLAYED,
-    IDS_REUSED
+    IDS_REUSED,
+    BUSY,
+    TOMBSTONED;
+
+    private static final Outcome[] ALL = values();
+
+    static Outcome of(int number) {
+      return ALL[number];
+    }
   }
 
   /**
-   * The function's answer.
+   * The answer to an append.
    *
-   * @param versions per stream; after an append that was refused, the actual ones
+   * @param versions per condition; after an append that was refused, the actual ones
    * @param position of the last event, 0 if it was refused
-   * @param reusedIn index of the stream that has the ids already, -1 if none has
+   * @param culprit number of the condition whose stream has the ids already, or is tombstoned
    */
   @SuppressWarnings("ArrayRecordComponent") // never compared
-  public record Answer(Outcome outcome, Long[] versions, long position, int reusedIn) {}
+  public record Answer(Outcome outcome, long[] versions, long position, int culprit) {}
 
-  /** The function's parameters, column by column. */
-  public static final class Arguments {
-    public final String[] streams;
-    public final long[] expected;
-    public final int[] counts;
-    public final int[] eventStreams;
-    public final int[] eventNumbers;
-    public final String[] ids;
-    public final String[] types;
-    public final int[] revisions;
-    public final byte[][] data;
-    public final byte[] @Nullable [] metadata;
+  /** The parameters for some appends, column by column. */
+  private static final class Columns {
+    private final List<AppendRequest> requests;
+    private final StreamId[] streams;
+    private final boolean[] create;
+    private final int[] appends;
+    private final int[] conditionStreams;
+    private final long[] expected;
+    private final int[] counts;
+    private final int[] eventConditions;
+    private final int[] eventNumbers;
+    private final String[] ids;
+    private final String[] types;
+    private final int[] revisions;
+    private final byte[][] data;
+    private byte @Nullable [][] metadata;
 
-    public Arguments(int streamCount, int eventCount) {
-      streams = new String[streamCount];
-      expected = new long[streamCount];
-      counts = new int[streamCount];
-      eventStreams = new int[eventCount];
-      eventNumbers = new int[eventCount];
-      ids = new String[eventCount];
-      types = new String[eventCount];
-      revisions = new int[eventCount];
-      data = new byte[eventCount][];
-      metadata = new byte[eventCount][];
+    Columns(List<AppendRequest> requests) {
+      this.requests = requests;
+      int conditions = 0;
+      int events = 0;
+      for (AppendRequest request : requests) {
+        conditions += request.streams.length;
+        events += request.events.size();
+      }
+      streams = sorted(requests);
+      create = new boolean[streams.length];
+      appends = new int[conditions];
+      conditionStreams = new int[conditions];
+      expected = new long[conditions];
+      counts = new int[conditions];
+      eventConditions = new int[events];
+      eventNumbers = new int[events];
+      ids = new String[events];
+      types = new String[events];
+      revisions = new int[events];
+      data = new byte[events][];
+      fill();
+    }
+
+    /** In the order of locks: every append locks its streams in the same order as all others. */
+    private static StreamId[] sorted(List<AppendRequest> requests) {
+      if (requests.size() == 1 && requests.get(0).streams.length == 1) {
+        return requests.get(0).streams;
+      }
+      TreeSet<StreamId> sorted = new TreeSet<>();
+      for (AppendRequest request : requests) {
+        sorted.addAll(Arrays.asList(request.streams));
+      }
+      return sorted.toArray(StreamId[]::new);
+    }
+
+    String[] streamIds() {
+      String[] texts = new String[streams.length];
+      for (int i = 0; i < texts.length; i++) {
+        texts[i] = streams[i].toString();
+      }
+      return texts;
+    }
+
+    private void fill() {
+      Map<StreamId, Integer> indexes = new HashMap<>(2 * streams.length);
+      for (int i = 0; i < streams.length; i++) {
+        indexes.put(streams[i], i);
+      }
+      int condition = 0;
+      int event = 0;
+      for (int append = 0; append < requests.size(); append++) {
+        AppendRequest request = requests.get(append);
+        int next = 0;
+        for (int c = 0; c < request.streams.length; c++) {
+          int stream = Objects.requireNonNull(indexes.get(request.streams[c]));
+          create[stream] |= request.creates(c);
+          appends[condition] = append + 1;
+          conditionStreams[condition] = stream + 1;
+          expected[condition] = request.expected[c];
+          counts[condition] = request.counts[c];
+          condition++;
+          for (int number = 1; number <= request.counts[c]; number++) {
+            eventConditions[event] = condition;
+            eventNumbers[event] = number;
+            fill(event++, request.events.get(next++));
+          }
+        }
+      }
+    }
+
+    private void fill(int index, Event event) {
+      ids[index] = event.id().toString();
+      types[index] = event.type();
+      revisions[index] = event.revision();
+      data[index] = event.data();
+      if (event.metadata().length > 0) {
+        if (metadata == null) {
+          metadata = new byte[ids.length][];
+        }
+        metadata[index] = event.metadata();
+      }
+    }
+
+    List<Answer> answers(
+        Integer[] outcomes, Long[] versions, Long[] positions, @Nullable Array culprits)
+        throws SQLException {
+      Answer[] answers = new Answer[outcomes.length];
+      int condition = 0;
+      for (int append = 0; append < answers.length; append++) {
+        long[] own = new long[requests.get(append).streams.length];
+        int first = condition;
+        for (int c = 0; c < own.length; c++) {
+          own[c] = versions[condition++];
+        }
+        Long position = positions[append];
+        answers[append] =
+            new Answer(
+                Outcome.of(outcomes[append]),
+                own,
+                position == null ? 0 : position,
+                culprit(culprits, append) - first);
+      }
+      return Arrays.asList(answers);
+    }
+
+    private static int culprit(@Nullable Array culprits, int append) throws SQLException {
+      if (culprits == null) {
+        return 0;
+      }
+      Integer number = ((Integer[]) culprits.getArray())[append];
+      return number == null ? 0 : number - 1;
     }
   }
 }

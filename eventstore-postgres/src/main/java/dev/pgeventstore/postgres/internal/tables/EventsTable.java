@@ -16,17 +16,19 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import org.postgresql.PGConnection;
+import org.postgresql.copy.CopyIn;
 
 /**
  * The events table: every statement that reads it is in this file. Written it is by the functions
- * {@code append}, {@code erase} and {@code purge} only. Every statement that reads events has one
- * of the two conditions that keep truncated ones hidden.
+ * {@code append}, {@code erase} and {@code purge}, and by the COPY of imports. Every statement that
+ * reads events has one of the two conditions that keep truncated ones hidden.
  *
  * <p>Plain JDBC: these are the hot paths, and a row is ten columns of which none needs mapping.
  */
 public final class EventsTable {
 
-  private static final String COLUMNS =
+  static final String COLUMNS =
       """
       select position, stream_id, version, id, type, revision, data, metadata, recorded_at
         from $schema.events
@@ -76,20 +78,6 @@ public final class EventsTable {
             """
               .formatted(NOT_HIDDEN_IN_STREAM);
 
-  // Positions up to the high-water mark are final (docs/adr/0001): no hole below it can ever fill.
-  // The last condition is evaluated once: a server in another life than the mark's answers nothing.
-  private static final String SETTLED_PAGE =
-      COLUMNS
-          + """
-             where position > ?
-               and position <= ?
-               and $schema.incarnation() = ?
-               and %s
-               %s
-             order by position
-             limit ?
-            """;
-
   private static final String AT_POSITION = COLUMNS + " where position = ? and " + NOT_HIDDEN;
 
   private static final String ID_AT_POSITION =
@@ -99,12 +87,26 @@ public final class EventsTable {
       select id from $schema.purged_events where position = ?
       """;
 
+  // Positions are drawn by the identity, row by row, as the rows arrive.
+  private static final String COPY =
+      """
+      copy $schema.events (stream_id, category, version, id, type, revision, data, metadata)
+      from stdin (format binary)
+      """;
+
+  private static final int COPY_PIECE = 64 * 1024;
+
+  private static final String POSITION_OF =
+      "select position from $schema.events where stream_id = ? and version = ?";
+
   private final Schema schema;
   private final EventCodec codec;
   private final String streamForwards;
   private final String streamBackwards;
   private final String atPosition;
   private final String idAtPosition;
+  private final String copy;
+  private final String positionOf;
 
   public EventsTable(Schema schema, EventCodec codec) {
     this.schema = schema;
@@ -113,6 +115,8 @@ public final class EventsTable {
     this.streamBackwards = schema.in(STREAM_BACKWARDS);
     this.atPosition = schema.in(AT_POSITION);
     this.idAtPosition = schema.in(ID_AT_POSITION);
+    this.copy = schema.in(COPY);
+    this.positionOf = schema.in(POSITION_OF);
   }
 
   /** Reads a part of a stream. */
@@ -125,7 +129,7 @@ public final class EventsTable {
       statement.setLong(3, range.last());
       statement.setString(4, stream.toString());
       statement.setInt(5, range.limit());
-      return events(statement);
+      return events(statement.executeQuery());
     }
   }
 
@@ -138,7 +142,7 @@ public final class EventsTable {
   public Optional<RecordedEvent> at(Connection connection, Position position) throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(atPosition)) {
       statement.setLong(1, position.value());
-      return events(statement).stream().findFirst();
+      return events(statement.executeQuery()).stream().findFirst();
     }
   }
 
@@ -153,25 +157,64 @@ public final class EventsTable {
     }
   }
 
-  private List<RecordedEvent> events(PreparedStatement statement) throws SQLException {
+  /**
+   * Writes rows. It takes the lock on events (docs/adr/0001), so all else that an import waits for
+   * comes before.
+   *
+   * @param rows in the binary form of COPY, with its header and trailer
+   * @param length of what is used of them
+   * @return how many rows were written
+   */
+  public long copy(Connection connection, byte[] rows, int length) throws SQLException {
+    CopyIn copying = connection.unwrap(PGConnection.class).getCopyAPI().copyIn(copy);
+    try {
+      // In pieces: the server goes to work on the first while the others are on their way.
+      for (int at = 0; at < length; at += COPY_PIECE) {
+        copying.writeToCopy(rows, at, Math.min(COPY_PIECE, length - at));
+      }
+      return copying.endCopy();
+    } finally {
+      if (copying.isActive()) {
+        copying.cancelCopy();
+      }
+    }
+  }
+
+  /** The position of an event that this transaction sees. */
+  public long positionOf(Connection connection, String stream, long version) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(positionOf)) {
+      statement.setString(1, stream);
+      statement.setLong(2, version);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getLong(1);
+      }
+    }
+  }
+
+  private List<RecordedEvent> events(ResultSet answer) throws SQLException {
     List<RecordedEvent> events = new ArrayList<>();
-    try (ResultSet rows = statement.executeQuery()) {
+    try (ResultSet rows = answer) {
       StreamCache stream = new StreamCache();
       while (rows.next()) {
-        events.add(
-            RecordedEvent.of(
-                Position.of(rows.getLong(1)),
-                stream.of(rows.getString(2)),
-                rows.getLong(3),
-                rows.getObject(4, UUID.class),
-                // The driver gives the bytes of a json column as they came: UTF-8, not decoded.
-                EncodedEvent.stored(rows.getString(5), rows.getInt(6), rows.getBytes(7)),
-                rows.getBytes(8),
-                rows.getObject(9, OffsetDateTime.class).toInstant(),
-                codec));
+        events.add(event(rows, stream.of(rows.getString(2))));
       }
     }
     return events;
+  }
+
+  /** The event in a row of these columns: those of every statement here, in their order. */
+  RecordedEvent event(ResultSet row, StreamId stream) throws SQLException {
+    return RecordedEvent.of(
+        Position.of(row.getLong(1)),
+        stream,
+        row.getLong(3),
+        row.getObject(4, UUID.class),
+        // The driver gives the bytes of a json column as they came: UTF-8, not decoded.
+        EncodedEvent.stored(row.getString(5), row.getInt(6), row.getBytes(7)),
+        row.getBytes(8),
+        row.getObject(9, OffsetDateTime.class).toInstant(),
+        codec);
   }
 
   /** Neighbours are often of one stream, whose id need not be parsed again. */
@@ -191,36 +234,17 @@ public final class EventsTable {
   /** Reads pages of the settled order for one query. Safe for many threads. */
   public final class SettledPages {
 
+    private final SettledPageQuery query;
     private final String sql;
-    private final List<Object> parameters = new ArrayList<>();
 
-    private SettledPages(EventQuery query) {
-      this.sql = schema.in(SETTLED_PAGE.formatted(NOT_HIDDEN, condition(query)));
+    private SettledPages(EventQuery wanted) {
+      this.query = SettledPageQuery.of(wanted);
+      this.sql = schema.in(query.sql());
     }
 
-    private String condition(EventQuery query) {
-      if (query.matchesAll()) {
-        return "";
-      }
-      StringBuilder any = new StringBuilder("and (");
-      String or = "";
-      for (EventQuery.Alternative alternative : query.alternatives()) {
-        any.append(or).append("true");
-        or = " or ";
-        if (!alternative.categories().isEmpty()) {
-          any.append(" and category = any (?)");
-          parameters.add(alternative.categories().toArray(String[]::new));
-        }
-        if (!alternative.types().isEmpty()) {
-          any.append(" and type = any (?)");
-          parameters.add(alternative.types().toArray(String[]::new));
-        }
-        if (alternative.streamPrefix().isPresent()) {
-          any.append(" and starts_with(stream_id, ?)");
-          parameters.add(alternative.streamPrefix().get());
-        }
-      }
-      return any.append(')').toString();
+    /** Through how many rows that are not wanted a statement may have to look. */
+    public SettledPageQuery.Access access() {
+      return query.access();
     }
 
     /**
@@ -235,19 +259,7 @@ public final class EventsTable {
         Connection connection, long after, long upTo, String incarnation, int limit)
         throws SQLException {
       try (PreparedStatement statement = connection.prepareStatement(sql)) {
-        statement.setLong(1, after);
-        statement.setLong(2, upTo);
-        statement.setString(3, incarnation);
-        int next = 4;
-        for (Object parameter : parameters) {
-          if (parameter instanceof String[] names) {
-            statement.setArray(next++, connection.createArrayOf("text", names));
-          } else {
-            statement.setString(next++, (String) parameter);
-          }
-        }
-        statement.setInt(next, limit);
-        return events(statement);
+        return events(query.execute(statement, after, upTo, incarnation, limit));
       }
     }
   }

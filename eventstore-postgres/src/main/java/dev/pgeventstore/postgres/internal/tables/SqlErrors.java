@@ -30,6 +30,11 @@ public final class SqlErrors {
     return state(e).equals("40001") || state(e).equals("40P01");
   }
 
+  /** Somebody else holds a lock for longer than a statement wanted to wait. */
+  public static boolean isLockNotAvailable(SQLException e) {
+    return state(e).equals("55P03");
+  }
+
   /** Whether waiting and trying again may help, without anybody mending anything. */
   public static boolean isTransient(@Nullable Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {

@@ -1,0 +1,104 @@
+package dev.pgeventstore.aggregate;
+
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.snapshot.Snapshot;
+import dev.pgeventstore.snapshot.SnapshotAndTail;
+import dev.pgeventstore.snapshot.SnapshotCodec;
+import dev.pgeventstore.snapshot.SnapshotHost;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The snapshots of some aggregates. They save work and are never the truth: whatever goes wrong
+ * with one is logged, and the events tell the state.
+ */
+final class Snapshots<S> {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Snapshots.class);
+
+  /** More than what usually follows a snapshot; a longer tail is read slice by slice. */
+  private static final int TAIL = 500;
+
+  private final SnapshotHost host;
+  private final SnapshotCodec<S> codec;
+  private final int every;
+  private final AtomicBoolean unreadable = new AtomicBoolean();
+
+  Snapshots(SnapshotHost host, SnapshotCodec<S> codec, int every) {
+    this.host = host;
+    this.codec = codec;
+    this.every = every;
+  }
+
+  /** Where to begin: with the latest snapshot that fits, or with the first event. */
+  Beginning<S> beginning(StreamId stream, S initial, long upTo) {
+    SnapshotAndTail found =
+        host.readWithSnapshot(stream, codec.name(), codec.revision(), upTo, TAIL);
+    boolean complete = found.tail().size() < TAIL;
+    Optional<Snapshot> snapshot = found.snapshot();
+    if (snapshot.isEmpty()) {
+      return new Beginning<>(initial, 0, found.tail(), complete);
+    }
+    S state = decode(stream, snapshot.get());
+    return state == null
+        ? new Beginning<>(initial, 0, List.of(), false)
+        : new Beginning<>(state, snapshot.get().version(), found.tail(), complete);
+  }
+
+  private @Nullable S decode(StreamId stream, Snapshot snapshot) {
+    try {
+      return codec.decode(snapshot.stateUtf8());
+    } catch (RuntimeException e) {
+      // Once: a shape that changed without its revision would say it at every load.
+      if (unreadable.compareAndSet(false, true)) {
+        LOG.info(
+            "Snapshot {} of stream {} cannot be read, so all events are, as with every other such"
+                + " snapshot: {}",
+            snapshot,
+            stream,
+            e.toString());
+      }
+      return null;
+    }
+  }
+
+  /**
+   * Keeps a state if it is time. It is one that was loaded, not one that was just decided: what it
+   * takes in has been stored, and comes back from there to everybody. Nothing is thrown, as the
+   * command has succeeded already.
+   *
+   * @param begun the version of the snapshot that the state was come to from, 0 if from none
+   */
+  void keep(Aggregate<S> loaded, long begun) {
+    if (loaded.version() / every == begun / every) {
+      return;
+    }
+    try {
+      host.keep(
+          loaded.stream(),
+          Snapshot.of(
+              codec.name(), codec.revision(), loaded.version(), codec.encode(loaded.state())));
+    } catch (RuntimeException e) {
+      LOG.warn(
+          "No snapshot was kept of {} at version {}, so more events are read until the next one: {}",
+          loaded.stream(),
+          loaded.version(),
+          e.toString());
+    }
+  }
+
+  /**
+   * What a fold begins with.
+   *
+   * @param state at {@code version}
+   * @param version of the snapshot, 0 if there is none
+   * @param tail events behind it
+   * @param complete whether there was nothing behind the tail
+   */
+  record Beginning<S>(S state, long version, List<RecordedEvent> tail, boolean complete) {}
+}

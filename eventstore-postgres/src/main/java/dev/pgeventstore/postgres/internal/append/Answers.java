@@ -1,0 +1,82 @@
+package dev.pgeventstore.postgres.internal.append;
+
+import dev.pgeventstore.Append;
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.Condition;
+import dev.pgeventstore.Conflict;
+import dev.pgeventstore.ConflictException;
+import dev.pgeventstore.EventIdReusedException;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.TombstonedException;
+import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Says in the caller's terms what the database answered. */
+final class Answers {
+
+  private Answers() {}
+
+  static AppendResult result(Append append, Answer answer) {
+    return switch (answer.outcome()) {
+      case WRITTEN -> result(append, answer, false);
+      case REPLAYED -> result(append, answer, true);
+      case CONFLICT -> throw new ConflictException(conflicts(append, answer));
+      case IDS_REUSED -> throw reused(culprit(append, answer));
+      case TOMBSTONED -> throw tombstoned(culprit(append, answer));
+      case BUSY -> throw new IllegalStateException("a busy append is tried again: " + append);
+    };
+  }
+
+  private static AppendResult result(Append append, Answer answer, boolean replayed) {
+    List<Condition> conditions = append.conditions();
+    Position position = Position.of(answer.position());
+    if (conditions.size() == 1) {
+      return AppendResult.of(
+          position, Map.of(stream(conditions.get(0)), answer.versions()[0]), replayed);
+    }
+    Map<StreamId, Long> versions = new HashMap<>();
+    for (int i = 0; i < conditions.size(); i++) {
+      StreamId stream = stream(conditions.get(i));
+      if (append.events().containsKey(stream)) {
+        versions.put(stream, answer.versions()[i]);
+      }
+    }
+    return AppendResult.of(position, versions, replayed);
+  }
+
+  private static List<Conflict> conflicts(Append append, Answer answer) {
+    List<Conflict> conflicts = new ArrayList<>();
+    for (int i = 0; i < append.conditions().size(); i++) {
+      Condition.StreamVersion version = (Condition.StreamVersion) append.conditions().get(i);
+      long found = answer.versions()[i];
+      if (!version.expected().isMetBy(found)) {
+        conflicts.add(new Conflict.StreamVersion(version.stream(), version.expected(), found));
+      }
+    }
+    return conflicts;
+  }
+
+  private static EventIdReusedException reused(StreamId stream) {
+    return new EventIdReusedException(
+        stream,
+        "stream %s has events with these ids already, but not these events at this place:"
+                .formatted(stream)
+            + " a retry must bring the same events in the same order; nothing was written");
+  }
+
+  private static TombstonedException tombstoned(StreamId stream) {
+    return new TombstonedException(stream);
+  }
+
+  private static StreamId culprit(Append append, Answer answer) {
+    return stream(append.conditions().get(answer.culprit()));
+  }
+
+  private static StreamId stream(Condition condition) {
+    return ((Condition.StreamVersion) condition).stream();
+  }
+}

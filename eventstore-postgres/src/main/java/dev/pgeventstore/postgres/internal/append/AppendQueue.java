@@ -1,0 +1,172 @@
+package dev.pgeventstore.postgres.internal.append;
+
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.postgres.internal.tables.AppendRequest;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Appends that wait to be sent, and which of them go together. Not safe for several threads.
+ *
+ * <p>They go in the order in which they came. Two kinds have to wait, and others pass them by,
+ * except for those that touch the same streams: those for a stream that a batch under way touches,
+ * and those that are put off because a stranger holds the row of their stream.
+ */
+final class AppendQueue {
+
+  private static final int MAX_APPENDS = 10_000;
+  private static final long MAX_BYTES = 64L << 20;
+
+  private static final int BATCH_APPENDS = 256;
+  private static final int BATCH_EVENTS = 2_000;
+  private static final int BATCH_BYTES = 1 << 20;
+
+  private ArrayDeque<PendingAppend> waiting = new ArrayDeque<>();
+
+  /** Streams of batches that have been taken and are not finished. */
+  private final Set<StreamId> underWay = new HashSet<>();
+
+  private long bytes;
+  private int delayed;
+
+  /** Whether one more may come. */
+  boolean hasRoom() {
+    return waiting.size() < MAX_APPENDS && bytes < MAX_BYTES;
+  }
+
+  boolean isEmpty() {
+    return waiting.isEmpty();
+  }
+
+  /** The one that came first. */
+  @Nullable PendingAppend first() {
+    return waiting.peekFirst();
+  }
+
+  void add(PendingAppend append) {
+    waiting.addLast(append);
+    bytes += append.request().bytes();
+  }
+
+  /** Takes back those that could not be written yet, to the front and in their order. */
+  void putOff(List<PendingAppend> busy, long nowNanos) {
+    for (int i = busy.size() - 1; i >= 0; i--) {
+      PendingAppend append = busy.get(i);
+      append.delay(nowNanos);
+      waiting.addFirst(append);
+      bytes += append.request().bytes();
+      delayed++;
+    }
+  }
+
+  /** Forgets one that nobody waits for any more; false if it has been taken. */
+  boolean remove(PendingAppend append) {
+    boolean removed = waiting.remove(append);
+    if (removed) {
+      left(append);
+    }
+    return removed;
+  }
+
+  private void left(PendingAppend append) {
+    bytes -= append.request().bytes();
+    if (append.isDelayed()) {
+      delayed--;
+    }
+  }
+
+  /** Takes those that go together next; none if all have to wait. */
+  List<PendingAppend> take(long nowNanos) {
+    Batch batch = new Batch();
+    Set<StreamId> held = new HashSet<>();
+    ArrayDeque<PendingAppend> left = new ArrayDeque<>();
+    while (!batch.isFull()) {
+      PendingAppend next = waiting.pollFirst();
+      if (next == null) {
+        break;
+      }
+      if (hasToWait(next, held, nowNanos) || !batch.add(next)) {
+        held.addAll(next.request().streams());
+        left.addLast(next);
+      }
+    }
+    while (!left.isEmpty()) {
+      waiting.addFirst(left.removeLast());
+    }
+    for (PendingAppend append : batch.appends) {
+      left(append);
+      underWay.addAll(append.request().streams());
+    }
+    return batch.appends;
+  }
+
+  private boolean hasToWait(PendingAppend append, Set<StreamId> held, long nowNanos) {
+    if (append.nanosUntilDue(nowNanos) > 0) {
+      return true;
+    }
+    for (StreamId stream : append.request().streams()) {
+      if (underWay.contains(stream) || held.contains(stream)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The batch is through: what touches the same streams may go. */
+  void finished(List<PendingAppend> batch) {
+    for (PendingAppend append : batch) {
+      append.request().streams().forEach(underWay::remove);
+    }
+  }
+
+  /** How long until one that is put off may be tried again. */
+  long nanosUntilDue(long nowNanos) {
+    long soonest = Long.MAX_VALUE;
+    if (delayed > 0) {
+      for (PendingAppend append : waiting) {
+        if (append.isDelayed()) {
+          soonest = Math.min(soonest, append.nanosUntilDue(nowNanos));
+        }
+      }
+    }
+    return soonest;
+  }
+
+  /** Appends that go together, as long as they are not too many. */
+  private static final class Batch {
+    private final List<PendingAppend> appends = new ArrayList<>();
+    private final Set<UUID> ids = new HashSet<>();
+    private int events;
+    private int bytes;
+
+    boolean isFull() {
+      return appends.size() >= BATCH_APPENDS || events >= BATCH_EVENTS || bytes >= BATCH_BYTES;
+    }
+
+    boolean add(PendingAppend append) {
+      AppendRequest request = append.request();
+      if (request.looksForIds() && !addIds(request.ids())) {
+        return false;
+      }
+      appends.add(append);
+      events += request.eventCount();
+      bytes += request.bytes();
+      return true;
+    }
+
+    /** Ids are looked for in what is stored, so a retry cannot go together with its first try. */
+    private boolean addIds(List<UUID> more) {
+      if (!Collections.disjoint(ids, more)) {
+        return false;
+      }
+      ids.addAll(more);
+      return true;
+    }
+  }
+}

@@ -1,0 +1,159 @@
+package dev.pgeventstore.postgres.internal.append;
+
+import dev.pgeventstore.Append;
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
+import dev.pgeventstore.postgres.internal.tables.AppendFunction.Outcome;
+import dev.pgeventstore.postgres.internal.tables.AppendRequest;
+import java.sql.SQLException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An append on its way. It is waited for by the thread that called, or by whoever has the future.
+ */
+final class PendingAppend {
+
+  private static final long SHORTEST_DELAY_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
+  private static final long LONGEST_DELAY_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
+
+  private final Append append;
+  private final AppendRequest request;
+  private volatile @Nullable Thread waiter;
+  private final CompletableFuture<AppendResult> future = new CompletableFuture<>();
+
+  private @Nullable Answer answer;
+  private @Nullable Throwable failure;
+  private long delayNanos;
+  private long notBeforeNanos;
+
+  /** The waiting thread is to send the next batch. */
+  private volatile boolean chosen;
+
+  /** Publishes the answer to the waiting thread. */
+  private volatile boolean done;
+
+  private PendingAppend(Append append, AppendRequest request, @Nullable Thread waiter) {
+    this.append = append;
+    this.request = request;
+    this.waiter = waiter;
+  }
+
+  /** One that the calling thread waits for. */
+  static PendingAppend ofThisThread(Append append, AppendRequest request) {
+    return new PendingAppend(append, request, Thread.currentThread());
+  }
+
+  /** One that nobody need wait for. */
+  static PendingAppend withFuture(Append append, AppendRequest request) {
+    return new PendingAppend(append, request, null);
+  }
+
+  AppendRequest request() {
+    return request;
+  }
+
+  CompletableFuture<AppendResult> future() {
+    return future;
+  }
+
+  boolean hasWaiter() {
+    return waiter != null;
+  }
+
+  /** The thread that called does not wait any more. */
+  void abandon() {
+    waiter = null;
+  }
+
+  // Before it is done only whoever sends the batch touches the following.
+
+  void answered(Answer with) {
+    answer = with;
+  }
+
+  void failed(Throwable with) {
+    failure = with;
+  }
+
+  /** Somebody else holds a row: nothing was written, and it is to be tried again. */
+  boolean isBusy() {
+    return failure == null && (answer == null || answer.outcome() == Outcome.BUSY);
+  }
+
+  /** Puts the next try off, each time for longer. */
+  void delay(long nowNanos) {
+    answer = null;
+    delayNanos = Math.min(Math.max(SHORTEST_DELAY_NANOS, 2 * delayNanos), LONGEST_DELAY_NANOS);
+    notBeforeNanos = nowNanos + delayNanos;
+  }
+
+  boolean isDelayed() {
+    return delayNanos > 0;
+  }
+
+  /** How long until it may be tried; 0 or less if it may be now. */
+  long nanosUntilDue(long nowNanos) {
+    return isDelayed() ? notBeforeNanos - nowNanos : 0;
+  }
+
+  /** Tells the waiting thread to send the next batch. */
+  void choose() {
+    chosen = true;
+    LockSupport.unpark(waiter);
+  }
+
+  boolean isChosen() {
+    return chosen;
+  }
+
+  void takeChoice() {
+    chosen = false;
+  }
+
+  /** The waiting thread gets its answer. */
+  void release() {
+    Thread thread = waiter;
+    done = true;
+    if (thread != Thread.currentThread()) {
+      LockSupport.unpark(thread);
+    }
+  }
+
+  boolean isDone() {
+    return done;
+  }
+
+  /** The future gets its answer. Runs what depends on it. */
+  void complete() {
+    try {
+      future.complete(result());
+    } catch (RuntimeException | Error e) {
+      future.completeExceptionally(e);
+    }
+  }
+
+  /** The answer in the caller's terms. */
+  AppendResult result() {
+    if (failure instanceof SQLException e) {
+      throw Failures.of(append, e);
+    }
+    if (failure instanceof Error e) {
+      throw e;
+    }
+    if (failure instanceof RuntimeException e) {
+      throw e;
+    }
+    if (answer == null) {
+      throw new IllegalStateException("there is no answer yet: " + append);
+    }
+    return Answers.result(append, answer);
+  }
+
+  @Override
+  public String toString() {
+    return append.toString();
+  }
+}

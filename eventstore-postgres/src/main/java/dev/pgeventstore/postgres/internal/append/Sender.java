@@ -1,0 +1,106 @@
+package dev.pgeventstore.postgres.internal.append;
+
+import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
+import javax.sql.DataSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Sends appends in transactions of the store's own. */
+final class Sender {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Sender.class);
+
+  /** Deadlocks come from callers' own transactions; whoever is chosen as the victim tries again. */
+  private static final int TRIES = 5;
+
+  private final DataSource dataSource;
+
+  Sender(DataSource dataSource) {
+    this.dataSource = dataSource;
+  }
+
+  /**
+   * Does it in one transaction, and once more in another if a race has undone it.
+   *
+   * @throws NotSentException if there is no connection
+   * @throws SQLException if it failed; whether it was committed is told by the state
+   */
+  <T> T send(Request<T> request) throws SQLException {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return sendOnce(request);
+      } catch (SQLException e) {
+        if (!SqlErrors.isRolledBackByRace(e) || attempt == TRIES) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  private <T> T sendOnce(Request<T> request) throws SQLException {
+    Connection connection = connect();
+    try {
+      return inTransaction(connection, request);
+    } finally {
+      giveBack(connection);
+    }
+  }
+
+  private Connection connect() throws NotSentException {
+    try {
+      return dataSource.getConnection();
+    } catch (SQLException e) {
+      throw new NotSentException(e);
+    }
+  }
+
+  private static <T> T inTransaction(Connection connection, Request<T> request)
+      throws SQLException {
+    if (connection.getAutoCommit()) {
+      return request.on(connection);
+    }
+    boolean done = false;
+    try {
+      T answer = request.on(connection);
+      connection.commit();
+      done = true;
+      return answer;
+    } finally {
+      if (!done && !connection.isClosed()) {
+        connection.rollback();
+      }
+    }
+  }
+
+  /** The answer stands, whether or not the pool takes the connection back. */
+  private static void giveBack(Connection connection) {
+    try {
+      connection.close();
+    } catch (SQLException e) {
+      LOG.debug("Closing the connection of an append failed", e);
+    }
+  }
+
+  /**
+   * What is sent.
+   *
+   * @param <T> the answer
+   */
+  @FunctionalInterface
+  interface Request<T> {
+    /** One statement. */
+    T on(Connection connection) throws SQLException;
+  }
+
+  /** There was no connection, so nothing was sent. */
+  static final class NotSentException extends SQLTransientConnectionException {
+    private static final long serialVersionUID = 1L;
+
+    NotSentException(SQLException cause) {
+      super(cause.getMessage(), cause.getSQLState(), cause);
+    }
+  }
+}

@@ -1,0 +1,136 @@
+package dev.pgeventstore.postgres.internal.importing;
+
+import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.EventsTable;
+import dev.pgeventstore.postgres.internal.tables.ImportsTable;
+import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.postgres.internal.tables.StreamsTable;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import org.jspecify.annotations.Nullable;
+
+/** Writes batches, each in one transaction, until the store is closed. Safe for many threads. */
+public final class BatchWriter implements AutoCloseable {
+
+  /** Deadlocks come from callers' own transactions; whoever is chosen as the victim tries again. */
+  private static final int TRIES = 5;
+
+  private static final long PATIENCE_SECONDS = 10;
+
+  private final Connections connections;
+  private final StreamsTable streams;
+  private final EventsTable events;
+  private final ImportsTable imports;
+  private final Runnable committed;
+
+  /** Read while a batch is being written, so that closing comes between two. */
+  private final ReentrantReadWriteLock open = new ReentrantReadWriteLock();
+
+  private volatile boolean closed;
+
+  public BatchWriter(
+      Connections connections, Schema schema, EventsTable events, Runnable committed) {
+    this.connections = connections;
+    this.streams = new StreamsTable(schema);
+    this.events = events;
+    this.imports = new ImportsTable(schema);
+    this.committed = committed;
+  }
+
+  /** Finds how far a named import has come. */
+  ImportsTable.Row begin(String name) throws SQLException {
+    return connections.inTransaction(c -> imports.loadOrCreate(c, name));
+  }
+
+  /** Marks a named import as finished. */
+  void finish(String name, long items) throws SQLException {
+    if (!connections.inTransaction(c -> imports.finish(c, name, items))) {
+      throw movedByAnother(name, items);
+    }
+  }
+
+  /**
+   * Writes a batch.
+   *
+   * @param name of the import, null if it has none
+   * @param from how many items were imported before
+   * @param fingerprint over all items up to the last one of the batch
+   * @return the position of the last event
+   */
+  long write(ImportBatch batch, @Nullable String name, long from, long fingerprint)
+      throws SQLException {
+    open.readLock().lock();
+    try {
+      if (closed) {
+        throw new IllegalStateException("the event store is closed");
+      }
+      long position = writeUnlessRacing(batch, name, from, fingerprint);
+      committed.run();
+      return position;
+    } finally {
+      open.readLock().unlock();
+    }
+  }
+
+  private long writeUnlessRacing(
+      ImportBatch batch, @Nullable String name, long from, long fingerprint) throws SQLException {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return connections.inTransaction(c -> write(c, batch, name, from, fingerprint));
+      } catch (SQLException e) {
+        if (!SqlErrors.isRolledBackByRace(e) || attempt == TRIES) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  /**
+   * In the order of locks: whoever waits for another run of the same import, or for a stream, must
+   * not yet hold the lock on events, or all readers would wait with it (docs/adr/0001).
+   */
+  private long write(
+      Connection connection, ImportBatch batch, @Nullable String name, long from, long fingerprint)
+      throws SQLException {
+    String lastStream = batch.lastStream();
+    if (name != null) {
+      ImportsTable.Row to = new ImportsTable.Row(from + batch.items(), fingerprint, lastStream, 0);
+      if (!imports.advance(connection, name, from, to)) {
+        throw movedByAnother(name, from);
+      }
+    }
+    batch.giveVersions(streams.advance(connection, batch.streamIds(), batch.eventsByStream()));
+    long copied = events.copy(connection, batch.rows(), batch.length());
+    if (copied != batch.items()) {
+      throw new EventStoreException("%d of %d events were copied".formatted(copied, batch.items()));
+    }
+    long position = events.positionOf(connection, lastStream, batch.lastVersion());
+    if (name != null) {
+      imports.setPosition(connection, name, position);
+    }
+    return position;
+  }
+
+  private static EventStoreException movedByAnother(String name, long from) {
+    return new EventStoreException(
+        "import %s no longer stands at %d items: another process is running it"
+            .formatted(name, from));
+  }
+
+  /** Waits for the batches being written, for a while; no other one is begun. */
+  @Override
+  public void close() {
+    closed = true;
+    try {
+      if (open.writeLock().tryLock(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
+        open.writeLock().unlock();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,101 @@
+package dev.pgeventstore.postgres.internal.tables;
+
+import dev.pgeventstore.StreamId;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * An append as the functions take it. Immutable by convention: nobody changes the arrays.
+ *
+ * <p>Conditions stand in the order in which streams were added, and events in the order of
+ * conditions.
+ */
+public final class AppendRequest {
+
+  // What is expected, if it is no version. With known ids a retry is looked for first.
+  public static final long ANY = -1;
+  public static final long EXISTS = -2;
+  public static final long ANY_KNOWN_IDS = -3;
+  public static final long EXISTS_KNOWN_IDS = -4;
+
+  final StreamId[] streams;
+  final long[] expected;
+  final int[] counts;
+  final List<Event> events;
+  private final int bytes;
+
+  /**
+   * An append.
+   *
+   * @param streams per condition
+   * @param expected per condition: a version, or one of the constants
+   * @param counts per condition: how many of the events are for its stream, 0 if it is only checked
+   * @param events of one condition after the other
+   */
+  public AppendRequest(StreamId[] streams, long[] expected, int[] counts, List<Event> events) {
+    this.streams = streams;
+    this.expected = expected;
+    this.counts = counts;
+    this.events = events;
+    int sum = 0;
+    for (Event event : events) {
+      sum += event.bytes();
+    }
+    this.bytes = sum;
+  }
+
+  /** Streams that are written or checked. */
+  public List<StreamId> streams() {
+    return List.of(streams);
+  }
+
+  /** How many events there are. */
+  public int eventCount() {
+    return events.size();
+  }
+
+  /** What the JSON of all events takes. */
+  public int bytes() {
+    return bytes;
+  }
+
+  /** Whether the ids of a condition's events are looked for in its stream. */
+  public boolean looksForIds() {
+    for (long want : expected) {
+      if (want <= ANY_KNOWN_IDS) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** The ids of all events. */
+  public List<UUID> ids() {
+    return events.stream().map(Event::id).toList();
+  }
+
+  boolean isOneEvent() {
+    return streams.length == 1 && events.size() == 1 && expected[0] >= EXISTS;
+  }
+
+  /** Whether the stream of a condition gets a row if it has none. */
+  boolean creates(int condition) {
+    return expected[condition] == 0
+        || (counts[condition] > 0
+            && (expected[condition] == ANY || expected[condition] == ANY_KNOWN_IDS));
+  }
+
+  /**
+   * An event.
+   *
+   * @param data JSON in UTF-8
+   * @param metadata JSON in UTF-8; empty for none
+   */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  public record Event(UUID id, String type, int revision, byte[] data, byte[] metadata) {
+
+    int bytes() {
+      return data.length + metadata.length;
+    }
+  }
+}

@@ -1,0 +1,89 @@
+package dev.pgeventstore.postgres.internal.tables;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+
+/** The streams table, as far as it is not the append functions in {@code db/} that use it. */
+public final class StreamsTable {
+
+  // Locks in the byte order of ids, as every append does. A row that is locked by somebody else is
+  // waited for, and advanced from what that one left.
+  private static final String ADVANCE =
+      """
+      insert into $schema.streams as s (stream_id, category, version)
+      select n.stream_id, split_part(n.stream_id, '-', 1), n.events
+        from unnest(?, ?) as n (stream_id, events)
+       order by n.stream_id collate "C"
+          on conflict on constraint streams_pkey do update
+         set version = s.version + excluded.version
+       where s.tombstoned_at is null
+      returning s.version
+      """;
+
+  private static final String TOMBSTONED =
+      """
+      select stream_id
+        from $schema.streams
+       where stream_id = any (?)
+         and tombstoned_at is not null
+       order by stream_id
+       limit 1
+      """;
+
+  private final String advance;
+  private final String tombstoned;
+
+  public StreamsTable(Schema schema) {
+    this.advance = schema.in(ADVANCE);
+    this.tombstoned = schema.in(TOMBSTONED);
+  }
+
+  /**
+   * Locks streams, makes those that do not exist, and advances all of them.
+   *
+   * @param ids distinct, in byte order
+   * @param events by how much each one is advanced
+   * @return the versions before, in the same order
+   * @throws TombstonedException if one of them takes no events any more
+   */
+  public long[] advance(Connection connection, String[] ids, long[] events) throws SQLException {
+    long[] versions = new long[ids.length];
+    int count = 0;
+    try (PreparedStatement statement = connection.prepareStatement(advance)) {
+      statement.setArray(1, connection.createArrayOf("text", ids));
+      statement.setArray(
+          2, connection.unwrap(org.postgresql.PGConnection.class).createArrayOf("int8", events));
+      try (ResultSet rows = statement.executeQuery()) {
+        while (rows.next()) {
+          versions[count] = rows.getLong(1) - events[count];
+          count++;
+        }
+      }
+    }
+    if (count < ids.length) {
+      throw new TombstonedException(tombstoned(connection, ids));
+    }
+    return versions;
+  }
+
+  private String tombstoned(Connection connection, String[] ids) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(tombstoned)) {
+      statement.setArray(1, connection.createArrayOf("text", ids));
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getString(1);
+      }
+    }
+  }
+
+  /** A stream takes no events any more. */
+  public static final class TombstonedException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    TombstonedException(String stream) {
+      super("stream " + stream + " is tombstoned and takes no events any more");
+    }
+  }
+}

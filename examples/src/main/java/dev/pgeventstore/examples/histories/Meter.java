@@ -1,0 +1,39 @@
+package dev.pgeventstore.examples.histories;
+
+import dev.pgeventstore.aggregate.Decider;
+import dev.pgeventstore.codec.JacksonSnapshots;
+import dev.pgeventstore.examples.histories.MeterEvent.Installed;
+import dev.pgeventstore.examples.histories.MeterEvent.Read;
+import dev.pgeventstore.snapshot.SnapshotCodec;
+import java.util.List;
+
+/**
+ * An electricity meter: a small state, however long its history.
+ *
+ * @param readings how many there were
+ * @param wattHours used since it was installed
+ * @param most the largest reading
+ */
+record Meter(long readings, long wattHours, long most) {
+
+  static final Decider<Meter, MeterEvent> DECIDER = Decider.of(new Meter(0, 0, 0), Meter::after);
+
+  /** The first revision did not know the largest reading: its snapshots lack it. */
+  static final SnapshotCodec<Meter> SNAPSHOTS = JacksonSnapshots.of(Meter.class, "meter", 2);
+
+  Meter after(MeterEvent event) {
+    if (event instanceof Read read) {
+      return new Meter(
+          readings + 1, wattHours + read.wattHours(), Math.max(most, read.wattHours()));
+    }
+    return this;
+  }
+
+  List<MeterEvent> install(String place) {
+    return readings > 0 ? List.of() : List.of(new Installed(place));
+  }
+
+  List<MeterEvent> read(long used) {
+    return List.of(new Read(used));
+  }
+}
