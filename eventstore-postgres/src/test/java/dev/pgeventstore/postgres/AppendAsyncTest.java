@@ -55,7 +55,7 @@ class AppendAsyncTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void each_may_expect_the_version_that_the_one_before_will_leave(
       Appending appending, Database database) throws Exception {
     appending.assumeGrouped(); // One by one, each runs in a thread of its own.
@@ -69,7 +69,7 @@ class AppendAsyncTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void a_conflict_in_a_chain_is_one_for_all_that_follow(Appending appending, Database database)
       throws Exception {
     appending.assumeGrouped(); // One by one, each runs in a thread of its own.
@@ -95,7 +95,7 @@ class AppendAsyncTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void threads_that_share_streams_keep_their_own_order(Appending appending, Database database)
       throws Exception {
     open(database, appending);
@@ -121,7 +121,7 @@ class AppendAsyncTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void what_depends_on_an_answer_may_append(Appending appending, Database database)
       throws Exception {
     open(database, appending);
@@ -144,7 +144,7 @@ class AppendAsyncTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void a_dependent_that_throws_disturbs_nobody_else(Appending appending, Database database)
       throws Exception {
     open(database, appending);
@@ -163,7 +163,7 @@ class AppendAsyncTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void cancelling_does_not_take_an_append_back_and_disturbs_nobody_else(
       Appending appending, Database database) throws Exception {
     open(database, appending);
@@ -188,7 +188,7 @@ class AppendAsyncTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void a_thread_that_is_interrupted_while_it_waits_loses_its_answer_and_nothing_else(
       Appending appending, Database database) throws Exception {
     open(database, appending);
@@ -214,7 +214,7 @@ class AppendAsyncTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void the_same_append_sent_again_before_it_is_answered_is_written_once(
       Appending appending, Database database) throws Exception {
     open(database, appending);

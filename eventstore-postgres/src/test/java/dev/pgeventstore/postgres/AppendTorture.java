@@ -244,10 +244,7 @@ final class AppendTorture {
       long version = versions.getOrDefault(stream, 0L);
       return switch (random.nextInt(10)) {
         case 0, 1, 2 -> ExpectedVersion.any();
-        case 3 ->
-            Appending.seesStreamsBegin() || versions.containsKey(stream)
-                ? ExpectedVersion.streamExists()
-                : ExpectedVersion.any();
+        case 3 -> ExpectedVersion.streamExists();
         case 4 -> ExpectedVersion.noStream();
         case 5 -> ExpectedVersion.exactly(Math.max(0, version - 1 - random.nextInt(3)));
         case 6 -> ExpectedVersion.exactly(version + 1 + random.nextInt(3));

@@ -29,14 +29,16 @@ class AppendTortureTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void what_200_threads_were_told_is_what_is_stored(Appending appending, PostgresServer server)
       throws Exception {
-    runs(2, seed -> AppendTorture.run(seed, server.createDatabase(), appending, 200, 4));
+    runs(
+        Integer.getInteger("many", 2),
+        seed -> AppendTorture.run(seed, server.createDatabase(), appending, 200, 4));
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   @Tag("soak")
   void what_200_threads_were_told_is_what_is_stored_in_many_long_runs(
       Appending appending, PostgresServer server) throws Exception {
@@ -44,21 +46,21 @@ class AppendTortureTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void few_threads_that_do_much_are_told_the_truth_too(Appending appending, PostgresServer server)
       throws Exception {
     runs(1, seed -> AppendTorture.run(seed, server.createDatabase(), appending, 6, 60));
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void what_was_acknowledged_survives_kills_of_the_server_exactly_once(Appending appending)
       throws Exception {
     kill(appending, 1, 1);
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   @Tag("soak")
   void what_was_acknowledged_survives_many_kills_of_the_server_exactly_once(Appending appending)
       throws Exception {

@@ -137,9 +137,7 @@ class AppendWritersTest {
                   Append.to(
                       stream,
                       w == 7 ? noStream() : streamExists(),
-                      w % 2 == 0 && Appending.seesStreamsBegin()
-                          ? events(1)
-                          : List.of(TestStore.raw("e"))));
+                      w % 2 == 0 ? events(1) : List.of(TestStore.raw("e"))));
       assertThat(told.get(7)).isInstanceOf(AppendResult.class);
       assertThat(losers(told)).allSatisfy(conflict -> assertThat(conflict.actual()).isZero());
       assertThat(store.store.read(stream)).hasSameSizeAs(winners(told));
@@ -252,7 +250,7 @@ class AppendWritersTest {
                   stream(0),
                   switch (w % 6) {
                     case 0 -> any();
-                    case 1 -> version > 0 || Appending.seesStreamsBegin() ? streamExists() : any();
+                    case 1 -> streamExists();
                     case 2 -> noStream();
                     case 3 -> exactly(version + 1);
                     case 4 -> exactly(version + 2);

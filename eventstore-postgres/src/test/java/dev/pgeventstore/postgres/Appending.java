@@ -2,35 +2,22 @@ package dev.pgeventstore.postgres;
 
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-/**
- * How a store carries out appends: the tests of the append path are repeated for each way. What
- * only group append can do is left out until {@code -Dappend.grouped=true} says that it is there.
- */
+/** How a store carries out appends: tests of the append path are repeated for each way. */
 enum Appending {
-  AS_BUILT {
-    @Override
-    PostgresEventStore.Builder apply(PostgresEventStore.Builder builder) {
-      return builder;
-    }
-  };
+  GROUPED,
+  ALONE;
 
-  abstract PostgresEventStore.Builder apply(PostgresEventStore.Builder builder);
+  PostgresEventStore.Builder apply(PostgresEventStore.Builder builder) {
+    return builder.groupAppends(isGrouped());
+  }
 
   /** Whether appends of several threads share transactions and connections. */
   boolean isGrouped() {
-    return Boolean.getBoolean("append.grouped");
-  }
-
-  /**
-   * Whether an append that expects an existing stream, with ids of the caller's, is right when the
-   * stream comes to exist meanwhile. It was once told of a conflict that named no stream.
-   */
-  static boolean seesStreamsBegin() {
-    return Boolean.getBoolean("append.grouped");
+    return this == GROUPED;
   }
 
   /** For what a store that appends one by one does not promise. */
   void assumeGrouped() {
-    assumeTrue(isGrouped(), "only group append does this: -Dappend.grouped=true");
+    assumeTrue(isGrouped(), "only group append does this");
   }
 }

@@ -156,7 +156,7 @@ class LockedStreamsTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void a_locked_stream_delays_its_own_appends_only(Appending how, Database database)
       throws Exception {
     open(database, how, 20);
@@ -164,7 +164,7 @@ class LockedStreamsTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   @Tag("soak")
   void a_stream_locked_for_5_seconds_delays_its_own_appends_only(Appending how, Database database)
       throws Exception {
@@ -173,7 +173,7 @@ class LockedStreamsTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void a_stream_locked_while_appends_to_it_are_under_way_delays_its_own_only(
       Appending how, Database database) throws Exception {
     open(database, how, 20);
@@ -201,7 +201,7 @@ class LockedStreamsTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void fifty_locked_streams_with_more_waiting_than_connections_delay_their_own_appends_only(
       Appending how, Database database) throws Exception {
     how.assumeGrouped(); // One by one, those that wait take all connections.
@@ -233,7 +233,7 @@ class LockedStreamsTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void what_one_thread_appends_to_a_locked_stream_keeps_its_order(Appending how, Database database)
       throws Exception {
     how.assumeGrouped(); // One by one, each in flight runs in a thread of its own.
@@ -259,7 +259,7 @@ class LockedStreamsTest {
   }
 
   @ParameterizedTest
-  @EnumSource
+  @EnumSource(names = "GROUPED")
   void a_transaction_that_holds_a_new_stream_delays_its_own_appends_only(
       Appending how, Database database) throws Exception {
     open(database, how, 20);

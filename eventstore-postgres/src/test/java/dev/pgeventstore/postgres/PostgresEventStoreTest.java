@@ -35,9 +35,4 @@ class PostgresEventStoreTest extends EventStoreContract {
   protected EventStore newStore(EventCodec codec) {
     return PostgresEventStore.builder(pool).codec(codec).build();
   }
-
-  @Override
-  protected boolean refusesAtOnce() {
-    return Appending.AS_BUILT.isGrouped();
-  }
 }

@@ -58,16 +58,6 @@ abstract class ContractFixture {
    */
   protected abstract EventStore newStore(EventCodec codec);
 
-  /**
-   * Whether {@code appendAsync} refuses what cannot be stored by an exception of its own, not by
-   * one of the future. Every store must.
-   *
-   * @return false while a store does not yet
-   */
-  protected boolean refusesAtOnce() {
-    return true;
-  }
-
   @BeforeEach
   void openStore() {
     store = newStore(codec);

@@ -44,9 +44,14 @@ final class AppendQueue {
     return waiting.isEmpty();
   }
 
-  /** The one that came first. */
-  @Nullable PendingAppend first() {
-    return waiting.peekFirst();
+  /** The one that came first of those whose threads have not been chosen to send. */
+  @Nullable PendingAppend firstNotChosen() {
+    for (PendingAppend append : waiting) {
+      if (!append.isChosen()) {
+        return append;
+      }
+    }
+    return null;
   }
 
   void add(PendingAppend append) {

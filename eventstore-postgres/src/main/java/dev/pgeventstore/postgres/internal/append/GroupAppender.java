@@ -4,6 +4,7 @@ import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.OutcomeUnknownException;
+import dev.pgeventstore.StreamId;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Outcome;
@@ -11,7 +12,10 @@ import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.SQLException;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -85,6 +89,7 @@ final class GroupAppender implements AutoCloseable {
         lead(own);
       }
       if (own.isDone()) {
+        declineChoice(own);
         return own.result();
       }
       LockSupport.park(this);
@@ -141,6 +146,19 @@ final class GroupAppender implements AutoCloseable {
     }
     own.takeChoice();
     return true;
+  }
+
+  /** Somebody else was faster to send what this thread was chosen for. */
+  private void declineChoice(PendingAppend own) {
+    if (own.isChosen()) {
+      lock.lock();
+      try {
+        own.takeChoice();
+        handOver();
+      } finally {
+        lock.unlock();
+      }
+    }
   }
 
   private RuntimeException interrupted(PendingAppend own) {
@@ -229,10 +247,24 @@ final class GroupAppender implements AutoCloseable {
     if (e instanceof Sender.NotSentException || SqlErrors.isConnectionLost(e)) {
       batch.forEach(append -> append.failed(e));
     } else if (batch.size() > 1) {
-      // All of it was undone because of one of them, which will fail alone.
-      batch.forEach(append -> send(List.of(append)));
+      sendOneByOne(batch);
     } else if (!SqlErrors.isLockNotAvailable(e)) {
       batch.get(0).failed(e);
+    }
+  }
+
+  /** All of the batch was undone because of one of them, which will fail alone. */
+  private void sendOneByOne(List<PendingAppend> batch) {
+    Set<StreamId> held = new HashSet<>();
+    for (PendingAppend append : batch) {
+      List<StreamId> streams = append.request().streams();
+      if (Collections.disjoint(held, streams)) {
+        send(List.of(append));
+      }
+      if (append.isBusy()) {
+        // What comes later must not overtake it.
+        held.addAll(streams);
+      }
     }
   }
 
@@ -253,7 +285,11 @@ final class GroupAppender implements AutoCloseable {
       }
       queue.finished(batch);
       queue.putOff(busy, System.nanoTime());
-      again = own != null && !threads.contains(own) && !own.isDelayed();
+      if (!futures.isEmpty()) {
+        // Before the store can be found idle, and closed.
+        completions.execute(() -> futures.forEach(PendingAppend::complete));
+      }
+      again = own != null && !own.isDone() && !threads.contains(own) && !own.isDelayed();
       if (!again) {
         handOver();
       }
@@ -261,9 +297,6 @@ final class GroupAppender implements AutoCloseable {
       lock.unlock();
     }
     threads.forEach(PendingAppend::release);
-    if (!futures.isEmpty()) {
-      completions.execute(() -> futures.forEach(PendingAppend::complete));
-    }
     return again;
   }
 
@@ -282,15 +315,18 @@ final class GroupAppender implements AutoCloseable {
   /** Somebody else sends the next batch, if there is one. The lock is held. */
   private void handOver() {
     sending--;
-    PendingAppend first = queue.first();
-    if (first == null) {
+    if (queue.isEmpty()) {
       if (sending == 0) {
         idle.signalAll();
       }
-    } else if (first.hasWaiter() && !first.isDelayed()) {
+      return;
+    }
+    // Who was chosen already is waking up, and counted.
+    PendingAppend next = queue.firstNotChosen();
+    if (next != null && next.hasWaiter() && !next.isDelayed()) {
       sending++;
-      first.choose();
-    } else {
+      next.choose();
+    } else if (next != null) {
       wakeDispatcher();
     }
   }
