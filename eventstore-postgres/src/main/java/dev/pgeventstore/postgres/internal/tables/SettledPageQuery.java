@@ -44,11 +44,14 @@ public final class SettledPageQuery {
   private static final String OF_CATEGORY =
       EventsTable.COLUMNS
           + """
-             where (category, position) > (?, ?)
-               and (category, position) <= (?, ?)
+             where (hashtextextended(category, 0), position)
+                   > (hashtextextended(? collate "C", 0), ?)
+               and (hashtextextended(category, 0), position)
+                   <= (hashtextextended(? collate "C", 0), ?)
+               and category = ?
                and $schema.incarnation() = ?
                %s
-             order by category, position
+             order by hashtextextended(category, 0), position
              limit ?
             """;
 
@@ -88,7 +91,12 @@ public final class SettledPageQuery {
       filtered |= !all;
       parameters.addAll(
           List.of(
-              category.getKey(), Place.AFTER, category.getKey(), Place.UP_TO, Place.INCARNATION));
+              category.getKey(),
+              Place.AFTER,
+              category.getKey(),
+              Place.UP_TO,
+              category.getKey(),
+              Place.INCARNATION));
       pages.add(OF_CATEGORY.formatted(all ? "" : anyOf(category.getValue())));
       parameters.add(Place.LIMIT);
     }
