@@ -62,8 +62,8 @@ public final class SettledPageQuery {
        limit ?
       """;
 
-  // Until the end of this round trip. A plan that was made for an empty table, or for one that has
-  // changed since, reads the whole category and sorts it, for every page; it may be kept for long.
+  // Until the end of this round trip. A plan that was made for a small table, or for one that has
+  // changed since, reads everything and sorts it, for every page; and it may be kept for long.
   private static final String BY_INDEX_ONLY =
       """
       select set_config('enable_seqscan', 'off', true),
@@ -80,6 +80,7 @@ public final class SettledPageQuery {
     if (categories == null) {
       access = Access.BY_POSITION;
       parameters.addAll(List.of(Place.AFTER, Place.UP_TO, Place.INCARNATION));
+      sql.append(BY_INDEX_ONLY);
       sql.append(BY_POSITION.formatted(query.matchesAll() ? "" : anyOf(query.alternatives())));
       parameters.add(Place.LIMIT);
       return;
@@ -182,9 +183,7 @@ public final class SettledPageQuery {
       throws SQLException {
     bind(statement, after, upTo, incarnation, limit);
     statement.execute();
-    if (access != Access.BY_POSITION) {
-      statement.getMoreResults(); // behind the settings
-    }
+    statement.getMoreResults(); // behind the settings
     return statement.getResultSet();
   }
 
