@@ -44,6 +44,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.postgresql.PGConnection;
 
 @ExtendWith(PostgresExtension.class)
 class ImporterTest {
@@ -637,19 +638,13 @@ class ImporterTest {
   }
 
   @Test
-  void readers_are_told_of_each_batch(Database database) throws Exception {
-    try (TestStore unpolled =
-        new TestStore(database, 20, builder -> builder.pollInterval(Duration.ofHours(1)))) {
-      List<RecordedEvent> seen = Collections.synchronizedList(new ArrayList<>());
-      try (Subscription subscription =
-          Subscriptions.of(unpolled.store)
-              .create("all")
-              .handler((events, connection) -> seen.addAll(events))
-              .start()) {
-        subscription.awaitApplied(unpolled.append("order-0"), Duration.ofSeconds(30));
-        unpolled.store.importer().run(items(100));
-        await().atMost(Duration.ofSeconds(30)).until(() -> seen.size() == 101);
-      }
+  void readers_are_told_here_and_in_other_processes() throws Exception {
+    try (Connection listener = store.database.open()) {
+      TestStore.execute(listener, "listen eventstore_appended");
+
+      importer().run(items(100));
+
+      assertThat(listener.unwrap(PGConnection.class).getNotifications(30_000)).isNotEmpty();
     }
   }
 

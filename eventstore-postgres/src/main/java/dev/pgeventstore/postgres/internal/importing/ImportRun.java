@@ -132,12 +132,13 @@ public final class ImportRun implements AutoCloseable {
   }
 
   private void write() throws InterruptedException {
+    // Before waiting: then the server has the next batch at once when it is done with this one.
+    filling.seal();
     settle();
     if (Thread.interrupted()) {
       throw new InterruptedException("%s was interrupted; %s".formatted(this, whatIsThere()));
     }
     ImportBatch full = filling;
-    full.seal();
     long from = committed;
     long print = fingerprint.value();
     inFlight =

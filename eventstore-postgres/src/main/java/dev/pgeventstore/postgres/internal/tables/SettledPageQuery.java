@@ -46,12 +46,15 @@ public final class SettledPageQuery {
   private static final String OF_CATEGORY =
       EventsTable.COLUMNS
           + """
-             where (category, position) > (?, ?)
-               and (category, position) <= (?, ?)
+             where (hashtextextended(category, 0), position)
+                   > (hashtextextended(? collate "C", 0), ?)
+               and (hashtextextended(category, 0), position)
+                   <= (hashtextextended(? collate "C", 0), ?)
+               and category = ?
                and $schema.incarnation() = ?
                and not_hidden
                %s
-             order by category, position
+             order by hashtextextended(category, 0), position
              limit ?
             """
               .replace("not_hidden", EventsTable.NOT_HIDDEN);
@@ -63,8 +66,8 @@ public final class SettledPageQuery {
        limit ?
       """;
 
-  // Until the end of this round trip. A plan that was made for an empty table, or for one that has
-  // changed since, reads the whole category and sorts it, for every page; it may be kept for long.
+  // Until the end of this round trip. A plan that was made for a small table, or for one that has
+  // changed since, reads everything and sorts it, for every page; and it may be kept for long.
   private static final String BY_INDEX_ONLY =
       """
       select set_config('enable_seqscan', 'off', true),
@@ -81,6 +84,7 @@ public final class SettledPageQuery {
     if (categories == null) {
       access = Access.BY_POSITION;
       parameters.addAll(List.of(Place.AFTER, Place.UP_TO, Place.INCARNATION));
+      sql.append(BY_INDEX_ONLY);
       sql.append(BY_POSITION.formatted(query.matchesAll() ? "" : anyOf(query.alternatives())));
       parameters.add(Place.LIMIT);
       return;
@@ -92,7 +96,12 @@ public final class SettledPageQuery {
       filtered |= !all;
       parameters.addAll(
           List.of(
-              category.getKey(), Place.AFTER, category.getKey(), Place.UP_TO, Place.INCARNATION));
+              category.getKey(),
+              Place.AFTER,
+              category.getKey(),
+              Place.UP_TO,
+              category.getKey(),
+              Place.INCARNATION));
       pages.add(OF_CATEGORY.formatted(all ? "" : anyOf(category.getValue())));
       parameters.add(Place.LIMIT);
     }
@@ -178,9 +187,7 @@ public final class SettledPageQuery {
       throws SQLException {
     bind(statement, after, upTo, incarnation, limit);
     statement.execute();
-    if (access != Access.BY_POSITION) {
-      statement.getMoreResults(); // behind the settings
-    }
+    statement.getMoreResults(); // behind the settings
     return statement.getResultSet();
   }
 
