@@ -21,9 +21,7 @@ final class Chart {
   private static final int BAR = 14;
   private static final int TOP = 56;
   private static final int BOTTOM = 48;
-  private static final double[] TICKS = {
-    0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100
-  };
+  private static final double[] TICKS = {0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100};
 
   private final List<Results.Ratio> ratios;
   private final Map<String, Double> floors;
@@ -80,8 +78,7 @@ final class Chart {
         <text x="12" y="42" fill="#57606a">median of the rounds, smallest to largest; \
         1 is the limit; logarithmic</text>
         """,
-        NAMES + PLOT + VALUES,
-        height);
+        NAMES + PLOT + VALUES, height);
     grid(TOP + ratios.size() * LINE);
     for (int i = 0; i < ratios.size(); i++) {
       bar(ratios.get(i), TOP + i * LINE);
@@ -98,12 +95,7 @@ final class Chart {
             <line x1="%1$.1f" y1="%2$d" x2="%1$.1f" y2="%3$d" stroke="%4$s"/>
             <text x="%1$.1f" y="%5$d" text-anchor="middle" fill="#57606a">%6$s</text>
             """,
-            x(tick),
-            TOP - 4,
-            bottom,
-            tick == 1 ? "#24292f" : "#d0d7de",
-            bottom + 14,
-            number(tick));
+            x(tick), TOP - 4, bottom, tick == 1 ? "#24292f" : "#d0d7de", bottom + 14, number(tick));
       }
     }
   }
@@ -143,9 +135,7 @@ final class Chart {
         """
         <line x1="%1$.1f" y1="%2$d" x2="%1$.1f" y2="%3$d" stroke="#c62828" stroke-width="3"/>
         """,
-        x(floor),
-        middle - BAR / 2 - 2,
-        middle + BAR / 2 + 2);
+        x(floor), middle - BAR / 2 - 2, middle + BAR / 2 + 2);
   }
 
   private void legend(int baseline) {
@@ -158,9 +148,7 @@ final class Chart {
         <line x1="452" y1="%3$d" x2="452" y2="%2$d" stroke="#c62828" stroke-width="3"/>
         <text x="462" y="%2$d">floor</text>
         """,
-        baseline - 9,
-        baseline,
-        baseline - 11);
+        baseline - 9, baseline, baseline - 11);
   }
 
   /** What is off the scale is drawn at its edge. */

@@ -33,7 +33,8 @@ final class HotStreamWorks implements Works {
   @Override
   public List<Work> all() {
     return List.of(
-        work("any version", this::withoutExpectation), work("exact version", this::untilNoConflict));
+        work("any version", this::withoutExpectation),
+        work("exact version", this::untilNoConflict));
   }
 
   private Work work(String expected, Joining ours) {
@@ -63,9 +64,7 @@ final class HotStreamWorks implements Works {
         while (true) {
           try {
             version =
-                store
-                    .append(stream, exactly(version), List.of(Parcel.number(123_456)))
-                    .version();
+                store.append(stream, exactly(version), List.of(Parcel.number(123_456))).version();
             return;
           } catch (ConflictException e) {
             version = e.actual();

@@ -66,8 +66,7 @@ final class PlainTable {
            order by position
           """
               .formatted(storeSchema));
-      statement.execute(
-          "insert into plain.snapshots select * from " + storeSchema + ".snapshots");
+      statement.execute("insert into plain.snapshots select * from " + storeSchema + ".snapshots");
       statement.execute("vacuum analyze plain.snapshots");
       statement.execute("vacuum analyze " + storeSchema + ".snapshots");
       statement.execute("vacuum analyze plain.events");

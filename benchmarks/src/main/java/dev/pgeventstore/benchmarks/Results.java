@@ -55,7 +55,9 @@ final class Results {
     }
   }
 
-  /** Ours to the limit, by work, of the first unit of each: how much was done, or the time it took. */
+  /**
+   * Ours to the limit, by work, of the first unit of each: how much was done, or the time it took.
+   */
   List<Ratio> ratios() {
     Map<String, Ratio> first = new LinkedHashMap<>();
     all.forEach(

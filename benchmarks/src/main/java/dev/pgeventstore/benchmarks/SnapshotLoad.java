@@ -31,9 +31,7 @@ final class SnapshotLoad {
   void prepare() throws Exception {
     byte[] state = JacksonCodec.newMapper().writeValueAsBytes(Parcel.number(LENGTH - TAIL));
     for (int i = 0; i < options.streams(); i++) {
-      stage
-          .store()
-          .keep(LoadWorks.stream(LENGTH, i), Snapshot.of(NAME, 1, LENGTH - TAIL, state));
+      stage.store().keep(LoadWorks.stream(LENGTH, i), Snapshot.of(NAME, 1, LENGTH - TAIL, state));
     }
   }
 
@@ -65,8 +63,7 @@ final class SnapshotLoad {
           boolean found = row.next();
           tail.setString(1, stream);
           tail.setLong(2, row.getLong(1));
-          requireBoth(
-              found && row.getBytes(2).length > 0, PlainTable.read(tail, event -> {}));
+          requireBoth(found && row.getBytes(2).length > 0, PlainTable.read(tail, event -> {}));
         }
       }
 

@@ -36,7 +36,7 @@ final class StoredWorks implements Works {
     this.writersOfFew = writers(few, events);
   }
 
-  private static Writers writers(Stage stage, int events) {
+  private static Writers writers(Stage stage, int events) throws Exception {
     AtomicLong number = new AtomicLong(events);
     return new Writers(stage, () -> scattered(number.getAndIncrement()));
   }
