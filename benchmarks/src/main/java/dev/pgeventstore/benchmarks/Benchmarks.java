@@ -7,7 +7,6 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 
@@ -29,53 +28,39 @@ public final class Benchmarks {
    */
   public static void main(String[] arguments) throws Exception {
     Options options = Options.parse(arguments);
-    try (PostgresServer server = PostgresServer.start()) {
+    try (PostgresServer server = Capacity.start()) {
       Results results = new Benchmarks(options).run(server);
       Path csv = options.output().resolve("benchmarks.csv");
       results.writeCsv(csv);
+      Path chart = options.output().resolve("benchmarks.svg");
+      Chart.of(results.ratios(), Floors.BY_WORK).write(chart);
       System.out.println();
       System.out.println(describe(options, server));
       results.print(System.out);
-      System.out.println("every value: " + csv);
+      System.out.println("every value: " + csv + ", chart: " + chart);
     }
   }
 
   Results run(PostgresServer server) throws Exception {
-    // Each kind has a database of its own, so that the logs that are read stay as they are.
-    try (Stage appending = new Stage(server);
-        Stage importing = new Stage(server);
-        Stage loading = new Stage(server);
-        Stage reading = new Stage(server);
-        Stage choosing = new Stage(server)) {
-      List<Work> works = works(appending, importing, loading, reading, choosing);
-      Results results = new Results();
+    Results results = new Results();
+    try (Kinds kinds = new Kinds(server, options)) {
+      List<Work> works = kinds.prepare();
       for (int round = 0; round <= options.rounds(); round++) {
         for (Work work : works) {
           Pair pair = measure(work, round % 2 == 0);
           if (round > 0) {
             results.add(work, pair.ours, pair.limit);
-            System.out.printf(
-                "round %d of %d: %s: %s, limit %s%n",
-                round, options.rounds(), work.name(), pair.ours.byUnit(), pair.limit.byUnit());
           }
+          System.out.printf(
+              "%s: %s: %s, limit %s%n",
+              round == 0 ? "warm-up" : "round %d of %d".formatted(round, options.rounds()),
+              work.name(),
+              pair.ours.byUnit(),
+              pair.limit.byUnit());
         }
       }
-      return results;
     }
-  }
-
-  private List<Work> works(
-      Stage appending, Stage importing, Stage loading, Stage reading, Stage choosing)
-      throws Exception {
-    AppendWorks appends = new AppendWorks(appending, options);
-    List<Work> works = new ArrayList<>(appends.all());
-    works.addAll(new ImportWorks(importing, options).all());
-    works.addAll(new LoadWorks(loading, options).all());
-    works.addAll(new CatchUpWorks(reading, options).all());
-    works.addAll(new CategoryWorks(choosing, options).all());
-    works.addAll(new LiveWorks(appending, options, appends).all());
-    works.removeIf(work -> !work.name().contains(options.only()));
-    return works;
+    return results;
   }
 
   private static Pair measure(Work work, boolean oursFirst) throws Exception {

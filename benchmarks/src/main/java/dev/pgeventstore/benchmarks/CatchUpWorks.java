@@ -1,32 +1,31 @@
 package dev.pgeventstore.benchmarks;
 
 import com.fasterxml.jackson.databind.ObjectReader;
-import dev.pgeventstore.Append;
 import dev.pgeventstore.EventPage;
-import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.postgres.ImportedEvent;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.stream.LongStream;
 
 /**
  * Reads the whole log. The limit is plain JDBC, page by page: raw, and with the JSON of every event
  * parsed by the same reader of Jackson.
  */
-final class CatchUpWorks {
+final class CatchUpWorks implements Works {
 
   private static final int PAGE = 1_000;
-  private static final int STREAMS_PER_APPEND = 20;
+  private static final int STREAMS_IN_TURN = 20;
   private static final int EVENTS_PER_STREAM = 5;
 
   private final Stage stage;
@@ -34,36 +33,31 @@ final class CatchUpWorks {
   private final ObjectReader parcels = JacksonCodec.newMapper().readerFor(Parcel.class);
   private final AtomicInteger names = new AtomicInteger();
 
-  CatchUpWorks(Stage stage, Options options) throws Exception {
+  CatchUpWorks(Stage stage, Options options) {
     this.stage = stage;
     this.events = options.events();
-    fill();
-    stage.fillPlainTable();
   }
 
   /** Neighbours in the log are of many streams, as where many users write. */
-  private void fill() {
-    int written = 0;
-    while (written < events) {
-      Append append = null;
-      for (int i = 0; i < STREAMS_PER_APPEND && written < events; i++) {
-        StreamId stream = StreamId.of("parcel", Integer.toString(written / EVENTS_PER_STREAM));
-        List<Parcel> some = new ArrayList<>();
-        for (int j = 0; j < EVENTS_PER_STREAM && written < events; j++) {
-          some.add(Parcel.number(written++));
-        }
-        append =
-            append == null
-                ? Append.to(stream, ExpectedVersion.noStream(), some)
-                : append.and(stream, ExpectedVersion.noStream(), some);
-      }
-      if (append != null) {
-        stage.store().append(append);
-      }
-    }
+  @Override
+  public void prepare() throws Exception {
+    stage
+        .store()
+        .importer()
+        .run(
+            LongStream.range(0, events)
+                .mapToObj(number -> ImportedEvent.of(stream(number), Parcel.number(number))));
+    stage.fillPlainTable();
   }
 
-  List<Work> all() {
+  /** Twenty streams take turns until they are full. */
+  private static StreamId stream(long number) {
+    long group = number / (STREAMS_IN_TURN * EVENTS_PER_STREAM);
+    return StreamId.of("parcel", group + "-" + number % STREAMS_IN_TURN);
+  }
+
+  @Override
+  public List<Work> all() {
     return List.of(
         Work.of("catch-up, raw", () -> ours(event -> {}), () -> limit(row -> {})),
         Work.of(

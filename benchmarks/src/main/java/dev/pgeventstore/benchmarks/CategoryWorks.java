@@ -18,7 +18,7 @@ import java.util.stream.LongStream;
  * Reads a category that every hundredth event of a log is in. The limit is not plain JDBC, but the
  * same for the whole log.
  */
-final class CategoryWorks {
+final class CategoryWorks implements Works {
 
   private static final int PAGE = 1_000;
   private static final int SHARE = 100;
@@ -29,9 +29,13 @@ final class CategoryWorks {
   private final int events;
   private final AtomicInteger names = new AtomicInteger();
 
-  CategoryWorks(Stage stage, Options options) throws Exception {
+  CategoryWorks(Stage stage, Options options) {
     this.stage = stage;
     this.events = options.events();
+  }
+
+  @Override
+  public void prepare() throws Exception {
     stage
         .store()
         .importer()
@@ -48,7 +52,8 @@ final class CategoryWorks {
         place == 0 ? "rare" : "parcel", number / (SHARE * EVENTS_PER_STREAM) + "-" + place);
   }
 
-  List<Work> all() {
+  @Override
+  public List<Work> all() {
     int expected = (events + SHARE - 1) / SHARE;
     return List.of(
         Work.of(

@@ -20,7 +20,7 @@ import org.postgresql.copy.CopyIn;
  * Imports, 10,000 events in a batch. The limit is a binary COPY of the same rows, with a
  * transaction for as many; its rows are made before, and the making is not counted.
  */
-final class ImportWorks {
+final class ImportWorks implements Works {
 
   private static final int BATCH = 10_000;
   private static final int EVENTS_PER_STREAM = 20;
@@ -47,7 +47,8 @@ final class ImportWorks {
     this.codec = stage.codec();
   }
 
-  List<Work> all() {
+  @Override
+  public List<Work> all() {
     return List.of(Work.of("import by COPY", this::ours, this::limit));
   }
 

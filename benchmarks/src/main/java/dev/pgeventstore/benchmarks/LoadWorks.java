@@ -1,51 +1,92 @@
 package dev.pgeventstore.benchmarks;
 
-import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.StreamRange;
+import dev.pgeventstore.postgres.ImportedEvent;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.ToLongFunction;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 
 /**
  * Loads streams as they were stored, JSON not decoded. The limit is a select of the same stream.
  */
-final class LoadWorks {
+final class LoadWorks implements Works {
+
+  private static final int LONG = 10_000;
+  private static final int FEWER_LONG_ONES = 100;
 
   private final Stage stage;
   private final Options options;
+  private final SnapshotLoad snapshots;
 
-  LoadWorks(Stage stage, Options options) throws Exception {
+  LoadWorks(Stage stage, Options options) {
     this.stage = stage;
     this.options = options;
-    for (int length : new int[] {10, 100}) {
-      List<Parcel> parcels = LongStream.range(0, length).mapToObj(Parcel::number).toList();
-      for (int i = 0; i < options.streams(); i++) {
-        stage.store().append(stream(length, i), ExpectedVersion.noStream(), parcels);
-      }
+    this.snapshots = new SnapshotLoad(stage, options);
+  }
+
+  @Override
+  public void prepare() throws Exception {
+    for (int length : new int[] {10, 100, LONG}) {
+      stage.store().importer().run(events(length));
     }
+    snapshots.prepare();
     stage.fillPlainTable();
   }
 
-  private static StreamId stream(int length, int number) {
-    return StreamId.of("load" + length, Integer.toString(number));
+  private Stream<ImportedEvent> events(int length) {
+    return LongStream.range(0, (long) streams(length) * length)
+        .mapToObj(
+            number ->
+                ImportedEvent.of(stream(length, number / length), Parcel.number(number % length)));
   }
 
-  List<Work> all() {
-    return List.of(load(10, 1), load(10, 8), load(100, 1), load(100, 8));
+  private int streams(int length) {
+    return length == LONG
+        ? (options.streams() + FEWER_LONG_ONES - 1) / FEWER_LONG_ONES
+        : options.streams();
+  }
+
+  static StreamId stream(int length, long number) {
+    return StreamId.of("load" + length, Long.toString(number));
+  }
+
+  @Override
+  public List<Work> all() {
+    return List.of(
+        load(10, 1),
+        load(10, 8),
+        load(100, 1),
+        load(100, 8),
+        load(LONG, 1),
+        load("load %d events lazily, 1 reader".formatted(LONG), LONG, 1, this::countLazily),
+        snapshots.work());
   }
 
   private Work load(int length, int readers) {
-    Crew crew = new Crew(readers, options.seconds());
-    return Work.of(
+    return load(
         "load %d events, %d reader%s".formatted(length, readers, readers == 1 ? "" : "s"),
-        () -> crew.run(thread -> reader(length)).perSecond("loads", 1),
-        () -> crew.run(thread -> selecter(length)).perSecond("loads", 1));
+        length,
+        readers,
+        stream -> stage.store().read(stream).size());
   }
 
-  private Crew.Worker reader(int length) {
-    return () -> requireLength(length, stage.store().read(anyStream(length)).size());
+  private long countLazily(StreamId stream) {
+    return stage.store().readLazily(stream, StreamRange.forwards()).count();
+  }
+
+  private Work load(String name, int length, int readers, ToLongFunction<StreamId> ours) {
+    Crew crew = new Crew(readers, options.seconds());
+    return Work.of(
+        name,
+        () ->
+            crew.run(thread -> () -> requireLength(length, ours.applyAsLong(anyStream(length))))
+                .perSecond("loads", 1),
+        () -> crew.run(thread -> selecter(length)).perSecond("loads", 1));
   }
 
   private Crew.Worker selecter(int length) throws Exception {
@@ -66,10 +107,10 @@ final class LoadWorks {
   }
 
   private StreamId anyStream(int length) {
-    return stream(length, ThreadLocalRandom.current().nextInt(options.streams()));
+    return stream(length, ThreadLocalRandom.current().nextInt(streams(length)));
   }
 
-  private static void requireLength(int length, int found) {
+  private static void requireLength(int length, long found) {
     if (found != length) {
       throw new IllegalStateException("read %d of %d events".formatted(found, length));
     }

@@ -2,6 +2,10 @@ package dev.pgeventstore.benchmarks;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 
 /**
  * What a run is told on its command line.
@@ -11,8 +15,11 @@ import java.time.Duration;
  * @param liveSeconds how long latency is measured in each round
  * @param events how many events the log holds that is read from end to end
  * @param streams how many streams there are of each length to load
- * @param only measures only works whose name contains this; empty for all
- * @param output folder of the CSV file
+ * @param stored how many events are stored where appends are compared with those to a small store;
+ *     0 to skip that
+ * @param storedLarge the same, for a size that takes minutes to fill
+ * @param only measures only works whose name contains one of these; empty for all
+ * @param output folder of the CSV file and the chart
  */
 record Options(
     int rounds,
@@ -20,65 +27,80 @@ record Options(
     Duration liveSeconds,
     int events,
     int streams,
-    String only,
+    int stored,
+    int storedLarge,
+    List<String> only,
     Path output) {
 
   static final String USAGE =
       """
       options, each with its default:
         --rounds 5         rounds, after one to warm up
-        --seconds 2        seconds for each work of open end, in each round
-        --live-seconds 10  seconds for each measurement of latency
+        --seconds 1        seconds for each work of open end, in each round
+        --live-seconds 3   seconds for each measurement of latency
         --events 200000    events in the log that is read from end to end
         --streams 500      streams of each length to load
-        --only ''          only works whose name contains this
-        --output target    folder of the CSV file
+        --stored 1000000   appends to a store of so many events; 0 skips it
+        --stored-large 0   the same once more, such as 20000000 (about 12 GB); 0 skips it
+        --only ''          only works whose name contains this; several with a comma between
+        --output target    folder of the CSV file and the chart
       """;
 
+  private static final Map<String, String> DEFAULTS = defaults();
+
+  /** The usage is the one place where defaults are written down. */
+  private static Map<String, String> defaults() {
+    Map<String, String> defaults = new LinkedHashMap<>();
+    USAGE
+        .lines()
+        .map(line -> line.strip().split(" +", 3))
+        .filter(words -> words[0].startsWith("--"))
+        .forEach(words -> defaults.put(words[0], words[1].replace("''", "")));
+    return defaults;
+  }
+
   static Options parse(String... arguments) {
-    Options options =
-        new Options(
-            5, Duration.ofSeconds(2), Duration.ofSeconds(10), 200_000, 500, "", Path.of("target"));
     if (arguments.length % 2 != 0) {
       throw new IllegalArgumentException("every option takes one value\n" + USAGE);
     }
+    Map<String, String> values = new LinkedHashMap<>(DEFAULTS);
     for (int i = 0; i < arguments.length; i += 2) {
-      options = options.with(arguments[i], arguments[i + 1]);
+      if (values.replace(arguments[i], arguments[i + 1]) == null) {
+        throw new IllegalArgumentException("unknown option " + arguments[i] + '\n' + USAGE);
+      }
     }
-    return options;
+    return new Options(
+        count("--rounds", values, 1),
+        seconds("--seconds", values),
+        seconds("--live-seconds", values),
+        count("--events", values, 1),
+        count("--streams", values, 1),
+        count("--stored", values, 0),
+        count("--stored-large", values, 0),
+        Arrays.stream(values.get("--only").split(","))
+            .map(String::strip)
+            .filter(part -> !part.isEmpty())
+            .toList(),
+        Path.of(values.get("--output")));
   }
 
-  private Options with(String name, String value) {
-    return switch (name) {
-      case "--rounds" ->
-          new Options(count(name, value), seconds, liveSeconds, events, streams, only, output);
-      case "--seconds" ->
-          new Options(rounds, seconds(name, value), liveSeconds, events, streams, only, output);
-      case "--live-seconds" ->
-          new Options(rounds, seconds, seconds(name, value), events, streams, only, output);
-      case "--events" ->
-          new Options(rounds, seconds, liveSeconds, count(name, value), streams, only, output);
-      case "--streams" ->
-          new Options(rounds, seconds, liveSeconds, events, count(name, value), only, output);
-      case "--only" -> new Options(rounds, seconds, liveSeconds, events, streams, value, output);
-      case "--output" ->
-          new Options(rounds, seconds, liveSeconds, events, streams, only, Path.of(value));
-      default -> throw new IllegalArgumentException("unknown option " + name + '\n' + USAGE);
-    };
+  /** Whether a work is to be measured. */
+  boolean choose(Work work) {
+    return only.isEmpty() || only.stream().anyMatch(work.name()::contains);
   }
 
-  private static int count(String name, String value) {
-    int count = Integer.parseInt(value);
-    if (count < 1) {
-      throw new IllegalArgumentException(name + " is 1 or more, not " + value);
+  private static int count(String name, Map<String, String> values, int least) {
+    int count = Integer.parseInt(values.get(name));
+    if (count < least) {
+      throw new IllegalArgumentException("%s is %d or more, not %d".formatted(name, least, count));
     }
     return count;
   }
 
-  private static Duration seconds(String name, String value) {
-    double seconds = Double.parseDouble(value);
+  private static Duration seconds(String name, Map<String, String> values) {
+    double seconds = Double.parseDouble(values.get(name));
     if (!(seconds > 0)) {
-      throw new IllegalArgumentException(name + " is more than 0, not " + value);
+      throw new IllegalArgumentException(name + " is more than 0, not " + seconds);
     }
     return Duration.ofMillis(Math.max(1, Math.round(seconds * 1000)));
   }

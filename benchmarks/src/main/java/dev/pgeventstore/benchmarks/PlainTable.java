@@ -1,5 +1,6 @@
 package dev.pgeventstore.benchmarks;
 
+import dev.pgeventstore.StreamId;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -18,12 +19,27 @@ final class PlainTable {
       "insert into plain.events (stream_id, category, version, id, type, revision, data) values ";
   private static final String ROW = "(?, ?, ?, ?, ?, ?, ?::json)";
 
+  /** What a store made at home does: no row to lock, and the primary key tells who was faster. */
+  private static final String INSERT_NEXT =
+      """
+      insert into plain.events (stream_id, category, version, id, type, revision, data)
+      select ?, ?, coalesce(max(version), 0) + 1, ?, ?, ?, ?::json
+        from plain.events
+       where stream_id = ?
+      """;
+
+  private static final String UNIQUE_VIOLATION = "23505";
+
   private static final String COLUMNS =
       """
       select position, stream_id, version, id, type, revision, data, metadata, recorded_at
         from plain.events
       """;
   private static final String STREAM = COLUMNS + " where stream_id = ? order by version";
+  private static final String TAIL =
+      COLUMNS + " where stream_id = ? and version > ? order by version";
+  private static final String SNAPSHOT =
+      "select version, state from plain.snapshots where stream_id = ? and name = ?";
   private static final String PAGE = COLUMNS + " where position > ? order by position limit ?";
 
   private PlainTable() {}
@@ -33,6 +49,8 @@ final class PlainTable {
       statement.execute("create schema plain");
       statement.execute(
           "create table plain.events (like " + storeSchema + ".events including all)");
+      statement.execute(
+          "create table plain.snapshots (like " + storeSchema + ".snapshots including all)");
     }
   }
 
@@ -48,6 +66,9 @@ final class PlainTable {
            order by position
           """
               .formatted(storeSchema));
+      statement.execute("insert into plain.snapshots select * from " + storeSchema + ".snapshots");
+      statement.execute("vacuum analyze plain.snapshots");
+      statement.execute("vacuum analyze " + storeSchema + ".snapshots");
       statement.execute("vacuum analyze plain.events");
       statement.execute("vacuum analyze " + storeSchema + ".events");
     }
@@ -70,8 +91,43 @@ final class PlainTable {
     insert.setString(first + 7, json);
   }
 
+  /** Prepares an event for the end of a stream, whatever its version is then. */
+  static PreparedStatement insertNext(Connection connection, StreamId stream, String json)
+      throws SQLException {
+    PreparedStatement insert = connection.prepareStatement(INSERT_NEXT);
+    insert.setString(1, stream.toString());
+    insert.setString(2, stream.category());
+    insert.setString(4, "parcel-delivered");
+    insert.setInt(5, 1);
+    insert.setString(6, json);
+    insert.setString(7, stream.toString());
+    return insert;
+  }
+
+  /** False if somebody else has inserted the version meanwhile. */
+  static boolean insertedNext(PreparedStatement insertNext) throws SQLException {
+    insertNext.setObject(3, UUID.randomUUID());
+    try {
+      insertNext.executeUpdate();
+      return true;
+    } catch (SQLException e) {
+      if (UNIQUE_VIOLATION.equals(e.getSQLState())) {
+        return false;
+      }
+      throw e;
+    }
+  }
+
   static PreparedStatement selectStream(Connection connection) throws SQLException {
     return connection.prepareStatement(STREAM);
+  }
+
+  static PreparedStatement selectSnapshot(Connection connection) throws SQLException {
+    return connection.prepareStatement(SNAPSHOT);
+  }
+
+  static PreparedStatement selectTail(Connection connection) throws SQLException {
+    return connection.prepareStatement(TAIL);
   }
 
   static PreparedStatement selectPage(Connection connection) throws SQLException {

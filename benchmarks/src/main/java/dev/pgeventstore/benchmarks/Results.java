@@ -55,6 +55,31 @@ final class Results {
     }
   }
 
+  /**
+   * Ours to the limit, by work, of the first unit of each: how much was done, or the time it took.
+   */
+  List<Ratio> ratios() {
+    Map<String, Ratio> first = new LinkedHashMap<>();
+    all.forEach(
+        (key, series) -> {
+          List<Double> sorted = series.ratios.stream().sorted().toList();
+          if (!sorted.get(0).isNaN()) {
+            first.putIfAbsent(
+                key.work,
+                new Ratio(
+                    key.work,
+                    key.unit,
+                    median(sorted),
+                    sorted.get(0),
+                    sorted.get(sorted.size() - 1)));
+          }
+        });
+    return List.copyOf(first.values());
+  }
+
+  /** The median of all rounds, and its spread. */
+  record Ratio(String work, String unit, double median, double smallest, double largest) {}
+
   private static String spread(List<Double> values) {
     List<Double> sorted = values.stream().sorted().toList();
     if (sorted.get(0).isNaN()) {

@@ -2,6 +2,7 @@ package dev.pgeventstore.benchmarks;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.postgres.PostgresEventStore;
@@ -10,33 +11,38 @@ import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** A database with a store in it, and the plain table beside that. */
 final class Stage implements AutoCloseable {
 
-  private static final String SCHEMA = "eventstore";
+  static final String SCHEMA = "eventstore";
+
+  /** Few, however many writers there are. */
+  static final int STORE_POOL = 10;
 
   private final Database database;
   private final HikariDataSource pool;
   private final HikariDataSource plain;
   private final JacksonCodec codec = JacksonCodec.of(EventTypes.of(Parcel.class));
   private final PostgresEventStore store;
+  private final AtomicLong streams = new AtomicLong();
 
   Stage(PostgresServer server) throws SQLException {
     database = server.createDatabase();
-    pool = pool();
-    plain = pool();
+    pool = pool(database.url(), STORE_POOL);
+    plain = pool(database.url(), AppendWorks.MOST_WRITERS);
     store = PostgresEventStore.builder(pool).schema(SCHEMA).codec(codec).build();
     try (Connection connection = open()) {
       PlainTable.create(connection, SCHEMA);
     }
   }
 
-  private HikariDataSource pool() {
+  static HikariDataSource pool(String url, int most) {
     HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(database.url());
-    // The largest crew, and what the store holds for itself. Opened when needed: in the warm-up.
-    config.setMaximumPoolSize(40);
+    config.setJdbcUrl(url);
+    // Opened when needed: in the warm-up.
+    config.setMaximumPoolSize(most);
     config.setMinimumIdle(0);
     return new HikariDataSource(config);
   }
@@ -47,6 +53,15 @@ final class Stage implements AutoCloseable {
 
   JacksonCodec codec() {
     return codec;
+  }
+
+  String url() {
+    return database.url();
+  }
+
+  /** One that nobody has written to. */
+  StreamId newStream() {
+    return StreamId.of("parcel", Long.toString(streams.incrementAndGet()));
   }
 
   /**
@@ -67,6 +82,7 @@ final class Stage implements AutoCloseable {
     try (Connection connection = open();
         Statement statement = connection.createStatement()) {
       statement.execute("vacuum analyze " + SCHEMA + ".events");
+      statement.execute("vacuum analyze " + SCHEMA + ".streams");
     }
   }
 

@@ -7,6 +7,7 @@ import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -17,12 +18,21 @@ class BenchmarksTest {
           "append 1 event, 1 writer",
           "append 1 event, 8 writers",
           "append 1 event, 32 writers",
+          "append 1 event, 128 writers",
           "append 100 events, 8 writers",
+          "append 1 event, 1 thread, 512 in flight",
+          "append 1 event, 1 thread, 2048 in flight",
+          "append 1 event, 1 thread, 2048 in flight : 32 plain writers",
+          "append 1 event, 8 writers on one stream, any version",
+          "append 1 event, 8 writers on one stream, exact version",
           "import by COPY",
           "load 10 events, 1 reader",
           "load 10 events, 8 readers",
           "load 100 events, 1 reader",
           "load 100 events, 8 readers",
+          "load 10000 events, 1 reader",
+          "load 10000 events lazily, 1 reader",
+          "load a snapshot and 10 events, 1 reader",
           "catch-up, raw",
           "catch-up, decoded",
           "catch-up, subscription, raw",
@@ -30,8 +40,18 @@ class BenchmarksTest {
           "catch-up, one category of 1 % : all",
           "catch-up, subscription, one category of 1 % : all",
           "live latency, 200 appends/s",
+          "live latency across two processes, 200 appends/s",
           "append 1 event, 1 writer, live subscription : none",
-          "append 1 event, 8 writers, live subscription : none");
+          "append 1 event, 8 writers, live subscription : none",
+          "append 1 event, 8 writers, 8 live subscriptions : none",
+          "append 1 event, 8 writers, 3000 stored : few",
+          "append 1 event, 8 writers, 4000 stored : few");
+
+  /** Throughput, p50 and p99. */
+  private static final int SPEED_AND_LATENCY = 5 + 3 + 2 + 3 + 2;
+
+  /** One figure: imports, loads and reading the log. */
+  private static final int SPEED = 1 + 7 + 4 + 2;
 
   // Works that read count what they get, and fail if it is not all there is.
   @Test
@@ -48,10 +68,14 @@ class BenchmarksTest {
             "2503",
             "--streams",
             "3",
+            "--stored",
+            "3000",
+            "--stored-large",
+            "4000",
             "--output",
             folder.toString());
     Results results;
-    try (PostgresServer server = PostgresServer.start()) {
+    try (PostgresServer server = Capacity.start()) {
       results = new Benchmarks(options).run(server);
     }
     assertThat(WORKS).allSatisfy(work -> assertThat(results.rounds(work)).as(work).isEqualTo(2));
@@ -59,7 +83,7 @@ class BenchmarksTest {
     Path csv = folder.resolve("benchmarks.csv");
     results.writeCsv(csv);
     List<String> lines = Files.readAllLines(csv);
-    assertThat(lines).hasSize(1 + 2 * (6 * 3 + 4 + 4 + 7 + 3));
+    assertThat(lines).hasSize(1 + 2 * (SPEED_AND_LATENCY * 3 + SPEED + 2 * 7));
     assertThat(lines)
         .filteredOn(line -> line.endsWith(","))
         .as("without a limit")
@@ -67,10 +91,23 @@ class BenchmarksTest {
   }
 
   @Test
+  void works_are_chosen_by_parts_of_their_names() {
+    Options options = Options.parse("--only", "catch-up, import");
+    assertThat(options.choose(named("catch-up, raw"))).isTrue();
+    assertThat(options.choose(named("import by COPY"))).isTrue();
+    assertThat(options.choose(named("load 10 events"))).isFalse();
+    assertThat(Options.parse().choose(named("load 10 events"))).isTrue();
+  }
+
+  private static Work named(String name) {
+    return Work.of(name, () -> new Figures(Map.of()));
+  }
+
+  @Test
   void an_unknown_option_explains_them_all() {
     assertThatThrownBy(() -> Options.parse("--round", "5"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("unknown option --round")
-        .hasMessageContaining("--live-seconds 10");
+        .hasMessageContaining("--live-seconds 3");
   }
 }

@@ -1,0 +1,100 @@
+package dev.pgeventstore.benchmarks;
+
+import static dev.pgeventstore.ExpectedVersion.any;
+import static dev.pgeventstore.ExpectedVersion.exactly;
+
+import dev.pgeventstore.ConflictException;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.codec.JacksonCodec;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.util.List;
+
+/**
+ * Several threads that write to one stream. Each tries until it succeeds, and only successes count.
+ * Where ours expects the exact version, it tries again with the one that the conflict told. The
+ * limit takes the largest version and one more, and tries again if somebody else was faster.
+ */
+final class HotStreamWorks implements Works {
+
+  private static final int WRITERS = 8;
+
+  private final Stage stage;
+  private final Crew crew;
+  private final String json;
+
+  HotStreamWorks(Stage stage, Options options) throws Exception {
+    this.stage = stage;
+    this.crew = new Crew(WRITERS, options.seconds());
+    this.json = JacksonCodec.newMapper().writeValueAsString(Parcel.number(123_456));
+  }
+
+  @Override
+  public List<Work> all() {
+    return List.of(
+        work("any version", this::withoutExpectation),
+        work("exact version", this::untilNoConflict));
+  }
+
+  private Work work(String expected, Joining ours) {
+    return Work.of(
+        "append 1 event, %d writers on one stream, %s".formatted(WRITERS, expected),
+        () -> measure(ours),
+        () -> measure(this::untilNoDuplicate));
+  }
+
+  private Figures measure(Joining joining) throws Exception {
+    StreamId stream = stage.newStream();
+    return crew.run(thread -> joining.join(stream)).withLatencies("events", 1);
+  }
+
+  private Crew.Worker withoutExpectation(StreamId stream) {
+    EventStore store = stage.store();
+    return () -> store.append(stream, any(), List.of(Parcel.number(123_456)));
+  }
+
+  private Crew.Worker untilNoConflict(StreamId stream) {
+    EventStore store = stage.store();
+    return new Crew.Worker() {
+      private long version;
+
+      @Override
+      public void once() {
+        while (true) {
+          try {
+            version =
+                store.append(stream, exactly(version), List.of(Parcel.number(123_456))).version();
+            return;
+          } catch (ConflictException e) {
+            version = e.actual();
+          }
+        }
+      }
+    };
+  }
+
+  private Crew.Worker untilNoDuplicate(StreamId stream) throws Exception {
+    Connection connection = stage.open();
+    PreparedStatement insert = PlainTable.insertNext(connection, stream, json);
+    return new Crew.Worker() {
+      @Override
+      public void once() throws Exception {
+        while (!PlainTable.insertedNext(insert)) {
+          // Somebody else was faster.
+        }
+      }
+
+      @Override
+      public void close() throws Exception {
+        connection.close();
+      }
+    };
+  }
+
+  /** Makes the worker of a thread. */
+  @FunctionalInterface
+  private interface Joining {
+    Crew.Worker join(StreamId stream) throws Exception;
+  }
+}

@@ -1,0 +1,75 @@
+package dev.pgeventstore.benchmarks;
+
+import dev.pgeventstore.testkit.servers.PostgresServer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+
+/**
+ * All kinds of works. Each has a database of its own where it could disturb another: logs that are
+ * read stay as they are.
+ */
+final class Kinds implements AutoCloseable {
+
+  private final PostgresServer server;
+  private final Options options;
+  private final Deque<AutoCloseable> opened = new ArrayDeque<>();
+
+  Kinds(PostgresServer server, Options options) {
+    this.server = server;
+    this.options = options;
+  }
+
+  /** The works that are chosen, ready to be measured. */
+  List<Work> prepare() throws Exception {
+    List<Work> works = new ArrayList<>();
+    for (Works kind : all()) {
+      opened.push(kind);
+      List<Work> chosen = kind.all().stream().filter(options::choose).toList();
+      if (!chosen.isEmpty()) {
+        System.out.println("preparing: " + chosen.get(0).name() + " and what is like it");
+        kind.prepare();
+        works.addAll(chosen);
+      }
+    }
+    return works;
+  }
+
+  private List<Works> all() throws Exception {
+    int plainConnections = Capacity.plainConnections(server);
+    Stage writing = stage();
+    Writers writers = new Writers(writing, writing::newStream);
+    List<Works> all = new ArrayList<>();
+    all.add(new AppendWorks(options, writers, plainConnections));
+    all.add(new PipelineWorks(writing, options, writers, plainConnections));
+    all.add(new HotStreamWorks(writing, options));
+    all.add(new ImportWorks(stage(), options));
+    all.add(new LoadWorks(stage(), options));
+    all.add(new CatchUpWorks(stage(), options));
+    all.add(new CategoryWorks(stage(), options));
+    all.add(new LatencyWorks(writing, options));
+    all.add(new ObservedWorks(writing, options, writers));
+    if (StoredWorks.areWanted("--stored", options.stored())) {
+      all.add(new StoredWorks(stage(), stage(), options.stored(), options));
+    }
+    if (StoredWorks.areWanted("--stored-large", options.storedLarge())) {
+      all.add(new StoredWorks(stage(), stage(), options.storedLarge(), options));
+    }
+    return all;
+  }
+
+  private Stage stage() throws Exception {
+    Stage stage = new Stage(server);
+    opened.push(stage);
+    return stage;
+  }
+
+  /** The last that was opened first. */
+  @Override
+  public void close() throws Exception {
+    while (!opened.isEmpty()) {
+      opened.pop().close();
+    }
+  }
+}
