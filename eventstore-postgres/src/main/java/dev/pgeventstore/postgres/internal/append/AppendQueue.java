@@ -14,9 +14,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Appends that wait to be sent, and which of them go together. Not safe for several threads.
  *
- * <p>They go in the order in which they came. Two kinds have to wait, and others pass them by,
- * except for those that touch the same streams: those for a stream that a batch under way touches,
- * and those that are put off because a stranger holds the row of their stream.
+ * <p>They go in the order in which they came, but for those that are put off because a stranger
+ * holds the row of their stream: others pass them by, except for those that touch the same streams.
  */
 final class AppendQueue {
 
@@ -27,11 +26,7 @@ final class AppendQueue {
   private static final int BATCH_EVENTS = 2_000;
   private static final int BATCH_BYTES = 1 << 20;
 
-  private ArrayDeque<PendingAppend> waiting = new ArrayDeque<>();
-
-  /** Streams of batches that have been taken and are not finished. */
-  private final Set<StreamId> underWay = new HashSet<>();
-
+  private final ArrayDeque<PendingAppend> waiting = new ArrayDeque<>();
   private long bytes;
   private int delayed;
 
@@ -44,14 +39,13 @@ final class AppendQueue {
     return waiting.isEmpty();
   }
 
-  /** The one that came first of those whose threads have not been chosen to send. */
-  @Nullable PendingAppend firstNotChosen() {
-    for (PendingAppend append : waiting) {
-      if (!append.isChosen()) {
-        return append;
-      }
-    }
-    return null;
+  int size() {
+    return waiting.size();
+  }
+
+  /** The one that came first. */
+  @Nullable PendingAppend first() {
+    return waiting.peekFirst();
   }
 
   void add(PendingAppend append) {
@@ -104,30 +98,13 @@ final class AppendQueue {
     while (!left.isEmpty()) {
       waiting.addFirst(left.removeLast());
     }
-    for (PendingAppend append : batch.appends) {
-      left(append);
-      underWay.addAll(append.request().streams());
-    }
+    batch.appends.forEach(this::left);
     return batch.appends;
   }
 
-  private boolean hasToWait(PendingAppend append, Set<StreamId> held, long nowNanos) {
-    if (append.nanosUntilDue(nowNanos) > 0) {
-      return true;
-    }
-    for (StreamId stream : append.request().streams()) {
-      if (underWay.contains(stream) || held.contains(stream)) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /** The batch is through: what touches the same streams may go. */
-  void finished(List<PendingAppend> batch) {
-    for (PendingAppend append : batch) {
-      append.request().streams().forEach(underWay::remove);
-    }
+  private static boolean hasToWait(PendingAppend append, Set<StreamId> held, long nowNanos) {
+    return append.nanosUntilDue(nowNanos) > 0
+        || (!held.isEmpty() && !Collections.disjoint(held, append.request().streams()));
   }
 
   /** How long until one that is put off may be tried again. */

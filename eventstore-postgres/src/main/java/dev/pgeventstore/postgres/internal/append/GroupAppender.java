@@ -31,17 +31,16 @@ import org.slf4j.LoggerFactory;
  * Appends that come at the same time go together: while one batch is being committed the next one
  * collects, without any delay added. Each has an answer of its own; one commit serves all of them.
  *
- * <p>Whoever finds few sending sends himself, in his own thread, and then wakes the first of those
- * who came meanwhile to send the next (the leader and its followers of group commit, as in
- * PostgreSQL's own). So one caller alone waits for no other thread. A thread of this class's own
- * sends what nobody waits for, and tries again what met a locked row.
+ * <p>There is one batch at a time. Whoever finds nobody sending sends himself, in his own thread,
+ * and then wakes the first of those who came meanwhile to send the next (the leader and its
+ * followers of group commit, as in PostgreSQL's own). So one caller alone waits for no other
+ * thread. A thread of this class's own sends what nobody waits for, and tries again what met a
+ * locked row.
  */
 final class GroupAppender implements AutoCloseable {
 
-  /**
-   * Batches under way at the same time. While one waits for the disk the other has the processor.
-   */
-  private static final int SENDERS = Integer.getInteger("senders", 2);
+  /** The longest that a batch waits for those who are likely to come. */
+  private static final long GATHERING_NANOS = TimeUnit.MICROSECONDS.toNanos(50);
 
   /** How long closing waits for rows that others hold. */
   private static final long CLOSING_NANOS = TimeUnit.SECONDS.toNanos(10);
@@ -57,10 +56,15 @@ final class GroupAppender implements AutoCloseable {
   private final Condition work = lock.newCondition();
   private final Condition idle = lock.newCondition();
   private final AppendQueue queue = new AppendQueue();
-  private int sending;
+  private boolean sending;
   private boolean closed;
   private long closedNanos;
   private @Nullable Thread dispatcher;
+
+  /** Only hints, so they may be read without the lock. */
+  private volatile int waiting;
+
+  private volatile int lastSize;
 
   /** Only completes futures, so what depends on them delays no append. */
   private final ExecutorService completions =
@@ -89,7 +93,6 @@ final class GroupAppender implements AutoCloseable {
         lead(own);
       }
       if (own.isDone()) {
-        declineChoice(own);
         return own.result();
       }
       LockSupport.park(this);
@@ -118,11 +121,12 @@ final class GroupAppender implements AutoCloseable {
         throw new IllegalStateException("the store is closed, nothing was written: " + append);
       }
       queue.add(append);
-      if (sending == SENDERS) {
+      waiting = queue.size();
+      if (sending) {
         return false;
       }
       if (append.hasWaiter()) {
-        sending++;
+        sending = true;
         return true;
       }
       wakeDispatcher();
@@ -148,26 +152,13 @@ final class GroupAppender implements AutoCloseable {
     return true;
   }
 
-  /** Somebody else was faster to send what this thread was chosen for. */
-  private void declineChoice(PendingAppend own) {
-    if (own.isChosen()) {
-      lock.lock();
-      try {
-        own.takeChoice();
-        handOver();
-      } finally {
-        lock.unlock();
-      }
-    }
-  }
-
   private RuntimeException interrupted(PendingAppend own) {
     Thread.currentThread().interrupt();
     lock.lock();
     try {
       boolean unsent = queue.remove(own);
       own.abandon();
-      if (sending == 0 && queue.isEmpty()) {
+      if (!sending && queue.isEmpty()) {
         idle.signalAll();
       }
       if (takeChoice(own)) {
@@ -202,18 +193,43 @@ final class GroupAppender implements AutoCloseable {
     }
   }
 
+  /**
+   * Lets those come who have just got their answers and are likely to append again. Otherwise a
+   * batch of one, that of the fastest of them, and a batch of all the others would take turns, each
+   * with a commit of its own (docs/adr/0006).
+   */
+  @SuppressWarnings("ThreadPriorityCheck") // the others need the processor, and it is bounded
+  private void gather() {
+    if (lastSize > 1) {
+      long started = System.nanoTime();
+      while (waiting < lastSize && System.nanoTime() - started < GATHERING_NANOS) {
+        Thread.yield();
+      }
+    }
+  }
+
   private List<PendingAppend> take() {
+    gather();
     lock.lock();
     try {
-      List<PendingAppend> batch = queue.take(System.nanoTime());
+      List<PendingAppend> batch = takeLocked();
       if (batch.isEmpty()) {
-        stepBack();
+        // All that is left is put off, which is the dispatcher's affair.
+        sending = false;
+        wakeDispatcherOrClose();
       }
-      room.signalAll();
       return batch;
     } finally {
       lock.unlock();
     }
+  }
+
+  private List<PendingAppend> takeLocked() {
+    List<PendingAppend> batch = queue.take(System.nanoTime());
+    lastSize = batch.size();
+    waiting = queue.size();
+    room.signalAll();
+    return batch;
   }
 
   private boolean sendAndSettle(List<PendingAppend> batch, @Nullable PendingAppend own) {
@@ -283,13 +299,12 @@ final class GroupAppender implements AutoCloseable {
           (append.hasWaiter() ? threads : futures).add(append);
         }
       }
-      queue.finished(batch);
       queue.putOff(busy, System.nanoTime());
       if (!futures.isEmpty()) {
         // Before the store can be found idle, and closed.
         completions.execute(() -> futures.forEach(PendingAppend::complete));
       }
-      again = own != null && !own.isDone() && !threads.contains(own) && !own.isDelayed();
+      again = own != null && !threads.contains(own) && !own.isDelayed();
       if (!again) {
         handOver();
       }
@@ -314,33 +329,20 @@ final class GroupAppender implements AutoCloseable {
 
   /** Somebody else sends the next batch, if there is one. The lock is held. */
   private void handOver() {
-    sending--;
-    if (queue.isEmpty()) {
-      if (sending == 0) {
-        idle.signalAll();
-      }
-      return;
-    }
-    // Who was chosen already is waking up, and counted.
-    PendingAppend next = queue.firstNotChosen();
-    if (next != null && next.hasWaiter() && !next.isDelayed()) {
-      sending++;
-      next.choose();
-    } else if (next != null) {
-      wakeDispatcher();
+    PendingAppend first = queue.first();
+    if (first != null && first.hasWaiter() && !first.isDelayed()) {
+      first.choose();
+    } else {
+      sending = false;
+      wakeDispatcherOrClose();
     }
   }
 
-  /** There is nothing that could be sent now. The lock is held. */
-  private void stepBack() {
-    sending--;
-    if (sending == 0) {
-      // All that is left is put off. Else whoever is sending looks again.
-      if (queue.isEmpty()) {
-        idle.signalAll();
-      } else {
-        wakeDispatcher();
-      }
+  private void wakeDispatcherOrClose() {
+    if (queue.isEmpty()) {
+      idle.signalAll();
+    } else {
+      wakeDispatcher();
     }
   }
 
@@ -356,8 +358,8 @@ final class GroupAppender implements AutoCloseable {
   private void dispatch() {
     lock.lock();
     try {
-      while (!closed || sending > 0 || !queue.isEmpty()) {
-        if (sending == SENDERS || queue.isEmpty()) {
+      while (!closed || sending || !queue.isEmpty()) {
+        if (sending || queue.isEmpty()) {
           work.awaitUninterruptibly();
         } else {
           dispatchNext();
@@ -369,13 +371,12 @@ final class GroupAppender implements AutoCloseable {
   }
 
   private void dispatchNext() {
-    List<PendingAppend> batch = queue.take(System.nanoTime());
+    List<PendingAppend> batch = takeLocked();
     if (batch.isEmpty()) {
       awaitWork(queue.nanosUntilDue(System.nanoTime()));
       return;
     }
-    sending++;
-    room.signalAll();
+    sending = true;
     lock.unlock();
     try {
       sendAndSettle(batch, null);
@@ -403,7 +404,7 @@ final class GroupAppender implements AutoCloseable {
         closedNanos = System.nanoTime();
       }
       room.signalAll();
-      while (sending > 0 || !queue.isEmpty()) {
+      while (sending || !queue.isEmpty()) {
         idle.awaitUninterruptibly();
       }
       work.signalAll();
