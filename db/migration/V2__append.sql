@@ -61,6 +61,7 @@ declare
   _stream integer;
   _want bigint;
   _current bigint;
+  _known boolean;
   _replay record;
 begin
   positions := array_fill(null::bigint, array[_appends[_conditions]]);
@@ -198,16 +199,30 @@ begin
      where s.stream_id in (select _streams[i] from generate_subscripts(_streams, 1) as i
                             where _made[i] and _version[i] = 0 and not _kept[i]);
 
-    -- Events are inserted by now, so that a retry finds its first try even in the same call.
+    -- Events are inserted by now, so that a retry finds its first try even in the same call. Most
+    -- refused appends are no retries: none of their events stands where it would have been written.
     _condition := 1;
     while _condition <= _conditions loop
       _first := _condition;
       _append := _appends[_condition];
+      _known := false;
       loop
+        if outcomes[_append] = 1 and _counts[_condition] > 0 and not _known then
+          if _expected[_condition] < 0 then
+            _known := true;
+          elsif versions[_condition] > _expected[_condition] then
+            perform from "${schema}".events as e
+              where e.stream_id = _streams[_condition_streams[_condition]]
+                and e.version between _expected[_condition] + 1
+                                  and _expected[_condition] + _counts[_condition]
+                and e.id = any (_ids);
+            _known := found;
+          end if;
+        end if;
         _condition := _condition + 1;
         exit when _condition > _conditions or _appends[_condition] <> _append;
       end loop;
-      if outcomes[_append] = 1 then
+      if _known then
         select * into _replay from "${schema}".replay(
           _first, _condition - 1, _streams, _condition_streams, _expected, _counts,
           _event_conditions, _event_numbers, _ids, _types, _data, versions);

@@ -145,10 +145,18 @@ final class StorableJson {
     PLAIN,
     /** ASCII, with escapes or exponents. */
     ASCII,
-    /** Or with NUL, which would make a parser of bytes guess another encoding. */
+    /**
+     * Or with NUL, which would make a parser of bytes guess another encoding; or so short that its
+     * guessing fails.
+     */
     NOT_ASCII;
 
+    private static final int SHORTEST_TO_GUESS = 4;
+
     static Plainness of(byte[] json) {
+      if (json.length < SHORTEST_TO_GUESS) {
+        return NOT_ASCII;
+      }
       boolean plain = true;
       byte previous = 0;
       for (byte b : json) {

@@ -171,8 +171,7 @@ class FeedTest {
       readOnly(true);
       write(
           """
-          select eventstore.append('{order-2}', '{0}', '{1}', '{1}', '{1}',
-            array[gen_random_uuid()], '{happened}', '{1}', '{"{}"}', '{null}')
+          select eventstore.append_one('order-2', 0, gen_random_uuid(), 'happened', 1, '{}', null)
           """);
       await().atMost(PATIENCE).until(() -> view.status().state() != State.RUNNING);
       assertThat(view.status().state()).isEqualTo(State.RETRYING);

@@ -189,26 +189,28 @@ class GlobalOrderTest {
   void a_locked_stream_row_delays_its_own_appends_only() throws Exception {
     store.append("order-0");
     BlockingQueue<String> done = new LinkedBlockingQueue<>();
-    Thread waiting = new Thread(() -> done.add("order-0 at " + store.append("order-0").version()));
-    try (Connection stranger = store.begin()) {
-      TestStore.execute(
-          stranger, "select * from eventstore.streams where stream_id = 'order-0' for update");
-      waiting.start();
-      await(
-          () ->
-              assertThat(
-                      store.query(
-                          "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-                              + " and datname = current_database()"))
-                  .isEqualTo("1"));
+    try (TestStore patient =
+        new TestStore(store.database, 5, builder -> builder.groupAppends(false))) {
+      try (Connection stranger = store.begin()) {
+        TestStore.execute(
+            stranger, "select * from eventstore.streams where stream_id = 'order-0' for update");
+        new Thread(() -> done.add("order-0 at " + patient.append("order-0").version())).start();
+        await(
+            () ->
+                assertThat(
+                        store.query(
+                            "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+                                + " and datname = current_database()"))
+                    .isEqualTo("1"));
 
-      store.append("order-1");
-      store.append("order-2");
+        store.append("order-1");
+        store.append("order-2");
 
-      assertThat(store.settled()).containsExactly("order-0", "order-1", "order-2");
-      assertThat(done).isEmpty();
+        assertThat(store.settled()).containsExactly("order-0", "order-1", "order-2");
+        assertThat(done).isEmpty();
+      }
+      assertThat(done.poll(10, TimeUnit.SECONDS)).isEqualTo("order-0 at 2");
     }
-    assertThat(done.poll(10, TimeUnit.SECONDS)).isEqualTo("order-0 at 2");
     assertThat(store.settled()).containsExactly("order-0", "order-1", "order-2", "order-0");
   }
 

@@ -316,8 +316,7 @@ class SubscriptionTest {
       view.awaitApplied(store.append("order-1"), PATIENCE);
       store.execute(
           """
-          select eventstore.append('{order-2}', '{0}', '{1}', '{1}', '{1}',
-            array[gen_random_uuid()], '{happened}', '{1}', '{"{}"}', '{null}')
+          select eventstore.append_one('order-2', 0, gen_random_uuid(), 'happened', 1, '{}', null)
           """);
       await().atMost(PATIENCE).untilAsserted(() -> assertThat(handled()).endsWith("order-2"));
     }
