@@ -33,15 +33,15 @@ final class HotStreamWorks implements Works {
   @Override
   public List<Work> all() {
     return List.of(
-        work("any version", this::withoutExpectation),
-        work("exact version", this::untilNoConflict));
+        work("any version", this::withoutExpectation, this::untilNoDuplicate),
+        work("exact version", this::untilNoConflict, this::decidingOnWhatWasRead));
   }
 
-  private Work work(String expected, Joining ours) {
+  private Work work(String expected, Joining ours, Joining limit) {
     return Work.of(
         "append 1 event, %d writers on one stream, %s".formatted(WRITERS, expected),
         () -> measure(ours),
-        () -> measure(this::untilNoDuplicate));
+        () -> measure(limit));
   }
 
   private Figures measure(Joining joining) throws Exception {
@@ -83,6 +83,27 @@ final class HotStreamWorks implements Works {
         while (!PlainTable.insertedNext(insert)) {
           // Somebody else was faster.
         }
+      }
+
+      @Override
+      public void close() throws Exception {
+        connection.close();
+      }
+    };
+  }
+
+  /** Whoever decides on a version has to read it, and to read it again when he was too late. */
+  private Crew.Worker decidingOnWhatWasRead(StreamId stream) throws Exception {
+    Connection connection = stage.open();
+    PreparedStatement select = PlainTable.selectVersion(connection, stream);
+    PreparedStatement insert = PlainTable.insert(connection, 1);
+    return new Crew.Worker() {
+      @Override
+      public void once() throws Exception {
+        do {
+          long version = PlainTable.version(select) + 1;
+          PlainTable.bind(insert, 0, stream.category(), stream.toString(), version, json);
+        } while (!PlainTable.inserted(insert));
       }
 
       @Override

@@ -40,6 +40,8 @@ final class PlainTable {
       COLUMNS + " where stream_id = ? and version > ? order by version";
   private static final String SNAPSHOT =
       "select version, state from plain.snapshots where stream_id = ? and name = ?";
+  private static final String VERSION =
+      "select coalesce(max(version), 0) from plain.events where stream_id = ?";
   private static final String PAGE = COLUMNS + " where position > ? order by position limit ?";
 
   private PlainTable() {}
@@ -107,14 +109,33 @@ final class PlainTable {
   /** False if somebody else has inserted the version meanwhile. */
   static boolean insertedNext(PreparedStatement insertNext) throws SQLException {
     insertNext.setObject(3, UUID.randomUUID());
+    return inserted(insertNext);
+  }
+
+  /** False if somebody else was faster to insert a row of this version. */
+  static boolean inserted(PreparedStatement insert) throws SQLException {
     try {
-      insertNext.executeUpdate();
+      insert.executeUpdate();
       return true;
     } catch (SQLException e) {
       if (UNIQUE_VIOLATION.equals(e.getSQLState())) {
         return false;
       }
       throw e;
+    }
+  }
+
+  static PreparedStatement selectVersion(Connection connection, StreamId stream)
+      throws SQLException {
+    PreparedStatement select = connection.prepareStatement(VERSION);
+    select.setString(1, stream.toString());
+    return select;
+  }
+
+  static long version(PreparedStatement selectVersion) throws SQLException {
+    try (ResultSet row = selectVersion.executeQuery()) {
+      row.next();
+      return row.getLong(1);
     }
   }
 

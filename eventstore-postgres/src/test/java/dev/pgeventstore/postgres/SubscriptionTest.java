@@ -11,6 +11,8 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.Start;
 import dev.pgeventstore.subscription.Subscription;
@@ -21,7 +23,9 @@ import dev.pgeventstore.testkit.servers.PostgresExtension;
 import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -308,6 +312,35 @@ class SubscriptionTest {
       view.awaitApplied(store.append("order-2"), PATIENCE);
     }
     assertThat(seen).containsExactly("order-1", "order-2");
+  }
+
+  @Test
+  void a_checkpoint_waits_for_the_disk_if_the_handler_has_written_and_only_then() throws Exception {
+    SubscriptionsTable table = new SubscriptionsTable(new Schema("eventstore"));
+    SubscriptionsTable.Key key = new SubscriptionsTable.Key("view", 0);
+    String incarnation = store.query("select eventstore.incarnation()");
+    store.execute(
+        "insert into eventstore.subscriptions (name, partition, position) values ('view', 0, 0)");
+    store.execute("create table public.written (id integer)");
+    try (Connection connection = store.begin()) {
+      assertThat(table.advance(connection, key, 0, 1, incarnation)).isTrue();
+      assertThat(durability(connection)).isEqualTo("off");
+      connection.commit();
+      assertThat(durability(connection)).as("in the next transaction").isEqualTo("on");
+
+      TestStore.execute(connection, "insert into public.written values (1)");
+      assertThat(table.advance(connection, key, 1, 2, incarnation)).isTrue();
+      assertThat(durability(connection)).isEqualTo("on");
+      connection.commit();
+    }
+  }
+
+  private static String durability(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery("show synchronous_commit")) {
+      row.next();
+      return row.getString(1);
+    }
   }
 
   @Test

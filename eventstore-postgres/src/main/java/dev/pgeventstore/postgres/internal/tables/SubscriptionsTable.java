@@ -29,7 +29,8 @@ public final class SubscriptionsTable {
 
   // Moves only from where this reader stands: if another process has handled the same events, or
   // the server is in another life than the one the events were read in, nothing is moved and the
-  // transaction must not commit.
+  // transaction must not commit. The last condition is true: where the handler has written nothing,
+  // nobody need wait for the disk, since a checkpoint that a crash sets back repeats no write.
   private static final String ADVANCE =
       """
       update $schema.subscriptions
@@ -38,6 +39,8 @@ public final class SubscriptionsTable {
          and partition = ?
          and position = ?
          and $schema.incarnation() = ?
+         and (pg_catalog.pg_current_xact_id_if_assigned() is not null
+           or pg_catalog.set_config('synchronous_commit', 'off', true) is not null)
       """;
 
   // The clock of the statement, not of the transaction: now() may be long past.
