@@ -9,6 +9,7 @@ import static org.awaitility.Awaitility.await;
 import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.ConflictException;
+import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.postgres.AppendHistory.Told;
@@ -18,11 +19,15 @@ import java.sql.Connection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -231,5 +236,40 @@ class AppendAsyncTest {
       assertThat(Crowd.results(answers)).filteredOn(result -> !result.replayed()).hasSize(1);
     }
     history.check(database, "in the end");
+  }
+
+  @Test
+  void whoever_is_interrupted_while_sending_for_others_sends_all_the_same(Database database)
+      throws Exception {
+    try (TestStore store = new TestStore(database, 2, builder -> builder);
+        Crowd crowd = new Crowd()) {
+      store.append("order-1");
+      BlockingQueue<Thread> sender = new LinkedBlockingQueue<>();
+      Future<Boolean> sent;
+      CompletableFuture<AppendResult> other;
+      try (Connection one = store.pool.getConnection();
+          Connection two = store.pool.getConnection()) {
+        sent =
+            crowd
+                .start(
+                    1,
+                    thread -> {
+                      sender.add(Thread.currentThread());
+                      assertThat(store.append("order-1").version()).isEqualTo(2);
+                      return Thread.interrupted();
+                    })
+                .get(0);
+        Thread waiting = sender.take();
+        await()
+            .atMost(Duration.ofSeconds(30))
+            .until(() -> store.pool.getHikariPoolMXBean().getThreadsAwaitingConnection() > 0);
+        other =
+            store.store.appendAsync(
+                StreamId.of("order", "2"), ExpectedVersion.noStream(), List.of(TestStore.raw("x")));
+        waiting.interrupt();
+      }
+      assertThat(other.get(30, TimeUnit.SECONDS).version()).isEqualTo(1);
+      assertThat(sent.get(30, TimeUnit.SECONDS)).as("the interrupt is kept").isTrue();
+    }
   }
 }

@@ -43,12 +43,12 @@ public final class Appender implements AutoCloseable {
       EventEncoder encoder,
       boolean grouping,
       Runnable committed) {
-    this.sender = new Sender(dataSource);
+    this.sender = new Sender(dataSource, false);
     this.function = function;
     this.encoder = encoder;
     this.grouping = grouping;
     this.committed = committed;
-    this.group = new GroupAppender(sender, function, committed);
+    this.group = new GroupAppender(new Sender(dataSource, true), function, committed);
   }
 
   /** Appends, and waits for the answer. */

@@ -17,9 +17,17 @@ final class Sender {
   private static final int TRIES = 5;
 
   private final DataSource dataSource;
+  private final boolean forOthers;
 
-  Sender(DataSource dataSource) {
+  /**
+   * Sends over connections of a data source.
+   *
+   * @param forOthers whether the thread that sends does so for others too: then an interrupt does
+   *     not keep it from getting a connection, and is kept for afterwards
+   */
+  Sender(DataSource dataSource, boolean forOthers) {
     this.dataSource = dataSource;
+    this.forOthers = forOthers;
   }
 
   /**
@@ -50,10 +58,22 @@ final class Sender {
   }
 
   private Connection connect() throws NotSentException {
+    boolean interrupted = false;
     try {
-      return dataSource.getConnection();
-    } catch (SQLException e) {
-      throw new NotSentException(e);
+      while (true) {
+        try {
+          return dataSource.getConnection();
+        } catch (SQLException e) {
+          if (!forOthers || !Thread.interrupted()) {
+            throw new NotSentException(e);
+          }
+          interrupted = true;
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 
