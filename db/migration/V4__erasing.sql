@@ -200,11 +200,14 @@ begin
      for update;
   if not found then
     outcome := 3;
-  elsif _type = '$erased' then
+    return;
+  end if;
+  -- Also the second time: one may have been on its way the first time.
+  delete from "${schema}".snapshots as s where s.stream_id = _stream;
+  if _type = '$erased' then
     outcome := 1;
   else
     outcome := 0;
-    delete from "${schema}".snapshots as s where s.stream_id = _stream;
     insert into "${schema}".erasures (action, stream_id, version, type, reason, by)
     values ('erase', _stream, _version, _type, _reason, session_user);
     update "${schema}".events as e

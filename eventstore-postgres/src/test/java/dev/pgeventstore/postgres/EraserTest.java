@@ -23,12 +23,17 @@ import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.postgres.Eraser.Purge;
 import dev.pgeventstore.postgres.Eraser.Truncation;
+import dev.pgeventstore.postgres.internal.tables.EventsTable;
+import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
+import dev.pgeventstore.snapshot.Snapshot;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -489,6 +494,38 @@ class EraserTest {
       eraser.truncateBefore(ORDER, 2);
       eraser.purge(ORDER);
       assertThat(tenant.store.read(ORDER)).hasSize(3).noneMatch(RecordedEvent::isErased);
+    }
+  }
+
+  @Test
+  void a_snapshot_that_may_be_made_of_what_was_erased_is_not_kept() throws Exception {
+    append("order-1", 3);
+    append("order-2", 3);
+    eraser.erase(ORDER, 2, "a test");
+    keepSnapshot("order-1");
+    keepSnapshot("order-2");
+    assertThat(store.query("select string_agg(stream_id, ' ') from eventstore.snapshots"))
+        .isEqualTo("order-2");
+  }
+
+  @Test
+  void erasing_again_removes_a_snapshot_that_was_on_its_way() throws Exception {
+    append("order-1", 3);
+    eraser.erase(ORDER, 2, "a test");
+    store.execute("update eventstore.erasures set at = at - interval '2 hours'");
+    keepSnapshot("order-1");
+    assertThat(store.query("select count(*) from eventstore.snapshots")).isEqualTo("1");
+
+    assertThat(eraser.erase(ORDER, 2, "a test").changed()).isFalse();
+    assertThat(store.query("select count(*) from eventstore.snapshots")).isEqualTo("0");
+  }
+
+  private void keepSnapshot(String stream) throws SQLException {
+    Schema schema = new Schema("eventstore");
+    SnapshotsTable table = new SnapshotsTable(schema, new EventsTable(schema, store.store.codec()));
+    try (Connection connection = store.database.open()) {
+      table.keep(
+          connection, StreamId.parse(stream), Snapshot.of("state", 1, 3, new byte[] {'{', '}'}));
     }
   }
 
