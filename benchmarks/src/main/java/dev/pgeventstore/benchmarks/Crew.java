@@ -23,14 +23,28 @@ final class Crew {
 
   /** Runs one worker in each thread, and counts and times what they do. */
   Outcome run(Hiring hiring) throws Exception {
+    // One after the other, before any of them begins: a pool that has to open a connection for each
+    // of many threads at once may forget one of them, and all the others would wait for it.
+    List<Worker> workers = new ArrayList<>();
+    try {
+      for (int i = 0; i < threads; i++) {
+        workers.add(hiring.hire(i));
+      }
+      return run(workers);
+    } finally {
+      for (Worker worker : workers) {
+        worker.close();
+      }
+    }
+  }
+
+  private Outcome run(List<Worker> workers) throws InterruptedException, ExecutionException {
     ExecutorService executor = Executors.newFixedThreadPool(threads);
     try {
-      // A worker's connection is opened before any of them begins.
       CyclicBarrier ready = new CyclicBarrier(threads);
       List<Future<Shift>> running = new ArrayList<>();
-      for (int i = 0; i < threads; i++) {
-        int index = i;
-        running.add(executor.submit(() -> work(hiring, index, ready)));
+      for (Worker worker : workers) {
+        running.add(executor.submit(() -> work(worker, ready)));
       }
       return outcome(running);
     } finally {
@@ -38,24 +52,22 @@ final class Crew {
     }
   }
 
-  private Shift work(Hiring hiring, int index, CyclicBarrier ready) throws Exception {
-    try (Worker worker = hiring.hire(index)) {
-      ready.await();
-      long[] latencies = new long[1024];
-      int count = 0;
-      long started = System.nanoTime();
-      long now = started;
-      while (now - started < time.toNanos()) {
-        worker.once();
-        long done = System.nanoTime();
-        if (count == latencies.length) {
-          latencies = Arrays.copyOf(latencies, 2 * count);
-        }
-        latencies[count++] = done - now;
-        now = done;
+  private Shift work(Worker worker, CyclicBarrier ready) throws Exception {
+    ready.await();
+    long[] latencies = new long[1024];
+    int count = 0;
+    long started = System.nanoTime();
+    long now = started;
+    while (now - started < time.toNanos()) {
+      worker.once();
+      long done = System.nanoTime();
+      if (count == latencies.length) {
+        latencies = Arrays.copyOf(latencies, 2 * count);
       }
-      return new Shift(Arrays.copyOf(latencies, count), now - started);
+      latencies[count++] = done - now;
+      now = done;
     }
+    return new Shift(Arrays.copyOf(latencies, count), now - started);
   }
 
   private static Outcome outcome(List<Future<Shift>> running)
