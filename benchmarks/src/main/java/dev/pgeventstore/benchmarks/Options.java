@@ -10,7 +10,7 @@ import java.util.Map;
 /**
  * What a run is told on its command line.
  *
- * @param rounds how often every work is measured, after one round to warm up
+ * @param rounds how often every work is measured, after four rounds to warm up
  * @param seconds how long a work of open end is measured in each round
  * @param liveSeconds how long latency is measured in each round
  * @param events how many events the log holds that is read from end to end
@@ -35,7 +35,7 @@ record Options(
   static final String USAGE =
       """
       options, each with its default:
-        --rounds 5         rounds, after one to warm up
+        --rounds 5         rounds, after four to warm up
         --seconds 1        seconds for each work of open end, in each round
         --live-seconds 3   seconds for each measurement of latency
         --events 200000    events in the log that is read from end to end
