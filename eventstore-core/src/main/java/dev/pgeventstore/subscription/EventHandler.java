@@ -17,8 +17,8 @@ public interface EventHandler {
    *     ones among them, see {@link RecordedEvent#isErased()}
    * @param connection of the transaction that moves the checkpoint; do not commit, roll back or
    *     close it
-   * @throws Exception if they cannot be handled: the transaction is rolled back and the
-   *     subscription stops
+   * @throws Exception if they cannot be handled: the transaction is rolled back, and the {@link
+   *     FailurePolicy} says what comes next
    */
   void handle(List<RecordedEvent> events, Connection connection) throws Exception;
 }

@@ -1,6 +1,7 @@
 package dev.pgeventstore.subscription;
 
 import dev.pgeventstore.Position;
+import java.time.Instant;
 
 /** Where a subscription starts that has no checkpoint. One that has goes on from there. */
 public sealed interface Start {
@@ -33,6 +34,18 @@ public sealed interface Start {
     return new After(position);
   }
 
+  /**
+   * With the first event that was stored at a time or later, by the clock of the database. Nothing
+   * stored since is missed: if clocks went back, earlier events come along. Finding it looks
+   * through all events once.
+   *
+   * @param time inclusive; one in the future is the end
+   * @return the start
+   */
+  static Start at(Instant time) {
+    return new At(time);
+  }
+
   /** At the high-water mark. */
   enum Now implements Start {
     /** The only one. */
@@ -45,4 +58,11 @@ public sealed interface Start {
    * @param position exclusive
    */
   record After(Position position) implements Start {}
+
+  /**
+   * At a time.
+   *
+   * @param time inclusive
+   */
+  record At(Instant time) implements Start {}
 }

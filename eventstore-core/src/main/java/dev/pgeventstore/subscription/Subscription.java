@@ -15,19 +15,30 @@ public interface Subscription extends AutoCloseable {
   String name();
 
   /**
-   * What it is doing.
+   * What it is doing, on all nodes. Asks the database; if that cannot be reached, the status tells
+   * what this node knows, and is not healthy.
    *
    * @return the status of this moment
    */
   SubscriptionStatus status();
 
   /**
+   * The events that were set aside.
+   *
+   * @return what lists, replays and discards them; works also after closing
+   */
+  ParkedEvents parked();
+
+  /**
    * Waits until this subscription has applied an append, or passed over it if its filter drops the
-   * events. Then what the handler has written for it can be read.
+   * events. Then what the handler has written for it can be read. All partitions that the append's
+   * streams belong to are waited for, on whatever node they are handled. What is parked counts as
+   * applied.
    *
    * @param append what to wait for
    * @param timeout how long to wait
-   * @throws TimeoutException if it has not come that far; the message says where it is
+   * @throws TimeoutException if it has not come that far; the message says where it is, and what
+   *     keeps it
    * @throws IllegalStateException if it has stopped, with the error that stopped it as the cause
    * @throws InterruptedException if the thread was interrupted
    */
@@ -36,8 +47,9 @@ public interface Subscription extends AutoCloseable {
 
   /**
    * Stops after the batch that is being handled, which is completed. Waits for that, unless called
-   * from the handler. Its checkpoint stays: a subscription of the same name goes on from there.
-   * Stopping twice does nothing.
+   * from the handler. Its leases are given back, so that another node goes on at once. Its
+   * checkpoint stays: a subscription of the same name goes on from there. Stopping twice does
+   * nothing.
    */
   @Override
   void close();

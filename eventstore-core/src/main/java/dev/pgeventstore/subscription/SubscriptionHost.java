@@ -1,6 +1,8 @@
 package dev.pgeventstore.subscription;
 
 import dev.pgeventstore.EventCodec;
+import dev.pgeventstore.Position;
+import java.sql.Connection;
 
 /** A store that runs subscriptions. Stores implement it; applications have no need of it. */
 public interface SubscriptionHost {
@@ -12,6 +14,15 @@ public interface SubscriptionHost {
    * @return the running subscription
    */
   Subscription start(SubscriptionSpec spec);
+
+  /**
+   * Where a subscription has come to.
+   *
+   * @param name of the subscription
+   * @param connection of the transaction that sees it
+   * @return the lowest checkpoint of its partitions
+   */
+  Position position(String name, Connection connection);
 
   /**
    * What knows the names of event types.

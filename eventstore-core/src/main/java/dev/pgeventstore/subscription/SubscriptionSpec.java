@@ -1,6 +1,7 @@
 package dev.pgeventstore.subscription;
 
 import dev.pgeventstore.EventQuery;
+import java.time.Duration;
 
 /**
  * What a subscription is to do, for the store that runs it.
@@ -9,7 +10,21 @@ import dev.pgeventstore.EventQuery;
  * @param query which events
  * @param start where to start without a checkpoint
  * @param batchSize the most events for one call of the handler
- * @param handler what to do with them
+ * @param partitions how many there are
+ * @param failurePolicy what to do when the handler fails
+ * @param leaseTime how long the lease of a partition lasts unless it is renewed
+ * @param unhealthyAfter how long it may stand still while it is behind
+ * @param listener who is told
+ * @param handler what to do with the events
  */
 public record SubscriptionSpec(
-    String name, EventQuery query, Start start, int batchSize, EventHandler handler) {}
+    String name,
+    EventQuery query,
+    Start start,
+    int batchSize,
+    int partitions,
+    FailurePolicy failurePolicy,
+    Duration leaseTime,
+    Duration unhealthyAfter,
+    SubscriptionListener listener,
+    EventHandler handler) {}

@@ -2,6 +2,9 @@ package dev.pgeventstore.subscription;
 
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
+import dev.pgeventstore.Position;
+import java.sql.Connection;
+import java.time.Duration;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -44,6 +47,19 @@ public final class Subscriptions {
     return new Builder(host, name);
   }
 
+  /**
+   * Where a subscription has come to, as a transaction sees it. Read in the same snapshot as a
+   * view, under {@code REPEATABLE READ} or in one statement, it tells which events the view shows:
+   * follow the store from there, and none is missed or shown twice.
+   *
+   * @param name of the subscription
+   * @param connection of the transaction
+   * @return the lowest checkpoint of its partitions; {@link Position#START} if it was never started
+   */
+  public Position position(String name, Connection connection) {
+    return host.position(name, connection);
+  }
+
   /** Describes a subscription. For one thread. */
   public static final class Builder {
 
@@ -52,6 +68,11 @@ public final class Subscriptions {
     private EventQuery query = EventQuery.all();
     private Start start = Start.beginning();
     private int batchSize = 500;
+    private int partitions = 1;
+    private FailurePolicy failurePolicy = FailurePolicy.retry(3).thenStop();
+    private Duration leaseTime = Duration.ofSeconds(15);
+    private Duration unhealthyAfter = Duration.ofMinutes(1);
+    private SubscriptionListener listener = new SubscriptionListener() {};
     private @Nullable EventHandler handler;
 
     private Builder(SubscriptionHost host, String name) {
@@ -127,9 +148,84 @@ public final class Subscriptions {
     }
 
     /**
+     * Into how many parts the events are divided, by their streams. Each is handled by one thread,
+     * in the order of its events, with a checkpoint of its own; the nodes on which a subscription
+     * of this name runs share them. The default is 1.
+     *
+     * <p>Where the subscription has run with another number, its partitions stop at one position,
+     * and go on from there in the new number. Nodes that still run with the old number take it
+     * over.
+     *
+     * @param number 1 to 64
+     * @return this builder
+     * @throws IllegalArgumentException if it is out of range
+     */
+    public Builder partitions(int number) {
+      if (number < 1 || number > 64) {
+        throw new IllegalArgumentException("partitions are 1 to 64, not " + number);
+      }
+      this.partitions = number;
+      return this;
+    }
+
+    /**
+     * What to do when the handler fails. The default is three retries, and then to stop.
+     *
+     * @param policy how often to retry, and what then
+     * @return this builder
+     */
+    public Builder onFailure(FailurePolicy policy) {
+      this.failurePolicy = policy;
+      return this;
+    }
+
+    /**
+     * How long a node that does not answer any more keeps its partitions. A handler may take
+     * longer: its lease is renewed meanwhile. The default is 15 seconds.
+     *
+     * @param time 1 second to 1 hour
+     * @return this builder
+     * @throws IllegalArgumentException if it is out of range
+     */
+    public Builder leaseTime(Duration time) {
+      if (time.compareTo(Duration.ofSeconds(1)) < 0 || time.compareTo(Duration.ofHours(1)) > 0) {
+        throw new IllegalArgumentException("a lease lasts a second to an hour, not " + time);
+      }
+      this.leaseTime = time;
+      return this;
+    }
+
+    /**
+     * How long the subscription may be behind without moving, or the high-water mark be held back,
+     * until the status is not healthy any more. The default is one minute.
+     *
+     * @param time more than 0
+     * @return this builder
+     * @throws IllegalArgumentException if it is not
+     */
+    public Builder unhealthyAfter(Duration time) {
+      if (time.isNegative() || time.isZero()) {
+        throw new IllegalArgumentException("the time is more than nothing, not " + time);
+      }
+      this.unhealthyAfter = time;
+      return this;
+    }
+
+    /**
+     * Who is told what the subscription does in this process. The default is nobody.
+     *
+     * @param who called by the threads that handle events
+     * @return this builder
+     */
+    public Builder listener(SubscriptionListener who) {
+      this.listener = who;
+      return this;
+    }
+
+    /**
      * What to do with the events. Required.
      *
-     * @param what called by one thread
+     * @param what called by one thread for each partition
      * @return this builder
      */
     public Builder handler(EventHandler what) {
@@ -138,7 +234,8 @@ public final class Subscriptions {
     }
 
     /**
-     * Starts the subscription in a thread of its own.
+     * Starts the subscription. It runs in threads of its own, once it has leases. One that had
+     * stopped with an error tries again.
      *
      * @return the running subscription
      * @throws IllegalStateException if there is no handler
@@ -148,7 +245,18 @@ public final class Subscriptions {
       if (handler == null) {
         throw new IllegalStateException("subscription '" + name + "' has no handler");
       }
-      return host.start(new SubscriptionSpec(name, query, start, batchSize, handler));
+      return host.start(
+          new SubscriptionSpec(
+              name,
+              query,
+              start,
+              batchSize,
+              partitions,
+              failurePolicy,
+              leaseTime,
+              unhealthyAfter,
+              listener,
+              handler));
     }
   }
 }

@@ -183,6 +183,11 @@ public final class PostgresEventStore
   }
 
   @Override
+  public Position position(String name, Connection connection) {
+    return subscriptions.position(name, connection);
+  }
+
+  @Override
   public EventCodec codec() {
     return codec;
   }

@@ -53,6 +53,9 @@ final class Checkpoints {
     if (start instanceof Start.After after && after.position().equals(Position.START)) {
       return 0;
     }
+    if (start instanceof Start.At at) {
+      throw new UnsupportedOperationException("not there yet: " + at);
+    }
     long mark = highWaterMark.observe().position();
     if (start instanceof Start.After after) {
       if (after.position().value() > mark) {

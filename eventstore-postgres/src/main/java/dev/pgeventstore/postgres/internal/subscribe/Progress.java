@@ -4,6 +4,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -72,7 +73,15 @@ final class Progress {
   SubscriptionStatus status() {
     lock.lock();
     try {
-      return new SubscriptionStatus(state, position, highWaterMark, Optional.ofNullable(error));
+      return new SubscriptionStatus(
+          state,
+          position,
+          highWaterMark,
+          Optional.ofNullable(error),
+          List.of(),
+          0,
+          List.of(),
+          Optional.empty());
     } finally {
       lock.unlock();
     }

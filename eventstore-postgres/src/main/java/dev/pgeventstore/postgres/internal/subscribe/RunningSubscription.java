@@ -8,6 +8,7 @@ import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.subscription.ParkedEvents;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionSpec;
 import dev.pgeventstore.subscription.SubscriptionStatus;
@@ -188,6 +189,11 @@ final class RunningSubscription implements Subscription {
   @Override
   public SubscriptionStatus status() {
     return progress.status();
+  }
+
+  @Override
+  public ParkedEvents parked() {
+    throw new UnsupportedOperationException("not there yet");
   }
 
   @Override

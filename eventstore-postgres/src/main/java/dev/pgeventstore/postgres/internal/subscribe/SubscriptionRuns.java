@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.Position;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.Schema;
@@ -7,6 +8,7 @@ import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionSpec;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
@@ -46,6 +48,15 @@ public final class SubscriptionRuns implements AutoCloseable {
     }
     running.add(subscription);
     return subscription;
+  }
+
+  /** Where a subscription has come to, as a transaction sees it. */
+  public Position position(String name, Connection connection) {
+    try {
+      return Position.of(checkpoints.table().lowestCheckpoint(connection, name));
+    } catch (SQLException e) {
+      throw SqlErrors.of("the checkpoint of " + name + " cannot be read", e);
+    }
   }
 
   @Override

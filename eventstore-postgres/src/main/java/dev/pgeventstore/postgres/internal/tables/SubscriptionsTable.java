@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.tables;
 
 import java.sql.Connection;
 import java.sql.PreparedStatement;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Optional;
@@ -17,6 +18,13 @@ public final class SubscriptionsTable {
         from $schema.subscriptions
        where name = :name
          and partition = :partition
+      """;
+
+  private static final String LOWEST_CHECKPOINT =
+      """
+      select coalesce(min(position), 0)
+        from $schema.subscriptions
+       where name = ?
       """;
 
   // Whoever comes second finds the first one's row.
@@ -80,6 +88,7 @@ public final class SubscriptionsTable {
       """;
 
   private final String checkpoint;
+  private final String lowestCheckpoint;
   private final String create;
   private final String advance;
   private final String takeLease;
@@ -88,6 +97,7 @@ public final class SubscriptionsTable {
 
   public SubscriptionsTable(Schema schema) {
     this.checkpoint = schema.in(CHECKPOINT);
+    this.lowestCheckpoint = schema.in(LOWEST_CHECKPOINT);
     this.create = schema.in(CREATE);
     this.advance = schema.in(ADVANCE);
     this.takeLease = schema.in(TAKE_LEASE);
@@ -105,6 +115,17 @@ public final class SubscriptionsTable {
         .findOne()
         .map(OptionalLong::of)
         .orElseGet(OptionalLong::empty);
+  }
+
+  /** Where the partition of a reader stands that is furthest behind. */
+  public long lowestCheckpoint(Connection connection, String name) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(lowestCheckpoint)) {
+      statement.setString(1, name);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getLong(1);
+      }
+    }
   }
 
   /** Makes a checkpoint, unless there is one. */

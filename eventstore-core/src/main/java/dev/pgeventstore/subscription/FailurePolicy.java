@@ -1,0 +1,151 @@
+package dev.pgeventstore.subscription;
+
+import java.time.Duration;
+import java.util.Objects;
+
+/**
+ * What a subscription does when its handler fails. Immutable.
+ *
+ * <p>A batch that failed is handled again one event at a time, so that those before the culprit are
+ * finished and it is known which one it is. That one is tried a number of times, with pauses; then
+ * the subscription stops, or the event is parked. Nothing is ever skipped.
+ *
+ * <p>It concerns the handler only. A database that cannot be reached, a deadlock or a serialization
+ * failure is retried without end, and is nobody's attempt.
+ */
+public final class FailurePolicy {
+
+  private static final Duration FIRST_BACK_OFF = Duration.ofMillis(100);
+  private static final Duration LONGEST_BACK_OFF = Duration.ofSeconds(10);
+
+  private final int retries;
+  private final Duration firstBackOff;
+  private final Duration longestBackOff;
+  private final boolean parks;
+
+  private FailurePolicy(
+      int retries, Duration firstBackOff, Duration longestBackOff, boolean parks) {
+    this.retries = retries;
+    this.firstBackOff = firstBackOff;
+    this.longestBackOff = longestBackOff;
+    this.parks = parks;
+  }
+
+  /**
+   * Stops at the first failure.
+   *
+   * @return the policy
+   */
+  public static FailurePolicy stop() {
+    return new FailurePolicy(0, FIRST_BACK_OFF, LONGEST_BACK_OFF, false);
+  }
+
+  /**
+   * Tries an event that failed some more times, alone. Say what comes then: {@link
+   * Retries#thenStop()} or {@link Retries#thenPark()}. The first pause is 100 ms, each is twice the
+   * one before, and none is longer than 10 s.
+   *
+   * @param times 1 to 1,000
+   * @return how often it is tried
+   * @throws IllegalArgumentException if that is out of range
+   */
+  public static Retries retry(int times) {
+    if (times < 1 || times > 1_000) {
+      throw new IllegalArgumentException("retries are 1 to 1,000, not " + times);
+    }
+    return new Retries(times, FIRST_BACK_OFF, LONGEST_BACK_OFF);
+  }
+
+  /**
+   * How often an event that failed is tried again.
+   *
+   * @return 0 or more
+   */
+  public int retries() {
+    return retries;
+  }
+
+  /**
+   * Whether an event that failed too often is parked; otherwise the subscription stops.
+   *
+   * @return true if it is parked
+   */
+  public boolean parks() {
+    return parks;
+  }
+
+  /**
+   * The pause before a retry.
+   *
+   * @param attempt which retry, from 1
+   * @return the first back-off, doubled for each one before, up to the longest
+   */
+  public Duration backOff(int attempt) {
+    int doublings = Math.min(Math.max(attempt, 1) - 1, 30);
+    Duration pause = firstBackOff.multipliedBy(1L << doublings);
+    return pause.compareTo(longestBackOff) > 0 ? longestBackOff : pause;
+  }
+
+  @Override
+  public String toString() {
+    return retries == 0
+        ? "stop at once"
+        : "retry %d times, then %s".formatted(retries, parks ? "park" : "stop");
+  }
+
+  /** How often an event that failed is tried again, and how long the pauses are. Immutable. */
+  public static final class Retries {
+
+    private static final Duration MOST = Duration.ofHours(1);
+
+    private final int times;
+    private final Duration first;
+    private final Duration longest;
+
+    private Retries(int times, Duration first, Duration longest) {
+      this.times = times;
+      this.first = first;
+      this.longest = longest;
+    }
+
+    /**
+     * With other pauses.
+     *
+     * @param firstPause more than 0
+     * @param longestPause as long or longer, at most an hour
+     * @return the same number of retries
+     * @throws IllegalArgumentException if one is out of range
+     */
+    public Retries backOff(Duration firstPause, Duration longestPause) {
+      Objects.requireNonNull(firstPause, "first pause");
+      if (firstPause.isNegative()
+          || firstPause.isZero()
+          || longestPause.compareTo(firstPause) < 0
+          || longestPause.compareTo(MOST) > 0) {
+        throw new IllegalArgumentException(
+            "pauses grow from more than nothing to an hour at most, not from %s to %s"
+                .formatted(firstPause, longestPause));
+      }
+      return new Retries(times, firstPause, longestPause);
+    }
+
+    /**
+     * Then the subscription stops, all its partitions on all nodes, until it is started again.
+     *
+     * @return the policy
+     */
+    public FailurePolicy thenStop() {
+      return new FailurePolicy(times, first, longest, false);
+    }
+
+    /**
+     * Then the event is set aside, and so are the later events of its stream, in order. All others
+     * go on. See {@link Subscription#parked()}.
+     *
+     * @return the policy
+     */
+    public FailurePolicy thenPark() {
+      return new FailurePolicy(times, first, longest, true);
+    }
+  }
+}

@@ -1,0 +1,70 @@
+package dev.pgeventstore.subscription;
+
+import dev.pgeventstore.Position;
+import dev.pgeventstore.StreamId;
+import java.util.List;
+
+/**
+ * The events that a subscription has set aside, on whatever node. A stream with a parked event is
+ * parked: its later events are set aside too, so that their order is kept, until none is left.
+ *
+ * <p>Safe for many threads. Every method asks the database and throws {@link
+ * dev.pgeventstore.EventStoreException} if it cannot be reached.
+ */
+public interface ParkedEvents {
+
+  /**
+   * How many there are.
+   *
+   * @return 0 or more
+   */
+  long count();
+
+  /**
+   * The parked events with the lowest positions.
+   *
+   * @param limit the most to return, 1 or more
+   * @return in position order
+   */
+  List<ParkedEvent> list(int limit);
+
+  /**
+   * Handles the parked events of all streams again: {@link #replay(StreamId)} for each.
+   *
+   * @return what came of it
+   */
+  Replay replay();
+
+  /**
+   * Handles the parked events of a stream again, in order, until one fails or none is left; then
+   * the stream is no longer parked. Each is handled in a transaction of its own in which it also
+   * ceases to be parked, so what the handler writes there happens exactly once, also when several
+   * nodes replay at the same time.
+   *
+   * <p>The handler is called by the calling thread, maybe at the same time as by the subscription's
+   * own for other streams.
+   *
+   * @param stream one with parked events; if there are none, nothing is done
+   * @return what came of it
+   */
+  Replay replay(StreamId stream);
+
+  /**
+   * Gives one event up: it will not be handled by this subscription. That is recorded, with the
+   * reason, the time and the role that had logged in.
+   *
+   * @param position of a parked event
+   * @param reason why, for whoever looks into it later
+   * @return false if no event of that position is parked
+   * @throws IllegalArgumentException if the reason is blank
+   */
+  boolean discard(Position position, String reason);
+
+  /**
+   * What a replay came to.
+   *
+   * @param handled how many events were handled
+   * @param failed those that failed again, one for each stream that is still parked because of it
+   */
+  record Replay(int handled, List<ParkedEvent> failed) {}
+}
