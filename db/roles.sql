@@ -86,3 +86,6 @@ grant select on "${schema}".projections, "${schema}".projection_versions
 grant insert, update (live_version, promoted_at) on "${schema}".projections
   to "${schema}_writer", "${schema}_reader";
 grant insert, delete on "${schema}".projection_versions to "${schema}_writer", "${schema}_reader";
+grant select, delete on "${schema}".parked_events, "${schema}".parked_streams,
+                        "${schema}".subscription_members
+  to "${schema}_writer", "${schema}_reader";

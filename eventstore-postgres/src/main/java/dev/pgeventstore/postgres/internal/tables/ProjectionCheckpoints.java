@@ -4,9 +4,10 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.Optional;
 
-/** What projections do with the checkpoints of their subscriptions. */
+/** What projections do with the checkpoints and the parked events of their subscriptions. */
 public final class ProjectionCheckpoints {
 
   private static final String REACHED =
@@ -29,20 +30,22 @@ public final class ProjectionCheckpoints {
          for no key update
       """;
 
-  private static final String REMOVE =
-      """
-      delete from $schema.subscriptions
-       where name = ?
-      """;
+  // The checkpoints last: who parks an event needs his to come to an end.
+  private static final List<String> REMOVE =
+      List.of(
+          "delete from $schema.parked_events where name = ?",
+          "delete from $schema.parked_streams where name = ?",
+          "delete from $schema.subscription_members where name = ?",
+          "delete from $schema.subscriptions where name = ?");
 
   private final String reached;
   private final String hold;
-  private final String remove;
+  private final List<String> remove;
 
   public ProjectionCheckpoints(Schema schema) {
     this.reached = schema.in(REACHED);
     this.hold = schema.in(HOLD);
-    this.remove = schema.in(REMOVE);
+    this.remove = REMOVE.stream().map(schema::in).toList();
   }
 
   /** How far all partitions of a subscription have come. */
@@ -81,11 +84,13 @@ public final class ProjectionCheckpoints {
     }
   }
 
-  /** Removes a subscription: whoever runs it writes nothing any more. */
+  /** Removes a subscription, and what it has parked: whoever runs it writes nothing any more. */
   public void remove(Connection connection, String subscription) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(remove)) {
-      statement.setString(1, subscription);
-      statement.executeUpdate();
+    for (String sql : remove) {
+      try (PreparedStatement statement = connection.prepareStatement(sql)) {
+        statement.setString(1, subscription);
+        statement.executeUpdate();
+      }
     }
   }
 
