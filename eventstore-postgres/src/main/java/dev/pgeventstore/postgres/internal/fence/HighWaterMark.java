@@ -6,6 +6,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
@@ -44,6 +45,7 @@ public final class HighWaterMark implements AutoCloseable {
   private final ReentrantLock observing = new ReentrantLock();
 
   private Fence fence = new Fence(0);
+  private final Observations observations = new Observations(System::nanoTime);
   private @Nullable Connection connection;
 
   /** The mode in which the connection came, and goes back. */
@@ -72,10 +74,38 @@ public final class HighWaterMark implements AutoCloseable {
     return mark;
   }
 
+  /**
+   * How long it could not be observed although somebody wanted to know: since the first attempt, of
+   * those in a row that failed or have not come back yet, began. While nobody asks nothing is
+   * observed, and that is no failure: zero.
+   */
+  public Duration sinceObserved() {
+    return observations.unansweredFor();
+  }
+
+  /**
+   * How long the mark had not moved when it was last observed although something visible lies above
+   * it; zero if nothing does.
+   */
+  public Duration heldBackFor() {
+    return observations.heldBackFor();
+  }
+
+  /** Why the observing thread's last attempt failed; empty if it did not. */
+  public Optional<SQLException> lastFailure() {
+    lock.lock();
+    try {
+      return Optional.ofNullable(failure);
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Observes now. */
   public Mark observe() throws SQLException {
     observing.lock();
     try {
+      observations.begins();
       boolean keep = waiting.get() > 0;
       Mark observed;
       try {
@@ -84,6 +114,7 @@ public final class HighWaterMark implements AutoCloseable {
         release();
         throw e;
       }
+      observations.came(observed, fence.isHeldBack());
       if (!keep) {
         release();
       }
