@@ -16,14 +16,18 @@ import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.io.IOException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
+import javax.sql.DataSource;
 import org.awaitility.Awaitility;
 import org.awaitility.core.ThrowingRunnable;
 import org.junit.jupiter.api.AfterEach;
@@ -36,6 +40,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class FrozenObserverTest {
 
   private static final StreamId STREAM = StreamId.of("order", "1");
+  private static final Duration LONGER_THAN_A_TEST = Duration.ofMinutes(10);
+  private static final Duration SHORT = Duration.ofSeconds(2);
 
   private Database database;
   private PostgresEventStore store;
@@ -55,10 +61,13 @@ class FrozenObserverTest {
     config.setMaximumPoolSize(2);
     config.setMinimumIdle(0);
     observers = new HikariDataSource(config);
-    mark =
-        new HighWaterMark(
-            observers, new FenceFunction(new Schema("eventstore")), Duration.ofMillis(20));
+    mark = mark(observers, LONGER_THAN_A_TEST);
     reader = new Reader();
+  }
+
+  private static HighWaterMark mark(DataSource dataSource, Duration patience) {
+    return new HighWaterMark(
+        dataSource, new FenceFunction(new Schema("eventstore")), Duration.ofMillis(20), patience);
   }
 
   @AfterEach
@@ -135,6 +144,105 @@ class FrozenObserverTest {
     }
     until(() -> assertThat(reader.position()).isEqualTo(3));
     assertThat(mark.heldBackFor()).isZero();
+  }
+
+  @Test
+  void a_frozen_observer_is_given_up_and_another_connection_moves_the_mark() throws Exception {
+    mark = mark(observers, SHORT);
+    reader.start();
+    append();
+    until(() -> assertThat(reader.position()).isEqualTo(1));
+
+    long first = observer();
+    try (Frozen frozen = freeze(first)) {
+      append();
+
+      until(() -> assertThat(reader.position()).isEqualTo(2));
+      until(() -> assertThat(mark.lastFailure()).isEmpty());
+      append();
+      until(() -> assertThat(reader.position()).isEqualTo(3));
+      // The pool has let go of the frozen one.
+      until(
+          () ->
+              assertThat(observers.getHikariPoolMXBean().getTotalConnections())
+                  .isEqualTo(observers.getHikariPoolMXBean().getActiveConnections())
+                  .isEqualTo(1));
+    }
+    until(() -> assertThat(observer()).isNotEqualTo(first));
+  }
+
+  /** Connections that are given up would each leave a process behind that waits for the lock. */
+  @Test
+  void an_observer_that_waits_for_a_lock_is_cancelled_and_keeps_its_connection() throws Exception {
+    mark = mark(observers, SHORT);
+    reader.start();
+    append();
+    until(() -> assertThat(reader.position()).isEqualTo(1));
+
+    long first = observer();
+    try (Connection stranger = database.open();
+        Statement statement = stranger.createStatement()) {
+      stranger.setAutoCommit(false);
+      statement.execute("lock table eventstore.events in access exclusive mode");
+
+      until(() -> assertThat(mark.sinceObserved()).isGreaterThan(SHORT.multipliedBy(2)));
+      assertThat(mark.lastFailure())
+          .hasValueSatisfying(e -> assertThat(e.getSQLState()).isEqualTo("57014"));
+      assertThat(observer()).isEqualTo(first);
+    }
+    append();
+    until(() -> assertThat(reader.position()).isEqualTo(2));
+    assertThat(observer()).isEqualTo(first);
+  }
+
+  @Test
+  void a_connection_goes_back_with_the_time_out_and_the_mode_with_which_it_came() throws Exception {
+    try (Connection only = database.open()) {
+      only.setAutoCommit(false);
+      only.setNetworkTimeout(Runnable::run, 123_456);
+      List<Integer> timeOuts = new ArrayList<>();
+      try (HighWaterMark careful = mark(lending(only, timeOuts), SHORT)) {
+        careful.observe();
+      }
+
+      assertThat(timeOuts).containsExactly(2_000, 123_456);
+      assertThat(only.getNetworkTimeout()).isEqualTo(123_456);
+      assertThat(only.getAutoCommit()).isFalse();
+    }
+  }
+
+  /** A data source that lends a connection which nobody but its owner closes. */
+  private static DataSource lending(Connection only, List<Integer> timeOuts) {
+    Connection lent =
+        proxy(
+            Connection.class,
+            (method, arguments) -> {
+              if (method.getName().equals("close")) {
+                return null;
+              }
+              if (method.getName().equals("setNetworkTimeout")) {
+                timeOuts.add((Integer) arguments[1]);
+              }
+              return method.invoke(only, arguments);
+            });
+    return proxy(
+        DataSource.class,
+        (method, arguments) -> {
+          assertThat(method.getName()).isEqualTo("getConnection");
+          return lent;
+        });
+  }
+
+  private static <T> T proxy(Class<T> type, Answer answer) {
+    return type.cast(
+        Proxy.newProxyInstance(
+            type.getClassLoader(),
+            new Class<?>[] {type},
+            (self, method, arguments) -> answer.to(method, arguments)));
+  }
+
+  private interface Answer {
+    Object to(Method method, Object[] arguments) throws ReflectiveOperationException;
   }
 
   private void append() {
