@@ -74,6 +74,18 @@ grant execute on function
 
 grant insert, update, delete on "${schema}".subscriptions
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+-- Running subscriptions, on one node or on several, and looking after what they have parked. What was
+-- given up is recorded for good.
+grant select, insert, update, delete
+  on "${schema}".subscription_members, "${schema}".parked_streams, "${schema}".parked_events
+  to "${schema}_writer", "${schema}_reader";
+grant select, insert (name, stream_id, position, version, reason, error)
+  on "${schema}".discarded_events to "${schema}_writer", "${schema}_reader";
+grant execute on function
+  "${schema}".keep_leases(text, text[], bigint[]),
+  "${schema}".divide_anew(text),
+  "${schema}".arrange_partitions(text, integer, bigint)
+  to "${schema}_reader";
 
 grant select on "${schema}".snapshots to "${schema}_writer", "${schema}_reader";
 grant insert, update on "${schema}".snapshots to "${schema}_writer";
@@ -86,6 +98,3 @@ grant select on "${schema}".projections, "${schema}".projection_versions
 grant insert, update (live_version, promoted_at) on "${schema}".projections
   to "${schema}_writer", "${schema}_reader";
 grant insert, delete on "${schema}".projection_versions to "${schema}_writer", "${schema}_reader";
-grant select, delete on "${schema}".parked_events, "${schema}".parked_streams,
-                        "${schema}".subscription_members
-  to "${schema}_writer", "${schema}_reader";

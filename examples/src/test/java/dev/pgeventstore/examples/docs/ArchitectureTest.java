@@ -48,7 +48,9 @@ class ArchitectureTest {
           Map.entry(
               ".postgres.internal.subscribe",
               core(".postgres.internal.tables", ".postgres.internal.fence")),
-          Map.entry(".postgres.internal.tables", List.of("", ".projection", ".snapshot")),
+          Map.entry(
+              ".postgres.internal.tables",
+              List.of("", ".projection", ".snapshot", ".subscription")),
           Map.entry(".kafka", core()),
           Map.entry(".testkit", core()),
           Map.entry(".testkit.servers", List.of()),

@@ -2,10 +2,11 @@ package dev.pgeventstore.postgres.internal.project;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.postgres.internal.tables.Connections;
-import dev.pgeventstore.postgres.internal.tables.ProjectionCheckpoints;
+import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.ProjectionsTable;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.projection.ProjectionRegistry;
 import dev.pgeventstore.projection.ProjectionVersion;
 import java.sql.Connection;
@@ -26,14 +27,16 @@ public final class PostgresProjections implements ProjectionRegistry {
 
   private final Connections connections;
   private final ProjectionsTable table;
-  private final ProjectionCheckpoints checkpoints;
+  private final SubscriptionsTable subscriptions;
+  private final ParkedTable parked;
   private final Supplier<Position> highWaterMark;
 
   public PostgresProjections(
       Connections connections, Schema schema, Supplier<Position> highWaterMark) {
     this.connections = connections;
     this.table = new ProjectionsTable(schema);
-    this.checkpoints = new ProjectionCheckpoints(schema);
+    this.subscriptions = new SubscriptionsTable(schema);
+    this.parked = new ParkedTable(schema);
     this.highWaterMark = highWaterMark;
   }
 
@@ -47,7 +50,7 @@ public final class PostgresProjections implements ProjectionRegistry {
               return false;
             }
             // Somebody who was about to start the version of this number that was dropped.
-            checkpoints.remove(connection, version.subscription());
+            removeSubscription(connection, version);
             Transactions.run(create, connection, version + " cannot be created");
             return true;
           });
@@ -87,9 +90,8 @@ public final class PostgresProjections implements ProjectionRegistry {
   public Position position(ProjectionVersion version) {
     try {
       return Position.of(
-          connections
-              .use(connection -> checkpoints.reached(connection, version.subscription()))
-              .lowest());
+          connections.use(
+              connection -> subscriptions.lowestCheckpoint(connection, version.subscription())));
     } catch (SQLException e) {
       throw SqlErrors.of("the position of " + version + " cannot be read", e);
     }
@@ -104,7 +106,15 @@ public final class PostgresProjections implements ProjectionRegistry {
     }
     Promotion promotion =
         new Promotion(
-            connections, table, checkpoints, version, live, highWaterMark.get(), show, timeout);
+            connections,
+            table,
+            subscriptions,
+            parked,
+            version,
+            live,
+            highWaterMark.get(),
+            show,
+            timeout);
     try {
       return promotion.run();
     } catch (SQLException e) {
@@ -140,9 +150,16 @@ public final class PostgresProjections implements ProjectionRegistry {
     }
     // The tables first: who is writing them needs his checkpoint to come to an end.
     Transactions.run(drop, connection, version + " cannot be dropped");
-    checkpoints.remove(connection, version.subscription());
+    removeSubscription(connection, version);
     table.remove(connection, version);
     return true;
+  }
+
+  // The checkpoints last: who parks an event needs his to come to an end.
+  private void removeSubscription(Connection connection, ProjectionVersion version)
+      throws SQLException {
+    parked.removeAll(connection, version.subscription());
+    subscriptions.remove(connection, version.subscription());
   }
 
   @Override

@@ -2,9 +2,10 @@ package dev.pgeventstore.postgres.internal.project;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.postgres.internal.tables.Connections;
-import dev.pgeventstore.postgres.internal.tables.ProjectionCheckpoints;
-import dev.pgeventstore.postgres.internal.tables.ProjectionCheckpoints.Reached;
+import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.ProjectionsTable;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Reached;
 import dev.pgeventstore.projection.ProjectionRegistry.Step;
 import dev.pgeventstore.projection.ProjectionVersion;
 import java.sql.Connection;
@@ -36,7 +37,8 @@ final class Promotion {
 
   private final Connections connections;
   private final ProjectionsTable table;
-  private final ProjectionCheckpoints checkpoints;
+  private final SubscriptionsTable subscriptions;
+  private final ParkedTable parked;
   private final ProjectionVersion version;
   private final OptionalInt live;
   private final long mark;
@@ -54,7 +56,8 @@ final class Promotion {
   Promotion(
       Connections connections,
       ProjectionsTable table,
-      ProjectionCheckpoints checkpoints,
+      SubscriptionsTable subscriptions,
+      ParkedTable parked,
       ProjectionVersion version,
       OptionalInt live,
       Position mark,
@@ -62,7 +65,8 @@ final class Promotion {
       Duration timeout) {
     this.connections = connections;
     this.table = table;
-    this.checkpoints = checkpoints;
+    this.subscriptions = subscriptions;
+    this.parked = parked;
     this.version = version;
     this.live = live;
     this.mark = mark.value();
@@ -128,7 +132,7 @@ final class Promotion {
     }
     long target = mark;
     if (live.isPresent()) {
-      target = Math.max(target, checkpoints.hold(connection, subscriptionOf(live.getAsInt())));
+      target = Math.max(target, subscriptions.hold(connection, subscriptionOf(live.getAsInt())));
     }
     while (reached(connection).lowest() < target) {
       if (System.nanoTime() > untilNanos || Thread.currentThread().isInterrupted()) {
@@ -150,16 +154,16 @@ final class Promotion {
     if (!table.has(connection, version)) {
       throw new IllegalStateException("there is no " + version + ": it was dropped");
     }
-    Reached reached = checkpoints.reached(connection, version.subscription());
+    Reached reached = subscriptions.reached(connection, version.subscription());
     if (reached.stopped()) {
       throw new IllegalStateException(
           "%s has stopped at position %d: %s"
               .formatted(version, reached.lowest(), reached.error().orElse("no reason is known")));
     }
-    if (reached.parked() > 0) {
+    long events = parked.count(connection, version.subscription());
+    if (events > 0) {
       throw new IllegalStateException(
-          "%s has parked %d events: replay or discard them first"
-              .formatted(version, reached.parked()));
+          "%s has parked %d events: replay or discard them first".formatted(version, events));
     }
     return reached;
   }
@@ -169,7 +173,9 @@ final class Promotion {
       return 0;
     }
     String subscription = subscriptionOf(live.getAsInt());
-    return connections.use(connection -> checkpoints.reached(connection, subscription)).furthest();
+    return connections
+        .use(connection -> subscriptions.reached(connection, subscription))
+        .furthest();
   }
 
   private String subscriptionOf(int number) {
