@@ -9,6 +9,7 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.projection.Projection;
 import dev.pgeventstore.projection.Projections;
+import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;
@@ -34,23 +35,25 @@ class ProjectionRebuildTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(60);
   private static final int BEFORE = 3_000;
+  private static final int PAGES = 7;
   private static final int WRITERS = 3;
   private static final int MOST_EACH = 20_000;
   private static final int VERSIONS = 4;
 
-  // One statement, one snapshot: what the view shows, where its version stands, and how many events
-  // there are up to there.
+  // One statement, one snapshot: what the view shows, and how many events there are up to where the
+  // partitions of its version stand.
   private static final String LOOK =
       """
       select v.visits, e.events, p.live_version
         from (select coalesce(sum(visits), 0) as visits from public.visits) as v,
              eventstore.projections as p,
-             lateral (select min(s.position) as position
-                        from eventstore.subscriptions as s
-                       where s.name = p.name || '/' || p.live_version) as s,
              lateral (select count(*) as events
-                        from eventstore.events as e
-                       where e.position <= s.position) as e
+                        from eventstore.subscriptions as s
+                        join public.partition_of as o
+                          on o.number = s.partition and o.partitions = s.partitions
+                        join eventstore.events as e
+                          on e.stream_id = o.stream and e.position <= s.position
+                       where s.name = p.name || '/' || p.live_version) as e
        where p.name = 'visits'
       """;
 
@@ -78,6 +81,7 @@ class ProjectionRebuildTest {
 
   @Test
   void readers_never_see_a_partial_view_are_never_without_one_and_never_go_back() throws Exception {
+    tellPartitions();
     fill();
     Projection live = start(store, 1);
     live.promote(PATIENCE);
@@ -116,10 +120,24 @@ class ProjectionRebuildTest {
     assertThat(written).isGreaterThan(BEFORE + 100);
   }
 
+  /** Partitions are computed in Java only. */
+  private void tellPartitions() throws SQLException {
+    store.execute("create table public.partition_of (stream text, partitions int, number int)");
+    for (int i = 0; i < PAGES; i++) {
+      for (int partitions : List.of(1, 3)) {
+        StreamId page = StreamId.of("page", "" + i);
+        store.execute(
+            "insert into public.partition_of values ('%s', %d, %d)"
+                .formatted(page, partitions, Partitions.of(page, partitions)));
+      }
+    }
+  }
+
   private static Projection start(TestStore node, int version) {
     return Projections.of(node.store)
         .create("visits", version)
         .batchSize(100)
+        .partitions(version % 2 == 0 ? 3 : 1)
         .definition(new Visits())
         .start();
   }
@@ -127,14 +145,14 @@ class ProjectionRebuildTest {
   private void fill() {
     List<EncodedEvent> some = Collections.nCopies(100, TestStore.raw("happened"));
     for (int i = 0; i < BEFORE / some.size(); i++) {
-      store.store.append(StreamId.of("page", "" + i % 7), ExpectedVersion.any(), some);
+      store.store.append(StreamId.of("page", "" + i % PAGES), ExpectedVersion.any(), some);
     }
   }
 
   private int write() {
     int written = 0;
     while (writing && written < MOST_EACH) {
-      store.append("page-" + written % 7);
+      store.append("page-" + written % PAGES);
       written++;
     }
     return written;

@@ -8,9 +8,12 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
 import dev.pgeventstore.projection.Projection;
 import dev.pgeventstore.projection.ProjectionProgress;
 import dev.pgeventstore.projection.Projections;
+import dev.pgeventstore.subscription.FailurePolicy;
+import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.subscription.Start;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
@@ -458,14 +461,12 @@ class ProjectionTest {
       assertThat(Projections.of(other.store).drop("visits", 1, new Visits())).isTrue();
       store.append("page-0");
 
-      await().atMost(PATIENCE).until(() -> !running(here));
+      await().atMost(PATIENCE).until(() -> here.subscription().status().state() == State.FAILED);
+      assertThat(here.subscription().status().error()).get().asString().contains("visits");
     }
+    assertThat(store.query("select count(*) from eventstore.subscription_members")).isEqualTo("0");
     assertThat(store.query("select count(*) from eventstore.subscriptions")).isEqualTo("0");
     assertThat(store.query("select to_regclass('public.visits_v1') is null")).isEqualTo("t");
-  }
-
-  private static boolean running(Projection projection) {
-    return projection.subscription().status().state() == State.RUNNING;
   }
 
   @Test
@@ -571,6 +572,153 @@ class ProjectionTest {
       assertThat(done.remaining()).contains(Duration.ZERO);
       assertThat(done.done()).isEqualTo(1);
     }
+  }
+
+  @Test
+  void versions_with_different_numbers_of_partitions_take_each_others_place() throws Exception {
+    AppendResult last = appendMany(50);
+    Projections projections = Projections.of(store.store);
+    try (Projection one = startLive(1);
+        Projection four =
+            projections
+                .create("visits", 2)
+                .partitions(4)
+                .batchSize(5)
+                .definition(new Visits())
+                .start()) {
+      assertThat(four.promote(PATIENCE)).isTrue();
+      assertThat(view()).isEqualTo("page-0 17 49, page-1 17 50, page-2 16 48");
+      one.subscription().awaitApplied(last, PATIENCE);
+      assertThat(one.promote(PATIENCE)).isTrue();
+      assertThat(four.drop()).isTrue();
+    }
+    assertThat(store.query("select count(*) from eventstore.subscriptions")).isEqualTo("1");
+  }
+
+  @Test
+  void a_version_is_not_shown_before_its_last_partition_has_come_far_enough() throws Exception {
+    appendMany(12);
+    List<Integer> partitions =
+        Stream.of("0", "1", "2").map(key -> Partitions.of(StreamId.of("page", key), 4)).toList();
+    assertThat(partitions.subList(1, 3)).doesNotContain(partitions.get(0));
+    Visits slow =
+        new Visits() {
+          @Override
+          public void handle(String table, List<RecordedEvent> events, Connection connection)
+              throws Exception {
+            if (events.get(0).stream().key().equals("0")) {
+              throw new SQLException("try again", "40001");
+            }
+            super.handle(table, events, connection);
+          }
+        };
+    try (Projection live = startLive(1);
+        Projection next =
+            Projections.of(store.store)
+                .create("visits", 2)
+                .partitions(4)
+                .definition(slow)
+                .start()) {
+      await()
+          .atMost(PATIENCE)
+          .until(
+              () ->
+                  store
+                      .query(
+                          "select max(position) from eventstore.subscriptions"
+                              + " where name = 'visits/2'")
+                      .equals("12"));
+      assertThatThrownBy(() -> next.promote(Duration.ofMillis(300)))
+          .isInstanceOf(TimeoutException.class)
+          .hasMessageContaining("position 0 of 12");
+      assertThat(live.isLive()).isTrue();
+    }
+  }
+
+  @Test
+  void a_version_that_has_stopped_is_not_shown_and_nobody_waits_for_it() throws Exception {
+    appendMany(3);
+    Visits failing =
+        new Visits() {
+          @Override
+          public void handle(String table, List<RecordedEvent> events, Connection connection)
+              throws Exception {
+            throw new java.io.IOException("page not found");
+          }
+        };
+    try (Projection live = startLive(1);
+        Projection next =
+            Projections.of(store.store)
+                .create("visits", 2)
+                .onFailure(FailurePolicy.stop())
+                .definition(failing)
+                .start()) {
+      assertThatThrownBy(() -> next.promote(PATIENCE))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("version 2 of projection visits has stopped at position 0")
+          .hasMessageContaining("page not found");
+      assertThat(live.isLive()).isTrue();
+    }
+  }
+
+  @Test
+  void a_version_with_parked_events_is_not_shown_until_they_are_handled() throws Exception {
+    AppendResult last = appendMany(3);
+    AtomicInteger broken = new AtomicInteger(1);
+    Visits poisoned =
+        new Visits() {
+          @Override
+          public void handle(String table, List<RecordedEvent> events, Connection connection)
+              throws Exception {
+            if (broken.get() == 1 && events.stream().anyMatch(e -> e.position().value() == 2)) {
+              throw new java.io.IOException("page not found");
+            }
+            super.handle(table, events, connection);
+          }
+        };
+    try (Projection next = parking(poisoned)) {
+      next.subscription().awaitApplied(last, PATIENCE);
+      assertThatThrownBy(() -> next.promote(PATIENCE))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("version 1 of projection visits has parked 1 events");
+      broken.set(0);
+      assertThat(next.subscription().parked().replay().handled()).isEqualTo(1);
+
+      assertThat(next.promote(PATIENCE)).isTrue();
+      assertThat(view()).isEqualTo("page-0 1 1, page-1 1 2, page-2 1 3");
+    }
+  }
+
+  @Test
+  void what_a_dropped_version_has_parked_goes_with_it() throws Exception {
+    AppendResult last = appendMany(3);
+    Visits poisoned =
+        new Visits() {
+          @Override
+          public void handle(String table, List<RecordedEvent> events, Connection connection)
+              throws Exception {
+            throw new java.io.IOException("page not found");
+          }
+        };
+    try (Projection first = parking(poisoned)) {
+      first.subscription().awaitApplied(last, PATIENCE);
+      assertThat(first.subscription().parked().count()).isEqualTo(3);
+      assertThat(first.drop()).isTrue();
+      assertThat(first.subscription().parked().count()).isZero();
+    }
+    try (Projection again = startLive(1)) {
+      assertThat(again.isLive()).isTrue();
+      assertThat(view()).isEqualTo("page-0 1 1, page-1 1 2, page-2 1 3");
+    }
+  }
+
+  private Projection parking(Visits definition) {
+    return Projections.of(store.store)
+        .create("visits", 1)
+        .onFailure(
+            FailurePolicy.retry(1).backOff(Duration.ofMillis(1), Duration.ofMillis(1)).thenPark())
+        .definition(definition)
+        .start();
   }
 
   @Test
