@@ -1,5 +1,7 @@
 package dev.pgeventstore.examples.visits;
 
+import dev.pgeventstore.codec.EventType;
+
 /** What happens to a page. */
 sealed interface VisitEvent {
 
@@ -8,5 +10,6 @@ sealed interface VisitEvent {
    *
    * @param bot whether it was a machine
    */
+  @EventType(name = "page-visited")
   record Visited(boolean bot) implements VisitEvent {}
 }
