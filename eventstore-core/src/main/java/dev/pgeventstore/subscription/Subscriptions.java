@@ -3,6 +3,7 @@ package dev.pgeventstore.subscription;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.feed.FeedSource;
 import java.sql.Connection;
 import java.time.Duration;
 import java.util.stream.Stream;
@@ -58,6 +59,20 @@ public final class Subscriptions {
    */
   public Position position(String name, Connection connection) {
     return host.position(name, connection);
+  }
+
+  /**
+   * Begins to describe a reader of this process alone, without a checkpoint.
+   *
+   * @param query which events
+   * @return a builder
+   * @throws IllegalArgumentException if the store cannot be followed
+   */
+  public FollowerBuilder follow(EventQuery query) {
+    if (host instanceof FeedSource source) {
+      return new FollowerBuilder(source.feed(), query);
+    }
+    throw new IllegalArgumentException(host.getClass().getName() + " cannot be followed");
   }
 
   /** Describes a subscription. For one thread. */
