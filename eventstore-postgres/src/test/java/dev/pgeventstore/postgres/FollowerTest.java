@@ -146,17 +146,18 @@ class FollowerTest {
     AtomicBoolean finished = new AtomicBoolean();
     CountDownLatch goOn = new CountDownLatch(1);
     try (Follower follower =
-        everything()
-            .handler(
-                events -> {
-                  goOn.await();
-                  finished.set(true);
-                })
-            .start()) {
+            everything()
+                .handler(
+                    events -> {
+                      goOn.await();
+                      finished.set(true);
+                    })
+                .start();
+        AutoCloseable release = goOn::countDown) {
       AppendResult event = store.append("order-1");
       assertThatThrownBy(() -> follower.awaitApplied(event, Duration.ofMillis(100)))
           .isInstanceOf(TimeoutException.class);
-      goOn.countDown();
+      release.close();
       follower.awaitApplied(event, PATIENCE);
       assertThat(finished).isTrue();
     }
