@@ -1,12 +1,16 @@
 package dev.pgeventstore.examples.processes;
 
 import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 
-/** A Java process of its own, with the class path of this one. Closing it kills it. */
+/**
+ * A Java process of its own, with the class path of this one. Closing it kills it. What it says on
+ * its error stream goes where this one's goes, and nothing else does.
+ */
 public final class ChildProcess implements AutoCloseable {
 
   private static final long TO_END_SECONDS = 60;
@@ -24,7 +28,7 @@ public final class ChildProcess implements AutoCloseable {
    *
    * @param main class whose main method it runs
    * @param arguments for it
-   * @return the process; what it prints goes where this one's goes
+   * @return the process
    * @throws IOException if it cannot be started
    */
   public static ChildProcess start(Class<?> main, String... arguments) throws IOException {
@@ -38,7 +42,8 @@ public final class ChildProcess implements AutoCloseable {
             System.getProperty("java.class.path"),
             main.getName());
     builder.command().addAll(List.of(arguments));
-    return new ChildProcess(main.getSimpleName(), builder.inheritIO().start());
+    builder.redirectOutput(Redirect.DISCARD).redirectError(Redirect.INHERIT);
+    return new ChildProcess(main.getSimpleName(), builder.start());
   }
 
   /**
@@ -54,6 +59,30 @@ public final class ChildProcess implements AutoCloseable {
     }
     if (process.exitValue() != 0) {
       throw new IllegalStateException(name + " ended with " + process.exitValue());
+    }
+  }
+
+  /**
+   * Asks it to end, by ending its input, and waits for that.
+   *
+   * @param atMost how long
+   * @throws IOException if it cannot be asked
+   * @throws InterruptedException if the thread was interrupted
+   * @throws IllegalStateException if it does not end in time, or not well
+   */
+  public void end(Duration atMost) throws IOException, InterruptedException {
+    process.getOutputStream().close();
+    awaitSuccess(atMost);
+  }
+
+  /**
+   * For the process: waits until it is asked to end, or its parent is gone.
+   *
+   * @throws IOException if the input cannot be read
+   */
+  public static void awaitEnd() throws IOException {
+    while (System.in.read() >= 0) {
+      // Nobody says anything.
     }
   }
 

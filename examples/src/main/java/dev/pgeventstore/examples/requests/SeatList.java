@@ -54,6 +54,7 @@ final class SeatList {
         .create("seats")
         .category("seminar")
         .types(Booked.class)
+        .partitions(4)
         .handler(SeatList::add)
         .start();
   }
