@@ -14,9 +14,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * One of the processes that capture. Its threads write to sensors of its own, and to those that
- * all processes share; alone, several at once, and in transactions that take their time or are
- * rolled back.
+ * One of the processes that capture. Its threads write to sensors of its own, and to those that all
+ * processes share; alone, several at once, and in transactions that take their time or are rolled
+ * back.
  */
 final class CaptureProcess {
 

@@ -123,10 +123,7 @@ public final class ParallelCapture {
       for (int process = 1; process <= processes; process++) {
         running.add(
             ChildProcess.start(
-                CaptureProcess.class,
-                url,
-                Integer.toString(process),
-                Integer.toString(appends)));
+                CaptureProcess.class, url, Integer.toString(process), Integer.toString(appends)));
       }
       for (ChildProcess process : running) {
         process.awaitSuccess(PATIENCE);

@@ -92,7 +92,8 @@ public final class FlakyHandler {
 
       office.learn("AT", 20);
       Replay replay = taxes.parked().replay();
-      tell.accept("Now there is a rate for AT. %d events were entered.".formatted(replay.handled()));
+      tell.accept(
+          "Now there is a rate for AT. %d events were entered.".formatted(replay.handled()));
 
       ParkedEvent hopeless = taxes.parked().list(MANY).get(0);
       tell(hopeless);
@@ -101,8 +102,7 @@ public final class FlakyHandler {
       AppendResult next = correct(27, "FR", 2_700);
       taxes.awaitApplied(next, PATIENCE);
       tell.accept("It was given up. Invoice 27 goes on with its next event.");
-      return new Outcome(
-          first, parked, replay, discarded, book.entries(), taxes.parked().count());
+      return new Outcome(first, parked, replay, discarded, book.entries(), taxes.parked().count());
     }
   }
 

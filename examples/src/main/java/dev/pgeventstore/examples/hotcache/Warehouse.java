@@ -104,7 +104,8 @@ public final class Warehouse {
         cache.awaitApplied(last, PATIENCE);
       }
       Outcome outcome =
-          new Outcome(view(), filled.stream().map(StockCache::all).toList(), last.position().value());
+          new Outcome(
+              view(), filled.stream().map(StockCache::all).toList(), last.position().value());
       tell.accept(
           "%d caches were filled while some %,d events came. %d of them show what the view shows."
               .formatted(

@@ -93,8 +93,7 @@ final class LastOrders {
         .start();
   }
 
-  private static void apply(List<RecordedEvent> events, Connection connection)
-      throws SQLException {
+  private static void apply(List<RecordedEvent> events, Connection connection) throws SQLException {
     Set<String> customers = new TreeSet<>();
     try (PreparedStatement place = connection.prepareStatement(PLACE);
         PreparedStatement ship = connection.prepareStatement(SHIP)) {

@@ -23,8 +23,8 @@ import java.util.function.Consumer;
 import javax.sql.DataSource;
 
 /**
- * What are the last 30 orders of a customer? Every order is a stream of its own, so no stream knows:
- * a subscription to the category keeps a table of them.
+ * What are the last 30 orders of a customer? Every order is a stream of its own, so no stream
+ * knows: a subscription to the category keeps a table of them.
  *
  * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
  */
@@ -91,7 +91,9 @@ public final class Shop {
     return table;
   }
 
-  /** Ann orders most, Cem now and then. Of three orders two are shipped, some of them much later. */
+  /**
+   * Ann orders most, Cem now and then. Of three orders two are shipped, some of them much later.
+   */
   private AppendResult takeOrders(int times) {
     AppendResult last = null;
     for (int i = 0; i < times; i++) {

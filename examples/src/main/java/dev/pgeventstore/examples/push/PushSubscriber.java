@@ -26,8 +26,8 @@ import java.util.concurrent.TimeoutException;
  * Pushes large payments to another application, each as soon as it is settled and until it was
  * taken: at least once, and in order. The event's id lets the receiver tell a repetition.
  *
- * <p>How far it has come is known to the receiver, who keeps that together with what it was sent. So
- * it survives restarts of either side, and nothing is written to the store.
+ * <p>How far it has come is known to the receiver, who keeps that together with what it was sent.
+ * So it survives restarts of either side, and nothing is written to the store.
  */
 final class PushSubscriber implements AutoCloseable {
 

@@ -26,8 +26,8 @@ import javax.sql.DataSource;
 
 /**
  * How does the sender of a command learn whether it was accepted, when views follow the events
- * later? The command's handler says so at once, with the reason or with the place of the events; the
- * sender waits until the view has come there, and reads what he has written.
+ * later? The command's handler says so at once, with the reason or with the place of the events;
+ * the sender waits until the view has come there, and reads what he has written.
  *
  * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
  */

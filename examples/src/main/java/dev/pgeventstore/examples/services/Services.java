@@ -177,8 +177,7 @@ public final class Services {
     Map<String, Long> byNode =
         Work.all(database).stream()
             .filter(item -> item.service().equals(service))
-            .collect(
-                Collectors.groupingBy(Work.Item::node, TreeMap::new, Collectors.counting()));
+            .collect(Collectors.groupingBy(Work.Item::node, TreeMap::new, Collectors.counting()));
     tell.accept("  %-18s %s events".formatted(service, byNode));
   }
 

@@ -46,8 +46,7 @@ final class Work {
     }
   }
 
-  static void done(
-      String service, String node, List<RecordedEvent> events, Connection connection)
+  static void done(String service, String node, List<RecordedEvent> events, Connection connection)
       throws SQLException {
     try (PreparedStatement insert = connection.prepareStatement(DONE)) {
       for (RecordedEvent event : events) {

@@ -29,7 +29,7 @@ class ArchitectureTest {
           Map.entry("", List.of()),
           Map.entry(".snapshot", List.of("")),
           Map.entry(".codec", List.of("", ".snapshot")),
-          Map.entry(".subscription", List.of("")),
+          Map.entry(".subscription", List.of("", ".feed")),
           Map.entry(".feed", List.of("")),
           Map.entry(".aggregate", List.of("", ".codec", ".snapshot")),
           Map.entry(".postgres", core(".postgres.internal*")),

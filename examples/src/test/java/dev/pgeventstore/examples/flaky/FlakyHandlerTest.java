@@ -37,8 +37,8 @@ class FlakyHandlerTest {
       assertThat(outcome.parked())
           .extracting(ParkedEvent::stream, ParkedEvent::version, ParkedEvent::attempts)
           .containsExactly(
-              tuple(StreamId.of("invoice", "13"), 1L, 4),
-              tuple(StreamId.of("invoice", "27"), 1L, 4),
+              tuple(StreamId.of("invoice", "13"), 1L, 3),
+              tuple(StreamId.of("invoice", "27"), 1L, 3),
               tuple(StreamId.of("invoice", "13"), 2L, 0));
       assertThat(outcome.parked().get(0).error().orElseThrow()).contains("no rate for country AT");
       assertThat(outcome.parked().get(1).error().orElseThrow()).contains("no tax on -1");

@@ -23,8 +23,7 @@ class RequestAndReplyTest {
       throws Exception {
     try (HikariDataSource pool = RequestAndReply.pool(database.url());
         EventStore store = RequestAndReply.store(pool)) {
-      RequestAndReply.Outcome outcome =
-          new RequestAndReply(pool, store, line -> {}).run(25, 40);
+      RequestAndReply.Outcome outcome = new RequestAndReply(pool, store, line -> {}).run(25, 40);
 
       assertThat(outcome.early()).isEqualTo(new Refused("there is no such seminar"));
       Map<Boolean, List<RequestAndReply.Visit>> visits =
@@ -38,9 +37,7 @@ class RequestAndReplyTest {
           .containsOnly(new Refused("all 25 seats are taken"));
 
       Set<String> accepted =
-          visits.get(true).stream()
-              .map(RequestAndReply.Visit::person)
-              .collect(Collectors.toSet());
+          visits.get(true).stream().map(RequestAndReply.Visit::person).collect(Collectors.toSet());
       assertThat(outcome.list()).isEqualTo(accepted);
       assertThat(outcome.again())
           .isEqualTo(new Refused(outcome.list().iterator().next() + " has a seat already"));

@@ -20,8 +20,7 @@ class ServicesTest {
       Database database) throws Exception {
     try (HikariDataSource pool = Services.pool(database.url());
         EventStore store = Services.store(pool)) {
-      Services.Outcome outcome =
-          new Services(database.url(), pool, store, line -> {}).run();
+      Services.Outcome outcome = new Services(database.url(), pool, store, line -> {}).run();
 
       List<RecordedEvent> log = store.readAll(Position.START, 10_000).events();
       assertThat(log.get(log.size() - 1).position()).isEqualTo(outcome.end());
