@@ -51,7 +51,8 @@ public final class Subscriptions {
   /**
    * Where a subscription has come to, as a transaction sees it. Read in the same snapshot as a
    * view, under {@code REPEATABLE READ} or in one statement, it tells which events the view shows:
-   * follow the store from there, and none is missed or shown twice.
+   * follow the store from there ({@link FollowerBuilder#load}), and none is missed or shown twice.
+   * Of a subscription with several partitions some are ahead: what they have handled comes again.
    *
    * @param name of the subscription
    * @param connection of the transaction

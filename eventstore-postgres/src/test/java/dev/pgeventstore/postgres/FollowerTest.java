@@ -7,24 +7,32 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.EventStore;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.feed.FeedReader;
+import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.subscription.Follower;
 import dev.pgeventstore.subscription.Follower.State;
 import dev.pgeventstore.subscription.FollowerBuilder;
+import dev.pgeventstore.subscription.SubscriptionHost;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -396,6 +404,85 @@ class FollowerTest {
     assertThatThrownBy(() -> follower.awaitApplied(store.append("order-2"), PATIENCE))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("stopped at position " + last.position());
+  }
+
+  @Test
+  void what_is_read_while_it_is_being_closed_is_neither_handled_nor_counted() throws Exception {
+    AtomicReference<Follower> self = new AtomicReference<>();
+    CountDownLatch known = new CountDownLatch(1);
+    Thread closing = new Thread(() -> self.get().close());
+    store.append("order-1");
+    Follower follower =
+        Subscriptions.of(
+                storeWhoseReaders(
+                    () -> {
+                      known.await();
+                      closing.start();
+                      awaitAskedToStop(closing);
+                      return null;
+                    }))
+            .follow(EventQuery.all())
+            .handler(this::see)
+            .start();
+    self.set(follower);
+    known.countDown();
+    await().atMost(PATIENCE).until(() -> follower.status().state() == State.STOPPED);
+
+    assertThat(seen).isEmpty();
+    assertThat(follower.position()).isEqualTo(Position.START);
+  }
+
+  /** Without waiting in a way that could be interrupted, as closing does interrupt here. */
+  private static void awaitAskedToStop(Thread closing) {
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (closing.getState() != Thread.State.WAITING && System.nanoTime() < deadline) {
+      Thread.onSpinWait();
+    }
+  }
+
+  /** The store, with readers that do something once they have read and before they answer. */
+  private EventStore storeWhoseReaders(Callable<?> doThis) {
+    return intercepting(
+        store.store,
+        "feed",
+        feed ->
+            intercepting(
+                feed,
+                "open",
+                reader ->
+                    intercepting(
+                        reader,
+                        "next",
+                        page -> {
+                          doThis.call();
+                          return page;
+                        },
+                        FeedReader.class),
+                EventFeed.class),
+        EventStore.class,
+        FeedSource.class,
+        SubscriptionHost.class);
+  }
+
+  @SuppressWarnings("unchecked")
+  private static <T> T intercepting(Object target, String name, Change change, Class<?>... types) {
+    return (T)
+        Proxy.newProxyInstance(
+            FollowerTest.class.getClassLoader(),
+            types,
+            (self, method, arguments) -> {
+              try {
+                Object answer = method.invoke(target, arguments);
+                return method.getName().equals(name) ? change.of(answer) : answer;
+              } catch (InvocationTargetException e) {
+                throw e.getCause();
+              }
+            });
+  }
+
+  /** What is done to an answer. */
+  private interface Change {
+    Object of(Object answer) throws Exception;
   }
 
   @Test
