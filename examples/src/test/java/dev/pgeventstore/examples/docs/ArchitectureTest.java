@@ -50,7 +50,9 @@ class ArchitectureTest {
           Map.entry(".kafka", core()),
           Map.entry(".testkit", core()),
           Map.entry(".testkit.servers", List.of()),
-          Map.entry(".examples*", core(".postgres", ".kafka", ".testkit", ".testkit.servers")));
+          Map.entry(
+              ".examples*",
+              core(".postgres", ".kafka", ".testkit", ".testkit.servers", ".examples.processes")));
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()
