@@ -130,6 +130,15 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   }
 
   @Override
+  public String life() {
+    try {
+      return highWaterMark.observe().incarnation();
+    } catch (SQLException e) {
+      throw SqlErrors.of("the life of the server cannot be observed", e);
+    }
+  }
+
+  @Override
   public Optional<Lease> tryLease(String name, int partition, String owner, Duration ttl) {
     SubscriptionsTable.Key key = new SubscriptionsTable.Key(name, partition);
     try {
