@@ -1,7 +1,5 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
-import dev.pgeventstore.EventPage;
-import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.HistoryChangedException;
@@ -41,11 +39,11 @@ final class SettledPageReader {
   }
 
   /** Reads the page behind a position. It reaches the mark, or as far as a limit allows. */
-  EventPage read(long after, Mark mark, int limit) throws SQLException {
+  SettledPage read(long after, Mark mark, int limit, long now) throws SQLException {
     long to = reach(after, mark.position(), limit);
     List<RecordedEvent> events = connections.use(c -> read(c, after, to, mark, limit));
     long upTo = events.size() == limit ? events.get(limit - 1).position().value() : to;
-    return new EventPage(events, Position.of(upTo), Position.of(mark.position()));
+    return new SettledPage(after, upTo, events, mark, now);
   }
 
   private long reach(long after, long mark, int limit) {
