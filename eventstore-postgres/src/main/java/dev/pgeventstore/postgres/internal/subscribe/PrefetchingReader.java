@@ -133,11 +133,10 @@ final class PrefetchingReader implements FeedReader {
       return null;
     }
     // One that is still being read is as fresh as one that would be read now.
-    boolean wasReading = !taken.isDone();
+    boolean isDone = taken.isDone();
     SettledPage page = await(taken);
-    return wasReading && page.reachesBeyond(after) || own.isUsable(page, after, incarnation)
-        ? page
-        : null;
+    boolean usable = isDone ? own.isUsable(page, after, incarnation) : page.reachesBeyond(after);
+    return usable ? page : null;
   }
 
   private SettledPage await(Source source, Mark mark, int limit)
