@@ -46,7 +46,7 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
 
   private final SharedPages shared =
       new SharedPages(
-          (query, durability) -> pages(query, durability)::read, reading, System::nanoTime);
+          (query, durability) -> pages(query, durability)::readBounded, reading, System::nanoTime);
 
   public PostgresFeed(
       Connections connections,

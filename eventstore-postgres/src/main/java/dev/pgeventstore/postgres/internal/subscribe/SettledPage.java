@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import java.util.List;
 
 /**
@@ -31,11 +32,7 @@ record SettledPage(long from, long upTo, List<RecordedEvent> events, Mark mark, 
   long weight() {
     long weight = EVENT_OVERHEAD;
     for (RecordedEvent event : events) {
-      byte[] metadata = event.metadataUtf8();
-      weight +=
-          EVENT_OVERHEAD
-              + event.encoded().dataUtf8().length
-              + (metadata == null ? 0 : metadata.length);
+      weight += EVENT_OVERHEAD + EventsTable.size(event);
     }
     return weight;
   }
