@@ -29,7 +29,7 @@ class ArchitectureTest {
           Map.entry("", List.of()),
           Map.entry(".snapshot", List.of("")),
           Map.entry(".codec", List.of("", ".snapshot")),
-          Map.entry(".subscription", List.of("")),
+          Map.entry(".subscription", List.of("", ".feed")),
           Map.entry(".feed", List.of("")),
           Map.entry(".projection", List.of("", ".subscription")),
           Map.entry(".aggregate", List.of("", ".codec", ".snapshot")),
@@ -54,7 +54,9 @@ class ArchitectureTest {
           Map.entry(".kafka", core()),
           Map.entry(".testkit", core()),
           Map.entry(".testkit.servers", List.of()),
-          Map.entry(".examples*", core(".postgres", ".kafka", ".testkit", ".testkit.servers")));
+          Map.entry(
+              ".examples*",
+              core(".postgres", ".kafka", ".testkit", ".testkit.servers", ".examples.processes")));
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()
