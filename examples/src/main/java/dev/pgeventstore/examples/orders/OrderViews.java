@@ -28,8 +28,8 @@ import javax.sql.DataSource;
 
 /**
  * How is a view kept up to date without reading everything again? It remembers, in the transaction
- * of its rows, how far it has come. And how does one list the last orders of a customer, when each
- * order is a stream? By a projection over the category.
+ * of its rows, how far it has come. The same code answers on demand, and writes a table in the
+ * transactions of appends.
  *
  * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
  */
@@ -98,12 +98,7 @@ public final class OrderViews {
     }
     tell.accept("Started again, it has handled %d event: %s".formatted(handled.get(), byStatus));
 
-    List<String> lastOrders = lastOrders("customer 7");
-    tell.accept(
-        "The last %d orders of customer 7 begin with %s."
-            .formatted(lastOrders.size(), lastOrders.subList(0, Math.min(3, lastOrders.size()))));
-    return new Outcome(
-        byStatus, handled.get(), lastOrders, onDemand(), onDemand(orders), inline(orders + 1));
+    return new Outcome(byStatus, handled.get(), onDemand(), onDemand(orders), inline(orders + 1));
   }
 
   private void place(int number) {
@@ -141,21 +136,6 @@ public final class OrderViews {
               handled.addAndGet(events.size());
             })
         .start();
-  }
-
-  /** Orders are streams of their own, and a customer's are found in all of them. */
-  private List<String> lastOrders(String customer)
-      throws SQLException, InterruptedException, TimeoutException {
-    try (Projection last =
-        projections
-            .create("last_orders", 1)
-            .category("order")
-            .types(Placed.class)
-            .definition(new LastOrders())
-            .start()) {
-      last.promote(PATIENCE);
-      return inDatabase(connection -> LastOrders.of(customer, last.table(), connection));
-    }
   }
 
   /** The same code, asked for once: nothing is kept. */
@@ -204,7 +184,6 @@ public final class OrderViews {
   record Outcome(
       Map<String, Long> byStatus,
       long handledAgain,
-      List<String> lastOrders,
       Map<String, Long> onDemand,
       Map<String, Long> ofOneOrder,
       Map<String, Long> inline) {}

@@ -1,6 +1,7 @@
 package dev.pgeventstore.examples.docs;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.ExpectedVersion;
@@ -8,6 +9,8 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.postgres.PostgresEventStore;
+import dev.pgeventstore.projection.Projection;
+import dev.pgeventstore.projection.Projections;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.io.IOException;
@@ -16,6 +19,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -131,10 +135,25 @@ class OperatingTest {
         .satisfies(row -> assertThat(row).containsEntry("items", 7L));
   }
 
+  @Test
+  void versions_of_projections_are_shown_with_the_live_one() throws Exception {
+    Projections projections = Projections.of(store);
+    try (Projection first =
+            projections.create("visits", 1).definition((table, events, c) -> {}).start();
+        Projection second =
+            projections.create("visits", 2).definition((table, events, c) -> {}).start()) {
+      first.promote(Duration.ofSeconds(30));
+
+      assertThat(run(statement("projection_versions")))
+          .extracting(row -> row.get("version"), row -> row.get("live"))
+          .containsExactly(tuple(1, true), tuple(second.version(), false));
+    }
+  }
+
   /** So that a statement which is added is looked at here too. */
   @Test
   void there_are_no_other_statements() throws IOException {
-    assertThat(statements()).hasSize(7);
+    assertThat(statements()).hasSize(8);
   }
 
   private static String statement(String about) throws IOException {
