@@ -23,6 +23,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
@@ -257,9 +258,9 @@ class InlineProjectionTest {
   @Test
   void a_projection_on_demand_has_the_events_that_were_settled_when_it_was_asked_for()
       throws Exception {
-    for (int i = 0; i < 3; i++) {
-      store.append("page-1");
-    }
+    // More than a page, so that the rest is read when there is one more.
+    store.store.append(
+        PAGE, ExpectedVersion.noStream(), Collections.nCopies(501, TestStore.raw("happened")));
     Visits appending =
         new Visits() {
           @Override
@@ -269,6 +270,6 @@ class InlineProjectionTest {
           }
         };
     assertThat(Projections.of(store.store).onDemand(EventQuery.all(), appending, Visits::read))
-        .isEqualTo("page-1 3 3");
+        .isEqualTo("page-1 501 501");
   }
 }

@@ -3,7 +3,6 @@ package dev.pgeventstore.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
@@ -107,15 +106,17 @@ class ProjectionRebuildTest {
     for (Future<Integer> writer : writers) {
       written += writer.get(60, TimeUnit.SECONDS);
     }
-    AppendResult last = store.append("page-0");
-    live.subscription().awaitApplied(last, PATIENCE);
+    // Waiting for an append waits for the partitions of its streams.
+    for (int i = 0; i < PAGES; i++) {
+      live.subscription().awaitApplied(store.append("page-" + i), PATIENCE);
+    }
     reading = false;
     for (Future<?> reader : readers) {
       reader.get(60, TimeUnit.SECONDS);
     }
     live.close();
     assertThat(store.query("select sum(visits) from public.visits"))
-        .isEqualTo(Integer.toString(written + 1));
+        .isEqualTo(Integer.toString(written + PAGES));
     // Else it was no load.
     assertThat(written).isGreaterThan(BEFORE + 100);
   }

@@ -22,6 +22,7 @@ import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.subscription.Start;
 import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.SubscriptionListener;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
@@ -505,17 +506,42 @@ class ProjectionTest {
   }
 
   @Test
-  void a_handler_that_is_at_work_while_its_version_is_dropped_writes_nothing_and_blocks_nobody()
+  void a_handler_that_is_at_work_while_its_version_is_dropped_comes_to_its_end_first()
       throws Exception {
     appendMany(5);
     Gated slow = new Gated(5);
-    try (Projection here = start(1, slow)) {
+    AtomicInteger applied = new AtomicInteger();
+    AtomicInteger dropped = new AtomicInteger();
+    Visits counted =
+        new Visits() {
+          @Override
+          public void drop(String table, Connection connection) throws SQLException {
+            dropped.incrementAndGet();
+            super.drop(table, connection);
+          }
+        };
+    try (Projection here =
+        Projections.of(store.store)
+            .create("visits", 1)
+            .definition(slow)
+            .listener(
+                new SubscriptionListener() {
+                  @Override
+                  public void applied(Batch batch) {
+                    applied.addAndGet(batch.events());
+                  }
+                })
+            .start()) {
       assertThat(slow.reached.await(30, TimeUnit.SECONDS)).isTrue();
       Future<Boolean> drop =
-          threads.submit(() -> Projections.of(other.store).drop("visits", 1, new Visits()));
+          threads.submit(() -> Projections.of(other.store).drop("visits", 1, counted));
       await().atMost(PATIENCE).until(() -> store.query(WAITING_FOR_TABLE).equals("1"));
       slow.open.countDown();
       assertThat(drop.get(30, TimeUnit.SECONDS)).isTrue();
+      // Neither has been in the other's way: the batch came to its end, and then the version went.
+      await().atMost(PATIENCE).untilAsserted(() -> assertThat(applied).hasValue(5));
+      assertThat(dropped).hasValue(1);
+      assertThat(here.version()).isEqualTo(1);
     }
     assertThat(store.query("select count(*) from eventstore.subscriptions")).isEqualTo("0");
   }
