@@ -239,8 +239,9 @@ public final class HighWaterMark implements AutoCloseable {
       long pause;
       try {
         Mark seen = observe();
+        long found = lastPosition < 0 ? 0 : Math.max(0, seen.position() - lastPosition);
+        tempo.found(found, started, System.nanoTime() - started);
         if (seen.position() != lastPosition) {
-          tempo.found(lastPosition < 0 ? 0 : Math.max(0, seen.position() - lastPosition), started);
           lastPosition = seen.position();
           heldSince = started;
         }
