@@ -99,7 +99,7 @@ record NodeSettings(
 
   /** The database under the name of this node, by which its connections are known. */
   Database connecting(Database database) {
-    return new Database(database.url() + "&ApplicationName=" + node);
+    return new Database(database.url() + "&reWriteBatchedInserts=true&ApplicationName=" + node);
   }
 
   Subscription start(TestStore store, EventHandler handler, SubscriptionListener listener) {
