@@ -74,6 +74,18 @@ grant execute on function
 
 grant insert, update, delete on "${schema}".subscriptions
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+-- Running subscriptions, on one node or on several, and looking after what they have parked. What was
+-- given up is recorded for good.
+grant select, insert, update, delete
+  on "${schema}".subscription_members, "${schema}".parked_streams, "${schema}".parked_events
+  to "${schema}_writer", "${schema}_reader";
+grant select, insert (name, stream_id, position, version, reason, error)
+  on "${schema}".discarded_events to "${schema}_writer", "${schema}_reader";
+grant execute on function
+  "${schema}".keep_leases(text, text[], bigint[]),
+  "${schema}".divide_anew(text),
+  "${schema}".arrange_partitions(text, integer, bigint)
+  to "${schema}_reader";
 
 grant select on "${schema}".snapshots to "${schema}_writer", "${schema}_reader";
 grant insert, update on "${schema}".snapshots to "${schema}_writer";

@@ -99,7 +99,7 @@ public final class PostgresEventStore
             builder.groupAppends,
             signals::appended);
     feed = new PostgresFeed(connections, schema, events, fence, highWaterMark, signals);
-    subscriptions = new SubscriptionRuns(feed, connections, highWaterMark, schema);
+    subscriptions = new SubscriptionRuns(feed, connections, highWaterMark, signals, events, schema);
     imports = new BatchWriter(connections, schema, events, signals::appended);
     importer = Importer.of(imports, encoding);
   }

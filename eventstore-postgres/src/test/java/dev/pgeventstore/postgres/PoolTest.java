@@ -174,9 +174,8 @@ class PoolTest {
             .until(() -> pool.getHikariPoolMXBean().getThreadsAwaitingConnection() == 1);
 
         view.close();
-
-        assertThat(view.status().state()).isEqualTo(State.STOPPED);
       }
+      assertThat(view.status().state()).isEqualTo(State.STOPPED);
     }
   }
 

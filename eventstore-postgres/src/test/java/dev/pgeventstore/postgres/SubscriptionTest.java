@@ -14,6 +14,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.subscription.EventHandler;
+import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Start;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
@@ -129,7 +130,8 @@ class SubscriptionTest {
           }
         };
     AppendResult last = appendMany(1, 6);
-    try (Subscription view = subscription().batchSize(2).handler(failing).start()) {
+    try (Subscription view =
+        subscription().batchSize(2).onFailure(FailurePolicy.stop()).handler(failing).start()) {
       await().until(() -> view.status().state() == State.FAILED);
 
       assertThat(view.status().error()).containsInstanceOf(IllegalArgumentException.class);
@@ -317,19 +319,20 @@ class SubscriptionTest {
   @Test
   void a_checkpoint_waits_for_the_disk_if_the_handler_has_written_and_only_then() throws Exception {
     SubscriptionsTable table = new SubscriptionsTable(new Schema("eventstore"));
-    SubscriptionsTable.Key key = new SubscriptionsTable.Key("view", 0);
+    SubscriptionsTable.Tenure tenure =
+        new SubscriptionsTable.Tenure(new SubscriptionsTable.Key("view", 0), "me", 1);
     String incarnation = store.query("select eventstore.incarnation()");
     store.execute(
-        "insert into eventstore.subscriptions (name, partition, position) values ('view', 0, 0)");
+        "insert into eventstore.subscriptions (name, partition, position, owner, epoch) values ('view', 0, 0, 'me', 1)");
     store.execute("create table public.written (id integer)");
     try (Connection connection = store.begin()) {
-      assertThat(table.advance(connection, key, 0, 1, incarnation)).isTrue();
+      assertThat(table.advance(connection, tenure, 0, 1, incarnation)).isTrue();
       assertThat(durability(connection)).isEqualTo("off");
       connection.commit();
       assertThat(durability(connection)).as("in the next transaction").isEqualTo("on");
 
       TestStore.execute(connection, "insert into public.written values (1)");
-      assertThat(table.advance(connection, key, 1, 2, incarnation)).isTrue();
+      assertThat(table.advance(connection, tenure, 1, 2, incarnation)).isTrue();
       assertThat(durability(connection)).isEqualTo("on");
       connection.commit();
     }

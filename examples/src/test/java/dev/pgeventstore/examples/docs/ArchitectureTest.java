@@ -46,7 +46,7 @@ class ArchitectureTest {
           Map.entry(
               ".postgres.internal.subscribe",
               core(".postgres.internal.tables", ".postgres.internal.fence")),
-          Map.entry(".postgres.internal.tables", List.of("", ".snapshot")),
+          Map.entry(".postgres.internal.tables", List.of("", ".snapshot", ".subscription")),
           Map.entry(".kafka", core()),
           Map.entry(".testkit", core()),
           Map.entry(".testkit.servers", List.of()),

@@ -6,6 +6,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
@@ -36,18 +37,21 @@ public final class HighWaterMark implements AutoCloseable {
   private static final long SLOW_TICK = TimeUnit.MILLISECONDS.toNanos(50);
   private static final long TICK_SLOWLY_AFTER = TimeUnit.SECONDS.toNanos(1);
 
-  private final DataSource dataSource;
+  /** An observation takes a fraction of a millisecond; after this long something is wrong. */
+  private static final Duration PATIENCE = Duration.ofSeconds(5);
+
   private final FenceFunction function;
   private final long pollInterval;
+
+  /** Less than that of the connection, so that it breaks only if cancelling does not help. */
+  private final Duration statementPatience;
 
   /** Held during an observation: the fence needs them in the order in which they were made. */
   private final ReentrantLock observing = new ReentrantLock();
 
   private Fence fence = new Fence(0);
-  private @Nullable Connection connection;
-
-  /** The mode in which the connection came, and goes back. */
-  private boolean autoCommit = true;
+  private final Observations observations = new Observations(System::nanoTime);
+  private final ObserversConnection connection;
 
   /** Guards what readers and the observing thread tell each other. */
   private final ReentrantLock lock = new ReentrantLock();
@@ -62,9 +66,18 @@ public final class HighWaterMark implements AutoCloseable {
   private boolean closed;
 
   public HighWaterMark(DataSource dataSource, FenceFunction function, Duration pollInterval) {
-    this.dataSource = dataSource;
+    this(dataSource, function, pollInterval, PATIENCE);
+  }
+
+  /**
+   * @param patience how long an observation may take, 2 s or more
+   */
+  HighWaterMark(
+      DataSource dataSource, FenceFunction function, Duration pollInterval, Duration patience) {
     this.function = function;
     this.pollInterval = pollInterval.toNanos();
+    this.statementPatience = patience.minusSeconds(1);
+    this.connection = new ObserversConnection(dataSource, patience);
   }
 
   /** The mark as last observed, without asking the database. */
@@ -72,20 +85,49 @@ public final class HighWaterMark implements AutoCloseable {
     return mark;
   }
 
+  /**
+   * How long it could not be observed although somebody wanted to know: since the first attempt, of
+   * those in a row that failed or have not come back yet, began. While nobody asks nothing is
+   * observed, and that is no failure: zero.
+   */
+  public Duration sinceObserved() {
+    return observations.unansweredFor();
+  }
+
+  /**
+   * How long the mark had not moved when it was last observed although something visible lies above
+   * it; zero if nothing does.
+   */
+  public Duration heldBackFor() {
+    return observations.heldBackFor();
+  }
+
+  /** Why the observing thread's last attempt failed; empty if it did not. */
+  public Optional<SQLException> lastFailure() {
+    lock.lock();
+    try {
+      return Optional.ofNullable(failure);
+    } finally {
+      lock.unlock();
+    }
+  }
+
   /** Observes now. */
   public Mark observe() throws SQLException {
     observing.lock();
     try {
+      observations.begins();
       boolean keep = waiting.get() > 0;
       Mark observed;
       try {
-        observed = observe(connection());
+        observed = observe(connection.get());
       } catch (SQLException | RuntimeException | Error e) {
-        release();
+        connection.release();
         throw e;
       }
+      observations.came(observed, fence.isHeldBack());
       if (!keep) {
-        release();
+        connection.release();
       }
       publish(observed);
       return observed;
@@ -94,48 +136,19 @@ public final class HighWaterMark implements AutoCloseable {
     }
   }
 
-  /**
-   * In auto-commit mode, whatever the pool gives: a transaction around the observations would keep
-   * its locks while nothing happens, and could keep to its first snapshot, so the mark would stand.
-   */
-  private Connection connection() throws SQLException {
-    Connection used = connection;
-    if (used == null) {
-      used = dataSource.getConnection();
-      connection = used;
-      autoCommit = used.getAutoCommit();
-      used.setAutoCommit(true);
-    }
-    return used;
-  }
-
   private Mark observe(Connection database) throws SQLException {
-    Observation seen = function.observe(database);
+    Observation seen = function.observe(database, statementPatience);
     if (!seen.incarnation().equals(mark.incarnation())) {
       // Another life: what was known of the old one's transactions says nothing about this one's.
       // The checkpoints are read first, so that they are older than the observation.
-      fence = new Fence(function.settled(database));
-      seen = function.observe(database);
+      fence = new Fence(function.settled(database, statementPatience));
+      seen = function.observe(database, statementPatience);
     }
     List<Holder> holders =
         seen.locks().stream()
             .map(l -> new Holder(l.virtualTransaction(), l.pid() == null))
             .toList();
     return new Mark(fence.observe(seen.visible(), holders), seen.incarnation());
-  }
-
-  private void release() {
-    Connection used = connection;
-    connection = null;
-    if (used != null) {
-      try (used) {
-        if (!used.isClosed()) {
-          used.setAutoCommit(autoCommit);
-        }
-      } catch (SQLException e) {
-        LOG.debug("Closing the observer's connection failed", e);
-      }
-    }
   }
 
   private void publish(Mark observed) {
@@ -286,7 +299,7 @@ public final class HighWaterMark implements AutoCloseable {
     // takes them the other way round, and then returns the connection itself.
     if (observing.tryLock()) {
       try {
-        release();
+        connection.release();
       } finally {
         observing.unlock();
       }
@@ -333,7 +346,7 @@ public final class HighWaterMark implements AutoCloseable {
     }
     observing.lock();
     try {
-      release();
+      connection.release();
     } finally {
       observing.unlock();
     }

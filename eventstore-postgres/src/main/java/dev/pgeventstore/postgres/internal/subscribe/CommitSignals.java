@@ -19,7 +19,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells readers of commits: those of this process at once, those of others through NOTIFY.
+ * Tells readers of commits: those of this process at once, those of others through NOTIFY. Leases
+ * that were given back are told to others the same way.
  *
  * <p>The notification is sent outside the append's transaction, because one inside would make all
  * commits of the server queue for a lock, and at most once in a few milliseconds. Losing one costs
@@ -31,6 +32,9 @@ public final class CommitSignals implements AutoCloseable {
 
   private static final long SHORTEST_PAUSE_MILLIS = 5;
   private static final int LISTEN_MILLIS = 500;
+
+  /** Begins a notification that leases were given back. */
+  private static final String LEASES = "leases/";
 
   private final DataSource dataSource;
   private final Connections connections;
@@ -51,6 +55,8 @@ public final class CommitSignals implements AutoCloseable {
   private volatile boolean mayListen;
 
   private boolean listening;
+  private volatile boolean hears;
+  private volatile Runnable onLeases = () -> {};
 
   public CommitSignals(
       DataSource dataSource,
@@ -89,6 +95,21 @@ public final class CommitSignals implements AutoCloseable {
       listening = true;
       listener.start();
     }
+  }
+
+  /** What to do when another process has given leases back. */
+  void onLeases(Runnable what) {
+    onLeases = what;
+  }
+
+  /** Whether notifications of other processes are heard now. */
+  boolean hears() {
+    return hears;
+  }
+
+  /** Leases were given back: others need not wait until they look again. */
+  void leasesGivenBack(Connection connection) throws SQLException {
+    ServerFunctions.notify(connection, channel, LEASES + sender);
   }
 
   private void notifyOthers() {
@@ -150,16 +171,19 @@ public final class CommitSignals implements AutoCloseable {
         return;
       }
       statement.execute("listen \"" + channel + '"');
+      hears = true;
       // What was committed before is not notified any more.
       highWaterMark.appended();
+      onLeases.run();
       while (!closed) {
         PGNotification[] notifications = postgres.getNotifications(LISTEN_MILLIS);
-        if (notifications != null && isFromOthers(notifications)) {
-          highWaterMark.appended();
+        if (notifications != null) {
+          hear(notifications);
         }
       }
       statement.execute("unlisten \"" + channel + '"');
     } finally {
+      hears = false;
       if (!connection.isClosed()) {
         connection.setAutoCommit(autoCommit);
       }
@@ -175,13 +199,22 @@ public final class CommitSignals implements AutoCloseable {
     }
   }
 
-  private boolean isFromOthers(PGNotification[] notifications) {
+  private void hear(PGNotification[] notifications) {
+    boolean appended = false;
+    boolean leases = false;
     for (PGNotification notification : notifications) {
-      if (!notification.getParameter().equals(sender)) {
-        return true;
+      String payload = notification.getParameter();
+      if (!payload.endsWith(sender)) {
+        leases |= payload.startsWith(LEASES);
+        appended |= !payload.startsWith(LEASES);
       }
     }
-    return false;
+    if (appended) {
+      highWaterMark.appended();
+    }
+    if (leases) {
+      onLeases.run();
+    }
   }
 
   @Override

@@ -1,51 +1,59 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
-import dev.pgeventstore.Position;
-import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
-import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
-/** How far a subscription has come, and whether it is to stop. Safe for many threads. */
+/**
+ * How far a lane has come, and whether it is to stop. Safe for many threads. All lanes of a
+ * subscription share one lock, so that somebody can wait for any of them.
+ */
 final class Progress {
 
-  private final String name;
-  private final ReentrantLock lock = new ReentrantLock();
-  private final Condition changed = lock.newCondition();
+  private final ReentrantLock lock;
+  private final Condition changed;
   private State state = State.RUNNING;
-  private Position position = Position.START;
-  private Position highWaterMark = Position.START;
+  private long position;
+  private long movedNanos = System.nanoTime();
+  private boolean caughtUp;
   private @Nullable Throwable error;
   private boolean stopping;
   private boolean interruptible;
 
-  Progress(String name) {
-    this.name = name;
+  Progress(ReentrantLock lock, Condition changed) {
+    this.lock = lock;
+    this.changed = changed;
   }
 
-  void moveTo(Position reached, Position mark) {
+  /** It has come to a position, and whether that is the mark. */
+  void moveTo(long reached, boolean isMark) {
     update(
         () -> {
+          if (reached != position || isMark) {
+            movedNanos = System.nanoTime();
+          }
           position = reached;
-          highWaterMark = mark;
+          caughtUp = isMark;
           state = State.RUNNING;
           error = null;
         });
   }
 
   /** The stored checkpoint is the truth, also when it is behind. */
-  void rewindTo(Position reached) {
+  void rewindTo(long reached) {
     update(() -> position = reached);
   }
 
   void stop() {
-    update(() -> state = State.STOPPED);
+    update(
+        () -> {
+          if (state != State.FAILED) {
+            state = State.STOPPED;
+          }
+        });
   }
 
   void fail(Throwable cause) {
@@ -66,22 +74,12 @@ final class Progress {
     }
   }
 
-  Position position() {
-    return status().position();
-  }
-
-  SubscriptionStatus status() {
+  /** All of it, as it is at one moment. */
+  Snapshot snapshot() {
     lock.lock();
     try {
-      return new SubscriptionStatus(
-          state,
-          position,
-          highWaterMark,
-          Optional.ofNullable(error),
-          List.of(),
-          0,
-          List.of(),
-          Optional.empty());
+      return new Snapshot(
+          state, position, caughtUp, System.nanoTime() - movedNanos, Optional.ofNullable(error));
     } finally {
       lock.unlock();
     }
@@ -96,7 +94,7 @@ final class Progress {
     }
   }
 
-  /** Asks the subscription's thread to stop. It is interrupted only while it waits for events. */
+  /** Asks the lane's thread to stop. It is interrupted only while it waits for events. */
   void askToStop(Thread thread) {
     lock.lock();
     try {
@@ -147,13 +145,20 @@ final class Progress {
     }
   }
 
-  /** Pauses, unless asked to stop. */
+  /** Pauses after a failure, unless asked to stop. */
   void retryAfter(Throwable cause, long millis) throws InterruptedException {
+    update(
+        () -> {
+          state = State.RETRYING;
+          error = cause;
+        });
+    pause(millis);
+  }
+
+  /** Pauses, unless asked to stop. */
+  void pause(long millis) throws InterruptedException {
     lock.lockInterruptibly();
     try {
-      state = State.RETRYING;
-      error = cause;
-      changed.signalAll();
       long remaining = TimeUnit.MILLISECONDS.toNanos(millis);
       while (remaining > 0 && !stopping) {
         remaining = changed.awaitNanos(remaining);
@@ -163,34 +168,17 @@ final class Progress {
     }
   }
 
-  /** Waits until the subscription has come to a position. */
-  void await(Position wanted, Duration timeout) throws TimeoutException, InterruptedException {
-    long remaining = timeout.toNanos();
-    lock.lockInterruptibly();
-    try {
-      while (wanted.isAfter(position)) {
-        if (state == State.STOPPED || state == State.FAILED) {
-          throw new IllegalStateException(
-              "subscription %s has %s at position %s, before %s"
-                  .formatted(name, state == State.FAILED ? "failed" : "stopped", position, wanted),
-              error);
-        }
-        if (remaining <= 0) {
-          throw new TimeoutException(
-              "subscription %s is at position %s of %s settled, not yet at %s%s"
-                  .formatted(
-                      name,
-                      position,
-                      highWaterMark,
-                      wanted,
-                      error == null ? "" : "; it retries after " + error));
-        }
-        remaining = changed.awaitNanos(remaining);
-      }
-    } finally {
-      lock.unlock();
-    }
-  }
+  /**
+   * What a lane was doing at one moment.
+   *
+   * @param state whether it runs
+   * @param position where it stood
+   * @param caughtUp whether that was the mark
+   * @param unmovedNanos how long it has stood there, or was at the mark last
+   * @param error what it is retrying after, or what stopped it
+   */
+  record Snapshot(
+      State state, long position, boolean caughtUp, long unmovedNanos, Optional<Throwable> error) {}
 
   /**
    * Something that waits.

@@ -1,184 +1,93 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.AppendResult;
-import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventStoreException;
-import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.EventFeed.Durability;
-import dev.pgeventstore.feed.HistoryChangedException;
+import dev.pgeventstore.StreamId;
 import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Leased;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.PartitionRow;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
 import dev.pgeventstore.subscription.ParkedEvents;
+import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.SubscriptionListener;
 import dev.pgeventstore.subscription.SubscriptionSpec;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs a subscription: mark, page, then handler and checkpoint in one transaction, again and again.
+ * A subscription on this node: a lane for each partition whose lease it has. Safe for many threads.
  */
 final class RunningSubscription implements Subscription {
 
   private static final Logger LOG = LoggerFactory.getLogger(RunningSubscription.class);
 
-  /** A checkpoint that moves over nothing wanted is written this often, and when stopping. */
-  private static final long QUIET_CHECKPOINT_NANOS = TimeUnit.SECONDS.toNanos(1);
+  /** How often the checkpoints of other nodes are looked at while somebody waits for them. */
+  private static final long SHORTEST_LOOK_MILLIS = 5;
 
-  private static final Duration LOOK_UP = Duration.ofSeconds(1);
-  private static final long FIRST_BACK_OFF_MILLIS = 50;
-  private static final long LONGEST_BACK_OFF_MILLIS = 5_000;
+  private static final long LONGEST_LOOK_MILLIS = 100;
 
   private final SubscriptionSpec spec;
   private final PostgresFeed feed;
   private final Connections connections;
-  private final Checkpoints checkpoints;
-  private final Progress progress;
-  private final Thread thread;
+  private final SubscriptionsTable table;
+  private final ParkedTable parking;
+  private final ParkingLot parked;
+  private final LeaseKeeper keeper;
+  private final StatusReport report;
 
-  /** Where the stored checkpoint stands; behind the reader's position while events are filtered. */
-  private long stored;
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+  private final Map<Integer, Lane> lanes = new HashMap<>();
 
-  private long storedAt;
-  private long backOffMillis = FIRST_BACK_OFF_MILLIS;
+  /** Also those that are no longer among the lanes but have not ended. */
+  private final List<Lane> alive = new ArrayList<>();
+
+  private int partitions = 1;
+
+  /** Where the lane stood that ended last. */
+  private long reached;
+
+  private boolean closing;
+  private @Nullable Throwable failure;
 
   RunningSubscription(
-      SubscriptionSpec spec, PostgresFeed feed, Connections connections, Checkpoints checkpoints) {
+      SubscriptionSpec spec,
+      PostgresFeed feed,
+      Connections connections,
+      SubscriptionsTable table,
+      ParkedTable parking,
+      ParkingLot parked,
+      LeaseKeeper keeper,
+      StatusReport report) {
     this.spec = spec;
     this.feed = feed;
     this.connections = connections;
-    this.checkpoints = checkpoints;
-    this.progress = new Progress(spec.name());
-    this.thread = new Thread(this::run, "eventstore-subscription-" + spec.name());
-    thread.setDaemon(true);
-  }
-
-  /** Finds the checkpoint, and starts. A start that is refused is refused here. */
-  void start() throws SQLException {
-    long position = checkpoints.loadOrCreate(spec);
-    progress.moveTo(Position.of(position), Position.of(position));
-    thread.start();
-  }
-
-  private void run() {
-    try {
-      while (!progress.isStopping()) {
-        try {
-          follow();
-        } catch (HistoryChangedException | CheckpointMovedException e) {
-          LOG.info(
-              "Subscription {} goes on from its stored checkpoint: {}",
-              spec.name(),
-              e.getMessage());
-        } catch (SQLException | RuntimeException e) {
-          if (SqlErrors.isTransient(e)) {
-            backOff(e);
-          } else if (!hasMoved()) {
-            throw e;
-          }
-        }
-      }
-      progress.stop();
-    } catch (Throwable e) {
-      // Whatever it was: nothing was skipped, and it must not end unnoticed. That includes an
-      // interrupt: closing makes none that comes as far as here, so a handler has left it behind.
-      LOG.error("Subscription {} stopped at position {}", spec.name(), progress.position(), e);
-      progress.fail(e);
-    }
-  }
-
-  /**
-   * Whether another process of this name has handled what failed here: then the failure may be no
-   * more than its rows being there already.
-   */
-  private boolean hasMoved() {
-    try {
-      return checkpoints.loadOrCreate(spec) != stored;
-    } catch (SQLException e) {
-      // Going on will meet the same, and then it is no failure of the handler's.
-      return SqlErrors.isTransient(e);
-    }
-  }
-
-  private void follow() throws SQLException, InterruptedException {
-    stored = checkpoints.loadOrCreate(spec);
-    storedAt = System.nanoTime();
-    progress.rewindTo(Position.of(stored));
-    try (PrefetchingReader reader = feed.follow(spec.query(), stored, Durability.VISIBLE)) {
-      while (!progress.isStopping()) {
-        EventPage page = progress.interruptibly(() -> reader.next(spec.batchSize(), LOOK_UP));
-        if (page == null) {
-          break;
-        }
-        long upTo = page.upTo().value();
-        if (!page.events().isEmpty()) {
-          apply(page, reader.incarnation());
-          stored(upTo);
-        } else if (System.nanoTime() - storedAt > QUIET_CHECKPOINT_NANOS) {
-          storeQuietly(upTo, reader.incarnation());
-        }
-        backOffMillis = FIRST_BACK_OFF_MILLIS;
-        progress.moveTo(page.upTo(), page.highWaterMark());
-      }
-      storeQuietly(progress.position().value(), reader.incarnation());
-    }
-  }
-
-  private void apply(EventPage page, String incarnation) throws SQLException {
-    connections.inTransaction(
-        connection -> {
-          handle(page, connection);
-          advance(connection, page.upTo().value(), incarnation);
-          return page;
-        });
-  }
-
-  private void handle(EventPage page, Connection connection) throws SQLException {
-    try {
-      spec.handler().handle(page.events(), connection);
-    } catch (SQLException | RuntimeException e) {
-      throw e;
-    } catch (Exception e) {
-      throw new EventStoreException(
-          "the handler of subscription %s failed at positions %s to %s"
-              .formatted(spec.name(), page.events().get(0).position(), page.upTo()),
-          e);
-    }
-  }
-
-  private void storeQuietly(long upTo, String incarnation) throws SQLException {
-    if (upTo > stored) {
-      connections.inTransaction(
-          connection -> {
-            advance(connection, upTo, incarnation);
-            return upTo;
-          });
-    }
-    stored(upTo);
-  }
-
-  private void stored(long upTo) {
-    stored = upTo;
-    storedAt = System.nanoTime();
-  }
-
-  private void advance(Connection connection, long to, String incarnation) throws SQLException {
-    if (!checkpoints.table().advance(connection, Checkpoints.key(spec), stored, to, incarnation)) {
-      throw new CheckpointMovedException(
-          "its checkpoint no longer stands at %d, or the server was restarted".formatted(stored));
-    }
-  }
-
-  private void backOff(Exception e) throws InterruptedException {
-    LOG.warn("Subscription {} tries again in {} ms: {}", spec.name(), backOffMillis, e.toString());
-    progress.retryAfter(e, backOffMillis);
-    backOffMillis = Math.min(2 * backOffMillis, LONGEST_BACK_OFF_MILLIS);
+    this.table = table;
+    this.parking = parking;
+    this.parked = parked;
+    this.keeper = keeper;
+    this.report = report;
   }
 
   @Override
@@ -186,46 +95,332 @@ final class RunningSubscription implements Subscription {
     return spec.name();
   }
 
-  @Override
-  public SubscriptionStatus status() {
-    return progress.status();
+  Duration leaseTime() {
+    return spec.leaseTime();
+  }
+
+  /** The leases as they are now. Those of this node last until a time at least. */
+  void leases(List<Leased> leases, long untilNanos) {
+    Optional<Leased> stopped = leases.stream().filter(Leased::stopped).findFirst();
+    if (stopped.isPresent()) {
+      failed(
+          new EventStoreException(
+              "subscription %s was stopped by an error: %s"
+                  .formatted(name(), stopped.get().error().orElse("unknown"))));
+      return;
+    }
+    lock.lock();
+    try {
+      if (closing || failure != null) {
+        return;
+      }
+      for (Leased lease : leases) {
+        partitions = lease.partitions();
+        if (lease.owner().filter(keeper.owner()::equals).isPresent()) {
+          have(lease, untilNanos);
+        } else {
+          lose(lease.key().partition());
+        }
+      }
+      for (int number : List.copyOf(lanes.keySet())) {
+        if (leases.stream().noneMatch(lease -> lease.key().partition() == number)) {
+          lose(number);
+        }
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void have(Leased lease, long untilNanos) {
+    int number = lease.key().partition();
+    Lane lane = lanes.get(number);
+    if (lane != null && lane.tenure().epoch() == lease.epoch()) {
+      lane.renewed(untilNanos);
+      if (lease.givesBack()) {
+        lane.askToStop();
+      }
+      return;
+    }
+    if (lane != null) {
+      lane.lose();
+    }
+    Lane next =
+        new Lane(
+            this,
+            spec,
+            feed,
+            connections,
+            table,
+            parking,
+            new Tenure(lease.key(), keeper.owner(), lease.epoch()),
+            lease.partitions(),
+            new Progress(lock, changed));
+    next.renewed(untilNanos);
+    lanes.put(number, next);
+    Lane before =
+        alive.stream()
+            .filter(other -> other.tenure().key().partition() == number)
+            .reduce((first, last) -> last)
+            .orElse(null);
+    alive.add(next);
+    next.start(before);
+  }
+
+  private void lose(int number) {
+    Lane lane = lanes.remove(number);
+    if (lane != null) {
+      lane.lose();
+    }
+  }
+
+  /** A lane begins to handle events. */
+  void began(Lane lane) {
+    tell(
+        listener ->
+            listener.leaseTaken(name(), lane.tenure().key().partition(), lane.tenure().epoch()));
+  }
+
+  /** A lane has ended. Called by its thread. */
+  void ended(Lane lane, boolean lost) {
+    if (!lost) {
+      keeper.giveBack(lane.tenure());
+    }
+    tell(listener -> listener.leaseEnded(name(), lane.tenure().key().partition(), lost));
+    boolean last;
+    lock.lock();
+    try {
+      lanes.remove(lane.tenure().key().partition(), lane);
+      alive.remove(lane);
+      reached = lane.progress().position();
+      last = alive.isEmpty() && (closing || failure != null);
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    if (last) {
+      keeper.leave(name());
+    }
+    keeper.wake();
+  }
+
+  /** A lane stands at a barrier: if all do, the partitions are to be divided anew. */
+  void reachedBarrier() {
+    keeper.wake();
+  }
+
+  /** The subscription stops with an error, all of it. */
+  void failed(Throwable cause) {
+    boolean none;
+    lock.lock();
+    try {
+      if (failure != null || closing) {
+        return;
+      }
+      failure = cause;
+      lanes.values().forEach(Lane::askToStop);
+      none = alive.isEmpty();
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    tell(listener -> listener.stopped(name(), cause));
+    keeper.remove(this);
+    if (none) {
+      keeper.leave(name());
+    }
+  }
+
+  /** Tells the listener, whatever it throws. */
+  void tell(Consumer<SubscriptionListener> what) {
+    try {
+      what.accept(spec.listener());
+    } catch (RuntimeException | Error e) {
+      LOG.warn("The listener of subscription {} failed", name(), e);
+    }
   }
 
   @Override
   public ParkedEvents parked() {
-    throw new UnsupportedOperationException("not there yet");
+    return parked;
+  }
+
+  @Override
+  public SubscriptionStatus status() {
+    Map<Integer, Progress.Snapshot> local = new HashMap<>();
+    State state;
+    Throwable error;
+    lock.lock();
+    try {
+      lanes.forEach((number, lane) -> local.put(number, lane.progress()));
+      error = failure;
+      state = state();
+    } finally {
+      lock.unlock();
+    }
+    return report.of(spec, state, Optional.ofNullable(error), local, keeper.owner());
   }
 
   @Override
   public void awaitApplied(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
-    progress.await(append.position(), timeout);
+    long deadline = System.nanoTime() + timeout.toNanos();
+    long wanted = append.position().value();
+    Set<StreamId> pending = new HashSet<>(append.versions().keySet());
+    long look = SHORTEST_LOOK_MILLIS;
+    while (!awaitHere(pending, wanted, deadline)) {
+      // Other nodes handle what is left, or none does.
+      if (passedElsewhere(pending, wanted)) {
+        return;
+      }
+      if (deadline - System.nanoTime() <= 0) {
+        throw new TimeoutException(explain(wanted));
+      }
+      pause(Math.min(look, 1 + TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
+      look = Math.min(2 * look, LONGEST_LOOK_MILLIS);
+    }
+  }
+
+  /** Waits for the partitions that this node handles. True if nothing is left to be waited for. */
+  private boolean awaitHere(Set<StreamId> pending, long wanted, long deadline)
+      throws InterruptedException, TimeoutException {
+    lock.lockInterruptibly();
+    try {
+      while (true) {
+        boolean elsewhere = false;
+        for (StreamId stream : List.copyOf(pending)) {
+          Lane lane = lanes.get(Partitions.of(stream, partitions));
+          if (lane == null) {
+            elsewhere = true;
+          } else if (lane.progress().position() >= wanted) {
+            pending.remove(stream);
+          }
+        }
+        if (pending.isEmpty()) {
+          return true;
+        }
+        if (isOver()) {
+          throw new IllegalStateException(
+              "subscription %s has %s at position %d, before %d"
+                  .formatted(name(), failure == null ? "stopped" : "failed", reached, wanted),
+              failure);
+        }
+        if (elsewhere) {
+          return false;
+        }
+        long remaining = deadline - System.nanoTime();
+        if (remaining <= 0) {
+          break;
+        }
+        long unused = changed.awaitNanos(remaining);
+      }
+    } finally {
+      lock.unlock();
+    }
+    throw new TimeoutException(explain(wanted));
+  }
+
+  private boolean passedElsewhere(Set<StreamId> pending, long wanted) {
+    try {
+      List<PartitionRow> rows = connections.use(c -> table.status(c, name(), 0));
+      pending.removeIf(stream -> rows.get(Partitions.of(stream, rows.size())).position() >= wanted);
+    } catch (SQLException e) {
+      if (!SqlErrors.isTransient(e)) {
+        throw SqlErrors.of("the checkpoints of subscription " + name() + " cannot be read", e);
+      }
+    }
+    return pending.isEmpty();
+  }
+
+  private void pause(long millis) throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      long remaining = TimeUnit.MILLISECONDS.toNanos(millis);
+      while (remaining > 0) {
+        remaining = changed.awaitNanos(remaining);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Where it is, and what keeps it. */
+  private String explain(long wanted) {
+    SubscriptionStatus status = status();
+    StringBuilder text =
+        new StringBuilder(
+            "subscription %s is at position %s of %s settled, not yet at %d"
+                .formatted(name(), status.position(), status.highWaterMark(), wanted));
+    status
+        .partitions()
+        .forEach(
+            partition ->
+                partition
+                    .error()
+                    .ifPresent(
+                        error ->
+                            text.append(
+                                "; partition %d: %s".formatted(partition.number(), error))));
+    status.blockers().forEach(blocker -> text.append("; held back by ").append(blocker));
+    status.complaint().ifPresent(complaint -> text.append("; ").append(complaint));
+    return text.toString();
+  }
+
+  /** What it does on this node. The lock is held. */
+  private State state() {
+    if (isOver()) {
+      return failure != null ? State.FAILED : State.STOPPED;
+    }
+    return alive.isEmpty() ? State.WAITING : State.RUNNING;
+  }
+
+  /** It does nothing any more; what it was doing is done. The lock is held. */
+  private boolean isOver() {
+    return (closing || failure != null) && alive.isEmpty();
   }
 
   boolean hasEnded() {
-    State state = progress.status().state();
-    return state == State.STOPPED || state == State.FAILED;
+    lock.lock();
+    try {
+      return isOver();
+    } finally {
+      lock.unlock();
+    }
   }
 
   @Override
   public void close() {
-    progress.askToStop(thread);
-    if (Thread.currentThread() == thread) {
-      return;
-    }
+    boolean none;
+    List<Lane> toEnd;
+    lock.lock();
     try {
-      thread.join();
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      if (closing) {
+        return;
+      }
+      closing = true;
+      none = alive.isEmpty();
+      toEnd = List.copyOf(alive);
+      toEnd.forEach(Lane::askToStop);
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+    keeper.remove(this);
+    if (none && failure == null) {
+      keeper.leave(name());
+    }
+    if (toEnd.stream().noneMatch(Lane::isCurrentThread)) {
+      join(toEnd);
     }
   }
 
-  /** Somebody else has handled these events, or this is another server: nothing may commit. */
-  private static final class CheckpointMovedException extends RuntimeException {
-    private static final long serialVersionUID = 1L;
-
-    CheckpointMovedException(String message) {
-      super(message);
+  private static void join(List<Lane> lanes) {
+    try {
+      for (Lane lane : lanes) {
+        lane.join();
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 }

@@ -11,10 +11,13 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.UUID;
 import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyIn;
@@ -80,6 +83,15 @@ public final class EventsTable {
 
   private static final String AT_POSITION = COLUMNS + " where position = ? and " + NOT_HIDDEN;
 
+  // There is no index on the time: it is asked for once in the life of a subscription.
+  private static final String FIRST_SINCE =
+      """
+      select min(position)
+        from $schema.events
+       where recorded_at >= ?
+         and position <= ?
+      """;
+
   private static final String ID_AT_POSITION =
       """
       select id from $schema.events where position = ?
@@ -104,6 +116,7 @@ public final class EventsTable {
   private final String streamForwards;
   private final String streamBackwards;
   private final String atPosition;
+  private final String firstSince;
   private final String idAtPosition;
   private final String copy;
   private final String positionOf;
@@ -114,6 +127,7 @@ public final class EventsTable {
     this.streamForwards = schema.in(STREAM_FORWARDS);
     this.streamBackwards = schema.in(STREAM_BACKWARDS);
     this.atPosition = schema.in(AT_POSITION);
+    this.firstSince = schema.in(FIRST_SINCE);
     this.idAtPosition = schema.in(ID_AT_POSITION);
     this.copy = schema.in(COPY);
     this.positionOf = schema.in(POSITION_OF);
@@ -143,6 +157,20 @@ public final class EventsTable {
     try (PreparedStatement statement = connection.prepareStatement(atPosition)) {
       statement.setLong(1, position.value());
       return events(statement.executeQuery()).stream().findFirst();
+    }
+  }
+
+  /** The lowest position, up to the mark, of an event that was stored at a time or later. */
+  public OptionalLong firstSince(Connection connection, Instant time, long upTo)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(firstSince)) {
+      statement.setObject(1, time.atOffset(ZoneOffset.UTC));
+      statement.setLong(2, upTo);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        long first = row.getLong(1);
+        return row.wasNull() ? OptionalLong.empty() : OptionalLong.of(first);
+      }
     }
   }
 

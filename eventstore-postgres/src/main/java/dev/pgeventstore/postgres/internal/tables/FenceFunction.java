@@ -5,6 +5,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -34,19 +35,25 @@ public final class FenceFunction {
     this.settled = schema.in(SETTLED);
   }
 
-  /** One observation: what is visible, then who holds the lock. */
-  public Observation observe(Connection connection) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(observe);
-        ResultSet row = statement.executeQuery()) {
-      row.next();
-      if (row.getBoolean(3)) {
-        throw new SQLException(
-            "the server is a standby, where the locks of appends cannot be seen: connect to the"
-                + " primary",
-            "25006");
+  /**
+   * One observation: what is visible, then who holds the lock.
+   *
+   * @param patience the server is asked to give up after that, in whole seconds, 1 or more
+   */
+  public Observation observe(Connection connection, Duration patience) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(observe)) {
+      statement.setQueryTimeout(Math.toIntExact(patience.toSeconds()));
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        if (row.getBoolean(3)) {
+          throw new SQLException(
+              "the server is a standby, where the locks of appends cannot be seen: connect to the"
+                  + " primary",
+              "25006");
+        }
+        return new Observation(
+            row.getLong(1), row.getString(2), locks(row.getArray(4), row.getArray(5)));
       }
-      return new Observation(
-          row.getLong(1), row.getString(2), locks(row.getArray(4), row.getArray(5)));
     }
   }
 
@@ -71,12 +78,18 @@ public final class FenceFunction {
     }
   }
 
-  /** The largest checkpoint: the order is settled at least up to there. */
-  public long settled(Connection connection) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(settled);
-        ResultSet row = statement.executeQuery()) {
-      row.next();
-      return row.getLong(1);
+  /**
+   * The largest checkpoint: the order is settled at least up to there.
+   *
+   * @param patience as for an observation
+   */
+  public long settled(Connection connection, Duration patience) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(settled)) {
+      statement.setQueryTimeout(Math.toIntExact(patience.toSeconds()));
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getLong(1);
+      }
     }
   }
 

@@ -5,20 +5,15 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalLong;
+import java.util.OptionalInt;
 import org.jdbi.v3.core.Jdbi;
 
 /** The subscriptions table: checkpoints and leases. Every statement of it is in this file. */
 public final class SubscriptionsTable {
-
-  private static final String CHECKPOINT =
-      """
-      select position
-        from $schema.subscriptions
-       where name = :name
-         and partition = :partition
-      """;
 
   private static final String LOWEST_CHECKPOINT =
       """
@@ -27,18 +22,35 @@ public final class SubscriptionsTable {
        where name = ?
       """;
 
-  // Whoever comes second finds the first one's row.
-  private static final String CREATE =
+  private static final String EXISTS =
       """
-      insert into $schema.subscriptions (name, partition, position)
-      values (:name, :partition, :position)
-          on conflict on constraint subscriptions_pkey do nothing
+      select exists (select from $schema.subscriptions where name = ?)
       """;
 
-  // Moves only from where this reader stands: if another process has handled the same events, or
-  // the server is in another life than the one the events were read in, nothing is moved and the
-  // transaction must not commit. The last condition is true: where the handler has written nothing,
-  // nobody need wait for the disk, since a checkpoint that a crash sets back repeats no write.
+  private static final String ARRANGE = "select $schema.arrange_partitions(?, ?, ?)";
+
+  private static final String KEEP_LEASES =
+      """
+      select subscription, number, of, tenure, holder, lease_left, is_stopped, why_stopped, gives_back
+        from $schema.keep_leases(?, ?, ?)
+      """;
+
+  private static final String TENURE =
+      """
+      select position, barrier, attempts
+        from $schema.subscriptions
+       where name = ?
+         and partition = ?
+         and owner = ?
+         and epoch = ?
+      """;
+
+  // Moves only in the tenure of its owner and from where he stands, so a stalled one that wakes up
+  // moves nothing, and not beyond a barrier. If the server is in another life than the one the
+  // events were read in, nothing is moved either. Then the transaction must not commit. The last
+  // condition is true: where the handler has written nothing, nobody need wait for the disk, since
+  // a
+  // checkpoint that a crash sets back repeats no write.
   private static final String ADVANCE =
       """
       update $schema.subscriptions
@@ -46,9 +58,82 @@ public final class SubscriptionsTable {
        where name = ?
          and partition = ?
          and position = ?
+         and owner = ?
+         and epoch = ?
+         and (barrier is null or barrier >= ?)
          and $schema.incarnation() = ?
          and (pg_catalog.pg_current_xact_id_if_assigned() is not null
            or pg_catalog.set_config('synchronous_commit', 'off', true) is not null)
+      """;
+
+  private static final String COUNT_ATTEMPT =
+      """
+      update $schema.subscriptions
+         set attempts = case when attempt_position = ? then attempts + 1 else 1 end,
+             attempt_position = ?
+       where name = ?
+         and partition = ?
+         and owner = ?
+         and epoch = ?
+      returning attempts
+      """;
+
+  private static final String FORGET_ATTEMPTS =
+      """
+      update $schema.subscriptions
+         set attempts = 0, attempt_position = null
+       where name = ?
+         and partition = ?
+         and owner = ?
+         and epoch = ?
+      """;
+
+  // All partitions, of whatever node: a subscription stops as a whole.
+  private static final String STOP =
+      """
+      update $schema.subscriptions as s
+         set stopped_at = clock_timestamp(), error = ?
+       where s.name = ?
+         and exists (select from $schema.subscriptions as o
+                      where o.name = ? and o.partition = ? and o.owner = ? and o.epoch = ?)
+      """;
+
+  private static final String GIVE_BACK =
+      """
+      update $schema.subscriptions
+         set lease_until = null, owner = null
+       where name = ?
+         and partition = ?
+         and owner = ?
+         and epoch = ?
+      """;
+
+  private static final String LEAVE =
+      """
+      with member as (
+        delete from $schema.subscription_members where name = ? and owner = ?)
+      update $schema.subscriptions
+         set lease_until = null, owner = null
+       where name = ?
+         and owner = ?
+      """;
+
+  // What the first event behind a partition is, says how long it has been waiting. It may be one
+  // that the subscription does not want; then the partition passes over it soon.
+  private static final String STATUS =
+      """
+      select s.partition, s.position, s.epoch, s.owner,
+             coalesce((extract(epoch from s.lease_until - clock_timestamp()) * 1000)::bigint, 0),
+             s.stopped_at is not null, s.error,
+             coalesce((select (extract(epoch from clock_timestamp() - e.recorded_at) * 1000)::bigint
+                         from $schema.events as e
+                        where e.position > s.position and e.position <= ?
+                        order by e.position
+                        limit 1), 0),
+             (extract(epoch from clock_timestamp() - s.updated_at) * 1000)::bigint
+        from $schema.subscriptions as s
+       where s.name = ?
+       order by s.partition
       """;
 
   // The clock of the statement, not of the transaction: now() may be long past.
@@ -87,34 +172,38 @@ public final class SubscriptionsTable {
          and epoch = :epoch
       """;
 
-  private final String checkpoint;
   private final String lowestCheckpoint;
-  private final String create;
+  private final String exists;
+  private final String arrange;
+  private final String keepLeases;
+  private final String tenure;
   private final String advance;
+  private final String countAttempt;
+  private final String forgetAttempts;
+  private final String stop;
+  private final String giveBack;
+  private final String leave;
+  private final String status;
   private final String takeLease;
   private final String renewLease;
   private final String releaseLease;
 
   public SubscriptionsTable(Schema schema) {
-    this.checkpoint = schema.in(CHECKPOINT);
     this.lowestCheckpoint = schema.in(LOWEST_CHECKPOINT);
-    this.create = schema.in(CREATE);
+    this.exists = schema.in(EXISTS);
+    this.arrange = schema.in(ARRANGE);
+    this.keepLeases = schema.in(KEEP_LEASES);
+    this.tenure = schema.in(TENURE);
     this.advance = schema.in(ADVANCE);
+    this.countAttempt = schema.in(COUNT_ATTEMPT);
+    this.forgetAttempts = schema.in(FORGET_ATTEMPTS);
+    this.stop = schema.in(STOP);
+    this.giveBack = schema.in(GIVE_BACK);
+    this.leave = schema.in(LEAVE);
+    this.status = schema.in(STATUS);
     this.takeLease = schema.in(TAKE_LEASE);
     this.renewLease = schema.in(RENEW_LEASE);
     this.releaseLease = schema.in(RELEASE_LEASE);
-  }
-
-  /** Where a reader has come to. */
-  public OptionalLong checkpoint(Connection connection, Key key) {
-    return Jdbi.open(connection)
-        .createQuery(checkpoint)
-        .bind("name", key.name())
-        .bind("partition", key.partition())
-        .mapTo(Long.class)
-        .findOne()
-        .map(OptionalLong::of)
-        .orElseGet(OptionalLong::empty);
   }
 
   /** Where the partition of a reader stands that is furthest behind. */
@@ -128,14 +217,75 @@ public final class SubscriptionsTable {
     }
   }
 
-  /** Makes a checkpoint, unless there is one. */
-  public void create(Connection connection, Key key, long position) {
-    Jdbi.open(connection)
-        .createUpdate(create)
-        .bind("name", key.name())
-        .bind("partition", key.partition())
-        .bind("position", position)
-        .execute();
+  /** Whether a subscription was ever started. */
+  public boolean exists(Connection connection, String name) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(exists)) {
+      statement.setString(1, name);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getBoolean(1);
+      }
+    }
+  }
+
+  /**
+   * Makes the partitions of a subscription, asks for another number of them if there are some, and
+   * lets it go on if it had stopped.
+   */
+  public void arrange(Connection connection, String name, int partitions, long start)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(arrange)) {
+      statement.setString(1, name);
+      statement.setInt(2, partitions);
+      statement.setLong(3, start);
+      statement.execute();
+    }
+  }
+
+  /** Renews and takes leases. Answers with all partitions of these subscriptions. */
+  public List<Leased> keepLeases(Connection connection, String owner, Map<String, Duration> times)
+      throws SQLException {
+    String[] names = times.keySet().toArray(String[]::new);
+    Long[] millis = times.values().stream().map(Duration::toMillis).toArray(Long[]::new);
+    try (PreparedStatement statement = connection.prepareStatement(keepLeases)) {
+      statement.setString(1, owner);
+      statement.setArray(2, connection.createArrayOf("text", names));
+      statement.setArray(3, connection.createArrayOf("bigint", millis));
+      List<Leased> leased = new ArrayList<>();
+      try (ResultSet row = statement.executeQuery()) {
+        while (row.next()) {
+          long left = row.getLong(6);
+          boolean free = row.wasNull();
+          leased.add(
+              new Leased(
+                  new Key(row.getString(1), row.getInt(2)),
+                  row.getInt(3),
+                  row.getLong(4),
+                  Optional.ofNullable(row.getString(5)),
+                  free ? 0 : left,
+                  row.getBoolean(7),
+                  Optional.ofNullable(row.getString(8)),
+                  row.getBoolean(9)));
+        }
+      }
+      return leased;
+    }
+  }
+
+  /** Where a partition stands; empty if this tenure is over. */
+  public Optional<Standing> standing(Connection connection, Tenure of) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(tenure)) {
+      bind(statement, 1, of);
+      try (ResultSet row = statement.executeQuery()) {
+        if (!row.next()) {
+          return Optional.empty();
+        }
+        long position = row.getLong(1);
+        long barrier = row.getLong(2);
+        return Optional.of(
+            new Standing(position, row.wasNull() ? Long.MAX_VALUE : barrier, row.getInt(3)));
+      }
+    }
   }
 
   /**
@@ -144,18 +294,114 @@ public final class SubscriptionsTable {
    * <p>Plain JDBC: it is done for every page, live for nearly every event, and opening Jdbi on a
    * connection takes several times the CPU of the statement.
    *
-   * @return false if it does not stand at {@code from}, or the server is in another life
+   * @return false if the tenure is over, it does not stand at {@code from}, {@code to} lies beyond
+   *     a barrier, or the server is in another life
    */
-  public boolean advance(Connection connection, Key key, long from, long to, String incarnation)
+  public boolean advance(Connection connection, Tenure of, long from, long to, String incarnation)
       throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(advance)) {
       statement.setLong(1, to);
-      statement.setString(2, key.name());
-      statement.setInt(3, key.partition());
+      statement.setString(2, of.key().name());
+      statement.setInt(3, of.key().partition());
       statement.setLong(4, from);
-      statement.setString(5, incarnation);
+      statement.setString(5, of.owner());
+      statement.setLong(6, of.epoch());
+      statement.setLong(7, to);
+      statement.setString(8, incarnation);
       return statement.executeUpdate() == 1;
     }
+  }
+
+  /**
+   * Counts an attempt at one event, before it is made.
+   *
+   * @return how many there are with this one; empty if the tenure is over
+   */
+  public OptionalInt countAttempt(Connection connection, Tenure of, long position)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(countAttempt)) {
+      statement.setLong(1, position);
+      statement.setLong(2, position);
+      bind(statement, 3, of);
+      try (ResultSet row = statement.executeQuery()) {
+        return row.next() ? OptionalInt.of(row.getInt(1)) : OptionalInt.empty();
+      }
+    }
+  }
+
+  /** The events that were suspected are done. */
+  public void forgetAttempts(Connection connection, Tenure of) throws SQLException {
+    update(connection, forgetAttempts, of);
+  }
+
+  /**
+   * Stops all partitions with an error, until the subscription is started again.
+   *
+   * @return false if the tenure is over
+   */
+  public boolean stop(Connection connection, Tenure of, String error) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(stop)) {
+      statement.setString(1, error);
+      statement.setString(2, of.key().name());
+      bind(statement, 3, of);
+      return statement.executeUpdate() > 0;
+    }
+  }
+
+  /** Gives the lease of a partition back, if it is still held. */
+  public void giveBack(Connection connection, Tenure of) throws SQLException {
+    update(connection, giveBack, of);
+  }
+
+  /** Gives all leases of a subscription back, and does not take any more. */
+  public void leave(Connection connection, String name, String owner) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(leave)) {
+      statement.setString(1, name);
+      statement.setString(2, owner);
+      statement.setString(3, name);
+      statement.setString(4, owner);
+      statement.executeUpdate();
+    }
+  }
+
+  /** Where all partitions stand, with a high-water mark to compare. */
+  public List<PartitionRow> status(Connection connection, String name, long mark)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(status)) {
+      statement.setLong(1, mark);
+      statement.setString(2, name);
+      List<PartitionRow> partitions = new ArrayList<>();
+      try (ResultSet row = statement.executeQuery()) {
+        while (row.next()) {
+          partitions.add(
+              new PartitionRow(
+                  row.getInt(1),
+                  row.getLong(2),
+                  row.getLong(3),
+                  Optional.ofNullable(row.getString(4)),
+                  Duration.ofMillis(Math.max(0, row.getLong(5))),
+                  row.getBoolean(6),
+                  Optional.ofNullable(row.getString(7)),
+                  Duration.ofMillis(Math.max(0, row.getLong(8))),
+                  Duration.ofMillis(Math.max(0, row.getLong(9)))));
+        }
+      }
+      return partitions;
+    }
+  }
+
+  private static void update(Connection connection, String sql, Tenure of) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(sql)) {
+      bind(statement, 1, of);
+      statement.executeUpdate();
+    }
+  }
+
+  private static void bind(PreparedStatement statement, int first, Tenure of) throws SQLException {
+    statement.setString(first, of.key().name());
+    statement.setInt(first + 1, of.key().partition());
+    statement.setString(first + 2, of.owner());
+    statement.setLong(first + 3, of.epoch());
   }
 
   /**
@@ -210,4 +456,69 @@ public final class SubscriptionsTable {
    * @param partition of that reader
    */
   public record Key(String name, int partition) {}
+
+  /**
+   * The time in which an owner has the lease of a partition.
+   *
+   * @param key the partition
+   * @param owner who has it
+   * @param epoch the number of the tenure; owners are compared too, since a failover may lose an
+   *     epoch and have it counted again
+   */
+  public record Tenure(Key key, String owner, long epoch) {}
+
+  /**
+   * Where a partition stands at the begin of a tenure.
+   *
+   * @param position its checkpoint
+   * @param barrier how far it may go
+   * @param attempts more than 0 if the last owner was lost, or at an event that had failed
+   */
+  public record Standing(long position, long barrier, int attempts) {}
+
+  /**
+   * The lease of a partition.
+   *
+   * @param key the partition
+   * @param partitions how many there are
+   * @param epoch of the present tenure
+   * @param owner who has it, or had it last without giving it back
+   * @param millisLeft until it runs out; 0 or less if it has
+   * @param stopped whether an error has stopped it
+   * @param error which one
+   * @param givesBack whether the caller has it and is to give it back
+   */
+  public record Leased(
+      Key key,
+      int partitions,
+      long epoch,
+      Optional<String> owner,
+      long millisLeft,
+      boolean stopped,
+      Optional<String> error,
+      boolean givesBack) {}
+
+  /**
+   * What is known of a partition.
+   *
+   * @param number of it
+   * @param position its checkpoint
+   * @param epoch of the present tenure
+   * @param owner who has its lease
+   * @param lease how much longer
+   * @param stopped whether an error has stopped it
+   * @param error which one
+   * @param behind how long the first settled event behind it has been stored
+   * @param unmoved how long ago its checkpoint moved
+   */
+  public record PartitionRow(
+      int number,
+      long position,
+      long epoch,
+      Optional<String> owner,
+      Duration lease,
+      boolean stopped,
+      Optional<String> error,
+      Duration behind,
+      Duration unmoved) {}
 }

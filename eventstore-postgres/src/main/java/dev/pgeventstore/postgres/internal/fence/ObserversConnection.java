@@ -1,0 +1,65 @@
+package dev.pgeventstore.postgres.internal.fence;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The connection that the fence is observed through. It goes back to its pool as it came. Not safe
+ * for several threads.
+ */
+final class ObserversConnection {
+
+  private static final Logger LOG = LoggerFactory.getLogger(ObserversConnection.class);
+
+  private final DataSource dataSource;
+  private final Duration patience;
+  private @Nullable Connection connection;
+  private boolean autoCommit = true;
+  private int networkTimeout;
+
+  /**
+   * @param patience how long an answer may take; then the server, or the way to it, counts as dead,
+   *     and the connection is closed
+   */
+  ObserversConnection(DataSource dataSource, Duration patience) {
+    this.dataSource = dataSource;
+    this.patience = patience;
+  }
+
+  /**
+   * In auto-commit mode, whatever the pool gives: a transaction around the observations would keep
+   * its locks while nothing happens, and could keep to its first snapshot, so the mark would stand.
+   */
+  Connection get() throws SQLException {
+    Connection used = connection;
+    if (used == null) {
+      used = dataSource.getConnection();
+      connection = used;
+      networkTimeout = used.getNetworkTimeout();
+      autoCommit = used.getAutoCommit();
+      used.setNetworkTimeout(Runnable::run, Math.toIntExact(patience.toMillis()));
+      used.setAutoCommit(true);
+    }
+    return used;
+  }
+
+  void release() {
+    Connection used = connection;
+    connection = null;
+    if (used != null) {
+      try (used) {
+        if (!used.isClosed()) {
+          used.setAutoCommit(autoCommit);
+          used.setNetworkTimeout(Runnable::run, networkTimeout);
+        }
+      } catch (SQLException e) {
+        LOG.debug("Closing the observer's connection failed", e);
+      }
+    }
+  }
+}

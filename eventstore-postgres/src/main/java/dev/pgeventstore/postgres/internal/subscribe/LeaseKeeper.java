@@ -1,0 +1,292 @@
+package dev.pgeventstore.postgres.internal.subscribe;
+
+import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Leased;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Keeps the leases of all subscriptions of this store, with one statement for all of them: renews
+ * its own, takes free ones, and hears which were lost. Safe for many threads.
+ *
+ * <p>A lease is for liveness: it says who should handle a partition. That nothing is handled twice
+ * is the affair of the checkpoint's statement, which compares the tenure.
+ */
+final class LeaseKeeper implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(LeaseKeeper.class);
+
+  /** Free partitions that another member ought to take are looked after soon. */
+  private static final long SOON_MILLIS = 100;
+
+  /** Where nobody tells that leases were given back. */
+  private static final long UNTOLD_MILLIS = 1_000;
+
+  /** After the end of somebody's lease, by the clock of the database. */
+  private static final long AFTER_END_MILLIS = 20;
+
+  private static final long NOTHING_TO_DO_MILLIS = TimeUnit.HOURS.toMillis(1);
+  private static final long RETRY_MILLIS = 500;
+  private static final long LONGEST_TELLING_MILLIS = 2_000;
+
+  private final Connections connections;
+  private final SubscriptionsTable table;
+  private final CommitSignals signals;
+  private final String owner;
+
+  /** Held while leases are being kept. */
+  private final ReentrantLock keeping = new ReentrantLock();
+
+  /** Guards the following. */
+  private final ReentrantLock lock = new ReentrantLock();
+
+  private final Condition woken = lock.newCondition();
+  private final Set<RunningSubscription> subscriptions = new LinkedHashSet<>();
+
+  /** A thread while something is being given back. */
+  private final ExecutorService telling =
+      Executors.newCachedThreadPool(work -> daemon(work, "eventstore-leases-back"));
+
+  private boolean awake;
+  private boolean closed;
+  private boolean warned;
+  private @Nullable Thread thread;
+
+  LeaseKeeper(
+      Connections connections, SubscriptionsTable table, CommitSignals signals, String owner) {
+    this.connections = connections;
+    this.table = table;
+    this.signals = signals;
+    this.owner = owner;
+    signals.onLeases(this::wake);
+  }
+
+  private static Thread daemon(Runnable work, String name) {
+    Thread thread = new Thread(work, name);
+    thread.setDaemon(true);
+    return thread;
+  }
+
+  String owner() {
+    return owner;
+  }
+
+  /** Takes leases for a subscription, now, and keeps them from now on. */
+  void add(RunningSubscription subscription) throws SQLException {
+    signals.startListening();
+    with(subscriptions -> subscriptions.add(subscription));
+    boolean kept = false;
+    keeping.lock();
+    try {
+      keep();
+      kept = true;
+    } finally {
+      keeping.unlock();
+      if (!kept) {
+        remove(subscription);
+      }
+    }
+    startOrWake();
+  }
+
+  private boolean with(Predicate<Set<RunningSubscription>> what) {
+    lock.lock();
+    try {
+      return what.test(subscriptions);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void startOrWake() {
+    lock.lock();
+    try {
+      if (thread == null && !closed) {
+        thread = daemon(this::run, "eventstore-leases");
+        thread.start();
+      }
+    } finally {
+      lock.unlock();
+    }
+    wake();
+  }
+
+  /** Takes no leases for it any more. Those that it has are its own affair. */
+  void remove(RunningSubscription subscription) {
+    with(subscriptions -> subscriptions.remove(subscription));
+  }
+
+  /** Something may have changed: looks now. */
+  void wake() {
+    lock.lock();
+    try {
+      awake = true;
+      woken.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private void run() {
+    long pause = NOTHING_TO_DO_MILLIS;
+    while (awaitWork(pause)) {
+      keeping.lock();
+      try {
+        pause = keep();
+        warned = false;
+      } catch (SQLException | RuntimeException | Error e) {
+        // Also an error: without this thread all leases would run out, and nobody would know.
+        if (!warned) {
+          LOG.warn("Leases of subscriptions cannot be kept, trying again: {}", e.toString());
+          warned = true;
+        }
+        pause = RETRY_MILLIS;
+      } finally {
+        keeping.unlock();
+      }
+    }
+  }
+
+  private boolean awaitWork(long millis) {
+    lock.lock();
+    try {
+      long remaining = TimeUnit.MILLISECONDS.toNanos(millis);
+      while (!awake && !closed && remaining > 0) {
+        remaining = woken.awaitNanos(remaining);
+      }
+      awake = false;
+      return !closed;
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      return false;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Keeps all leases, and says after how many milliseconds that is to be done again. */
+  private long keep() throws SQLException {
+    List<RunningSubscription> known = new ArrayList<>();
+    with(known::addAll);
+    Map<String, Duration> times = new LinkedHashMap<>();
+    for (RunningSubscription subscription : known) {
+      times.put(subscription.name(), subscription.leaseTime());
+    }
+    if (times.isEmpty()) {
+      return NOTHING_TO_DO_MILLIS;
+    }
+    // Before it is sent: the database begins the time later than this.
+    long sentNanos = System.nanoTime();
+    Map<String, List<Leased>> leases =
+        connections.use(c -> table.keepLeases(c, owner, times)).stream()
+            .collect(Collectors.groupingBy(lease -> lease.key().name()));
+    long pause = NOTHING_TO_DO_MILLIS;
+    for (RunningSubscription subscription : known) {
+      if (!with(subscriptions -> subscriptions.contains(subscription))) {
+        // Closed meanwhile: this may have taken again what it has given back.
+        leave(subscription.name());
+        continue;
+      }
+      List<Leased> own = leases.getOrDefault(subscription.name(), List.of());
+      subscription.leases(own, sentNanos + subscription.leaseTime().toNanos());
+      pause = Math.min(pause, pause(own, subscription.leaseTime()));
+    }
+    return pause;
+  }
+
+  private long pause(List<Leased> leases, Duration time) {
+    long pause = Math.max(1, time.toMillis() / 3);
+    for (Leased lease : leases) {
+      if (lease.stopped() || lease.owner().filter(owner::equals).isPresent()) {
+        continue;
+      }
+      if (lease.owner().isEmpty() || lease.millisLeft() <= 0) {
+        pause = Math.min(pause, SOON_MILLIS);
+      } else {
+        pause = Math.min(pause, lease.millisLeft() + AFTER_END_MILLIS);
+        pause = signals.hears() ? pause : Math.min(pause, UNTOLD_MILLIS);
+      }
+    }
+    return pause;
+  }
+
+  /** Gives the lease of a partition back, so that others need not wait until it runs out. */
+  void giveBack(Tenure tenure) {
+    tell(connection -> table.giveBack(connection, tenure));
+  }
+
+  /** Gives all leases of a subscription back; this node is none of its members any more. */
+  void leave(String name) {
+    tell(connection -> table.leave(connection, name, owner));
+  }
+
+  /** For some time at most: a pool may have no connection to spare. */
+  private void tell(Statement statement) {
+    Future<?> done =
+        telling.submit(
+            () ->
+                connections.inTransaction(
+                    connection -> {
+                      statement.on(connection);
+                      signals.leasesGivenBack(connection);
+                      return owner;
+                    }));
+    try {
+      done.get(LONGEST_TELLING_MILLIS, TimeUnit.MILLISECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      LOG.info("A lease could not be given back and will run out: {}", e.toString());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    } finally {
+      done.cancel(true);
+    }
+  }
+
+  @Override
+  public void close() {
+    Thread running;
+    lock.lock();
+    try {
+      closed = true;
+      woken.signalAll();
+      running = thread;
+    } finally {
+      lock.unlock();
+    }
+    if (running != null && running != Thread.currentThread()) {
+      try {
+        running.join(TimeUnit.SECONDS.toMillis(10));
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+    telling.shutdown();
+  }
+
+  /** What gives something back. */
+  private interface Statement {
+    void on(Connection connection) throws SQLException;
+  }
+}

@@ -1,0 +1,236 @@
+package dev.pgeventstore.postgres.internal.subscribe;
+
+import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.EventsTable;
+import dev.pgeventstore.postgres.internal.tables.ParkedTable;
+import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.subscription.EventHandler;
+import dev.pgeventstore.subscription.ParkedEvent;
+import dev.pgeventstore.subscription.ParkedEvents;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/** What a subscription has set aside, for whoever looks after it. Safe for many threads. */
+final class ParkingLot implements ParkedEvents {
+
+  /** How many streams are replayed before it is looked for more. */
+  private static final int STREAMS_AT_ONCE = 1_000;
+
+  private final String name;
+  private final EventHandler handler;
+  private final Connections connections;
+  private final ParkedTable table;
+  private final EventsTable events;
+
+  ParkingLot(
+      String name,
+      EventHandler handler,
+      Connections connections,
+      ParkedTable table,
+      EventsTable events) {
+    this.name = name;
+    this.handler = handler;
+    this.connections = connections;
+    this.table = table;
+    this.events = events;
+  }
+
+  @Override
+  public long count() {
+    return ask("counted", () -> connections.use(c -> table.count(c, name)));
+  }
+
+  @Override
+  public List<ParkedEvent> list(int limit) {
+    if (limit < 1) {
+      throw new IllegalArgumentException("a limit is 1 or more, not " + limit);
+    }
+    return ask("listed", () -> connections.use(c -> table.list(c, name, limit)));
+  }
+
+  @Override
+  public Replay replay() {
+    int handled = 0;
+    List<ParkedEvent> failed = new ArrayList<>();
+    Set<StreamId> tried = new LinkedHashSet<>();
+    while (true) {
+      List<StreamId> streams =
+          ask("listed", () -> connections.use(c -> table.streams(c, name))).stream()
+              .filter(stream -> !tried.contains(stream))
+              .sorted((a, b) -> a.toString().compareTo(b.toString()))
+              .limit(STREAMS_AT_ONCE)
+              .toList();
+      if (streams.isEmpty()) {
+        return new Replay(handled, List.copyOf(failed));
+      }
+      for (StreamId stream : streams) {
+        tried.add(stream);
+        Replay one = replay(stream);
+        handled += one.handled();
+        failed.addAll(one.failed());
+      }
+    }
+  }
+
+  @Override
+  public Replay replay(StreamId stream) {
+    int handled = 0;
+    while (true) {
+      Step step = next(stream);
+      if (step.failed().isPresent()) {
+        return new Replay(handled, List.of(step.failed().get()));
+      }
+      if (!step.isDone()) {
+        return new Replay(handled, List.of());
+      }
+      handled++;
+    }
+  }
+
+  /** Handles the first parked event of a stream, in a transaction of its own. */
+  private Step next(StreamId stream) {
+    while (true) {
+      try {
+        return connections.inTransaction(
+            connection -> {
+              if (!table.holdAlone(connection, name, stream)) {
+                return Step.NONE;
+              }
+              Optional<ParkedEvent> first = table.first(connection, name, stream);
+              if (first.isEmpty()) {
+                return Step.NONE;
+              }
+              Optional<RecordedEvent> event = events.at(connection, first.get().position());
+              if (event.isPresent()) {
+                handle(event.get(), first.get(), connection);
+                table.remove(connection, name, first.get());
+              } else {
+                table.discard(connection, name, first.get(), "the event was truncated");
+              }
+              return Step.DONE;
+            });
+      } catch (HandlerFailedException e) {
+        if (SqlErrors.isTransient(e.failure)) {
+          throw e.asEventStoreException();
+        }
+        remember(e);
+        return new Step(false, Optional.of(e.parked(Failure.describe(e.failure))));
+      } catch (SQLException e) {
+        if (!SqlErrors.isRolledBackByRace(e)) {
+          throw SqlErrors.of("the parked events of stream " + stream + " cannot be replayed", e);
+        }
+      }
+    }
+  }
+
+  private void handle(RecordedEvent event, ParkedEvent parked, Connection connection) {
+    try {
+      handler.handle(List.of(event), connection);
+    } catch (Exception e) {
+      if (e instanceof InterruptedException) {
+        Thread.currentThread().interrupt();
+      }
+      throw new HandlerFailedException(parked, e);
+    }
+  }
+
+  private void remember(HandlerFailedException e) {
+    ask(
+        "changed",
+        () ->
+            connections.use(
+                c -> {
+                  table.failedAgain(c, name, e.parked.position(), Failure.describe(e.failure));
+                  return name;
+                }));
+  }
+
+  @Override
+  public boolean discard(Position position, String reason) {
+    if (reason.isBlank()) {
+      throw new IllegalArgumentException("an event is not discarded without a reason");
+    }
+    return ask(
+        "discarded",
+        () ->
+            connections.inTransaction(
+                connection -> {
+                  Optional<ParkedEvent> event = table.at(connection, name, position);
+                  if (event.isEmpty()
+                      || !table.holdAlone(connection, name, event.get().stream())
+                      || table.at(connection, name, position).isEmpty()) {
+                    return false;
+                  }
+                  table.discard(connection, name, event.get(), reason);
+                  return true;
+                }));
+  }
+
+  private <T> T ask(String what, Question<T> question) {
+    try {
+      return question.ask();
+    } catch (SQLException e) {
+      throw SqlErrors.of("the parked events of " + name + " cannot be " + what, e);
+    }
+  }
+
+  /**
+   * Something that is asked of the database.
+   *
+   * @param <T> what it answers
+   */
+  private interface Question<T> {
+    T ask() throws SQLException;
+  }
+
+  /**
+   * What became of the first parked event of a stream.
+   *
+   * @param isDone whether there was one, which is parked no more
+   * @param failed the event, if it failed again
+   */
+  private record Step(boolean isDone, Optional<ParkedEvent> failed) {
+    static final Step NONE = new Step(false, Optional.empty());
+    static final Step DONE = new Step(true, Optional.empty());
+  }
+
+  /** Ends the transaction of a replay. */
+  private static final class HandlerFailedException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private final transient ParkedEvent parked;
+    private final transient Exception failure;
+
+    HandlerFailedException(ParkedEvent parked, Exception cause) {
+      super(cause);
+      this.parked = parked;
+      this.failure = cause;
+    }
+
+    ParkedEvent parked(String error) {
+      return new ParkedEvent(
+          parked.stream(),
+          parked.version(),
+          parked.position(),
+          parked.attempts() + 1,
+          Optional.of(error),
+          parked.parkedAt());
+    }
+
+    EventStoreException asEventStoreException() {
+      return new EventStoreException(
+          "the database failed while the event at position %s was replayed"
+              .formatted(parked.position()),
+          failure);
+    }
+  }
+}

@@ -1,0 +1,165 @@
+package dev.pgeventstore.postgres.internal.subscribe;
+
+import dev.pgeventstore.Position;
+import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.ParkedTable;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.PartitionRow;
+import dev.pgeventstore.subscription.SubscriptionSpec;
+import dev.pgeventstore.subscription.SubscriptionStatus;
+import dev.pgeventstore.subscription.SubscriptionStatus.Blocker;
+import dev.pgeventstore.subscription.SubscriptionStatus.Partition;
+import dev.pgeventstore.subscription.SubscriptionStatus.State;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Puts together what this node and the database know of a subscription. */
+final class StatusReport {
+
+  private final Connections connections;
+  private final SubscriptionsTable table;
+  private final ParkedTable parking;
+  private final HighWaterMark highWaterMark;
+
+  StatusReport(
+      Connections connections,
+      SubscriptionsTable table,
+      ParkedTable parking,
+      HighWaterMark highWaterMark) {
+    this.connections = connections;
+    this.table = table;
+    this.parking = parking;
+    this.highWaterMark = highWaterMark;
+  }
+
+  /** The status of a subscription whose lanes here are in some states. */
+  SubscriptionStatus of(
+      SubscriptionSpec spec,
+      State state,
+      Optional<Throwable> failure,
+      Map<Integer, Progress.Snapshot> lanes,
+      String node) {
+    long mark = highWaterMark.last().position();
+    try {
+      mark = highWaterMark.observe().position();
+      long observed = mark;
+      List<PartitionRow> rows = connections.use(c -> table.status(c, spec.name(), observed));
+      long parked = connections.use(c -> parking.count(c, spec.name()));
+      List<Partition> partitions =
+          rows.stream()
+              .map(row -> partition(row, lanes.get(row.number()), observed, node))
+              .toList();
+      return new SubscriptionStatus(
+          overall(state, lanes),
+          Position.of(partitions.stream().mapToLong(p -> p.position().value()).min().orElse(0)),
+          Position.of(mark),
+          failure.or(() -> firstError(lanes)),
+          partitions,
+          parked,
+          List.of(),
+          complaint(spec, failure, partitions, rows, List.of()));
+    } catch (SQLException e) {
+      return unreachable(state, failure, lanes, mark, e);
+    }
+  }
+
+  private static State overall(State state, Map<Integer, Progress.Snapshot> lanes) {
+    return state == State.RUNNING
+            && lanes.values().stream().anyMatch(lane -> lane.state() == State.RETRYING)
+        ? State.RETRYING
+        : state;
+  }
+
+  private static Optional<Throwable> firstError(Map<Integer, Progress.Snapshot> lanes) {
+    return lanes.values().stream().flatMap(lane -> lane.error().stream()).findFirst();
+  }
+
+  private static Partition partition(
+      PartitionRow row, Progress.@Nullable Snapshot lane, long mark, String node) {
+    boolean isHere = lane != null && row.owner().filter(node::equals).isPresent();
+    // A lane knows of events that it has passed over and not yet written down.
+    long position =
+        lane != null && isHere ? Math.max(lane.position(), row.position()) : row.position();
+    State state;
+    if (row.stopped()) {
+      state = State.FAILED;
+    } else if (row.owner().isEmpty() || row.lease().isZero()) {
+      state = State.WAITING;
+    } else {
+      state = lane != null && isHere ? lane.state() : State.RUNNING;
+    }
+    return new Partition(
+        row.number(),
+        state,
+        Position.of(position),
+        Math.max(0, mark - position),
+        position >= mark ? Duration.ZERO : row.behind(),
+        row.owner(),
+        row.epoch(),
+        row.lease(),
+        lane != null && lane.error().isPresent()
+            ? lane.error().map(Failure::describe)
+            : row.error());
+  }
+
+  private static Optional<String> complaint(
+      SubscriptionSpec spec,
+      Optional<Throwable> failure,
+      List<Partition> partitions,
+      List<PartitionRow> rows,
+      List<Blocker> blockers) {
+    List<String> complaints = new ArrayList<>();
+    failure.ifPresent(error -> complaints.add("it has stopped: " + Failure.describe(error)));
+    for (int i = 0; i < partitions.size(); i++) {
+      Partition partition = partitions.get(i);
+      if (partition.state() == State.FAILED && failure.isEmpty()) {
+        complaints.add("it was stopped: " + partition.error().orElse("unknown"));
+      } else if (partition.lag() > 0
+          && rows.get(i).unmoved().compareTo(spec.unhealthyAfter()) > 0
+          && partition.behind().compareTo(spec.unhealthyAfter()) > 0) {
+        complaints.add(
+            "partition %d is %d positions behind and has not moved for %d s%s"
+                .formatted(
+                    partition.number(),
+                    partition.lag(),
+                    rows.get(i).unmoved().toSeconds(),
+                    partition.state() == State.WAITING ? ": no node has its lease" : ""));
+      }
+    }
+    for (Blocker blocker : blockers) {
+      if (blocker.age().compareTo(spec.unhealthyAfter()) > 0) {
+        complaints.add(
+            "the high-water mark is held back for %d s by %s"
+                .formatted(
+                    blocker.age().toSeconds(),
+                    blocker.prepared().isPresent()
+                        ? "prepared transaction " + blocker.prepared().get()
+                        : "process " + blocker.pid().map(Object::toString).orElse("unknown")));
+      }
+    }
+    return complaints.isEmpty() ? Optional.empty() : Optional.of(String.join("; ", complaints));
+  }
+
+  private static SubscriptionStatus unreachable(
+      State state,
+      Optional<Throwable> failure,
+      Map<Integer, Progress.Snapshot> lanes,
+      long mark,
+      SQLException e) {
+    return new SubscriptionStatus(
+        overall(state, lanes),
+        Position.of(lanes.values().stream().mapToLong(Progress.Snapshot::position).min().orElse(0)),
+        Position.of(mark),
+        failure.or(() -> Optional.of(e)),
+        List.of(),
+        0,
+        List.of(),
+        Optional.of("the database cannot be asked: " + e.getMessage()));
+  }
+}

@@ -1,0 +1,96 @@
+package dev.pgeventstore.postgres.internal.tables;
+
+import dev.pgeventstore.subscription.SubscriptionStatus.Blocker;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/** Who holds the high-water mark back, as far as this role may see it. */
+public final class BlockersQuery {
+
+  // The holders are those that observe_fence() sees. A prepared transaction has no process; it is
+  // found by the lock on its own id, since what pg_locks calls it changes with a restart. The locks
+  // are looked at once, so that both parts speak of the same moment.
+  //
+  // Without the right to see a session its transaction's start is null. Then it is no less likely
+  // to be the culprit, so it is not left out.
+  private static final String OLDER_THAN =
+      """
+      with locks as materialized (
+        select l.locktype, l.database, l.relation, l.mode, l.pid, l.virtualtransaction,
+               l.transactionid
+          from pg_catalog.pg_locks as l
+         where l.granted
+      ), holders as (
+        select l.pid, l.virtualtransaction
+          from locks as l
+         where l.locktype = 'relation'
+           and l.database = (select d.oid from pg_catalog.pg_database as d
+                              where d.datname = pg_catalog.current_database())
+           and l.relation = '$schema.events'::pg_catalog.regclass
+           and l.mode = 'RowExclusiveLock'
+      ), blockers as (
+        select a.pid, null as gid, a.usename, a.application_name,
+               pg_catalog.clock_timestamp() - a.xact_start as age, a.state, a.query
+          from holders as h
+          join pg_catalog.pg_stat_activity as a on a.pid = h.pid
+        union all
+        select null, p.gid, p.owner, '',
+               pg_catalog.clock_timestamp() - p.prepared, 'prepared', ''
+          from holders as h
+          join locks as l
+            on l.virtualtransaction = h.virtualtransaction
+           and l.locktype = 'transactionid'
+           and l.pid is null
+          join pg_catalog.pg_prepared_xacts as p on p.transaction = l.transactionid
+         where h.pid is null
+      )
+      select b.pid, b.gid, coalesce(b.usename, ''), coalesce(b.application_name, ''),
+             coalesce(extract(epoch from b.age) * 1000000, 0)::bigint,
+             coalesce(b.state, ''), coalesce(b.query, '')
+        from blockers as b
+       where b.age is null
+          or b.age >= ? * interval '1 us'
+       order by b.age desc nulls last, b.pid, b.gid
+      """;
+
+  private final String olderThan;
+
+  public BlockersQuery(Schema schema) {
+    this.olderThan = schema.in(OLDER_THAN);
+  }
+
+  /**
+   * The transactions that have written events and are not at their end.
+   *
+   * @param age how long they must have been open; those whose age this role may not see are among
+   *     them in any case, with an age of zero
+   * @return the oldest first
+   */
+  public List<Blocker> olderThan(Connection connection, Duration age) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(olderThan)) {
+      statement.setLong(1, age.toNanos() / 1_000);
+      try (ResultSet rows = statement.executeQuery()) {
+        List<Blocker> blockers = new ArrayList<>();
+        while (rows.next()) {
+          blockers.add(
+              new Blocker(
+                  Optional.ofNullable(rows.getObject(1, Integer.class)),
+                  Optional.ofNullable(rows.getString(2)),
+                  rows.getString(3),
+                  rows.getString(4),
+                  Duration.of(rows.getLong(5), ChronoUnit.MICROS),
+                  rows.getString(6),
+                  rows.getString(7)));
+        }
+        return blockers;
+      }
+    }
+  }
+}
