@@ -197,8 +197,8 @@ final class LeaseKeeper implements AutoCloseable {
     if (times.isEmpty()) {
       return NOTHING_TO_DO_MILLIS;
     }
-    // Before it is sent: the database begins the time later than this.
-    long sentNanos = System.nanoTime();
+    // Before it is sent: the time that is left was left later than this.
+    long askedNanos = System.nanoTime();
     Map<String, List<Leased>> leases =
         connections.use(c -> table.keepLeases(c, owner, times)).stream()
             .collect(Collectors.groupingBy(lease -> lease.key().name()));
@@ -210,7 +210,7 @@ final class LeaseKeeper implements AutoCloseable {
         continue;
       }
       List<Leased> own = leases.getOrDefault(subscription.name(), List.of());
-      subscription.leases(own, sentNanos + subscription.leaseTime().toNanos());
+      subscription.leases(own, askedNanos);
       pause = Math.min(pause, pause(own, subscription.leaseTime()));
     }
     return pause;
@@ -219,10 +219,13 @@ final class LeaseKeeper implements AutoCloseable {
   private long pause(List<Leased> leases, Duration time) {
     long pause = Math.max(1, time.toMillis() / 3);
     for (Leased lease : leases) {
-      if (lease.stopped() || lease.owner().filter(owner::equals).isPresent()) {
+      if (lease.stopped()) {
         continue;
       }
-      if (lease.owner().isEmpty() || lease.millisLeft() <= 0) {
+      if (lease.owner().filter(owner::equals).isPresent()) {
+        // Its row was locked, by a checkpoint that was being committed: it was not renewed.
+        pause = lease.millisLeft() < time.toMillis() * 3 / 4 ? SOON_MILLIS : pause;
+      } else if (lease.owner().isEmpty() || lease.millisLeft() <= 0) {
         pause = Math.min(pause, SOON_MILLIS);
       } else {
         pause = Math.min(pause, lease.millisLeft() + AFTER_END_MILLIS);

@@ -99,8 +99,8 @@ final class RunningSubscription implements Subscription {
     return spec.leaseTime();
   }
 
-  /** The leases as they are now. Those of this node last until a time at least. */
-  void leases(List<Leased> leases, long untilNanos) {
+  /** The leases as they were some time after a moment. */
+  void leases(List<Leased> leases, long askedNanos) {
     Optional<Leased> stopped = leases.stream().filter(Leased::stopped).findFirst();
     if (stopped.isPresent()) {
       failed(
@@ -117,7 +117,7 @@ final class RunningSubscription implements Subscription {
       for (Leased lease : leases) {
         partitions = lease.partitions();
         if (lease.owner().filter(keeper.owner()::equals).isPresent()) {
-          have(lease, untilNanos);
+          have(lease, askedNanos + TimeUnit.MILLISECONDS.toNanos(lease.millisLeft()));
         } else {
           lose(lease.key().partition());
         }

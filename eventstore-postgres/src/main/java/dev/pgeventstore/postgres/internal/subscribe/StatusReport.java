@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
@@ -11,6 +12,7 @@ import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.SubscriptionStatus.Blocker;
 import dev.pgeventstore.subscription.SubscriptionStatus.Partition;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -25,16 +27,19 @@ final class StatusReport {
   private final Connections connections;
   private final SubscriptionsTable table;
   private final ParkedTable parking;
+  private final BlockersQuery blockers;
   private final HighWaterMark highWaterMark;
 
   StatusReport(
       Connections connections,
       SubscriptionsTable table,
       ParkedTable parking,
+      BlockersQuery blockers,
       HighWaterMark highWaterMark) {
     this.connections = connections;
     this.table = table;
     this.parking = parking;
+    this.blockers = blockers;
     this.highWaterMark = highWaterMark;
   }
 
@@ -51,6 +56,7 @@ final class StatusReport {
       long observed = mark;
       List<PartitionRow> rows = connections.use(c -> table.status(c, spec.name(), observed));
       long parked = connections.use(c -> parking.count(c, spec.name()));
+      List<Blocker> blocking = connections.use(this::blocking);
       List<Partition> partitions =
           rows.stream()
               .map(row -> partition(row, lanes.get(row.number()), observed, node))
@@ -62,11 +68,17 @@ final class StatusReport {
           failure.or(() -> firstError(lanes)),
           partitions,
           parked,
-          List.of(),
-          complaint(spec, failure, partitions, rows, List.of()));
+          blocking,
+          complaint(spec, failure, partitions, rows, blocking));
     } catch (SQLException e) {
       return unreachable(state, failure, lanes, mark, e);
     }
+  }
+
+  /** Appends on their way hold the mark back for moments only: they are not worth a word. */
+  private List<Blocker> blocking(Connection connection) throws SQLException {
+    boolean heldBack = highWaterMark.heldBackFor().compareTo(Duration.ZERO) > 0;
+    return blockers.olderThan(connection, heldBack ? Duration.ZERO : Duration.ofSeconds(1));
   }
 
   private static State overall(State state, Map<Integer, Progress.Snapshot> lanes) {
@@ -108,12 +120,12 @@ final class StatusReport {
             : row.error());
   }
 
-  private static Optional<String> complaint(
+  private Optional<String> complaint(
       SubscriptionSpec spec,
       Optional<Throwable> failure,
       List<Partition> partitions,
       List<PartitionRow> rows,
-      List<Blocker> blockers) {
+      List<Blocker> blocking) {
     List<String> complaints = new ArrayList<>();
     failure.ifPresent(error -> complaints.add("it has stopped: " + Failure.describe(error)));
     for (int i = 0; i < partitions.size(); i++) {
@@ -132,7 +144,12 @@ final class StatusReport {
                     partition.state() == State.WAITING ? ": no node has its lease" : ""));
       }
     }
-    for (Blocker blocker : blockers) {
+    Duration unobserved = highWaterMark.sinceObserved();
+    if (unobserved.compareTo(spec.unhealthyAfter()) > 0) {
+      complaints.add(
+          "the high-water mark could not be observed for %d s".formatted(unobserved.toSeconds()));
+    }
+    for (Blocker blocker : blocking) {
       if (blocker.age().compareTo(spec.unhealthyAfter()) > 0) {
         complaints.add(
             "the high-water mark is held back for %d s by %s"

@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
@@ -44,7 +45,8 @@ public final class SubscriptionRuns implements AutoCloseable {
     this.events = events;
     this.starts = new StartPosition(connections, events, highWaterMark);
     this.keeper = new LeaseKeeper(connections, table, signals, node());
-    this.report = new StatusReport(connections, table, parking, highWaterMark);
+    this.report =
+        new StatusReport(connections, table, parking, new BlockersQuery(schema), highWaterMark);
   }
 
   /** Tells this store from all others, also of the same process, and people where to look. */
