@@ -11,6 +11,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -32,6 +33,11 @@ final class Ledger implements EventHandler {
   /** Fails when a process sees it for the first time. */
   static final String FLAKY = "flaky";
 
+  /** A process that sees it loses a race in the database, {@link #RACES_LOST} times. */
+  static final String UNLUCKY = "unlucky";
+
+  static final int RACES_LOST = 6;
+
   /** Ends the process at once, until the stream has got its antidote. */
   static final String DEADLY = "deadly";
 
@@ -49,6 +55,7 @@ final class Ledger implements EventHandler {
   private final String node;
   private final Consumer<String> says;
   private final Set<Long> seenFlaky = ConcurrentHashMap.newKeySet();
+  private final Map<Long, Integer> racesLost = new ConcurrentHashMap<>();
   private volatile int keys = -1;
   private volatile CountDownLatch letGo = new CountDownLatch(1);
 
@@ -154,6 +161,9 @@ final class Ledger implements EventHandler {
         if (sick && event.type().equals(DEADLY)) {
           Runtime.getRuntime().halt(9);
         }
+        if (sick && event.type().equals(UNLUCKY)) {
+          throw new SQLException("a race was lost", "40001");
+        }
         if (sick) {
           throw new IllegalStateException(event.type() + " at " + event.position());
         }
@@ -182,6 +192,7 @@ final class Ledger implements EventHandler {
   private boolean isSick(RecordedEvent event, Connection connection) throws SQLException {
     return switch (event.type()) {
       case FLAKY -> seenFlaky.add(event.position().value());
+      case UNLUCKY -> racesLost.merge(event.position().value(), 1, Integer::sum) <= RACES_LOST;
       case POISON, DEADLY -> !hasAntidote(event.stream(), connection);
       default -> false;
     };

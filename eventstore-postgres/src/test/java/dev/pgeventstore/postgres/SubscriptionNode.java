@@ -140,9 +140,20 @@ final class SubscriptionNode implements AutoCloseable {
     return process.exitValue();
   }
 
-  private String ask(String command) {
+  /** Whether it can be told something. */
+  boolean hasStarted() {
+    return process.isAlive() && !lines("STARTED").isEmpty();
+  }
+
+  /** Asks and does not wait for the answer. */
+  String tell(String command) {
     String number = Integer.toString(asked.incrementAndGet());
     commands.println(number + " " + command);
+    return number;
+  }
+
+  private String ask(String command) {
+    String number = tell(command);
     return awaitLine("ANSWER " + number + " ").substring(("ANSWER " + number + " ").length());
   }
 
