@@ -111,6 +111,7 @@ final class SubscriptionTorture {
   }
 
   private void run(Duration time, ExecutorService writers) throws Exception {
+    append(StreamId.of(Ledger.CATEGORY, "0"), Ledger.POISON);
     List<Future<?>> writing = new ArrayList<>();
     for (int w = 0; w < WRITERS; w++) {
       Random choices = new Random(seed * 1_000 + w);
@@ -166,6 +167,9 @@ final class SubscriptionTorture {
     boolean listens = node.hasStarted() && !resumeAt.containsKey(node);
     switch (deed) {
       case KILL -> {
+        if (!node.hasStarted()) {
+          return;
+        }
         node.kill();
         replace(which);
       }
@@ -366,7 +370,7 @@ final class SubscriptionTorture {
 
   private static String type(Random choices) {
     return switch (choices.nextInt(300)) {
-      case 0, 1 -> Ledger.POISON;
+      case 0 -> Ledger.POISON;
       case 2, 3, 4 -> Ledger.FLAKY;
       default -> "happened";
     };
