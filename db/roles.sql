@@ -91,3 +91,10 @@ grant select on "${schema}".snapshots to "${schema}_writer", "${schema}_reader";
 grant insert, update on "${schema}".snapshots to "${schema}_writer";
 -- No snapshot is kept of a stream that has just been erased from.
 grant select (stream_id, at) on "${schema}".erasures to "${schema}_writer";
+
+-- Who subscribes may keep projections. Their own tables, and the rights to make them, are elsewhere.
+grant select on "${schema}".projections, "${schema}".projection_versions
+  to "${schema}_writer", "${schema}_reader";
+grant insert, update (live_version, promoted_at) on "${schema}".projections
+  to "${schema}_writer", "${schema}_reader";
+grant insert, delete on "${schema}".projection_versions to "${schema}_writer", "${schema}_reader";

@@ -48,8 +48,10 @@ final class Kinds implements AutoCloseable {
     all.add(new LoadWorks(stage(), options));
     all.add(new CatchUpWorks(stage(), options));
     all.add(new CategoryWorks(stage(), options));
+    all.add(new ProjectionWorks(stage(), options));
     all.add(new LatencyWorks(writing, options));
     all.add(new ObservedWorks(writing, options, writers));
+    all.add(new IdleWorks(stage(), options));
     if (StoredWorks.areWanted("--stored", options.stored())) {
       all.add(new StoredWorks(stage(), stage(), options.stored(), options));
     }

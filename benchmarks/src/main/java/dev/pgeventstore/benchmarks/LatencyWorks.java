@@ -4,6 +4,8 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.subscription.Start;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
@@ -14,6 +16,8 @@ import java.util.concurrent.TimeUnit;
  * time by the clock of the machine. Nothing to compare it with.
  */
 final class LatencyWorks implements Works {
+
+  private static final int SUBSCRIPTIONS = 10;
 
   private final Stage stage;
   private final Options options;
@@ -30,10 +34,14 @@ final class LatencyWorks implements Works {
     return List.of(
         Work.of(
             "live latency, %d appends/s".formatted(Pace.PER_SECOND),
-            () -> measure((key, count) -> AppendingProcess.append(stage.store(), key, count))),
+            () -> measure(1, this::append)),
+        Work.of(
+            "live latency, %d subscriptions, %d appends/s"
+                .formatted(SUBSCRIPTIONS, Pace.PER_SECOND),
+            () -> measure(SUBSCRIPTIONS, this::append)),
         Work.of(
             "live latency across two processes, %d appends/s".formatted(Pace.PER_SECOND),
-            () -> measure(otherProcess()::append)));
+            () -> measure(1, otherProcess()::append)));
   }
 
   /** The same one in all rounds: it warms up as this one does. */
@@ -44,36 +52,39 @@ final class LatencyWorks implements Works {
     return otherProcess.get();
   }
 
-  private Figures measure(Appending appending) throws Exception {
+  private long[] append(String key, int count) {
+    return AppendingProcess.append(stage.store(), key, count);
+  }
+
+  private Figures measure(int subscriptions, Appending appending) throws Exception {
     int count = Pace.beats(options.liveSeconds());
-    long[] begun = new long[count];
-    long[] handled = new long[count];
-    CountDownLatch all = new CountDownLatch(count);
     String key = "live-" + ++measured;
-    try (Subscription running =
-        Subscriptions.of(stage.store())
-            .create(key)
-            .startAt(Start.end())
-            .handler(
-                (events, connection) -> {
-                  long now = WallClock.micros();
-                  for (RecordedEvent event : events) {
-                    Parcel parcel = (Parcel) event.payload();
-                    begun[(int) parcel.number()] = parcel.begunMicros();
-                    handled[(int) parcel.number()] = now;
-                    all.countDown();
-                  }
-                })
-            .start()) {
+    List<Heard> all = new ArrayList<>();
+    try {
+      for (int i = 0; i < subscriptions; i++) {
+        all.add(new Heard(key + "-" + i, count));
+      }
       long started = System.nanoTime();
       long[] returned = appending.append(key, count);
-      if (!all.await(1, TimeUnit.MINUTES)) {
-        throw new IllegalStateException("events are missing: " + running.status());
+      long[] sinceReturned = new long[0];
+      long[] sinceBegun = new long[0];
+      for (Heard heard : all) {
+        heard.awaitAll();
+        sinceReturned = joined(sinceReturned, nanos(returned, heard.handled));
+        sinceBegun = joined(sinceBegun, nanos(heard.begun, heard.handled));
       }
       return Figures.perSecond("appends", count, System.nanoTime() - started)
-          .with("returned to handler", nanos(returned, handled), 0.5, 0.99, 0.999)
-          .with("begun to handler", nanos(begun, handled), 0.5, 0.99, 0.999);
+          .with("returned to handler", sinceReturned, 0.5, 0.99, 0.999)
+          .with("begun to handler", sinceBegun, 0.5, 0.99, 0.999);
+    } finally {
+      all.forEach(Heard::close);
     }
+  }
+
+  private static long[] joined(long[] some, long[] more) {
+    long[] all = Arrays.copyOf(some, some.length + more.length);
+    System.arraycopy(more, 0, all, some.length, more.length);
+    return all;
   }
 
   private static long[] nanos(long[] from, long[] to) {
@@ -98,5 +109,46 @@ final class LatencyWorks implements Works {
 
     /** The times when the appends had returned, in microseconds. */
     long[] append(String key, int count) throws Exception;
+  }
+
+  /** What one subscription hears of the appends. */
+  private final class Heard implements AutoCloseable {
+    private final long[] begun;
+    private final long[] handled;
+    private final CountDownLatch all;
+    private final Subscription subscription;
+
+    Heard(String name, int count) {
+      begun = new long[count];
+      handled = new long[count];
+      all = new CountDownLatch(count);
+      subscription =
+          Subscriptions.of(stage.store())
+              .create(name)
+              .startAt(Start.end())
+              .handler((events, connection) -> hear(events))
+              .start();
+    }
+
+    private void hear(List<RecordedEvent> events) {
+      long now = WallClock.micros();
+      for (RecordedEvent event : events) {
+        Parcel parcel = (Parcel) event.payload();
+        begun[(int) parcel.number()] = parcel.begunMicros();
+        handled[(int) parcel.number()] = now;
+        all.countDown();
+      }
+    }
+
+    void awaitAll() throws InterruptedException {
+      if (!all.await(1, TimeUnit.MINUTES)) {
+        throw new IllegalStateException("events are missing: " + subscription.status());
+      }
+    }
+
+    @Override
+    public void close() {
+      subscription.close();
+    }
   }
 }

@@ -72,6 +72,11 @@ final class Stage implements AutoCloseable {
     return plain.getConnection();
   }
 
+  /** Of the store's pool. */
+  int connectionsInUse() {
+    return pool.getHikariPoolMXBean().getActiveConnections();
+  }
+
   void fillPlainTable() throws SQLException {
     try (Connection connection = open()) {
       PlainTable.fill(connection, SCHEMA);

@@ -39,11 +39,15 @@ class BenchmarksTest {
           "catch-up, subscription, decoded",
           "catch-up, one category of 1 % : all",
           "catch-up, subscription, one category of 1 % : all",
+          "catch-up, projection, 1 partition",
+          "catch-up, projection, 4 partitions",
           "live latency, 200 appends/s",
+          "live latency, 10 subscriptions, 200 appends/s",
           "live latency across two processes, 200 appends/s",
           "append 1 event, 1 writer, live subscription : none",
           "append 1 event, 8 writers, live subscription : none",
           "append 1 event, 8 writers, 8 live subscriptions : none",
+          "idle, 100 subscriptions",
           "append 1 event, 8 writers, 3000 stored : few",
           "append 1 event, 8 writers, 4000 stored : few");
 
@@ -51,7 +55,10 @@ class BenchmarksTest {
   private static final int SPEED_AND_LATENCY = 5 + 3 + 2 + 3 + 2;
 
   /** One figure: imports, loads and reading the log. */
-  private static final int SPEED = 1 + 7 + 4 + 2;
+  private static final int SPEED = 1 + 7 + 4 + 2 + 2;
+
+  /** Two figures: appends at a pace and how soon they are heard of; the cost of idleness. */
+  private static final int LIVE = 3 * 7 + 2;
 
   // Works that read count what they get, and fail if it is not all there is.
   @Test
@@ -83,11 +90,12 @@ class BenchmarksTest {
     Path csv = folder.resolve("benchmarks.csv");
     results.writeCsv(csv);
     List<String> lines = Files.readAllLines(csv);
-    assertThat(lines).hasSize(1 + 2 * (SPEED_AND_LATENCY * 3 + SPEED + 2 * 7));
+    assertThat(lines).hasSize(1 + 2 * (SPEED_AND_LATENCY * 3 + SPEED + LIVE));
     assertThat(lines)
         .filteredOn(line -> line.endsWith(","))
         .as("without a limit")
-        .allSatisfy(line -> assertThat(line).startsWith("\"live latency"));
+        .allSatisfy(
+            line -> assertThat(line).containsAnyOf("\"live latency", "\"idle", ", projection,"));
   }
 
   @Test

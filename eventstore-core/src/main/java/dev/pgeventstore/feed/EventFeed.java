@@ -55,6 +55,15 @@ public interface EventFeed {
   String databaseId();
 
   /**
+   * The life that the server is in: another one after a crash, a restart or a fail-over, after
+   * which commits that were visible may be lost, and their positions handed out again. What was
+   * read while this answered the same before and after is of one history.
+   *
+   * @return what tells this life from every other one; observed by this call
+   */
+  String life();
+
+  /**
    * Tries to take a lease: the right, kept in the database and limited in time by its clock, to do
    * something alone. It is for liveness. What must not happen twice needs a fence of its own.
    *

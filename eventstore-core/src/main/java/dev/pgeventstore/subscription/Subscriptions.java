@@ -3,6 +3,7 @@ package dev.pgeventstore.subscription;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.feed.FeedSource;
 import java.sql.Connection;
 import java.time.Duration;
 import java.util.stream.Stream;
@@ -50,7 +51,8 @@ public final class Subscriptions {
   /**
    * Where a subscription has come to, as a transaction sees it. Read in the same snapshot as a
    * view, under {@code REPEATABLE READ} or in one statement, it tells which events the view shows:
-   * follow the store from there, and none is missed or shown twice.
+   * follow the store from there ({@link FollowerBuilder#load}), and none is missed or shown twice.
+   * Of a subscription with several partitions some are ahead: what they have handled comes again.
    *
    * @param name of the subscription
    * @param connection of the transaction
@@ -58,6 +60,20 @@ public final class Subscriptions {
    */
   public Position position(String name, Connection connection) {
     return host.position(name, connection);
+  }
+
+  /**
+   * Begins to describe a reader of this process alone, without a checkpoint.
+   *
+   * @param query which events
+   * @return a builder
+   * @throws IllegalArgumentException if the store cannot be followed
+   */
+  public FollowerBuilder follow(EventQuery query) {
+    if (host instanceof FeedSource source) {
+      return new FollowerBuilder(source.feed(), query);
+    }
+    throw new IllegalArgumentException(host.getClass().getName() + " cannot be followed");
   }
 
   /** Describes a subscription. For one thread. */

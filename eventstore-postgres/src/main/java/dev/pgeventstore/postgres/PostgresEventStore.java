@@ -21,6 +21,7 @@ import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.importing.BatchWriter;
 import dev.pgeventstore.postgres.internal.load.SnapshotKeeper;
 import dev.pgeventstore.postgres.internal.load.StreamReader;
+import dev.pgeventstore.postgres.internal.project.PostgresProjections;
 import dev.pgeventstore.postgres.internal.schema.Migrator;
 import dev.pgeventstore.postgres.internal.schema.StartUpChecks;
 import dev.pgeventstore.postgres.internal.subscribe.CommitSignals;
@@ -33,6 +34,8 @@ import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.projection.ProjectionHost;
+import dev.pgeventstore.projection.ProjectionRegistry;
 import dev.pgeventstore.snapshot.Snapshot;
 import dev.pgeventstore.snapshot.SnapshotAndTail;
 import dev.pgeventstore.snapshot.SnapshotHost;
@@ -63,7 +66,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The server must be a primary, version 14 or newer.
  */
 public final class PostgresEventStore
-    implements EventStore, FeedSource, SnapshotHost, SubscriptionHost {
+    implements EventStore, FeedSource, SnapshotHost, SubscriptionHost, ProjectionHost {
 
   private final EventCodec codec;
   private final Appender appender;
@@ -73,6 +76,7 @@ public final class PostgresEventStore
   private final CommitSignals signals;
   private final PostgresFeed feed;
   private final SubscriptionRuns subscriptions;
+  private final PostgresProjections projections;
   private final BatchWriter imports;
   private final Importer importer;
 
@@ -102,6 +106,7 @@ public final class PostgresEventStore
             signals::appended);
     feed = new PostgresFeed(connections, schema, events, fence, highWaterMark, signals);
     subscriptions = new SubscriptionRuns(feed, connections, highWaterMark, signals, events, schema);
+    projections = new PostgresProjections(connections, schema, feed::highWaterMark);
     imports = new BatchWriter(connections, schema, events, signals::appended);
     importer = Importer.of(imports, encoding);
   }
@@ -190,6 +195,11 @@ public final class PostgresEventStore
   }
 
   @Override
+  public ProjectionRegistry projections() {
+    return projections;
+  }
+
+  @Override
   public EventCodec codec() {
     return codec;
   }
@@ -247,7 +257,7 @@ public final class PostgresEventStore
     private Migrations migrations = Migrations.APPLY;
     private int maxEventBytes = 900 * 1024;
     private boolean groupAppends = true;
-    private Duration pollInterval = Duration.ofMillis(200);
+    private Duration pollInterval = Duration.ofMillis(250);
     private Listening listening = Listening.DIRECTLY;
 
     private Builder(DataSource dataSource) {
@@ -320,9 +330,10 @@ public final class PostgresEventStore
     }
 
     /**
-     * How often subscriptions look for events of which no notification told. The default is 200 ms.
-     * It bounds the latency where notifications do not work or get lost; events of this process
-     * and, where listening works, of others arrive without it.
+     * How often subscriptions look for events of which no notification told. The default is 250 ms,
+     * so that a process whose subscriptions have nothing to do asks the database four times a
+     * second. It bounds the latency where notifications do not work or get lost; events of this
+     * process and, where listening works, of others arrive without it.
      *
      * @param interval 1 ms or more
      * @return this builder

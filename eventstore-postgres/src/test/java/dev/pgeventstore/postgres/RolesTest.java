@@ -8,6 +8,8 @@ import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.projection.Projection;
+import dev.pgeventstore.projection.Projections;
 import dev.pgeventstore.snapshot.Snapshot;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
@@ -198,6 +200,34 @@ class RolesTest {
           .hasMessageContaining("roles.sql");
     }
     assertThat(owner.settled()).containsExactly("order-1", "order-2");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"writer", "reader"})
+  void who_may_create_tables_elsewhere_keeps_projections(String role) throws Exception {
+    owner.execute("grant create on schema public to " + login(role));
+    try (TestStore user = as(role);
+        Projection first = projection(user, 1);
+        Projection second = projection(user, 2)) {
+      assertThat(first.promote(Duration.ofSeconds(30))).isTrue();
+      assertThat(second.promote(Duration.ofSeconds(30))).isTrue();
+      assertThat(first.drop()).isTrue();
+      assertThat(owner.query("select string_agg(stream, ' ') from public.visits"))
+          .isEqualTo("order-1");
+      assertNotAllowed(role, "update %s.projections set name = 'other'".formatted(schema));
+      assertNotAllowed(role, "delete from %s.projections".formatted(schema));
+    }
+    owner.execute("drop owned by " + login(role));
+  }
+
+  private static Projection projection(TestStore user, int version) {
+    return Projections.of(user.store).create("visits", version).definition(new Visits()).start();
+  }
+
+  @Test
+  void a_relay_promotes_and_drops_nothing() throws SQLException {
+    assertNotAllowed("relay", "update %s.projections set live_version = 1".formatted(schema));
+    assertNotAllowed("relay", "delete from %s.projection_versions".formatted(schema));
   }
 
   @Test

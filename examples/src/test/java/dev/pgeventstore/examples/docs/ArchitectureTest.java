@@ -29,8 +29,9 @@ class ArchitectureTest {
           Map.entry("", List.of()),
           Map.entry(".snapshot", List.of("")),
           Map.entry(".codec", List.of("", ".snapshot")),
-          Map.entry(".subscription", List.of("")),
+          Map.entry(".subscription", List.of("", ".feed")),
           Map.entry(".feed", List.of("")),
+          Map.entry(".projection", List.of("", ".subscription")),
           Map.entry(".aggregate", List.of("", ".codec", ".snapshot")),
           Map.entry(".postgres", core(".postgres.internal*")),
           Map.entry(
@@ -41,16 +42,21 @@ class ArchitectureTest {
               ".postgres.internal.importing",
               core(".postgres.internal.tables", ".postgres.internal.encoding")),
           Map.entry(".postgres.internal.load", core(".postgres.internal.tables")),
+          Map.entry(".postgres.internal.project", core(".postgres.internal.tables")),
           Map.entry(".postgres.internal.schema", core(".postgres.internal.tables")),
           Map.entry(".postgres.internal.fence", core(".postgres.internal.tables")),
           Map.entry(
               ".postgres.internal.subscribe",
               core(".postgres.internal.tables", ".postgres.internal.fence")),
-          Map.entry(".postgres.internal.tables", List.of("", ".snapshot", ".subscription")),
+          Map.entry(
+              ".postgres.internal.tables",
+              List.of("", ".projection", ".snapshot", ".subscription")),
           Map.entry(".kafka", core()),
           Map.entry(".testkit", core()),
           Map.entry(".testkit.servers", List.of()),
-          Map.entry(".examples*", core(".postgres", ".kafka", ".testkit", ".testkit.servers")));
+          Map.entry(
+              ".examples*",
+              core(".postgres", ".kafka", ".testkit", ".testkit.servers", ".examples.processes")));
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()
@@ -59,7 +65,8 @@ class ArchitectureTest {
 
   private static List<String> core(String... more) {
     return Stream.concat(
-            Stream.of("", ".codec", ".subscription", ".feed", ".snapshot", ".aggregate"),
+            Stream.of(
+                "", ".codec", ".subscription", ".projection", ".feed", ".snapshot", ".aggregate"),
             Stream.of(more))
         .toList();
   }

@@ -10,14 +10,20 @@ import org.junit.jupiter.api.Test;
 
 class ReadmeTest {
 
-  private static final Path SHOWN =
-      Path.of("examples/src/main/java/dev/pgeventstore/examples/quickstart/InShort.java");
+  private static final Path EXAMPLES = Path.of("examples/src/main/java/dev/pgeventstore/examples");
 
   @Test
   void its_code_is_that_of_the_example_which_a_test_runs() throws IOException {
     String readme = Files.readString(Project.folder().resolve("README.md"));
 
-    assertThat(firstBlock(readme, "java")).isEqualTo(tagged("readme"));
+    assertThat(firstBlock(readme, "java")).isEqualTo(tagged("quickstart/InShort.java", "readme"));
+  }
+
+  @Test
+  void the_code_about_projections_is_that_of_the_example_which_a_test_runs() throws IOException {
+    String page = Files.readString(Project.folder().resolve("docs/projections.md"));
+
+    assertThat(firstBlock(page, "java")).isEqualTo(tagged("visits/VisitCounter.java", "rebuild"));
   }
 
   @Test
@@ -36,8 +42,8 @@ class ReadmeTest {
     return markdown.substring(start, markdown.indexOf("```\n", start));
   }
 
-  private static String tagged(String tag) throws IOException {
-    List<String> lines = Files.readAllLines(Project.folder().resolve(SHOWN));
+  private static String tagged(String file, String tag) throws IOException {
+    List<String> lines = Files.readAllLines(Project.folder().resolve(EXAMPLES).resolve(file));
     int start = indexOf("// tag::" + tag + "[]", lines);
     int end = indexOf("// end::" + tag + "[]", lines);
     return String.join("\n", lines.subList(start + 1, end)).stripIndent() + "\n";
@@ -49,6 +55,6 @@ class ReadmeTest {
         return i;
       }
     }
-    throw new AssertionError("no " + comment + " in " + SHOWN);
+    throw new AssertionError("no " + comment + " in the example");
   }
 }

@@ -28,9 +28,6 @@ public final class HighWaterMark implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(HighWaterMark.class);
 
-  /** However many commits there are, more observations than this would only take their CPU. */
-  private static final long SHORTEST_PAUSE = TimeUnit.MILLISECONDS.toNanos(1);
-
   /** While a transaction holds the lock: its end is not told to us if it is a caller's own. */
   private static final long TICK = TimeUnit.MILLISECONDS.toNanos(2);
 
@@ -60,7 +57,13 @@ public final class HighWaterMark implements AutoCloseable {
   private final Condition work = lock.newCondition();
   private volatile Mark mark = Mark.UNKNOWN;
   private final AtomicInteger waiting = new AtomicInteger();
-  private boolean told;
+
+  /** Something was committed since the last observation began. */
+  private volatile boolean told;
+
+  /** Of the observing thread alone. */
+  private final Tempo tempo = new Tempo();
+
   private @Nullable SQLException failure;
   private @Nullable Thread observer;
   private boolean closed;
@@ -181,7 +184,6 @@ public final class HighWaterMark implements AutoCloseable {
     lock.lockInterruptibly();
     try {
       if (waiting.incrementAndGet() == 1) {
-        told = true;
         work.signal();
       }
       startObserver();
@@ -204,10 +206,15 @@ public final class HighWaterMark implements AutoCloseable {
 
   /** Tells that something was committed, so that a waiting reader need not wait for the poll. */
   public void appended() {
+    if (told) {
+      // Nobody need be woken again: whoever was told has not begun to observe yet.
+      return;
+    }
+    // Before it is asked who waits: whoever comes to wait later asks whether this was told.
+    told = true;
     if (waiting.get() > 0) {
       lock.lock();
       try {
-        told = true;
         work.signal();
       } finally {
         lock.unlock();
@@ -233,6 +240,7 @@ public final class HighWaterMark implements AutoCloseable {
       try {
         Mark seen = observe();
         if (seen.position() != lastPosition) {
+          tempo.found(lastPosition < 0 ? 0 : Math.max(0, seen.position() - lastPosition), started);
           lastPosition = seen.position();
           heldSince = started;
         }
@@ -252,7 +260,9 @@ public final class HighWaterMark implements AutoCloseable {
     observing.lock();
     try {
       if (fence.isHeldBack() || fence.hasHolders()) {
-        return heldFor > TICK_SLOWLY_AFTER ? Math.min(SLOW_TICK, pollInterval) : TICK;
+        return heldFor > TICK_SLOWLY_AFTER
+            ? Math.min(SLOW_TICK, pollInterval)
+            : Math.max(TICK, tempo.pause());
       }
       return pollInterval;
     } finally {
@@ -306,13 +316,13 @@ public final class HighWaterMark implements AutoCloseable {
     }
   }
 
-  /** Pauses between two observations: cut short by a commit, but never below the shortest pause. */
+  /** Pauses between two observations: cut short by a commit, as far as the tempo allows. */
   private boolean pause(long started, long nanos) {
     lock.lock();
     try {
       long now = System.nanoTime();
       while (!closed) {
-        long end = started + (told ? Math.min(SHORTEST_PAUSE, nanos) : nanos);
+        long end = started + (told ? Math.min(tempo.pause(), nanos) : nanos);
         if (end - now <= 0) {
           break;
         }

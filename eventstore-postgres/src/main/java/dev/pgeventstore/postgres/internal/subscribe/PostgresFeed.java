@@ -35,14 +35,18 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   private final HighWaterMark highWaterMark;
   private final CommitSignals signals;
 
-  /** One thread for each reader that is reading ahead; none while all wait. */
-  private final ExecutorService prefetching =
+  /** One thread for each page that is being read; none while all wait. */
+  private final ExecutorService reading =
       Executors.newCachedThreadPool(
           work -> {
-            Thread thread = new Thread(work, "eventstore-prefetch");
+            Thread thread = new Thread(work, "eventstore-pages");
             thread.setDaemon(true);
             return thread;
           });
+
+  private final SharedPages shared =
+      new SharedPages(
+          (query, durability) -> pages(query, durability)::readBounded, reading, System::nanoTime);
 
   public PostgresFeed(
       Connections connections,
@@ -67,7 +71,7 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
 
   PrefetchingReader follow(EventQuery query, long after, Durability durability) {
     signals.startListening();
-    return new PrefetchingReader(highWaterMark, pages(query, durability), prefetching, after);
+    return new PrefetchingReader(highWaterMark, shared, query, durability, after);
   }
 
   private SettledPageReader pages(EventQuery query, Durability durability) {
@@ -84,7 +88,9 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
       if (mark.position() <= after.value()) {
         return new EventPage(List.of(), after, Position.of(mark.position()));
       }
-      return pages(query, Durability.VISIBLE).read(after.value(), mark, limit);
+      SettledPage page =
+          pages(query, Durability.VISIBLE).read(after.value(), mark, limit, System.nanoTime());
+      return new EventPage(page.events(), Position.of(page.upTo()), Position.of(mark.position()));
     } catch (SQLException e) {
       throw SqlErrors.of("the settled events after position " + after + " cannot be read", e);
     }
@@ -130,6 +136,15 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   }
 
   @Override
+  public String life() {
+    try {
+      return highWaterMark.observe().incarnation();
+    } catch (SQLException e) {
+      throw SqlErrors.of("the life of the server cannot be observed", e);
+    }
+  }
+
+  @Override
   public Optional<Lease> tryLease(String name, int partition, String owner, Duration ttl) {
     SubscriptionsTable.Key key = new SubscriptionsTable.Key(name, partition);
     try {
@@ -143,6 +158,6 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
 
   @Override
   public void close() {
-    prefetching.shutdown();
+    reading.shutdown();
   }
 }

@@ -1,52 +1,68 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.EventPage;
+import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.FeedReader;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.subscribe.SharedPages.Source;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
-/** Follows the mark page by page. While one page is being handled the next is being read. */
+/**
+ * Follows the mark page by page. While one page is being handled the next is being read. Pages are
+ * shared with the other readers of the store: with those of the same query always, and near the
+ * mark with those of other queries too, if there are any. Then all events are read once, and each
+ * reader picks its own.
+ */
 final class PrefetchingReader implements FeedReader {
 
+  /** So near the mark that what other queries leave out is worth reading once for all. */
+  private static final int NEAR = 1_000;
+
   private final HighWaterMark highWaterMark;
-  private final SettledPageReader pages;
-  private final ExecutorService executor;
+  private final EventQuery query;
+  private final Source own;
+  private final Source everything;
 
   private long after;
   private String incarnation = "";
-  private @Nullable Prefetched prefetched;
+  private boolean near;
+  private boolean closed;
+  private @Nullable Future<SettledPage> ahead;
 
   PrefetchingReader(
-      HighWaterMark highWaterMark, SettledPageReader pages, ExecutorService executor, long after) {
+      HighWaterMark highWaterMark,
+      SharedPages pages,
+      EventQuery query,
+      Durability durability,
+      long after) {
     this.highWaterMark = highWaterMark;
-    this.pages = pages;
-    this.executor = executor;
+    this.query = query;
+    this.own = pages.open(query, durability);
+    this.everything = pages.open(EventQuery.all(), durability);
     this.after = after;
   }
 
   @Override
   public EventPage next(int limit, Duration maxWait) throws InterruptedException {
     try {
-      EventPage page = takePrefetched(limit);
-      if (page == null) {
-        Mark mark = awaitMark(maxWait);
-        page =
-            mark.position() > after
-                ? pages.read(after, mark, limit)
-                : new EventPage(List.of(), Position.of(after), Position.of(mark.position()));
+      Mark mark = awaitMark(maxWait);
+      if (mark.position() <= after) {
+        return new EventPage(List.of(), Position.of(after), Position.of(mark.position()));
       }
-      prefetch(page.upTo().value(), limit);
+      EventPage page = isShared(mark) ? pick(mark, limit) : read(mark, limit);
       // Last, so that a page that could not be given out is read again.
       after = page.upTo().value();
       return page;
@@ -73,21 +89,70 @@ final class PrefetchingReader implements FeedReader {
     }
   }
 
-  private void prefetch(long from, int limit) {
-    Mark mark = highWaterMark.last();
-    if (mark.position() > from && mark.incarnation().equals(incarnation)) {
-      prefetched = new Prefetched(limit, executor.submit(() -> pages.read(from, mark, limit)));
+  /** Whether to read all events with the readers of other queries. */
+  private boolean isShared(Mark mark) {
+    boolean nowNear = mark.position() - after <= NEAR;
+    if (nowNear != near) {
+      near = nowNear;
+      own.live(nowNear);
+    }
+    return near && own != everything && own.othersAreLive();
+  }
+
+  private EventPage pick(Mark mark, int limit) throws SQLException, InterruptedException {
+    ahead = null;
+    SettledPage first = await(everything, mark, NEAR);
+    return page(everything.run(first, NEAR), mark, limit, false);
+  }
+
+  private EventPage read(Mark mark, int limit) throws SQLException, InterruptedException {
+    SettledPage first = takeAhead();
+    if (first == null) {
+      first = await(own, mark, limit);
+    }
+    List<SettledPage> run = own.run(first, limit);
+    EventPage page = page(run, mark, limit, true);
+    SettledPage last = run.get(run.size() - 1);
+    if (last.isCut() && page.upTo().value() == last.upTo()) {
+      readAhead(last.upTo(), limit);
+    }
+    return page;
+  }
+
+  private void readAhead(long from, int limit) {
+    Mark newest = highWaterMark.last();
+    if (newest.position() > from && newest.incarnation().equals(incarnation)) {
+      ahead = own.page(from, newest, limit);
     }
   }
 
-  private @Nullable EventPage takePrefetched(int limit) throws SQLException, InterruptedException {
-    Prefetched taken = prefetched;
-    prefetched = null;
-    if (taken == null || taken.limit != limit) {
+  private @Nullable SettledPage takeAhead() throws SQLException, InterruptedException {
+    Future<SettledPage> taken = ahead;
+    ahead = null;
+    if (taken == null) {
       return null;
     }
+    // One that is still being read is as fresh as one that would be read now.
+    boolean isDone = taken.isDone();
+    SettledPage page = await(taken);
+    boolean usable = isDone ? own.isUsable(page, after, incarnation) : page.reachesBeyond(after);
+    return usable ? page : null;
+  }
+
+  private SettledPage await(Source source, Mark mark, int limit)
+      throws SQLException, InterruptedException {
+    SettledPage page;
+    do {
+      page = await(source.page(after, mark, limit));
+      // Large events may have ended the page that another reader was reading before this place.
+    } while (!page.reachesBeyond(after));
+    return page;
+  }
+
+  private static SettledPage await(Future<SettledPage> page)
+      throws SQLException, InterruptedException {
     try {
-      return taken.page.get();
+      return page.get();
     } catch (ExecutionException e) {
       if (e.getCause() instanceof SQLException sql) {
         throw sql;
@@ -95,8 +160,30 @@ final class PrefetchingReader implements FeedReader {
       if (e.getCause() instanceof RuntimeException runtime) {
         throw runtime;
       }
-      throw new EventStoreException("reading ahead failed", e.getCause());
+      throw new EventStoreException("reading a page failed", e.getCause());
     }
+  }
+
+  /** What this reader wants of some pages, behind the place where it is. */
+  private EventPage page(List<SettledPage> run, Mark mark, int limit, boolean allMatch) {
+    List<RecordedEvent> events = new ArrayList<>();
+    SettledPage last = run.get(run.size() - 1);
+    long upTo = last.upTo();
+    taking:
+    for (SettledPage page : run) {
+      for (RecordedEvent event : page.events()) {
+        if (event.position().value() > after && (allMatch || query.matches(event))) {
+          if (events.size() == limit) {
+            upTo = events.get(limit - 1).position().value();
+            break taking;
+          }
+          events.add(event);
+        }
+      }
+    }
+    // A page that another reader was quicker to read may have been read below a newer mark.
+    long known = Math.max(mark.position(), last.mark().position());
+    return new EventPage(List.copyOf(events), Position.of(upTo), Position.of(known));
   }
 
   /** The life of the server that all pages so far were read in. */
@@ -106,13 +193,15 @@ final class PrefetchingReader implements FeedReader {
 
   @Override
   public void close() {
-    Prefetched unused = prefetched;
-    prefetched = null;
-    if (unused != null) {
-      // Not interrupted: a connection in the middle of an answer would be lost to its pool.
-      unused.page.cancel(false);
+    if (closed) {
+      return;
     }
+    closed = true;
+    ahead = null;
+    if (near) {
+      own.live(false);
+    }
+    own.close();
+    everything.close();
   }
-
-  private record Prefetched(int limit, Future<EventPage> page) {}
 }

@@ -109,6 +109,12 @@ final class RunningSubscription implements Subscription {
                   .formatted(name(), stopped.get().error().orElse("unknown"))));
       return;
     }
+    if (leases.isEmpty()) {
+      failed(
+          new EventStoreException(
+              "subscription %s was removed: it has no checkpoint any more".formatted(name())));
+      return;
+    }
     lock.lock();
     try {
       if (closing || failure != null) {

@@ -1,12 +1,12 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
-import dev.pgeventstore.EventPage;
-import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.EventsTable;
+import dev.pgeventstore.postgres.internal.tables.EventsTable.Beginning;
 import dev.pgeventstore.postgres.internal.tables.EventsTable.SettledPages;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
@@ -27,10 +27,24 @@ final class SettledPageReader {
   /** Where only the rows of some categories are looked through, of which most logs have several. */
   private static final long CATEGORY_WINDOW = 16 * WINDOW;
 
+  /** What a page brings to the heap, and one event more. */
+  private static final long MOST_BYTES = 1 << 20;
+
+  /** With so many events a page of large ones begins; with more, as far as they fit. */
+  private static final int FEW = 16;
+
+  private static final int MOST_CAREFUL = 1 << 20;
+
   private final Connections connections;
   private final SettledPages pages;
   private final FenceFunction fence;
   private final Durability durability;
+
+  /**
+   * How many events to look at while there are large ones among them; 0 while there are none. If
+   * two threads read at a time either is right.
+   */
+  private volatile int careful;
 
   SettledPageReader(
       Connections connections, SettledPages pages, FenceFunction fence, Durability durability) {
@@ -41,11 +55,63 @@ final class SettledPageReader {
   }
 
   /** Reads the page behind a position. It reaches the mark, or as far as a limit allows. */
-  EventPage read(long after, Mark mark, int limit) throws SQLException {
+  SettledPage read(long after, Mark mark, int limit, long now) throws SQLException {
     long to = reach(after, mark.position(), limit);
-    List<RecordedEvent> events = connections.use(c -> read(c, after, to, mark, limit));
-    long upTo = events.size() == limit ? events.get(limit - 1).position().value() : to;
-    return new EventPage(events, Position.of(upTo), Position.of(mark.position()));
+    return connections.use(
+        connection -> {
+          List<RecordedEvent> events = pages.read(connection, after, to, mark.incarnation(), limit);
+          Beginning page = new Beginning(events, events.size() == limit);
+          return settled(connection, page, after, to, mark, now);
+        });
+  }
+
+  /** The same, but it ends where it takes too many bytes, behind one event at least. */
+  SettledPage readBounded(long after, Mark mark, int limit, long now) throws SQLException {
+    long to = reach(after, mark.position(), limit);
+    return connections.use(
+        connection -> {
+          Beginning page = bounded(connection, after, to, mark.incarnation(), limit);
+          return settled(connection, page, after, to, mark, now);
+        });
+  }
+
+  private Beginning bounded(
+      Connection connection, long after, long to, String incarnation, int limit)
+      throws SQLException {
+    if (careful == 0) {
+      Beginning small = pages.readSmallOnes(connection, after, to, incarnation, limit);
+      if (small.isCut()) {
+        careful = FEW;
+      }
+      if (!small.isCut() || !small.events().isEmpty()) {
+        return new Beginning(small.events(), small.isCut() || small.events().size() == limit);
+      }
+    }
+    int few = Math.min(limit, Math.max(1, careful));
+    Beginning within = pages.readWithin(connection, after, to, incarnation, few, MOST_BYTES);
+    int count = within.events().size();
+    if (within.isCut()) {
+      careful = 2 * count;
+    } else {
+      boolean anyLarge = within.events().stream().anyMatch(EventsTable::isLarge);
+      careful = anyLarge ? Math.min(2 * few, MOST_CAREFUL) : 0;
+    }
+    return new Beginning(within.events(), within.isCut() || count == few);
+  }
+
+  private SettledPage settled(
+      Connection connection, Beginning page, long after, long to, Mark mark, long now)
+      throws SQLException {
+    List<RecordedEvent> events = page.events();
+    if (events.isEmpty() && !fence.incarnation(connection).equals(mark.incarnation())) {
+      throw new HistoryChangedException(
+          "the server crashed, restarted or was replaced: positions may have been handed out again");
+    }
+    if (durability == Durability.FLUSHED) {
+      ServerFunctions.flush(connection);
+    }
+    long upTo = page.isCut() ? events.get(events.size() - 1).position().value() : to;
+    return new SettledPage(after, upTo, events, mark, now);
   }
 
   private long reach(long after, long mark, int limit) {
@@ -57,18 +123,5 @@ final class SettledPageReader {
           case CATEGORY -> mark;
         };
     return Math.min(mark, after + Math.max(window, limit));
-  }
-
-  private List<RecordedEvent> read(Connection connection, long after, long to, Mark mark, int limit)
-      throws SQLException {
-    List<RecordedEvent> events = pages.read(connection, after, to, mark.incarnation(), limit);
-    if (events.isEmpty() && !fence.incarnation(connection).equals(mark.incarnation())) {
-      throw new HistoryChangedException(
-          "the server crashed, restarted or was replaced: positions may have been handed out again");
-    }
-    if (durability == Durability.FLUSHED) {
-      ServerFunctions.flush(connection);
-    }
-    return events;
   }
 }

@@ -26,7 +26,7 @@ public final class Connections {
       if (connection.getAutoCommit()) {
         return work.on(connection);
       }
-      return commit(connection, work);
+      return end(connection, work, true);
     } catch (JdbiException e) {
       // Who talks to the store knows nothing of Jdbi, and SQLSTATEs tell what can be retried.
       if (e.getCause() instanceof SQLException cause) {
@@ -38,14 +38,23 @@ public final class Connections {
 
   /** Does something in a transaction. It is rolled back if that throws anything. */
   public <T> T inTransaction(Work<T> work) throws SQLException {
+    return inTransaction(work, true);
+  }
+
+  /** Does something in a transaction that is rolled back in any case. */
+  public <T> T inTransactionRolledBack(Work<T> work) throws SQLException {
+    return inTransaction(work, false);
+  }
+
+  private <T> T inTransaction(Work<T> work, boolean keep) throws SQLException {
     try (Connection connection = dataSource.getConnection()) {
       boolean autoCommit = connection.getAutoCommit();
       if (!autoCommit) {
-        return commit(connection, work);
+        return end(connection, work, keep);
       }
       connection.setAutoCommit(false);
       try {
-        return commit(connection, work);
+        return end(connection, work, keep);
       } finally {
         if (!connection.isClosed()) {
           connection.setAutoCommit(true);
@@ -54,12 +63,14 @@ public final class Connections {
     }
   }
 
-  private static <T> T commit(Connection connection, Work<T> work) throws SQLException {
+  private static <T> T end(Connection connection, Work<T> work, boolean keep) throws SQLException {
     boolean committed = false;
     try {
       T result = work.on(connection);
-      connection.commit();
-      committed = true;
+      if (keep) {
+        connection.commit();
+        committed = true;
+      }
       return result;
     } finally {
       if (!committed && !connection.isClosed()) {

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyIn;
 
@@ -107,6 +108,9 @@ public final class EventsTable {
       """;
 
   private static final int COPY_PIECE = 64 * 1024;
+
+  /** The server counts the headers of values too: whether it left something out, it alone knows. */
+  private static final int SIZE_TOLERANCE = 16;
 
   private static final String POSITION_OF =
       "select position from $schema.events where stream_id = ? and version = ?";
@@ -233,13 +237,17 @@ public final class EventsTable {
 
   /** The event in a row of these columns: those of every statement here, in their order. */
   RecordedEvent event(ResultSet row, StreamId stream) throws SQLException {
+    // The driver gives the bytes of a json column as they came: UTF-8, not decoded.
+    return event(row, stream, row.getBytes(7));
+  }
+
+  private RecordedEvent event(ResultSet row, StreamId stream, byte[] data) throws SQLException {
     return RecordedEvent.of(
         Position.of(row.getLong(1)),
         stream,
         row.getLong(3),
         row.getObject(4, UUID.class),
-        // The driver gives the bytes of a json column as they came: UTF-8, not decoded.
-        EncodedEvent.stored(row.getString(5), row.getInt(6), row.getBytes(7)),
+        EncodedEvent.stored(row.getString(5), row.getInt(6), data),
         row.getBytes(8),
         row.getObject(9, OffsetDateTime.class).toInstant(),
         codec);
@@ -259,15 +267,37 @@ public final class EventsTable {
     }
   }
 
+  /** The bytes of an event's JSON. */
+  public static long size(RecordedEvent event) {
+    byte[] metadata = event.metadataUtf8();
+    return event.encoded().dataUtf8().length + (metadata == null ? 0L : metadata.length);
+  }
+
+  /** Whether pages are read with care because of an event like this. */
+  public static boolean isLarge(RecordedEvent event) {
+    return size(event) > SettledPageQuery.SMALL_BYTES;
+  }
+
+  /**
+   * The beginning of a page.
+   *
+   * @param isCut whether more of the page may follow
+   */
+  public record Beginning(List<RecordedEvent> events, boolean isCut) {}
+
   /** Reads pages of the settled order for one query. Safe for many threads. */
   public final class SettledPages {
 
     private final SettledPageQuery query;
     private final String sql;
+    private final String withoutLargeOnes;
+    private final String withinBytes;
 
     private SettledPages(EventQuery wanted) {
       this.query = SettledPageQuery.of(wanted);
       this.sql = schema.in(query.sql());
+      this.withoutLargeOnes = schema.in(query.withoutLargeOnes());
+      this.withinBytes = schema.in(query.withinBytes());
     }
 
     /** Through how many rows that are not wanted a statement may have to look. */
@@ -288,6 +318,48 @@ public final class EventsTable {
         throws SQLException {
       try (PreparedStatement statement = connection.prepareStatement(sql)) {
         return events(query.execute(statement, after, upTo, incarnation, limit));
+      }
+    }
+
+    /** Reads a page as far as its first large event, which is not brought. It may be the first. */
+    public Beginning readSmallOnes(
+        Connection connection, long after, long upTo, String incarnation, int limit)
+        throws SQLException {
+      try (PreparedStatement statement = connection.prepareStatement(withoutLargeOnes);
+          ResultSet rows = query.execute(statement, after, upTo, incarnation, limit)) {
+        List<RecordedEvent> events = new ArrayList<>();
+        StreamCache stream = new StreamCache();
+        while (rows.next()) {
+          byte @Nullable [] data = rows.getBytes(7);
+          if (data == null) {
+            return new Beginning(events, true);
+          }
+          events.add(event(rows, stream.of(rows.getString(2)), data));
+        }
+        return new Beginning(events, false);
+      }
+    }
+
+    /**
+     * Reads a page as far as it fits into some bytes, and one event at least.
+     *
+     * <p>It makes the server look at the size of each event, which takes time for compressed ones.
+     */
+    public Beginning readWithin(
+        Connection connection, long after, long upTo, String incarnation, int limit, long maxBytes)
+        throws SQLException {
+      try (PreparedStatement statement = connection.prepareStatement(withinBytes);
+          ResultSet rows =
+              query.executeWithin(statement, after, upTo, incarnation, limit, maxBytes)) {
+        List<RecordedEvent> events = new ArrayList<>();
+        StreamCache stream = new StreamCache();
+        long bytes = 0;
+        while (rows.next()) {
+          RecordedEvent event = event(rows, stream.of(rows.getString(2)));
+          events.add(event);
+          bytes = rows.getLong(10) + size(event) + SIZE_TOLERANCE;
+        }
+        return new Beginning(events, bytes >= maxBytes);
       }
     }
   }

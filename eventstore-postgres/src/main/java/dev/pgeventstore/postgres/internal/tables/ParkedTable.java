@@ -134,6 +134,11 @@ public final class ParkedTable {
                           where e.name = s.name and e.stream_id = s.stream_id)
       """;
 
+  private static final List<String> REMOVE_ALL =
+      List.of(
+          "delete from $schema.parked_events where name = ?",
+          "delete from $schema.parked_streams where name = ?");
+
   private final String streams;
   private final String hold;
   private final String holdAlone;
@@ -147,6 +152,7 @@ public final class ParkedTable {
   private final String remove;
   private final String discard;
   private final String endStream;
+  private final List<String> removeAll;
 
   public ParkedTable(Schema schema) {
     this.streams = schema.in(STREAMS);
@@ -162,6 +168,7 @@ public final class ParkedTable {
     this.remove = schema.in(REMOVE);
     this.discard = schema.in(DISCARD);
     this.endStream = schema.in(END_STREAM);
+    this.removeAll = REMOVE_ALL.stream().map(schema::in).toList();
   }
 
   /** The streams that are parked. */
@@ -310,6 +317,16 @@ public final class ParkedTable {
       statement.setString(1, name);
       statement.setString(2, event.stream().toString());
       statement.executeUpdate();
+    }
+  }
+
+  /** Forgets everything that a subscription has parked: there is no such subscription any more. */
+  public void removeAll(Connection connection, String name) throws SQLException {
+    for (String sql : removeAll) {
+      try (PreparedStatement statement = connection.prepareStatement(sql)) {
+        statement.setString(1, name);
+        statement.executeUpdate();
+      }
     }
   }
 

@@ -66,6 +66,47 @@ public final class SettledPageQuery {
        limit ?
       """;
 
+  /** What takes more is large; few bytes, as hundreds of events may take as much. */
+  static final int SMALL_BYTES = 8 * 1024;
+
+  // The stored size is told without fetching what is stored out of line. Of what is compressed it
+  // says nothing of what would come to the client.
+  private static final String IS_LARGE =
+      """
+      pg_column_size(%1$s) > %2$d
+      or (pg_column_compression(%1$s) is not null and octet_length(%1$s::text) > %2$d)""";
+
+  private static final String WITHOUT_LARGE_ONES =
+      EventsTable.COLUMNS.replace(
+          "data, metadata",
+          """
+          case when (%1$s) or (%2$s) then null else data end as data,
+          case when (%2$s) then null else metadata end as metadata"""
+              .formatted(
+                  IS_LARGE.formatted("data", SMALL_BYTES),
+                  IS_LARGE.formatted("metadata", SMALL_BYTES)));
+
+  private static final String BYTES =
+      """
+      case when pg_column_compression(%1$s) is null then pg_column_size(%1$s)
+           else octet_length(%1$s::text) end""";
+
+  // In the order of the page, so that what is left out is its end.
+  private static final String WITHIN_BYTES =
+      """
+      select position, stream_id, version, id, type, revision, data, metadata, recorded_at, before
+        from (select page.*,
+                     coalesce(
+                       sum(%s + coalesce(%s, 0))
+                         over (order by position
+                                rows between unbounded preceding and 1 preceding),
+                       0) as before
+                from (page_itself) as page) as pages
+       where before < ?
+       order by position
+      """
+          .formatted(BYTES.formatted("data"), BYTES.formatted("metadata"));
+
   // Until the end of this round trip. A plan that was made for a small table, or for one that has
   // changed since, reads everything and sorts it, for every page; and it may be kept for long.
   private static final String BY_INDEX_ONLY =
@@ -76,7 +117,7 @@ public final class SettledPageQuery {
       """;
 
   private final Access access;
-  private final StringBuilder sql = new StringBuilder();
+  private final String page;
   private final List<Object> parameters = new ArrayList<>();
 
   private SettledPageQuery(EventQuery query) {
@@ -84,8 +125,7 @@ public final class SettledPageQuery {
     if (categories == null) {
       access = Access.BY_POSITION;
       parameters.addAll(List.of(Place.AFTER, Place.UP_TO, Place.INCARNATION));
-      sql.append(BY_INDEX_ONLY);
-      sql.append(BY_POSITION.formatted(query.matchesAll() ? "" : anyOf(query.alternatives())));
+      page = BY_POSITION.formatted(query.matchesAll() ? "" : anyOf(query.alternatives()));
       parameters.add(Place.LIMIT);
       return;
     }
@@ -106,11 +146,10 @@ public final class SettledPageQuery {
       parameters.add(Place.LIMIT);
     }
     access = filtered ? Access.FILTERED_CATEGORY : Access.CATEGORY;
-    sql.append(BY_INDEX_ONLY);
     if (pages.size() == 1) {
-      sql.append(pages.get(0));
+      page = pages.get(0);
     } else {
-      sql.append(OF_CATEGORIES.formatted("(" + String.join(") union all (", pages) + ")"));
+      page = OF_CATEGORIES.formatted("(" + String.join(") union all (", pages) + ")");
       parameters.add(Place.LIMIT);
     }
   }
@@ -179,19 +218,51 @@ public final class SettledPageQuery {
 
   /** The text, with the schema left open. */
   String sql() {
-    return sql.toString();
+    return BY_INDEX_ONLY + page;
+  }
+
+  /** The same page, but large events have no data: their places only are told. */
+  String withoutLargeOnes() {
+    return BY_INDEX_ONLY + page.replace(EventsTable.COLUMNS, WITHOUT_LARGE_ONES);
+  }
+
+  /**
+   * The beginning of the same page that takes so many bytes, with one more parameter for them. One
+   * more column tells how many bytes the events before take.
+   */
+  String withinBytes() {
+    return BY_INDEX_ONLY + WITHIN_BYTES.replace("page_itself", page);
   }
 
   ResultSet execute(
       PreparedStatement statement, long after, long upTo, String incarnation, int limit)
       throws SQLException {
     bind(statement, after, upTo, incarnation, limit);
+    return execute(statement);
+  }
+
+  /** Executes {@link #withinBytes()}. */
+  ResultSet executeWithin(
+      PreparedStatement statement,
+      long after,
+      long upTo,
+      String incarnation,
+      int limit,
+      long maxBytes)
+      throws SQLException {
+    int last = bind(statement, after, upTo, incarnation, limit);
+    statement.setLong(last, maxBytes);
+    return execute(statement);
+  }
+
+  private static ResultSet execute(PreparedStatement statement) throws SQLException {
     statement.execute();
     statement.getMoreResults(); // behind the settings
     return statement.getResultSet();
   }
 
-  private void bind(
+  /** Returns the number of the parameter after the last. */
+  private int bind(
       PreparedStatement statement, long after, long upTo, String incarnation, int limit)
       throws SQLException {
     int next = 1;
@@ -210,6 +281,7 @@ public final class SettledPageQuery {
       }
       next++;
     }
+    return next;
   }
 
   /** Through how many rows that are not wanted a statement may have to look. */

@@ -22,6 +22,32 @@ public final class SubscriptionsTable {
        where name = ?
       """;
 
+  private static final String REACHED =
+      """
+      select count(*), coalesce(min(position), 0), coalesce(max(position), 0),
+             bool_or(stopped_at is not null), max(error) filter (where stopped_at is not null)
+        from $schema.subscriptions
+       where name = ?
+      """;
+
+  // All of them, so that partitions are not divided anew either. Whoever keeps leases passes over.
+  private static final String HOLD =
+      """
+      select position
+        from $schema.subscriptions
+       where name = ?
+       order by partition
+         for no key update
+      """;
+
+  private static final String REMOVE =
+      """
+      with members as (
+        delete from $schema.subscription_members where name = ?)
+      delete from $schema.subscriptions
+       where name = ?
+      """;
+
   private static final String EXISTS =
       """
       select exists (select from $schema.subscriptions where name = ?)
@@ -173,6 +199,9 @@ public final class SubscriptionsTable {
       """;
 
   private final String lowestCheckpoint;
+  private final String reached;
+  private final String hold;
+  private final String remove;
   private final String exists;
   private final String arrange;
   private final String keepLeases;
@@ -190,6 +219,9 @@ public final class SubscriptionsTable {
 
   public SubscriptionsTable(Schema schema) {
     this.lowestCheckpoint = schema.in(LOWEST_CHECKPOINT);
+    this.reached = schema.in(REACHED);
+    this.hold = schema.in(HOLD);
+    this.remove = schema.in(REMOVE);
     this.exists = schema.in(EXISTS);
     this.arrange = schema.in(ARRANGE);
     this.keepLeases = schema.in(KEEP_LEASES);
@@ -214,6 +246,49 @@ public final class SubscriptionsTable {
         row.next();
         return row.getLong(1);
       }
+    }
+  }
+
+  /** How far all partitions of a subscription have come. */
+  public Reached reached(Connection connection, String name) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(reached)) {
+      statement.setString(1, name);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return new Reached(
+            row.getInt(1),
+            row.getLong(2),
+            row.getLong(3),
+            row.getBoolean(4),
+            Optional.ofNullable(row.getString(5)));
+      }
+    }
+  }
+
+  /**
+   * Keeps all partitions of a subscription from moving until the transaction ends.
+   *
+   * @return where the one stands that has come furthest
+   */
+  public long hold(Connection connection, String name) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(hold)) {
+      statement.setString(1, name);
+      long furthest = 0;
+      try (ResultSet rows = statement.executeQuery()) {
+        while (rows.next()) {
+          furthest = Math.max(furthest, rows.getLong(1));
+        }
+      }
+      return furthest;
+    }
+  }
+
+  /** Removes a subscription: whoever runs it writes nothing any more. */
+  public void remove(Connection connection, String name) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(remove)) {
+      statement.setString(1, name);
+      statement.setString(2, name);
+      statement.executeUpdate();
     }
   }
 
@@ -448,6 +523,18 @@ public final class SubscriptionsTable {
         .bind("epoch", epoch)
         .execute();
   }
+
+  /**
+   * How far the partitions of a subscription have come.
+   *
+   * @param partitions how many there are; 0 if it was never started, or removed
+   * @param lowest where the one stands that is furthest behind
+   * @param furthest where the one stands that has come furthest
+   * @param stopped whether an error has stopped it
+   * @param error which one
+   */
+  public record Reached(
+      int partitions, long lowest, long furthest, boolean stopped, Optional<String> error) {}
 
   /**
    * A row of the table.

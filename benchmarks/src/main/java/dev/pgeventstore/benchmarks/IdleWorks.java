@@ -1,0 +1,85 @@
+package dev.pgeventstore.benchmarks;
+
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.Subscriptions;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * What subscriptions with nothing to do cost the database: transactions, which is what queries are
+ * here, and connections in use. In a database of their own, and nothing to compare it with.
+ */
+final class IdleWorks implements Works {
+
+  private static final int SUBSCRIPTIONS = 100;
+
+  /** The server tells of the transactions of a session that has gone quiet only after a while. */
+  private static final long SETTLING_MILLIS = 2_000;
+
+  private final Stage stage;
+  private final Options options;
+  private int measured;
+
+  IdleWorks(Stage stage, Options options) {
+    this.stage = stage;
+    this.options = options;
+  }
+
+  @Override
+  public List<Work> all() {
+    return List.of(Work.of("idle, %d subscriptions".formatted(SUBSCRIPTIONS), this::measure));
+  }
+
+  private Figures measure() throws Exception {
+    List<Subscription> running = new ArrayList<>();
+    try {
+      measured++;
+      for (int i = 0; i < SUBSCRIPTIONS; i++) {
+        running.add(
+            Subscriptions.of(stage.store())
+                .create("idle-%d-%d".formatted(measured, i))
+                .category("category" + i)
+                .handler((events, connection) -> {})
+                .start());
+      }
+      TimeUnit.MILLISECONDS.sleep(SETTLING_MILLIS);
+      int mostConnections = 0;
+      long before = transactions();
+      long started = System.nanoTime();
+      while (System.nanoTime() - started < options.liveSeconds().toNanos()) {
+        mostConnections = Math.max(mostConnections, stage.connectionsInUse());
+        TimeUnit.MILLISECONDS.sleep(1);
+      }
+      long after = transactions();
+      double seconds = (System.nanoTime() - started) / 1e9;
+      Map<String, Double> figures = new LinkedHashMap<>();
+      // One of them asked for the number before.
+      figures.put("queries/s", Math.max(0, after - before - 1) / seconds);
+      figures.put("connections", (double) mostConnections);
+      return new Figures(figures);
+    } finally {
+      running.forEach(Subscription::close);
+    }
+  }
+
+  private long transactions() throws SQLException {
+    try (Connection connection = stage.open();
+        PreparedStatement select =
+            connection.prepareStatement(
+                """
+                select xact_commit + xact_rollback from pg_stat_database
+                 where datname = current_database()
+                """);
+        ResultSet row = select.executeQuery()) {
+      row.next();
+      return row.getLong(1);
+    }
+  }
+}

@@ -1,0 +1,136 @@
+package dev.pgeventstore.projection;
+
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.subscription.Subscription;
+import java.time.Duration;
+import java.util.OptionalInt;
+import java.util.concurrent.TimeoutException;
+
+/** A version of a projection that follows the store. Safe for many threads. */
+public final class Projection implements AutoCloseable {
+
+  private final EventStore store;
+  private final ProjectionRegistry registry;
+  private final ProjectionVersion version;
+  private final ProjectionDefinition definition;
+  private final Subscription subscription;
+  private final Pace pace = new Pace();
+
+  Projection(
+      EventStore store,
+      ProjectionRegistry registry,
+      ProjectionVersion version,
+      ProjectionDefinition definition,
+      Subscription subscription) {
+    this.store = store;
+    this.registry = registry;
+    this.version = version;
+    this.definition = definition;
+    this.subscription = subscription;
+  }
+
+  /**
+   * The name of the projection.
+   *
+   * @return as given when it was created
+   */
+  public String name() {
+    return version.name();
+  }
+
+  /**
+   * Which version this is.
+   *
+   * @return 1 or more
+   */
+  public int version() {
+    return version.version();
+  }
+
+  /**
+   * The table of this version.
+   *
+   * @return such as {@code visits_v2}
+   */
+  public String table() {
+    return version.table();
+  }
+
+  /**
+   * What keeps this version up to date: its status, what it has parked, and waiting for one's own
+   * write.
+   *
+   * @return the subscription of this version
+   */
+  public Subscription subscription() {
+    return subscription;
+  }
+
+  /**
+   * Whether readers see this version.
+   *
+   * @return true once it was promoted, until another is
+   */
+  public boolean isLive() {
+    OptionalInt live = registry.liveVersion(version.name());
+    return live.isPresent() && live.getAsInt() == version.version();
+  }
+
+  /**
+   * How far this version has come, on all nodes, and how fast it is. Asks the database.
+   *
+   * @return the progress of this moment
+   */
+  public ProjectionProgress progress() {
+    return pace.at(registry.position(version), store.highWaterMark(), System.nanoTime());
+  }
+
+  /**
+   * Makes this version the one that readers see, as soon as it has come far enough: to the
+   * high-water mark of this call, and to where the live version stands. That is kept from moving
+   * meanwhile, for a few seconds at most, so that readers never go back in time. What {@link
+   * ProjectionDefinition#promote} does and the change of the live version are one transaction.
+   *
+   * <p>Any version may follow any other: promoting an older one that still follows the store takes
+   * a newer one back. Both go on; {@link #drop} removes the one that is not needed any more.
+   *
+   * <p>Of several nodes that promote a version at the same time one does it. When the answer is
+   * lost, call it again.
+   *
+   * @param timeout how long to wait
+   * @return false if it was live already
+   * @throws TimeoutException if it has not come far enough; the live version stays
+   * @throws IllegalStateException if it was dropped, has stopped with an error, or has parked
+   *     events; or if another version was made live during this call
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public boolean promote(Duration timeout) throws TimeoutException, InterruptedException {
+    return registry.promote(
+        version, timeout, connection -> definition.promote(table(), connection));
+  }
+
+  /**
+   * Gives this version up, built or not: stops it, and removes its checkpoints, what it has parked,
+   * and by {@link ProjectionDefinition#drop} its tables, in one transaction. Where it runs on other
+   * nodes it stops with an error.
+   *
+   * @return false if it was dropped already
+   * @throws IllegalStateException if it is the live one; then it is stopped, but nothing is removed
+   */
+  public boolean drop() {
+    if (isLive()) {
+      throw new IllegalStateException(
+          "%s is the live one: promote another, then drop it".formatted(version));
+    }
+    subscription.close();
+    return Projections.drop(registry, version, definition);
+  }
+
+  /**
+   * Stops following on this node. The version stays as it is, and goes on when it is started again.
+   */
+  @Override
+  public void close() {
+    subscription.close();
+  }
+}

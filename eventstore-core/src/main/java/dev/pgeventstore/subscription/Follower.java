@@ -1,0 +1,128 @@
+package dev.pgeventstore.subscription;
+
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeoutException;
+
+/**
+ * A running reader of this process alone: it has no name, no checkpoint and no lease, and writes
+ * nothing to the database. For what every process does for itself, such as a cache, or what keeps
+ * its position elsewhere. Safe for many threads.
+ *
+ * <p>Every settled event that is wanted and stands behind the start reaches the handler, in
+ * position order, and once: as long as the handler does not fail, and the server keeps its history.
+ * A crash or a restart of the server may have lost what was visible, so the follower {@linkplain
+ * FollowerBuilder#load loads its start afresh} then, or ends with a {@link
+ * dev.pgeventstore.feed.HistoryChangedException} if it started at a fixed position.
+ *
+ * <p>A database that cannot be reached or refuses is asked again, with pauses of 50 ms to 5 s,
+ * until it answers or the follower is closed. What the handler throws ends the follower: it may be
+ * in the middle of something. Close it before its store.
+ */
+public interface Follower extends AutoCloseable {
+
+  /**
+   * What it is doing, without asking the database.
+   *
+   * @return the status of this moment
+   */
+  Status status();
+
+  /**
+   * Where it stands: everything wanted up to here has been handled.
+   *
+   * @return a position; smaller than before if it was loaded afresh
+   */
+  default Position position() {
+    return status().position();
+  }
+
+  /**
+   * Waits until it has come to a position.
+   *
+   * @param wanted what to wait for
+   * @param timeout how long to wait
+   * @throws TimeoutException if it has not come that far; the message says where it is
+   * @throws IllegalStateException if it has ended, with the error that ended it as the cause
+   * @throws InterruptedException if the thread was interrupted
+   */
+  void awaitPosition(Position wanted, Duration timeout)
+      throws TimeoutException, InterruptedException;
+
+  /**
+   * Waits until it has handled an append, or passed over it if its filter drops the events.
+   *
+   * @param append what to wait for
+   * @param timeout how long to wait
+   * @throws TimeoutException if it has not come that far; the message says where it is
+   * @throws IllegalStateException if it has ended, with the error that ended it as the cause
+   * @throws InterruptedException if the thread was interrupted
+   */
+  default void awaitApplied(AppendResult append, Duration timeout)
+      throws TimeoutException, InterruptedException {
+    awaitPosition(append.position(), timeout);
+  }
+
+  /**
+   * Stops after the events that are being handled. Waits for that, unless called from the handler.
+   * If the calling thread is interrupted meanwhile, it waits no longer, and stays interrupted.
+   * Stopping twice does nothing.
+   */
+  @Override
+  void close();
+
+  /** What is done with the events. */
+  @FunctionalInterface
+  interface Handler {
+
+    /**
+     * Handles some events. Called by one thread, which nobody interrupts.
+     *
+     * @param events at least one, in position order; unless the query asks for types, there may be
+     *     erased ones among them, see {@link RecordedEvent#isErased()}
+     * @throws Exception if they cannot be handled: the follower ends
+     */
+    void handle(List<RecordedEvent> events) throws Exception;
+  }
+
+  /** What finds the start, and makes ready what the handler goes on with. */
+  @FunctionalInterface
+  interface Load {
+
+    /**
+     * Loads. Whatever an earlier call or the handler has made is to be replaced: the history may be
+     * another one now.
+     *
+     * @return everything up to here is in what was loaded
+     * @throws Exception if that cannot be done
+     */
+    Position load() throws Exception;
+  }
+
+  /** Whether it runs. */
+  enum State {
+    /** It handles events, or waits for some. */
+    RUNNING,
+    /** The database failed, or loading afresh did; it tries again, with pauses. */
+    RETRYING,
+    /** It was closed. */
+    STOPPED,
+    /** It has ended with an error. */
+    FAILED
+  }
+
+  /**
+   * What a follower is doing.
+   *
+   * @param state whether it runs
+   * @param position everything wanted at or below it has been handled
+   * @param highWaterMark everything at or below it is settled; as last observed
+   * @param error what ended it, or what it is retrying after
+   */
+  record Status(
+      State state, Position position, Position highWaterMark, Optional<Throwable> error) {}
+}

@@ -1,0 +1,175 @@
+package dev.pgeventstore.subscription;
+
+import dev.pgeventstore.Position;
+import dev.pgeventstore.subscription.Follower.State;
+import dev.pgeventstore.subscription.Follower.Status;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/** How far a follower has come, and whether it is to stop. Safe for many threads. */
+final class FollowerProgress {
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition changed = lock.newCondition();
+  private Status status =
+      new Status(State.RUNNING, Position.START, Position.START, Optional.empty());
+  private boolean stopping;
+  private boolean interruptible;
+
+  void moveTo(Position position, Position highWaterMark) {
+    update(new Status(State.RUNNING, position, highWaterMark, Optional.empty()));
+  }
+
+  void end(@Nullable Throwable error) {
+    Status last = status();
+    update(
+        new Status(
+            error == null ? State.STOPPED : State.FAILED,
+            last.position(),
+            last.highWaterMark(),
+            Optional.ofNullable(error)));
+  }
+
+  private void update(Status now) {
+    lock.lock();
+    try {
+      status = now;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  Status status() {
+    lock.lock();
+    try {
+      return status;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  boolean isStopping() {
+    lock.lock();
+    try {
+      return stopping;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Asks the follower's thread to stop. It is interrupted only while it waits for the database. */
+  void askToStop(Thread thread) {
+    lock.lock();
+    try {
+      stopping = true;
+      changed.signalAll();
+      if (interruptible) {
+        thread.interrupt();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Waits for something, until asked to stop.
+   *
+   * @return null if asked to stop
+   */
+  <T> @Nullable T unlessStopping(Waiting<T> waiting) throws InterruptedException {
+    lock.lock();
+    try {
+      if (stopping) {
+        return null;
+      }
+      interruptible = true;
+    } finally {
+      lock.unlock();
+    }
+    try {
+      return waiting.await();
+    } catch (InterruptedException | RuntimeException e) {
+      // A pool that is interrupted while it waits for a connection throws what it likes.
+      if (isStopping()) {
+        return null;
+      }
+      throw e;
+    } finally {
+      endInterruptible();
+    }
+  }
+
+  private void endInterruptible() {
+    lock.lock();
+    try {
+      interruptible = false;
+      if (stopping) {
+        // An interrupt that came too late must not reach the handler.
+        Thread.interrupted();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Pauses, unless asked to stop. */
+  void retryAfter(Throwable cause, Duration pause) throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      status =
+          new Status(State.RETRYING, status.position(), status.highWaterMark(), Optional.of(cause));
+      changed.signalAll();
+      long remaining = pause.toNanos();
+      while (remaining > 0 && !stopping) {
+        remaining = changed.awaitNanos(remaining);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Waits until the follower has come to a position. */
+  void await(Position wanted, Duration timeout) throws TimeoutException, InterruptedException {
+    long remaining = timeout.toNanos();
+    lock.lockInterruptibly();
+    try {
+      while (wanted.isAfter(status.position())) {
+        if (status.state() == State.STOPPED || status.state() == State.FAILED) {
+          throw new IllegalStateException(
+              "the follower has %s at position %s, before %s"
+                  .formatted(
+                      status.state() == State.FAILED ? "failed" : "stopped",
+                      status.position(),
+                      wanted),
+              status.error().orElse(null));
+        }
+        if (remaining <= 0) {
+          throw new TimeoutException(
+              "the follower is at position %s of %s settled, not yet at %s%s"
+                  .formatted(
+                      status.position(),
+                      status.highWaterMark(),
+                      wanted,
+                      status.error().map(e -> "; it retries after " + e).orElse("")));
+        }
+        remaining = changed.awaitNanos(remaining);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Something that waits.
+   *
+   * @param <T> for what
+   */
+  interface Waiting<T> {
+    T await() throws InterruptedException;
+  }
+}

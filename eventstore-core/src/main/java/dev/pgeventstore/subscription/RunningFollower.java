@@ -1,0 +1,171 @@
+package dev.pgeventstore.subscription;
+
+import dev.pgeventstore.EventPage;
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.feed.EventFeed.Durability;
+import dev.pgeventstore.feed.FeedReader;
+import dev.pgeventstore.feed.HistoryChangedException;
+import dev.pgeventstore.subscription.FollowerProgress.Waiting;
+import dev.pgeventstore.subscription.FollowerStart.Place;
+import java.time.Duration;
+import java.util.concurrent.TimeoutException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Runs a follower: load, then page after page, until it is closed or the handler fails. */
+final class RunningFollower implements Follower {
+
+  private static final Logger LOG = LoggerFactory.getLogger(RunningFollower.class);
+
+  private static final Duration LOOK_UP = Duration.ofSeconds(1);
+  private static final Duration FIRST_BACK_OFF = Duration.ofMillis(50);
+  private static final Duration LONGEST_BACK_OFF = Duration.ofSeconds(5);
+
+  private final EventFeed feed;
+  private final EventQuery query;
+  private final FollowerStart start;
+  private final int batchSize;
+  private final Handler handler;
+  private final FollowerProgress progress = new FollowerProgress();
+  private final Thread thread = new Thread(this::run, "eventstore-follower");
+
+  private Place place = new Place(Position.START, Position.START, "");
+  private Duration backOff = FIRST_BACK_OFF;
+
+  RunningFollower(
+      EventFeed feed, EventQuery query, FollowerStart start, int batchSize, Handler handler) {
+    this.feed = feed;
+    this.query = query;
+    this.start = start;
+    this.batchSize = batchSize;
+    this.handler = handler;
+    thread.setDaemon(true);
+  }
+
+  /** Finds the start, and starts. A start that is refused is refused here. */
+  void start() {
+    startAt(start.load());
+    thread.start();
+  }
+
+  private void startAt(Place found) {
+    place = found;
+    progress.moveTo(found.position(), found.highWaterMark());
+  }
+
+  private void run() {
+    try {
+      while (!progress.isStopping()) {
+        try {
+          follow();
+        } catch (HistoryChangedException e) {
+          if (!start.loadsAgain()) {
+            throw e;
+          }
+          LOG.info("A follower loads afresh: {}", e.getMessage());
+          loadAgain();
+        }
+      }
+      progress.end(null);
+    } catch (Throwable e) {
+      // Whatever it was, an interrupt that the handler left behind too: it must not end unnoticed.
+      LOG.error("A follower has ended at position {}", progress.status().position(), e);
+      progress.end(e);
+    }
+  }
+
+  private void follow() throws Exception {
+    try (FeedReader reader = feed.open(query, place.position(), Durability.VISIBLE)) {
+      EventPage page = retrying(() -> reader.next(batchSize, LOOK_UP));
+      // After the reader has tied itself to a life of the server: from here on it fails if that
+      // ends, so this is the last moment in which the place may be one of an earlier life.
+      retrying(
+          () -> {
+            start.requireLifeOf(place);
+            return place;
+          });
+      while (page != null && !progress.isStopping()) {
+        if (!page.events().isEmpty()) {
+          handle(page);
+        }
+        progress.moveTo(page.upTo(), page.highWaterMark());
+        page = retrying(() -> reader.next(batchSize, LOOK_UP));
+      }
+    }
+  }
+
+  private void handle(EventPage page) throws Exception {
+    handler.handle(page.events());
+    if (Thread.interrupted()) {
+      throw new InterruptedException("the handler of a follower has left an interrupt behind");
+    }
+  }
+
+  private void loadAgain() throws InterruptedException {
+    while (!progress.isStopping()) {
+      try {
+        Place found = progress.unlessStopping(start::load);
+        if (found != null) {
+          startAt(found);
+        }
+        return;
+      } catch (RuntimeException e) {
+        backOff(e);
+      }
+    }
+  }
+
+  /**
+   * Asks the database until it answers.
+   *
+   * @return null if asked to stop
+   */
+  private <T> @Nullable T retrying(Waiting<T> question) throws InterruptedException {
+    while (true) {
+      try {
+        T answer = progress.unlessStopping(question);
+        backOff = FIRST_BACK_OFF;
+        return answer;
+      } catch (HistoryChangedException e) {
+        throw e;
+      } catch (EventStoreException e) {
+        backOff(e);
+      }
+    }
+  }
+
+  private void backOff(RuntimeException e) throws InterruptedException {
+    LOG.warn("A follower tries again in {} ms: {}", backOff.toMillis(), e.toString());
+    progress.retryAfter(e, backOff);
+    Duration doubled = backOff.multipliedBy(2);
+    backOff = doubled.compareTo(LONGEST_BACK_OFF) > 0 ? LONGEST_BACK_OFF : doubled;
+  }
+
+  @Override
+  public Status status() {
+    return progress.status();
+  }
+
+  @Override
+  public void awaitPosition(Position wanted, Duration timeout)
+      throws TimeoutException, InterruptedException {
+    progress.await(wanted, timeout);
+  }
+
+  @Override
+  public void close() {
+    progress.askToStop(thread);
+    if (Thread.currentThread() == thread) {
+      return;
+    }
+    try {
+      thread.join();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

@@ -1,0 +1,39 @@
+package dev.pgeventstore.postgres.internal.subscribe;
+
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.tables.EventsTable;
+import java.util.List;
+
+/**
+ * What one statement read of the settled order for a query: all that is wanted in a range of
+ * positions. It never changes, but for erasures, and only in the life of the server it was read in.
+ *
+ * @param from exclusive
+ * @param upTo inclusive
+ * @param mark below which it was read
+ * @param readAt the time on the readers' clock before it was read
+ */
+record SettledPage(long from, long upTo, List<RecordedEvent> events, Mark mark, long readAt) {
+
+  /** What an event takes beside its content: objects, references, names. */
+  private static final int EVENT_OVERHEAD = 400;
+
+  boolean reachesBeyond(long position) {
+    return from <= position && position < upTo;
+  }
+
+  /** Whether it ended for another reason than the mark: then there is more to read behind it. */
+  boolean isCut() {
+    return upTo < mark.position();
+  }
+
+  /** Roughly what it takes of the heap, in bytes. */
+  long weight() {
+    long weight = EVENT_OVERHEAD;
+    for (RecordedEvent event : events) {
+      weight += EVENT_OVERHEAD + EventsTable.size(event);
+    }
+    return weight;
+  }
+}

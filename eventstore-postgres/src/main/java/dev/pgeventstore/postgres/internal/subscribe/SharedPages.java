@@ -1,0 +1,285 @@
+package dev.pgeventstore.postgres.internal.subscribe;
+
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.feed.EventFeed.Durability;
+import dev.pgeventstore.postgres.internal.fence.Mark;
+import java.sql.SQLException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.EnumMap;
+import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.Future;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The pages that were read last, for all readers of a store: who follows the same query a little
+ * later finds them here, and who comes while one is being read waits for it. Safe for many threads.
+ *
+ * <p>Pages are kept for a short time only, since events may be erased, and so many as fit into some
+ * megabytes. A reader that is slower reads again.
+ */
+final class SharedPages {
+
+  /** For the whole store. One page stays whatever it weighs. */
+  static final long MOST_BYTES = 8 << 20;
+
+  static final long KEPT_NANOS = TimeUnit.SECONDS.toNanos(5);
+
+  private final Loading loading;
+  private final Executor executor;
+  private final LongSupplier clock;
+
+  /** Held for looking up and for putting away, never while a page is read. */
+  private final ReentrantLock lock = new ReentrantLock();
+
+  private final Map<Key, Source> sources = new HashMap<>();
+  private final Deque<Kept> oldestFirst = new ArrayDeque<>();
+  private long bytes;
+
+  /** How many queries are followed near the mark by somebody. */
+  private final Map<Durability, Integer> liveQueries = new EnumMap<>(Durability.class);
+
+  SharedPages(Loading loading, Executor executor, LongSupplier clock) {
+    this.loading = loading;
+    this.executor = executor;
+    this.clock = clock;
+  }
+
+  /** The pages of a query, for one reader more. To be closed once for each. */
+  Source open(EventQuery query, Durability durability) {
+    lock.lock();
+    try {
+      Source source =
+          sources.computeIfAbsent(
+              new Key(query, durability),
+              key -> new Source(key, loading.pages(key.query, key.durability)));
+      source.readers++;
+      return source;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private boolean isFresh(SettledPage page) {
+    return clock.getAsLong() - page.readAt() <= KEPT_NANOS;
+  }
+
+  private void keep(Source source, SettledPage page) {
+    Kept added = new Kept(source, page, page.weight());
+    source.put(page);
+    oldestFirst.addLast(added);
+    bytes += added.weight;
+    while (oldestFirst.size() > 1 && (bytes > MOST_BYTES || !isFresh(oldestFirst.peek().page))) {
+      Kept oldest = oldestFirst.remove();
+      oldest.source.remove(oldest.page);
+      bytes -= oldest.weight;
+    }
+  }
+
+  private void dropAll(Source source) {
+    for (Iterator<Kept> all = oldestFirst.iterator(); all.hasNext(); ) {
+      Kept kept = all.next();
+      if (kept.source == source) {
+        all.remove();
+        bytes -= kept.weight;
+      }
+    }
+  }
+
+  private record Key(EventQuery query, Durability durability) {}
+
+  private record Kept(Source source, SettledPage page, long weight) {}
+
+  /** How pages come from the database. */
+  @FunctionalInterface
+  interface Loading {
+    Loader pages(EventQuery query, Durability durability);
+  }
+
+  /** Reads pages of one query. */
+  @FunctionalInterface
+  interface Loader {
+    /**
+     * Reads the page behind a position.
+     *
+     * @param limit the most events that it may have
+     * @param now the time on the readers' clock
+     */
+    SettledPage read(long after, Mark mark, int limit, long now) throws SQLException;
+  }
+
+  /** The pages of one query. */
+  final class Source implements AutoCloseable {
+
+    private final Key key;
+    private final Loader loader;
+    private final NavigableMap<Long, SettledPage> kept = new TreeMap<>();
+    private final List<Flight> flights = new ArrayList<>();
+    private int readers;
+    private int liveReaders;
+
+    private Source(Key key, Loader loader) {
+      this.key = key;
+      this.loader = loader;
+    }
+
+    /**
+     * The page that goes on behind a position: one that is kept or being read, or else it is read
+     * now.
+     *
+     * @param mark beyond the position
+     */
+    Future<SettledPage> page(long after, Mark mark, int limit) {
+      lock.lock();
+      try {
+        SettledPage found = find(after, mark.incarnation());
+        if (found != null) {
+          return CompletableFuture.completedFuture(found);
+        }
+        for (Flight flight : flights) {
+          if (flight.willReachBeyond(after, mark.incarnation())) {
+            return flight.page;
+          }
+        }
+        Flight flight = new Flight(after, mark, limit, new CompletableFuture<>());
+        flights.add(flight);
+        try {
+          executor.execute(() -> fly(flight));
+        } catch (RejectedExecutionException e) {
+          flights.remove(flight);
+          throw new IllegalStateException("the event store is closed", e);
+        }
+        return flight.page;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    private void fly(Flight flight) {
+      SettledPage page;
+      try {
+        page = loader.read(flight.after, flight.mark, flight.limit, clock.getAsLong());
+      } catch (Throwable e) {
+        land(flight, null);
+        flight.page.completeExceptionally(e);
+        return;
+      }
+      land(flight, page);
+      flight.page.complete(page);
+    }
+
+    /** The page is kept in the moment when it is no longer being read: nobody can miss both. */
+    private void land(Flight flight, @Nullable SettledPage page) {
+      lock.lock();
+      try {
+        flights.remove(flight);
+        if (page != null && readers > 0) {
+          keep(this, page);
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** A page that reaches beyond a position. */
+    private @Nullable SettledPage find(long position, String incarnation) {
+      Map.Entry<Long, SettledPage> entry = kept.floorEntry(position);
+      SettledPage page = entry == null ? null : entry.getValue();
+      return page != null && isUsable(page, position, incarnation) ? page : null;
+    }
+
+    /** Whether a kept page goes on behind a position, in a life of the server, and is fresh. */
+    boolean isUsable(SettledPage page, long position, String incarnation) {
+      return page.reachesBeyond(position)
+          && page.mark().incarnation().equals(incarnation)
+          && isFresh(page);
+    }
+
+    /** A page and those that follow it without a gap, as long as few events come together. */
+    List<SettledPage> run(SettledPage first, int events) {
+      List<SettledPage> run = new ArrayList<>(List.of(first));
+      int count = first.events().size();
+      lock.lock();
+      try {
+        SettledPage next = find(first.upTo(), first.mark().incarnation());
+        while (next != null && count < events) {
+          run.add(next);
+          count += next.events().size();
+          next = find(next.upTo(), first.mark().incarnation());
+        }
+      } finally {
+        lock.unlock();
+      }
+      return run;
+    }
+
+    private void put(SettledPage page) {
+      kept.put(page.from(), page);
+    }
+
+    private void remove(SettledPage page) {
+      // Unless another has taken its place.
+      kept.remove(page.from(), page);
+    }
+
+    /** A reader has come near the mark, or is there no more. */
+    void live(boolean live) {
+      lock.lock();
+      try {
+        boolean wasLive = liveReaders > 0;
+        liveReaders += live ? 1 : -1;
+        if (wasLive != liveReaders > 0) {
+          liveQueries.merge(key.durability, live ? 1 : -1, Integer::sum);
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    /** Whether others near the mark want other events. */
+    boolean othersAreLive() {
+      lock.lock();
+      try {
+        return liveQueries.getOrDefault(key.durability, 0) > 1;
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    @Override
+    public void close() {
+      lock.lock();
+      try {
+        if (--readers == 0) {
+          sources.remove(key);
+          dropAll(this);
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+
+  /** A page that is being read. */
+  private record Flight(long after, Mark mark, int limit, CompletableFuture<SettledPage> page) {
+
+    /** Whether it will, unless its events are very large: so many events need as many positions. */
+    boolean willReachBeyond(long position, String incarnation) {
+      return after <= position
+          && position < Math.min(mark.position(), after + limit)
+          && mark.incarnation().equals(incarnation);
+    }
+  }
+}

@@ -1,0 +1,141 @@
+package dev.pgeventstore.examples.metrics;
+
+import dev.pgeventstore.Position;
+import dev.pgeventstore.subscription.ParkedEvent;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.SubscriptionListener;
+import dev.pgeventstore.subscription.SubscriptionStatus;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Counts what subscriptions do in this process, and tells it in the text format of Prometheus. One
+ * does for all subscriptions. Safe for many threads.
+ */
+public final class SubscriptionMetrics implements SubscriptionListener {
+
+  private final Metric events =
+      Metric.counter("eventstore_subscription_events_total", "Events that were handled.");
+  private final Metric batches =
+      Metric.counter("eventstore_subscription_batches_total", "Batches that were committed.");
+  private final Metric seconds =
+      Metric.counter(
+          "eventstore_subscription_batch_seconds_total",
+          "Time spent on batches, from calling the handler to the end of the commit.");
+  private final Metric failures =
+      Metric.counter(
+          "eventstore_subscription_failures_total", "Failures of the handler or the database.");
+  private final Metric parked =
+      Metric.counter(
+          "eventstore_subscription_parked_total", "Events that were set aside by this process.");
+  private final Metric caughtUp =
+      Metric.gauge(
+          "eventstore_subscription_caught_up", "1 if it is at the high-water mark, 0 if behind.");
+  private final Metric leases =
+      Metric.gauge(
+          "eventstore_subscription_lease", "1 if this process handles the partition, 0 if not.");
+  private final Metric lost =
+      Metric.counter(
+          "eventstore_subscription_leases_lost_total", "Leases that ran out or were taken.");
+  private final Metric stops =
+      Metric.counter("eventstore_subscription_stops_total", "Stops because of an error.");
+  private final Metric healthy =
+      Metric.gauge(
+          "eventstore_subscription_healthy", "1 if it is healthy, 0 if somebody should look.");
+  private final Metric lag =
+      Metric.gauge("eventstore_subscription_lag", "Positions between it and the high-water mark.");
+  private final Metric parkedNow =
+      Metric.gauge("eventstore_subscription_parked", "Events that are set aside, on all nodes.");
+
+  private final List<Metric> metrics =
+      List.of(
+          events, batches, seconds, failures, parked, caughtUp, leases, lost, stops, healthy, lag,
+          parkedNow);
+
+  private final Map<String, Subscription> watched = new ConcurrentHashMap<>();
+
+  /** Nothing counted yet. */
+  public SubscriptionMetrics() {}
+
+  /**
+   * Also asks a subscription for its status, each time the figures are read. A listener is silent
+   * when nothing happens: only the status tells a quiet night from a mark that stands.
+   *
+   * @param subscription that was started with this listener; takes the place of one of its name
+   */
+  public void watch(Subscription subscription) {
+    watched.put(subscription.name(), subscription);
+    stops.add(0, Labels.of(subscription.name()));
+  }
+
+  /**
+   * All figures. Asks the database once for each watched subscription.
+   *
+   * @return text for Prometheus
+   */
+  public String text() {
+    for (Subscription subscription : watched.values()) {
+      SubscriptionStatus status = subscription.status();
+      Labels labels = Labels.of(subscription.name());
+      healthy.set(status.isHealthy() ? 1 : 0, labels);
+      lag.set(status.lag(), labels);
+      parkedNow.set(status.parked(), labels);
+    }
+    StringBuilder text = new StringBuilder();
+    metrics.forEach(metric -> metric.writeTo(text));
+    return text.toString();
+  }
+
+  @Override
+  public void applied(Batch batch) {
+    Labels labels = Labels.of(batch.name(), batch.partition());
+    events.add(batch.events(), labels);
+    batches.add(1, labels);
+    seconds.add(inSeconds(batch.took()), labels);
+  }
+
+  private static double inSeconds(Duration time) {
+    return time.toNanos() / 1e9;
+  }
+
+  @Override
+  public void caughtUp(String name, int partition, Position position) {
+    caughtUp.set(1, Labels.of(name, partition));
+  }
+
+  @Override
+  public void fellBehind(String name, int partition, Position position, Position highWaterMark) {
+    caughtUp.set(0, Labels.of(name, partition));
+  }
+
+  @Override
+  public void failed(String name, int partition, Position position, Throwable error) {
+    failures.add(1, Labels.of(name, partition));
+  }
+
+  @Override
+  public void parked(String name, int partition, ParkedEvent event) {
+    parked.add(1, Labels.of(name, partition));
+  }
+
+  @Override
+  public void leaseTaken(String name, int partition, long epoch) {
+    leases.set(1, Labels.of(name, partition));
+  }
+
+  @Override
+  public void leaseEnded(String name, int partition, boolean wasLost) {
+    Labels labels = Labels.of(name, partition);
+    leases.set(0, labels);
+    lost.add(wasLost ? 1 : 0, labels);
+    // Whoever has it now knows that.
+    caughtUp.remove(labels);
+  }
+
+  @Override
+  public void stopped(String name, Throwable error) {
+    stops.add(1, Labels.of(name));
+  }
+}

@@ -1,0 +1,5 @@
+/** Example: what subscriptions do, as figures for Prometheus, with nothing but the JDK. */
+@NullMarked
+package dev.pgeventstore.examples.metrics;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,49 @@
+package dev.pgeventstore.examples.requests;
+
+import dev.pgeventstore.aggregate.Decider;
+import dev.pgeventstore.examples.requests.SeminarEvent.Announced;
+import dev.pgeventstore.examples.requests.SeminarEvent.Booked;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * A seminar, and the rules for its seats.
+ *
+ * @param seats how many there are; 0 if it was not announced
+ * @param people who have one
+ */
+record Seminar(int seats, Set<String> people) {
+
+  static final Decider<Seminar, SeminarEvent> DECIDER =
+      Decider.of(new Seminar(0, Set.of()), Seminar::after);
+
+  Seminar after(SeminarEvent event) {
+    if (event instanceof Announced announced) {
+      return new Seminar(announced.seats(), people);
+    }
+    Set<String> more = new TreeSet<>(people);
+    more.add(((Booked) event).person());
+    return new Seminar(seats, more);
+  }
+
+  List<SeminarEvent> announce(int number) {
+    if (seats > 0) {
+      throw new RefusedException("the seminar was announced already");
+    }
+    return List.of(new Announced(number));
+  }
+
+  List<SeminarEvent> book(String person) {
+    if (seats == 0) {
+      throw new RefusedException("there is no such seminar");
+    }
+    if (people.contains(person)) {
+      throw new RefusedException(person + " has a seat already");
+    }
+    if (people.size() == seats) {
+      throw new RefusedException("all %d seats are taken".formatted(seats));
+    }
+    return List.of(new Booked(person));
+  }
+}

@@ -1,0 +1,41 @@
+package dev.pgeventstore.examples.services;
+
+import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.examples.processes.ChildProcess;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.Subscriptions;
+import java.time.Duration;
+
+/**
+ * A node of a service, in a process of its own. The subscription has the service's name, so all
+ * nodes of the service share it: each has some of its partitions. Another service has another name.
+ */
+final class ServiceNode {
+
+  private static final int PARTITIONS = 4;
+
+  private ServiceNode() {}
+
+  /** Database URL, name of the service, name of the node. */
+  public static void main(String[] arguments) throws Exception {
+    String service = arguments[1];
+    String node = arguments[2];
+    try (HikariDataSource pool = Services.pool(arguments[0]);
+        EventStore store = Services.store(pool);
+        Subscription shared =
+            Subscriptions.of(store)
+                .create(service)
+                .category("user")
+                .partitions(PARTITIONS)
+                // A node that is killed is replaced after so long.
+                .leaseTime(Duration.ofSeconds(2))
+                .handler((events, connection) -> Work.done(service, node, events, connection))
+                .start()) {
+      ChildProcess.awaitEnd();
+      if (!shared.status().isHealthy()) {
+        throw new IllegalStateException(node + ": " + shared.status());
+      }
+    }
+  }
+}

@@ -1,0 +1,165 @@
+package dev.pgeventstore.examples.metrics;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EncodedEvent;
+import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.postgres.PostgresEventStore;
+import dev.pgeventstore.subscription.FailurePolicy;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.SubscriptionListener.Batch;
+import dev.pgeventstore.subscription.Subscriptions;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.io.IOException;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import org.awaitility.Awaitility;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+@ExtendWith(PostgresExtension.class)
+class SubscriptionMetricsTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private final SubscriptionMetrics metrics = new SubscriptionMetrics();
+
+  @Test
+  void what_it_is_told_is_added_up_by_subscription_and_partition() {
+    metrics.applied(batch(0, 3, Duration.ofMillis(250)));
+    metrics.applied(batch(0, 4, Duration.ofMillis(500)));
+    metrics.applied(batch(1, 5, Duration.ofMillis(125)));
+    metrics.leaseTaken("orders", 0, 1);
+    metrics.leaseTaken("orders", 1, 1);
+    metrics.caughtUp("orders", 0, Position.of(9));
+    metrics.caughtUp("orders", 1, Position.of(9));
+    metrics.fellBehind("orders", 1, Position.of(9), Position.of(1_000));
+    metrics.failed("orders", 0, Position.of(9), new IllegalStateException());
+    metrics.stopped("orders", new IllegalStateException());
+    metrics.leaseTaken("orders", 2, 1);
+    metrics.caughtUp("orders", 2, Position.of(9));
+    metrics.leaseEnded("orders", 2, true);
+
+    assertThat(figures(metrics.text()))
+        .containsEntry("events_total{subscription=\"orders\",partition=\"0\"}", 7.0)
+        .containsEntry("events_total{subscription=\"orders\",partition=\"1\"}", 5.0)
+        .containsEntry("batches_total{subscription=\"orders\",partition=\"0\"}", 2.0)
+        .containsEntry("batch_seconds_total{subscription=\"orders\",partition=\"0\"}", 0.75)
+        .containsEntry("lease{subscription=\"orders\",partition=\"0\"}", 1.0)
+        .containsEntry("lease{subscription=\"orders\",partition=\"2\"}", 0.0)
+        .containsEntry("leases_lost_total{subscription=\"orders\",partition=\"2\"}", 1.0)
+        .doesNotContainKey("caught_up{subscription=\"orders\",partition=\"2\"}")
+        .containsEntry("caught_up{subscription=\"orders\",partition=\"0\"}", 1.0)
+        .containsEntry("caught_up{subscription=\"orders\",partition=\"1\"}", 0.0)
+        .containsEntry("failures_total{subscription=\"orders\",partition=\"0\"}", 1.0)
+        .containsEntry("stops_total{subscription=\"orders\"}", 1.0);
+  }
+
+  private static Batch batch(int partition, int events, Duration took) {
+    return new Batch("orders", partition, events, Position.of(9), Position.of(9), took);
+  }
+
+  @Test
+  void a_name_with_quotes_and_backslashes_does_not_break_the_text() {
+    metrics.stopped("the \"big\" one\\", new IllegalStateException());
+
+    assertThat(metrics.text())
+        .contains(
+            "eventstore_subscription_stops_total{subscription=\"the \\\"big\\\" one\\\\\"} 1.0\n");
+  }
+
+  @Test
+  void a_subscription_that_parks_an_event_shows_it_over_http(Database database) throws Exception {
+    try (HikariDataSource pool = pool(database);
+        PostgresEventStore store =
+            PostgresEventStore.builder(pool).codec(JacksonCodec.of(EventTypes.none())).build();
+        Subscription orders =
+            Subscriptions.of(store)
+                .create("orders")
+                .onFailure(
+                    FailurePolicy.retry(1)
+                        .backOff(Duration.ofMillis(1), Duration.ofMillis(1))
+                        .thenPark())
+                .listener(metrics)
+                .handler(
+                    (events, connection) -> {
+                      if (events.stream().anyMatch(e -> e.type().equals("broken"))) {
+                        throw new IllegalStateException("cannot be handled");
+                      }
+                    })
+                .start();
+        MetricsServer server = MetricsServer.start(0, metrics::text)) {
+      metrics.watch(orders);
+      append(store, "order-1", "placed");
+      append(store, "order-2", "broken");
+      AppendResult last = append(store, "order-3", "placed");
+      orders.awaitApplied(last, PATIENCE);
+
+      // A listener is told after the commit.
+      Awaitility.await()
+          .atMost(PATIENCE)
+          .untilAsserted(
+              () ->
+                  assertThat(figures(get(server.address())))
+                      .containsEntry("events_total{subscription=\"orders\",partition=\"0\"}", 2.0)
+                      .containsEntry("parked_total{subscription=\"orders\",partition=\"0\"}", 1.0)
+                      .containsEntry("parked{subscription=\"orders\"}", 1.0)
+                      .containsEntry("lease{subscription=\"orders\",partition=\"0\"}", 1.0)
+                      .containsEntry("caught_up{subscription=\"orders\",partition=\"0\"}", 1.0)
+                      .containsEntry("lag{subscription=\"orders\"}", 0.0)
+                      .containsEntry("healthy{subscription=\"orders\"}", 1.0)
+                      .containsEntry("stops_total{subscription=\"orders\"}", 0.0));
+      assertThat(figures(get(server.address())))
+          .hasEntrySatisfying(
+              "failures_total{subscription=\"orders\",partition=\"0\"}",
+              failures -> assertThat(failures).isPositive());
+    }
+  }
+
+  private static HikariDataSource pool(Database database) {
+    HikariConfig config = new HikariConfig();
+    config.setDataSource(database.dataSource());
+    return new HikariDataSource(config);
+  }
+
+  private static AppendResult append(PostgresEventStore store, String stream, String type) {
+    return store.append(
+        StreamId.parse(stream), ExpectedVersion.any(), List.of(EncodedEvent.of(type, 1, "{}")));
+  }
+
+  private static String get(URI address) throws IOException, InterruptedException {
+    HttpResponse<String> response =
+        HttpClient.newHttpClient()
+            .send(
+                HttpRequest.newBuilder(address).timeout(PATIENCE).build(),
+                HttpResponse.BodyHandlers.ofString());
+    assertThat(response.statusCode()).isEqualTo(200);
+    assertThat(response.headers().firstValue("Content-Type").orElseThrow())
+        .startsWith("text/plain; version=0.0.4");
+    return response.body();
+  }
+
+  /** The values, by name without the prefix. */
+  private static Map<String, Double> figures(String text) {
+    return text.lines()
+        .filter(line -> !line.startsWith("#"))
+        .collect(
+            Collectors.toMap(
+                line -> line.substring("eventstore_subscription_".length(), line.lastIndexOf(' ')),
+                line -> Double.valueOf(line.substring(line.lastIndexOf(' ') + 1))));
+  }
+}

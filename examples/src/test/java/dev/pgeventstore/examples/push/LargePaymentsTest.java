@@ -1,0 +1,40 @@
+package dev.pgeventstore.examples.push;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+@ExtendWith(PostgresExtension.class)
+class LargePaymentsTest {
+
+  @Test
+  void each_large_payment_is_taken_once_and_in_order_though_answers_are_lost(Database database)
+      throws Exception {
+    List<String> story = new ArrayList<>();
+    try (HikariDataSource pool = LargePayments.pool(database.url());
+        EventStore store = LargePayments.store(pool);
+        Receiver receiver = new Receiver()) {
+      new LargePayments(store, receiver, story::add).run();
+
+      // Of 91 payments the first 10 were there before; every third is large.
+      List<Integer> large = IntStream.rangeClosed(11, 91).filter(n -> n % 3 == 0).boxed().toList();
+      assertThat(receiver.taken())
+          .extracting(Receiver.Taken::stream)
+          .containsExactlyElementsOf(large.stream().map(n -> "payment-" + n).toList());
+      assertThat(receiver.taken())
+          .extracting(Receiver.Taken::json)
+          .containsExactlyElementsOf(
+              large.stream().map(n -> "{\"cents\":%d}".formatted(1_000_00 + n)).toList());
+      assertThat(receiver.requests()).as("with repetitions").isGreaterThan(large.size());
+    }
+    assertThat(story).anyMatch(line -> line.startsWith("13 large payments pushed one by one"));
+  }
+}

@@ -1,0 +1,36 @@
+package dev.pgeventstore.examples.visits;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+@ExtendWith(PostgresExtension.class)
+class VisitCounterTest {
+
+  @Test
+  void a_view_gets_a_new_version_while_it_is_read_and_no_reader_misses_a_visit(Database database)
+      throws Exception {
+    List<String> story = new ArrayList<>();
+    try (HikariDataSource pool = VisitCounter.pool(database.url());
+        EventStore store = VisitCounter.store(pool)) {
+      VisitCounter.Outcome outcome = new VisitCounter(pool, store, story::add).run(20_000);
+
+      // Of those before the rebuild each tenth is a machine, and the very last one.
+      assertThat(outcome.bots()).isEqualTo(2_001);
+      assertThat(outcome.counted()).isEqualTo(outcome.visits()).isGreaterThan(20_001);
+      assertThat(outcome.firstIsGone()).isTrue();
+      // The reader fails when the view is missing or goes back, so it has seen all of them always.
+      assertThat(outcome.looks().number()).isGreaterThan(10);
+      assertThat(outcome.looks().first()).isGreaterThanOrEqualTo(20_000);
+      assertThat(outcome.looks().last()).isGreaterThanOrEqualTo(outcome.looks().first());
+    }
+    assertThat(story).anyMatch(line -> line.startsWith("Version 2 has taken its place"));
+  }
+}
