@@ -17,17 +17,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class LongReplayTest {
 
   @Test
-  void a_slow_handler_replays_200_000_events_in_a_small_heap(Database database) throws Exception {
-    replay(200_000, database);
-  }
-
-  @Test
   @Tag("soak")
   void a_slow_handler_replays_a_million_events_in_a_small_heap(Database database) throws Exception {
-    replay(1_000_000, database);
-  }
-
-  private static void replay(int events, Database database) throws Exception {
+    int events = Integer.getInteger("events", 1_000_000);
     // More than the heap, if they were all held.
     String data = "{\"filler\":\"" + "x".repeat(400) + "\"}";
     try (LedgerScene scene = LedgerScene.withoutKeys(database)) {
