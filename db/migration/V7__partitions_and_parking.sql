@@ -99,10 +99,21 @@ begin
     _name := _names[_i];
     _ttl := _lease_times[_i] * interval '1 ms';
 
-    insert into "${schema}".subscription_members as m (name, owner, alive_until)
-    values (_name, _owner, clock_timestamp() + _ttl)
-        on conflict on constraint subscription_members_pkey do update
-       set alive_until = excluded.alive_until;
+    update "${schema}".subscription_members as m
+       set alive_until = clock_timestamp() + _ttl
+     where m.name = _name and m.owner = _owner;
+    if not found then
+      insert into "${schema}".subscription_members as m (name, owner, alive_until)
+      values (_name, _owner, clock_timestamp() + _ttl)
+          on conflict on constraint subscription_members_pkey do nothing;
+      -- Those that went without a word. Of two that come at once one does this; none waits.
+      delete from "${schema}".subscription_members as m
+       where m.name = _name
+         and m.owner in (select d.owner
+                           from "${schema}".subscription_members as d
+                          where d.name = _name and d.alive_until < clock_timestamp() - 10 * _ttl
+                            for update skip locked);
+    end if;
 
     update "${schema}".subscriptions as s
        set lease_until = clock_timestamp() + _ttl

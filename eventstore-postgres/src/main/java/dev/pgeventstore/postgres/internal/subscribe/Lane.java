@@ -78,6 +78,11 @@ final class Lane implements Runnable {
   /** How many events are handled alone, because one of them may have ended the last owner. */
   private int suspected;
 
+  /** The event that was begun alone and not ended, since the database failed; -1 for none. */
+  private long begun = -1;
+
+  private int begunAttempts;
+
   private final Set<StreamId> parkedStreams = new HashSet<>();
   private boolean caughtUp;
   private long backOffMillis = FIRST_BACK_OFF_MILLIS;
@@ -448,7 +453,7 @@ final class Lane implements Runnable {
     int most = Math.max(1, policy.retries());
     while (!progress.isStopping()) {
       awaitLease();
-      int attempts = countAttempt(event);
+      int attempts = begin(event);
       if (attempts > most) {
         giveUp(
             event,
@@ -461,8 +466,10 @@ final class Lane implements Runnable {
       }
       try {
         apply(List.of(event), event.position().value(), page, incarnation);
+        begun = -1;
         return;
       } catch (HandlerFailedException e) {
+        begun = -1;
         if (attempts >= most) {
           giveUp(event, attempts, e.failure(), incarnation);
           return;
@@ -473,10 +480,18 @@ final class Lane implements Runnable {
     }
   }
 
-  private int countAttempt(RecordedEvent event) throws SQLException {
-    OptionalInt attempts =
-        connections.use(c -> table.countAttempt(c, tenure, event.position().value()));
-    return attempts.orElseThrow(() -> new LeaseLostException("its tenure is over"));
+  /**
+   * Counts an attempt, unless it is the one that the database has cut off: this process lives, and
+   * so does its handler.
+   */
+  private int begin(RecordedEvent event) throws SQLException {
+    long position = event.position().value();
+    if (begun != position) {
+      OptionalInt attempts = connections.use(c -> table.countAttempt(c, tenure, position));
+      begunAttempts = attempts.orElseThrow(() -> new LeaseLostException("its tenure is over"));
+      begun = position;
+    }
+    return begunAttempts;
   }
 
   private void forgetAttempts() throws SQLException {
