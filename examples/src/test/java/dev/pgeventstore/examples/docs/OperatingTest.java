@@ -102,6 +102,10 @@ class OperatingTest {
         insert into eventstore.discarded_events (name, stream_id, position, version, reason)
         values ('orders', 'order-2', 3, 1, 'a duplicate');
         insert into eventstore.imports (name, items) values ('history', 7);
+        insert into eventstore.projections (name) values ('totals');
+        insert into eventstore.projection_versions (name, version)
+        values ('totals', 1), ('totals', 2);
+        update eventstore.projections set live_version = 1 where name = 'totals';
         """);
 
     assertThat(run(statement("stopped_at")))
@@ -126,6 +130,9 @@ class OperatingTest {
     assertThat(run(statement("discarded_events")))
         .singleElement()
         .satisfies(row -> assertThat(row).containsEntry("reason", "a duplicate"));
+    assertThat(run(statement("projection_versions")))
+        .extracting(row -> row.get("live"))
+        .containsExactly(true, false);
     assertThat(run(statement("eventstore.imports")))
         .singleElement()
         .satisfies(row -> assertThat(row).containsEntry("items", 7L));
@@ -134,7 +141,7 @@ class OperatingTest {
   /** So that a statement which is added is looked at here too. */
   @Test
   void there_are_no_other_statements() throws IOException {
-    assertThat(statements()).hasSize(7);
+    assertThat(statements()).hasSize(8);
   }
 
   private static String statement(String about) throws IOException {
