@@ -4,24 +4,24 @@ import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Knows the rate of each country, some more than others, and is out for lunch now and then. */
+/** Knows the rates of some countries, and does not answer now and then, as it is out for lunch. */
 final class TaxOffice {
 
   private final Map<String, Integer> percent = new ConcurrentHashMap<>(Map.of("DE", 19, "FR", 20));
   private int calls;
 
   long tax(String country, long cents) throws IOException {
-    synchronized (this) {
-      if (++calls % 10 == 0) {
-        throw new IOException("no answer from the tax office");
-      }
-    }
     Integer rate = percent.get(country);
     if (rate == null) {
       throw new IllegalArgumentException("no rate for country " + country);
     }
     if (cents < 0) {
       throw new IllegalArgumentException("no tax on " + cents);
+    }
+    synchronized (this) {
+      if (++calls % 10 == 0) {
+        throw new IOException("no answer from the tax office");
+      }
     }
     return cents * rate / 100;
   }

@@ -106,6 +106,10 @@ class OperatingTest {
         insert into eventstore.discarded_events (name, stream_id, position, version, reason)
         values ('orders', 'order-2', 3, 1, 'a duplicate');
         insert into eventstore.imports (name, items) values ('history', 7);
+        insert into eventstore.projections (name) values ('totals');
+        insert into eventstore.projection_versions (name, version)
+        values ('totals', 1), ('totals', 2);
+        update eventstore.projections set live_version = 1 where name = 'totals';
         """);
 
     assertThat(run(statement("stopped_at")))
@@ -130,6 +134,9 @@ class OperatingTest {
     assertThat(run(statement("discarded_events")))
         .singleElement()
         .satisfies(row -> assertThat(row).containsEntry("reason", "a duplicate"));
+    assertThat(run(statement("projection_versions")))
+        .extracting(row -> row.get("live"))
+        .containsExactly(true, false);
     assertThat(run(statement("eventstore.imports")))
         .singleElement()
         .satisfies(row -> assertThat(row).containsEntry("items", 7L));

@@ -1,13 +1,23 @@
 package dev.pgeventstore.examples.hotcache;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventStore;
+import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.examples.hotcache.StockEvent.Received;
+import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import dev.pgeventstore.testkit.servers.PostgresServer;
+import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
@@ -15,6 +25,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 @ExtendWith(PostgresExtension.class)
 class WarehouseTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   @Test
   void caches_that_are_filled_while_the_view_changes_miss_nothing_and_count_nothing_twice(
@@ -28,6 +40,45 @@ class WarehouseTest {
       assertThat(outcome.view()).isEqualTo(log);
       assertThat(outcome.caches()).hasSize(20).allSatisfy(c -> assertThat(c).isEqualTo(log));
     }
+  }
+
+  @Test
+  void a_cache_is_right_again_after_the_server_has_crashed() throws Exception {
+    try (PostgresServer server = PostgresServer.start()) {
+      assumeTrue(server.canBeKilled(), "needs a server that was started here");
+      try (HikariDataSource pool = Warehouse.pool(server.createDatabase().url());
+          EventStore store = Warehouse.store(pool)) {
+        StockTable.create(pool);
+        try (Subscription view = StockTable.follow(store);
+            StockCache cache = new StockCache(store, pool)) {
+          receive(store, 20);
+          server.killHard();
+          server.restart();
+          await().atMost(PATIENCE).ignoreExceptions().until(() -> receive(store, 1) != null);
+          AppendResult last = receive(store, 20);
+          view.awaitApplied(last, PATIENCE);
+
+          await()
+              .atMost(PATIENCE)
+              .untilAsserted(() -> assertThat(cache.all()).isEqualTo(log(store)));
+          receive(store, 20);
+          cache.awaitApplied(receive(store, 1), PATIENCE);
+          assertThat(cache.all()).isEqualTo(log(store));
+        }
+      }
+    }
+  }
+
+  private static AppendResult receive(EventStore store, int times) {
+    AppendResult last = null;
+    for (int i = 0; i < times; i++) {
+      last =
+          store.append(
+              StreamId.of("item", "screw " + i % 3),
+              ExpectedVersion.any(),
+              List.of(new Received(1)));
+    }
+    return last;
   }
 
   private static Map<String, Long> log(EventStore store) {

@@ -332,10 +332,10 @@ final class Lane implements Runnable {
       try {
         apply(batch, reached, page, incarnation);
       } catch (HandlerFailedException e) {
+        failed(e.failure());
         if (spec.failurePolicy().retries() == 0) {
           throw e;
         }
-        failed(e.failure());
         handleOneByOne(batch, page, incarnation);
         forgetAttempts();
       }
@@ -470,11 +470,11 @@ final class Lane implements Runnable {
         return;
       } catch (HandlerFailedException e) {
         begun = -1;
+        failed(e.failure());
         if (attempts >= most) {
           giveUp(event, attempts, e.failure(), incarnation);
           return;
         }
-        failed(e.failure());
         progress.retryAfter(e.failure(), policy.backOff(attempts).toMillis());
       }
     }
