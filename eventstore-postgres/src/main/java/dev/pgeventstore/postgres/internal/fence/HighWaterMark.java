@@ -22,8 +22,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A thread of its own observes while somebody waits: at once when it is told of a commit, or
  * some milliseconds later where there are very many, every few milliseconds while a transaction
- * holds the mark back, and at the poll interval otherwise.
- * While nobody waits the database sees nothing of it.
+ * holds the mark back, and at the poll interval otherwise. While nobody waits the database sees
+ * nothing of it.
  */
 public final class HighWaterMark implements AutoCloseable {
 
