@@ -21,7 +21,7 @@ final class IdleWorks implements Works {
   private static final int SUBSCRIPTIONS = 100;
 
   /** The server tells of the transactions of a session that has gone quiet only after a while. */
-  private static final long SETTLING_MILLIS = 2_000;
+  private static final long LONGEST_SETTLING_MILLIS = 2_000;
 
   private final Stage stage;
   private final Options options;
@@ -49,7 +49,8 @@ final class IdleWorks implements Works {
                 .handler((events, connection) -> {})
                 .start());
       }
-      TimeUnit.MILLISECONDS.sleep(SETTLING_MILLIS);
+      TimeUnit.MILLISECONDS.sleep(
+          Math.min(LONGEST_SETTLING_MILLIS, options.liveSeconds().toMillis()));
       int mostConnections = 0;
       long before = transactions();
       long started = System.nanoTime();

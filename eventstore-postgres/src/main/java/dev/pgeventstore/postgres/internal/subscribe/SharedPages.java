@@ -72,6 +72,16 @@ final class SharedPages {
     }
   }
 
+  /** What all pages that are kept take, roughly. */
+  long keptBytes() {
+    lock.lock();
+    try {
+      return bytes;
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private boolean isFresh(SettledPage page) {
     return clock.getAsLong() - page.readAt() <= KEPT_NANOS;
   }

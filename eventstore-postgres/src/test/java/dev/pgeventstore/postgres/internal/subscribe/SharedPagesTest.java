@@ -174,6 +174,7 @@ class SharedPagesTest {
       other.page(LIMIT * (long) i, MARK, LIMIT).get();
     }
     readAfter.clear();
+    assertThat(pages.keptBytes()).isLessThanOrEqualTo(SharedPages.MOST_BYTES);
 
     other.page(0, MARK, LIMIT).get();
     assertThat(readAfter).as("the newest that fit").isEmpty();
@@ -219,6 +220,7 @@ class SharedPagesTest {
     source.close();
     toRead.forEach(Runnable::run);
     later = false;
+    assertThat(pages.keptBytes()).isZero();
     Source again = pages.open(EventQuery.all(), Durability.VISIBLE);
     again.page(0, MARK, LIMIT).get();
     again.page(10, MARK, LIMIT).get();
