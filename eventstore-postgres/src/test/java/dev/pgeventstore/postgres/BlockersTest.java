@@ -50,11 +50,16 @@ class BlockersTest {
 
   /** A transaction that has appended, of a session that calls itself something. */
   private Connection appending(String application, String stream) throws SQLException {
-    Connection slow = store.begin();
-    slow.setClientInfo("ApplicationName", application);
-    slow.commit();
+    Connection slow = named(application);
     store.append(stream, slow);
     return slow;
+  }
+
+  private Connection named(String application) throws SQLException {
+    Connection connection = store.begin();
+    connection.setClientInfo("ApplicationName", application);
+    connection.commit();
+    return connection;
   }
 
   private long microsOnTheServer() throws SQLException {
@@ -64,8 +69,10 @@ class BlockersTest {
 
   @Test
   void an_open_transaction_is_named_with_process_application_age_and_query() throws SQLException {
-    long beforeItBegan = microsOnTheServer();
-    try (Connection slow = appending("night shift", "order-1")) {
+    try (Connection slow = named("night shift")) {
+      // The session is older than its transaction.
+      long beforeItBegan = microsOnTheServer();
+      store.append("order-1", slow);
       long itHadBegun = microsOnTheServer();
       String pid = TestStore.query(slow, "select pg_backend_pid()");
       TestStore.query(slow, "select 'thinking it over'");

@@ -470,6 +470,32 @@ class ProjectionTest {
   }
 
   @Test
+  void a_version_that_is_not_registered_any_more_is_not_written() throws Exception {
+    appendMany(3);
+    try (Projection here =
+        Projections.of(store.store)
+            .create("visits", 1)
+            .onFailure(FailurePolicy.stop())
+            .definition(new Visits())
+            .start()) {
+      here.subscription().awaitApplied(store.append("page-0"), PATIENCE);
+      // As when a node starts it in the moment in which another drops it: with checkpoints anew.
+      store.execute("delete from eventstore.projection_versions");
+      store.append("page-0");
+
+      await().atMost(PATIENCE).until(() -> here.subscription().status().state() == State.FAILED);
+      assertThat(here.subscription().status().error())
+          .get()
+          .asString()
+          .contains("version 1 of projection visits was dropped");
+    }
+    try (Connection connection = store.database.open()) {
+      assertThat(Visits.read("visits_v1", connection))
+          .isEqualTo("page-0 2 4, page-1 1 2, page-2 1 3");
+    }
+  }
+
+  @Test
   void a_handler_that_is_at_work_while_its_version_is_dropped_writes_nothing_and_blocks_nobody()
       throws Exception {
     appendMany(5);

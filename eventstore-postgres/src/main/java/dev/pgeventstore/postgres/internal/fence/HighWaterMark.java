@@ -20,9 +20,10 @@ import org.slf4j.LoggerFactory;
  * Observes the fence for all readers of a store, and wakes them when the mark moves. Safe for many
  * threads.
  *
- * <p>A thread of its own observes while somebody waits: at once when it is told of a commit, every
- * few milliseconds while a transaction holds the mark back, and at the poll interval otherwise.
- * While nobody waits the database sees nothing of it.
+ * <p>A thread of its own observes while somebody waits: at once when it is told of a commit, or
+ * some milliseconds later where there are very many, every few milliseconds while a transaction
+ * holds the mark back, and at the poll interval otherwise. While nobody waits the database sees
+ * nothing of it.
  */
 public final class HighWaterMark implements AutoCloseable {
 
@@ -239,8 +240,9 @@ public final class HighWaterMark implements AutoCloseable {
       long pause;
       try {
         Mark seen = observe();
+        long found = lastPosition < 0 ? 0 : Math.max(0, seen.position() - lastPosition);
+        tempo.found(found, started, System.nanoTime() - started);
         if (seen.position() != lastPosition) {
-          tempo.found(lastPosition < 0 ? 0 : Math.max(0, seen.position() - lastPosition), started);
           lastPosition = seen.position();
           heldSince = started;
         }

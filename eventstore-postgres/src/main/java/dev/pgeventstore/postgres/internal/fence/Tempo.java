@@ -4,8 +4,9 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * How soon after one observation the next may follow: at once while little happens, later the more
- * does. An observation costs the same however much it finds, and so does each reader's page and
- * transaction; with fewer of them, more is left for those who append. Not safe for several threads.
+ * does, and later still where observations take long, because the processors have much to do. An
+ * observation costs the same however much it finds, and so does each reader's page and transaction;
+ * with fewer of them, more is left for those who append. Not safe for several threads.
  */
 final class Tempo {
 
@@ -15,31 +16,42 @@ final class Tempo {
   static final long LONGEST = TimeUnit.MILLISECONDS.toNanos(20);
 
   /** Up to so many positions a second nobody is kept waiting for others' sake. */
-  private static final double UNHURRIED = 500;
+  private static final double UNHURRIED = 400;
+
+  /** What an observation takes where there is nothing else to do. */
+  private static final double QUICK = TimeUnit.MICROSECONDS.toNanos(200);
 
   private static final double WINDOW = TimeUnit.MILLISECONDS.toNanos(100);
 
   private static final double MOST = UNHURRIED * LONGEST / SHORTEST;
 
+  /** Of an observation among those before. */
+  private static final double WEIGHT = 0.1;
+
   /** Positions a second, those of late counting more. */
   private double rate;
 
+  private double took = QUICK;
   private long at;
 
   /**
    * Takes in an observation.
    *
    * @param found how far the order has grown since the one before
-   * @param now in nanoseconds, on any clock
+   * @param began in nanoseconds, on any clock
+   * @param nanos how long it took
    */
-  void found(long found, long now) {
-    double faded = rate * Math.exp(-(now - at) / WINDOW);
+  void found(long found, long began, long nanos) {
+    double faded = rate * Math.exp(-(began - at) / WINDOW);
     rate = Math.min(MOST, faded + found * (TimeUnit.SECONDS.toNanos(1) / WINDOW));
-    at = now;
+    took += WEIGHT * (nanos - took);
+    at = began;
   }
 
   /** The time between the beginnings of two observations. */
   long pause() {
-    return Math.max(SHORTEST, (long) (SHORTEST * (rate / UNHURRIED)));
+    double hurry = Math.max(0, rate - UNHURRIED) / UNHURRIED;
+    double slow = Math.max(1, took / QUICK);
+    return Math.min(LONGEST, (long) (SHORTEST * (1 + hurry * slow)));
   }
 }

@@ -11,11 +11,12 @@ class TempoTest {
 
   private final Tempo tempo = new Tempo();
   private long now;
+  private long took = TimeUnit.MICROSECONDS.toNanos(150);
 
   private void append(int count, int perSecond) {
     for (int i = 0; i < count; i++) {
       now += SECOND / perSecond;
-      tempo.found(1, now);
+      tempo.found(1, now, took);
     }
   }
 
@@ -33,17 +34,30 @@ class TempoTest {
     append(8_000, 8_000);
     long busier = tempo.pause();
 
-    assertThat(busy).isBetween(3 * Tempo.SHORTEST, 5 * Tempo.SHORTEST);
-    assertThat(busier).isBetween(14 * Tempo.SHORTEST, 18 * Tempo.SHORTEST);
+    assertThat(busy).isBetween(4 * Tempo.SHORTEST, 6 * Tempo.SHORTEST);
+    assertThat(busier).isBetween(18 * Tempo.SHORTEST, Tempo.LONGEST);
+  }
+
+  @Test
+  void where_observations_take_long_there_are_fewer_but_not_where_little_happens() {
+    append(1_000, 800);
+    long usual = tempo.pause();
+    took *= 8;
+    append(1_000, 800);
+
+    assertThat(tempo.pause()).isGreaterThan(3 * usual);
+
+    append(1_000, 200);
+    assertThat(tempo.pause()).isEqualTo(Tempo.SHORTEST);
   }
 
   @Test
   void no_pause_is_longer_than_the_longest_and_it_is_over_soon() {
-    tempo.found(10_000_000, now);
+    tempo.found(10_000_000, now, took);
     assertThat(tempo.pause()).isEqualTo(Tempo.LONGEST);
 
     now += SECOND / 2;
-    tempo.found(1, now);
+    tempo.found(1, now, took);
 
     assertThat(tempo.pause()).isEqualTo(Tempo.SHORTEST);
   }
@@ -52,7 +66,7 @@ class TempoTest {
   void it_does_not_matter_in_how_many_observations_it_was_found() {
     for (int i = 0; i < 100; i++) {
       now += SECOND / 100;
-      tempo.found(40, now);
+      tempo.found(40, now, took);
     }
     long seldom = tempo.pause();
     append(4_000, 4_000);

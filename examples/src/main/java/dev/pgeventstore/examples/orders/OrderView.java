@@ -1,0 +1,113 @@
+package dev.pgeventstore.examples.orders;
+
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.examples.orders.OrderEvent.Placed;
+import dev.pgeventstore.examples.orders.OrderEvent.Shipped;
+import dev.pgeventstore.projection.ProjectionDefinition;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** A row for each order, with what has become of it. */
+final class OrderView implements ProjectionDefinition {
+
+  private static final String CREATE =
+      """
+      create table public.%1$s (
+        id text not null,
+        customer text not null,
+        cents bigint not null,
+        status text not null,
+        constraint %1$s_pkey primary key (id)
+      )
+      """;
+
+  private static final String PLACE =
+      """
+      insert into public.%s (id, customer, cents, status)
+      values (?, ?, ?, 'placed')
+      """;
+
+  private static final String SHIP =
+      """
+      update public.%s
+         set status = 'shipped by ' || ?
+       where id = ?
+      """;
+
+  private static final String BY_STATUS =
+      """
+      select status, count(*)
+        from public.%s
+       group by status
+      """;
+
+  @Override
+  public void create(String table, Connection connection) throws SQLException {
+    execute(connection, CREATE.formatted(table));
+  }
+
+  @Override
+  public void handle(String table, List<RecordedEvent> events, Connection connection)
+      throws SQLException {
+    for (RecordedEvent event : events) {
+      if (event.payload() instanceof Placed placed) {
+        place(table, event.stream().key(), placed, connection);
+      } else if (event.payload() instanceof Shipped shipped) {
+        ship(table, event.stream().key(), shipped, connection);
+      }
+    }
+  }
+
+  private static void place(String table, String id, Placed placed, Connection connection)
+      throws SQLException {
+    try (PreparedStatement insert = connection.prepareStatement(PLACE.formatted(table))) {
+      insert.setString(1, id);
+      insert.setString(2, placed.customer());
+      insert.setLong(3, placed.cents());
+      insert.executeUpdate();
+    }
+  }
+
+  private static void ship(String table, String id, Shipped shipped, Connection connection)
+      throws SQLException {
+    try (PreparedStatement update = connection.prepareStatement(SHIP.formatted(table))) {
+      update.setString(1, shipped.carrier());
+      update.setString(2, id);
+      update.executeUpdate();
+    }
+  }
+
+  @Override
+  public void promote(String table, Connection connection) throws SQLException {
+    execute(connection, "create or replace view public.orders as select * from public." + table);
+  }
+
+  @Override
+  public void drop(String table, Connection connection) throws SQLException {
+    execute(connection, "drop table public." + table);
+  }
+
+  /** How many orders there are of each status. */
+  static Map<String, Long> byStatus(String table, Connection connection) throws SQLException {
+    Map<String, Long> orders = new TreeMap<>();
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery(BY_STATUS.formatted(table))) {
+      while (rows.next()) {
+        orders.put(rows.getString(1), rows.getLong(2));
+      }
+    }
+    return orders;
+  }
+
+  static void execute(Connection connection, String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    }
+  }
+}

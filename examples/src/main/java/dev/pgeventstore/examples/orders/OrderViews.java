@@ -1,0 +1,211 @@
+package dev.pgeventstore.examples.orders;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.examples.orders.OrderEvent.Placed;
+import dev.pgeventstore.examples.orders.OrderEvent.Shipped;
+import dev.pgeventstore.postgres.PostgresEventStore;
+import dev.pgeventstore.projection.InlineProjection;
+import dev.pgeventstore.projection.Projection;
+import dev.pgeventstore.projection.Projections;
+import dev.pgeventstore.testkit.servers.PostgresServer;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import javax.sql.DataSource;
+
+/**
+ * How is a view kept up to date without reading everything again? It remembers, in the transaction
+ * of its rows, how far it has come. And how does one list the last orders of a customer, when each
+ * order is a stream? By a projection over the category.
+ *
+ * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
+ */
+public final class OrderViews {
+
+  private static final int ORDERS = 5_000;
+  private static final int CUSTOMERS = 50;
+  private static final Duration PATIENCE = Duration.ofMinutes(1);
+
+  private final DataSource database;
+  private final EventStore store;
+  private final Projections projections;
+  private final Consumer<String> tell;
+
+  OrderViews(DataSource database, EventStore store, Consumer<String> tell) {
+    this.database = database;
+    this.store = store;
+    this.projections = Projections.of(store);
+    this.tell = tell;
+  }
+
+  /**
+   * Runs the example.
+   *
+   * @param arguments the number of orders, {@value #ORDERS} if there is none
+   * @throws Exception if something happens that is not foreseen
+   */
+  public static void main(String[] arguments) throws Exception {
+    int orders = arguments.length == 0 ? ORDERS : Integer.parseInt(arguments[0]);
+    try (PostgresServer server = PostgresServer.start();
+        HikariDataSource pool = pool(server.createDatabase().url());
+        EventStore store = store(pool)) {
+      new OrderViews(pool, store, System.out::println).run(orders);
+    }
+  }
+
+  static HikariDataSource pool(String url) {
+    HikariConfig config = new HikariConfig();
+    config.setJdbcUrl(url);
+    config.setMaximumPoolSize(10);
+    return new HikariDataSource(config);
+  }
+
+  static EventStore store(HikariDataSource pool) {
+    return PostgresEventStore.builder(pool)
+        .codec(JacksonCodec.of(EventTypes.of(OrderEvent.class)))
+        .build();
+  }
+
+  Outcome run(int orders) throws SQLException, InterruptedException, TimeoutException {
+    for (int i = 1; i <= orders; i++) {
+      place(i);
+    }
+    try (Projection views = follow()) {
+      views.promote(PATIENCE);
+      tell.accept("The view has %,d orders.".formatted(orders));
+    }
+
+    // The program is started again: it goes on where it was.
+    AtomicLong handled = new AtomicLong();
+    AppendResult last = ship(orders);
+    Map<String, Long> byStatus;
+    try (Projection views = follow(handled)) {
+      views.subscription().awaitApplied(last, PATIENCE);
+      byStatus = inDatabase(connection -> OrderView.byStatus("orders", connection));
+    }
+    tell.accept("Started again, it has handled %d event: %s".formatted(handled.get(), byStatus));
+
+    List<String> lastOrders = lastOrders("customer 7");
+    tell.accept(
+        "The last %d orders of customer 7 begin with %s."
+            .formatted(lastOrders.size(), lastOrders.subList(0, Math.min(3, lastOrders.size()))));
+    return new Outcome(
+        byStatus, handled.get(), lastOrders, onDemand(), onDemand(orders), inline(orders + 1));
+  }
+
+  private void place(int number) {
+    store.append(
+        StreamId.of("order", Integer.toString(number)),
+        ExpectedVersion.noStream(),
+        List.of(new Placed("customer " + number % CUSTOMERS, number * 10L)));
+  }
+
+  private AppendResult ship(int number) {
+    return store.append(
+        StreamId.of("order", Integer.toString(number)),
+        ExpectedVersion.exactly(1),
+        List.of(new Shipped("bicycle")));
+  }
+
+  private Projection follow() {
+    return projections
+        .create("orders", 1)
+        .category("order")
+        .partitions(2)
+        .definition(new OrderView())
+        .start();
+  }
+
+  private Projection follow(AtomicLong handled) {
+    OrderView counted = new OrderView();
+    return projections
+        .create("orders", 1)
+        .category("order")
+        .partitions(2)
+        .definition(
+            (table, events, connection) -> {
+              counted.handle(table, events, connection);
+              handled.addAndGet(events.size());
+            })
+        .start();
+  }
+
+  /** Orders are streams of their own, and a customer's are found in all of them. */
+  private List<String> lastOrders(String customer)
+      throws SQLException, InterruptedException, TimeoutException {
+    try (Projection last =
+        projections
+            .create("last_orders", 1)
+            .category("order")
+            .types(Placed.class)
+            .definition(new LastOrders())
+            .start()) {
+      last.promote(PATIENCE);
+      return inDatabase(connection -> LastOrders.of(customer, last.table(), connection));
+    }
+  }
+
+  /** The same code, asked for once: nothing is kept. */
+  private Map<String, Long> onDemand() {
+    return projections.onDemand(
+        EventQuery.all().categories("order"), new OrderView(), OrderView::byStatus);
+  }
+
+  private Map<String, Long> onDemand(int number) {
+    return projections.onDemand(
+        StreamId.of("order", Integer.toString(number)), new OrderView(), OrderView::byStatus);
+  }
+
+  /** The same code in the transaction of the append: whoever sees the order sees its row. */
+  private Map<String, Long> inline(int number) throws SQLException {
+    InlineProjection inline =
+        InlineProjection.of(store, "orders_inline", EventQuery.all(), new OrderView());
+    try (Connection connection = database.getConnection()) {
+      connection.setAutoCommit(false);
+      new OrderView().create("orders_inline", connection);
+      inline
+          .within(connection)
+          .append(
+              StreamId.of("order", Integer.toString(number)),
+              ExpectedVersion.noStream(),
+              List.of(new Placed("customer 1", 10), new Shipped("train")));
+      connection.commit();
+      Map<String, Long> byStatus = OrderView.byStatus("orders_inline", connection);
+      connection.rollback();
+      connection.setAutoCommit(true);
+      return byStatus;
+    }
+  }
+
+  private <T> T inDatabase(Question<T> question) throws SQLException {
+    try (Connection connection = database.getConnection()) {
+      return question.ask(connection);
+    }
+  }
+
+  private interface Question<T> {
+    T ask(Connection connection) throws SQLException;
+  }
+
+  /** What the views say, in each way of keeping them, and how much was read again. */
+  record Outcome(
+      Map<String, Long> byStatus,
+      long handledAgain,
+      List<String> lastOrders,
+      Map<String, Long> onDemand,
+      Map<String, Long> ofOneOrder,
+      Map<String, Long> inline) {}
+}
