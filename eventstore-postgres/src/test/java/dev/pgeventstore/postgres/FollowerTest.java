@@ -221,7 +221,7 @@ class FollowerTest {
       breaker.join(PATIENCE.toMillis());
       follower.awaitApplied(last, PATIENCE);
       assertThat(follower.status().state()).isEqualTo(State.RUNNING);
-      assertThat(seen).containsExactlyElementsOf(writer.settled());
+      assertThat(seen).containsExactlyElementsOf(settledAnyway(writer));
     } finally {
       done.set(true);
     }
@@ -249,6 +249,20 @@ class FollowerTest {
       last = result[0];
     }
     return last;
+  }
+
+  /** A pool has connections that broke, and does not know of all of them. */
+  private static List<String> settledAnyway(TestStore of) {
+    List<String> settled = new ArrayList<>();
+    await()
+        .atMost(PATIENCE)
+        .ignoreExceptionsInstanceOf(EventStoreException.class)
+        .until(
+            () -> {
+              settled.clear();
+              return settled.addAll(of.settled());
+            });
+    return settled;
   }
 
   @Test
@@ -316,7 +330,7 @@ class FollowerTest {
 
           await().atMost(PATIENCE).until(() -> seen.contains("order-60"));
           follower.awaitApplied(last, PATIENCE);
-          assertThat(seen).containsExactlyElementsOf(crashing.settled());
+          assertThat(seen).containsExactlyElementsOf(settledAnyway(crashing));
         }
       }
     }
@@ -350,15 +364,16 @@ class FollowerTest {
                     })
                 .start()) {
           await().atMost(PATIENCE).until(() -> loads.get() == 2);
-          follower.awaitApplied(crashing.append("order-4"), PATIENCE);
+          follower.awaitApplied(appendAnyway(crashing, 1), PATIENCE);
           assertThat(follower.position().isAfter(last.position())).isTrue();
-          assertThat(seen).containsExactlyElementsOf(crashing.settled());
+          assertThat(seen).containsExactlyElementsOf(settledAnyway(crashing));
         }
       }
     }
   }
 
   private static void awaitServer(TestStore crashing) {
+    crashing.pool.getHikariPoolMXBean().softEvictConnections();
     await().atMost(PATIENCE).ignoreExceptions().until(() -> crashing.store.highWaterMark() != null);
   }
 
