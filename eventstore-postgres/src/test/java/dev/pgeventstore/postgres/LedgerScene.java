@@ -15,6 +15,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
@@ -84,6 +85,19 @@ final class LedgerScene implements AutoCloseable {
       last = append("s" + i % streams);
     }
     return last;
+  }
+
+  /** So many events to each of so many streams, some at a time of each. */
+  void appendBacklog(int streams, int each) {
+    int atOnce = 10;
+    for (int i = 0; i < each; i += atOnce) {
+      for (int stream = 0; stream < streams; stream++) {
+        store.store.append(
+            StreamId.of(Ledger.CATEGORY, "s" + stream),
+            ExpectedVersion.any(),
+            Collections.nCopies(atOnce, EncodedEvent.of("happened", 1, "{}")));
+      }
+    }
   }
 
   /** Where the subscription has come to. */

@@ -14,18 +14,21 @@ import org.junit.jupiter.api.extension.ExtendWith;
 @ExtendWith(PostgresExtension.class)
 class SubscriptionPartitionsTest {
 
-  private static final NodeSettings ONE = NodeSettings.of("one").thatParksAfter(2).withBatch(7);
+  private static final NodeSettings ONE =
+      NodeSettings.of("one").thatParksAfter(2).withBatch(7).thatDawdles(4_000);
 
   @Test
   void order_and_exactly_once_outlive_changes_of_the_number_of_partitions(Database database)
       throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
       scene.append("sick", Ledger.POISON);
+      // So that the partitions stand at different places when they are stopped.
+      scene.appendBacklog(40, 50);
       LedgerScene.Load load = scene.load(40);
       LocalNode one = scene.local(ONE.withPartitions(4));
       LocalNode two = scene.local(ONE.named("two").withPartitions(4));
-      scene.awaitHandledBy("one", 50);
-      scene.awaitHandledBy("two", 50);
+      scene.awaitHandledBy("one", 20);
+      scene.awaitHandledBy("two", 20);
 
       // The other one runs with the old number, and takes the new one over.
       one.close();
