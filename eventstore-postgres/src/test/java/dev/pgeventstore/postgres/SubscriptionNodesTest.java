@@ -18,6 +18,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -278,16 +279,21 @@ class SubscriptionNodesTest {
       try (Connection stranger = scene.store.begin()) {
         AppendResult open = scene.store.append(Ledger.CATEGORY + "-late", stranger);
         AppendResult behind = noise(scene, 300);
-        long farthest = 0;
-        while (scene.position().value() + 1 < open.position().value()) {
-          farthest = Math.max(farthest, farthest(scene));
-        }
+        AtomicLong farthest = new AtomicLong();
+        await()
+            .atMost(PATIENCE)
+            .pollInterval(Duration.ofMillis(5))
+            .until(
+                () -> {
+                  farthest.accumulateAndGet(farthest(scene), Math::max);
+                  return scene.position().value() + 1 >= open.position().value();
+                });
         // Whoever passes is given time to do so.
         for (int i = 0; i < 50; i++) {
-          farthest = Math.max(farthest, farthest(scene));
+          farthest.accumulateAndGet(farthest(scene), Math::max);
           Thread.sleep(10);
         }
-        assertThat(farthest).isLessThan(open.position().value());
+        assertThat(farthest.get()).isLessThan(open.position().value());
         stranger.commit();
         scene.awaitHandled(behind);
       }

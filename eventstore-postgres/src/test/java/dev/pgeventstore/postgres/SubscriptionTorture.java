@@ -292,7 +292,9 @@ final class SubscriptionTorture {
     for (int stream = 0; stream < STREAMS; stream++) {
       last = append(StreamId.of(Ledger.CATEGORY, "" + stream), "happened");
     }
+    long began = System.nanoTime();
     scene.awaitHandled(last.position(), PATIENCE);
+    long handled = System.nanoTime();
     for (SubscriptionNode node : closing) {
       node.awaitEnd();
     }
@@ -304,6 +306,10 @@ final class SubscriptionTorture {
     await("replay, seed " + seed)
         .atMost(PATIENCE)
         .untilAsserted(() -> assertThat(nodes.get(0).replay()).endsWith(" 0"));
+    System.out.printf(
+        "  all was handled after %d ms, and replayed after %d ms more%n",
+        TimeUnit.NANOSECONDS.toMillis(handled - began),
+        TimeUnit.NANOSECONDS.toMillis(System.nanoTime() - handled));
     System.out.printf(
         "  %d appends, %d rolled back, %s events handled, %s parked, %s discarded,"
             + " %d parked in the end; %s%n",
