@@ -156,7 +156,7 @@ class PoisonedSubscriptionTest {
       LocalNode one = scene.local(ONE.withPartitions(2).withBatch(3));
       LocalNode two = scene.local(TWO.withPartitions(2).withBatch(5));
       LedgerScene.Load load = scene.load(6);
-      for (int round = 0; round < 8; round++) {
+      for (int round = 0; round < 4; round++) {
         for (int stream = 0; stream < 6; stream++) {
           // One that was cured before is ill no more: so each round has streams of its own.
           String key = "r" + round + "-" + stream;

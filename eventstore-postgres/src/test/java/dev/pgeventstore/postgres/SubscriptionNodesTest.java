@@ -318,7 +318,7 @@ class SubscriptionNodesTest {
   @Test
   void catching_up_under_load_turns_into_following(Database database) throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
-      scene.appendMany(3_000, 40);
+      scene.appendBacklog(40, 80);
       LedgerScene.Load load = scene.load(40);
       LocalNode one = scene.local(ONE.withPartitions(3).withBatch(100).thatDawdles(2_000));
       for (int partition = 0; partition < 3; partition++) {
