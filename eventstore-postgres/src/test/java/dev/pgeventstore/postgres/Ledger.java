@@ -33,6 +33,9 @@ final class Ledger implements EventHandler {
   /** Fails when a process sees it for the first time. */
   static final String FLAKY = "flaky";
 
+  /** Takes its time. */
+  static final String SLOW = "slow";
+
   /** A process that sees it loses a race in the database, {@link #RACES_LOST} times. */
   static final String UNLUCKY = "unlucky";
 
@@ -140,6 +143,9 @@ final class Ledger implements EventHandler {
         boolean sick = isSick(event, connection);
         if (event.type().equals(HELD_BEFORE)) {
           hold(event);
+        }
+        if (event.type().equals(SLOW)) {
+          Thread.sleep(700);
         }
         row.setLong(1, event.position().value());
         row.setString(2, event.stream().toString());
