@@ -26,7 +26,7 @@ final class Tempo {
 
   private static final double WINDOW = TimeUnit.MILLISECONDS.toNanos(100);
 
-  private static final double MOST = UNHURRIED * LONGEST / SHORTEST;
+  private static final double MOST = UNHURRIED * (LONGEST + SHORTEST) / SHORTEST;
 
   /** Of an observation among those before. */
   private static final double WEIGHT = 0.1;
