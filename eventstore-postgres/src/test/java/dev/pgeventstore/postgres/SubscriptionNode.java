@@ -67,6 +67,8 @@ final class SubscriptionNode implements AutoCloseable {
                 System.getProperty("java.class.path"),
                 "-Dorg.slf4j.simpleLogger.defaultLogLevel="
                     + System.getProperty("node.log", "error"),
+                // It calls it an error that its connection is cut.
+                "-Dorg.slf4j.simpleLogger.log.org.flywaydb=off",
                 SubscriptionNode.class.getName(),
                 database.url()));
     command.addAll(settings.arguments());

@@ -137,7 +137,7 @@ final class SubscriptionTorture {
     long end = began + time.toNanos();
     while (System.nanoTime() < end) {
       // Chooses a moment; nothing is waited for.
-      Thread.sleep(random.nextInt(400));
+      Thread.sleep(random.nextInt(250));
       int choice = random.nextInt(Deed.values().length + 3);
       perform(choice < Deed.values().length ? Deed.values()[choice] : Deed.CURE);
       resume(false);
