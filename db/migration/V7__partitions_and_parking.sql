@@ -48,6 +48,7 @@ create index parked_events_of_stream on "${schema}".parked_events (name, stream_
 
 -- What was given up, by whom and why. Rows are inserted and never changed.
 create table "${schema}".discarded_events (
+  number bigint generated always as identity not null,
   "position" bigint not null,
   version bigint not null,
   at timestamptz not null default clock_timestamp(),
@@ -56,7 +57,7 @@ create table "${schema}".discarded_events (
   by text not null default session_user,
   reason text not null,
   error text,
-  constraint discarded_events_pkey primary key (name, "position")
+  constraint discarded_events_pkey primary key (number)
 );
 
 -- Keeps a node's subscriptions going: says that it lives, renews its leases, takes what it may, and

@@ -20,8 +20,8 @@ final class IdleWorks implements Works {
 
   private static final int SUBSCRIPTIONS = 100;
 
-  /** The server tells of the transactions of a session that has gone quiet only after a while. */
-  private static final long LONGEST_SETTLING_MILLIS = 2_000;
+  /** The server tells of the transactions of a session that has gone quiet only after 10 s. */
+  private static final long LONGEST_SETTLING_MILLIS = 11_000;
 
   private final Stage stage;
   private final Options options;

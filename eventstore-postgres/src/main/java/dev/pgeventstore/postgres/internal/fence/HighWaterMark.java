@@ -264,7 +264,7 @@ public final class HighWaterMark implements AutoCloseable {
       if (fence.isHeldBack() || fence.hasHolders()) {
         return heldFor > TICK_SLOWLY_AFTER
             ? Math.min(SLOW_TICK, pollInterval)
-            : Math.max(TICK, tempo.pause());
+            : Math.max(TICK, tempo.pause(waiting.get()));
       }
       return pollInterval;
     } finally {
@@ -324,7 +324,7 @@ public final class HighWaterMark implements AutoCloseable {
     try {
       long now = System.nanoTime();
       while (!closed) {
-        long end = started + (told ? Math.min(tempo.pause(), nanos) : nanos);
+        long end = started + (told ? Math.min(tempo.pause(waiting.get()), nanos) : nanos);
         if (end - now <= 0) {
           break;
         }

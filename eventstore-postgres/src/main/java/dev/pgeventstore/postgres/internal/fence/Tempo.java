@@ -13,7 +13,10 @@ final class Tempo {
   /** However many commits there are, more observations than this would only take their CPU. */
   static final long SHORTEST = TimeUnit.MILLISECONDS.toNanos(1);
 
+  /** With nobody to wake; with a crowd three times as long. */
   static final long LONGEST = TimeUnit.MILLISECONDS.toNanos(20);
+
+  private static final int CROWD = 8;
 
   /** Up to so many positions a second nobody is kept waiting for others' sake. */
   private static final double UNHURRIED = 400;
@@ -23,7 +26,7 @@ final class Tempo {
 
   private static final double WINDOW = TimeUnit.MILLISECONDS.toNanos(100);
 
-  private static final double MOST = UNHURRIED * LONGEST / SHORTEST;
+  private static final double MOST = UNHURRIED * (LONGEST + SHORTEST) / SHORTEST;
 
   /** Of an observation among those before. */
   private static final double WEIGHT = 0.1;
@@ -48,10 +51,15 @@ final class Tempo {
     at = began;
   }
 
-  /** The time between the beginnings of two observations. */
-  long pause() {
-    double hurry = Math.max(0, rate - UNHURRIED) / UNHURRIED;
+  /**
+   * The time between the beginnings of two observations.
+   *
+   * @param readers who are woken by what is found, each to a transaction of its own
+   */
+  long pause(int readers) {
+    double much = Math.max(0, rate - UNHURRIED) / UNHURRIED;
     double slow = Math.max(1, took / QUICK);
-    return Math.min(LONGEST, (long) (SHORTEST * (1 + hurry * slow)));
+    double crowd = 1 + 2.0 * Math.min(readers, CROWD) / CROWD;
+    return (long) Math.min(crowd * LONGEST, SHORTEST * (1 + much * slow * crowd));
   }
 }

@@ -29,6 +29,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,6 +53,7 @@ final class Lane implements Runnable {
   private static final long FIRST_BACK_OFF_MILLIS = 50;
   private static final long LONGEST_BACK_OFF_MILLIS = 5_000;
   private static final int LONGEST_PAGE = 10_000;
+  private static final long DONE = -1;
 
   private final RunningSubscription subscription;
   private final SubscriptionSpec spec;
@@ -59,6 +61,7 @@ final class Lane implements Runnable {
   private final Connections connections;
   private final SubscriptionsTable table;
   private final ParkedTable parking;
+  private final ReentrantLock suspects;
   private final Tenure tenure;
   private final int partitions;
   private final Progress progress;
@@ -94,6 +97,7 @@ final class Lane implements Runnable {
       Connections connections,
       SubscriptionsTable table,
       ParkedTable parking,
+      ReentrantLock suspects,
       Tenure tenure,
       int partitions,
       Progress progress) {
@@ -103,6 +107,7 @@ final class Lane implements Runnable {
     this.connections = connections;
     this.table = table;
     this.parking = parking;
+    this.suspects = suspects;
     this.tenure = tenure;
     this.partitions = partitions;
     this.progress = progress;
@@ -449,34 +454,64 @@ final class Lane implements Runnable {
 
   private void handleAlone(RecordedEvent event, EventPage page, String incarnation)
       throws SQLException, InterruptedException {
-    FailurePolicy policy = spec.failurePolicy();
-    int most = Math.max(1, policy.retries());
     while (!progress.isStopping()) {
       awaitLease();
-      int attempts = begin(event);
-      if (attempts > most) {
-        giveUp(
-            event,
-            attempts - 1,
-            new EventStoreException(
-                "the process that handled the event at position %s ended, %d times"
-                    .formatted(event.position(), attempts - 1)),
-            incarnation);
+      long pause =
+          suspected > 0 ? trySuspect(event, page, incarnation) : tryAlone(event, page, incarnation);
+      if (pause == DONE) {
         return;
       }
-      try {
-        apply(List.of(event), event.position().value(), page, incarnation);
-        begun = -1;
-        return;
-      } catch (HandlerFailedException e) {
-        begun = -1;
-        failed(e.failure());
-        if (attempts >= most) {
-          giveUp(event, attempts, e.failure(), incarnation);
-          return;
-        }
-        progress.retryAfter(e.failure(), policy.backOff(attempts).toMillis());
+      progress.pause(pause);
+    }
+  }
+
+  /**
+   * Suspects of all lanes take turns, so that the end of this process is put down to none that was
+   * handled beside the culprit.
+   */
+  private long trySuspect(RecordedEvent event, EventPage page, String incarnation)
+      throws SQLException, InterruptedException {
+    if (!suspects.tryLock(LOOK_UP.toMillis(), TimeUnit.MILLISECONDS)) {
+      return 0;
+    }
+    try {
+      return tryAlone(event, page, incarnation);
+    } finally {
+      suspects.unlock();
+    }
+  }
+
+  /**
+   * Tries an event once. Returns after how many milliseconds to try it again, if it is not done.
+   */
+  private long tryAlone(RecordedEvent event, EventPage page, String incarnation)
+      throws SQLException {
+    FailurePolicy policy = spec.failurePolicy();
+    int most = Math.max(1, policy.retries());
+    int attempts = begin(event);
+    if (attempts > most) {
+      giveUp(
+          event,
+          attempts - 1,
+          new EventStoreException(
+              "the process that handled the event at position %s ended, %d times"
+                  .formatted(event.position(), attempts - 1)),
+          incarnation);
+      return DONE;
+    }
+    try {
+      apply(List.of(event), event.position().value(), page, incarnation);
+      begun = -1;
+      return DONE;
+    } catch (HandlerFailedException e) {
+      begun = -1;
+      failed(e.failure());
+      if (attempts >= most) {
+        giveUp(event, attempts, e.failure(), incarnation);
+        return DONE;
       }
+      progress.retrying(e.failure());
+      return policy.backOff(attempts).toMillis();
     }
   }
 

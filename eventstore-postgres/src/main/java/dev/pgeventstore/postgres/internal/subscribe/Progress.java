@@ -145,13 +145,18 @@ final class Progress {
     }
   }
 
-  /** Pauses after a failure, unless asked to stop. */
-  void retryAfter(Throwable cause, long millis) throws InterruptedException {
+  /** It will try again what has failed. */
+  void retrying(Throwable cause) {
     update(
         () -> {
           state = State.RETRYING;
           error = cause;
         });
+  }
+
+  /** Pauses after a failure, unless asked to stop. */
+  void retryAfter(Throwable cause, long millis) throws InterruptedException {
+    retrying(cause);
     pause(millis);
   }
 

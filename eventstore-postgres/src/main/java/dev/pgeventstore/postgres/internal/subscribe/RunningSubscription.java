@@ -56,6 +56,9 @@ final class RunningSubscription implements Subscription {
   private final LeaseKeeper keeper;
   private final StatusReport report;
 
+  /** Of the whole process: held while an event is handled that may have ended the last owner. */
+  private final ReentrantLock suspects;
+
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
   private final Map<Integer, Lane> lanes = new HashMap<>();
@@ -79,7 +82,8 @@ final class RunningSubscription implements Subscription {
       ParkedTable parking,
       ParkingLot parked,
       LeaseKeeper keeper,
-      StatusReport report) {
+      StatusReport report,
+      ReentrantLock suspects) {
     this.spec = spec;
     this.feed = feed;
     this.connections = connections;
@@ -88,6 +92,7 @@ final class RunningSubscription implements Subscription {
     this.parked = parked;
     this.keeper = keeper;
     this.report = report;
+    this.suspects = suspects;
   }
 
   @Override
@@ -159,6 +164,7 @@ final class RunningSubscription implements Subscription {
             connections,
             table,
             parking,
+            suspects,
             new Tenure(lease.key(), keeper.owner(), lease.epoch()),
             lease.partitions(),
             new Progress(lock, changed));

@@ -16,6 +16,7 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.locks.ReentrantLock;
 
 /** The subscriptions that run in this store. */
 public final class SubscriptionRuns implements AutoCloseable {
@@ -28,6 +29,7 @@ public final class SubscriptionRuns implements AutoCloseable {
   private final StartPosition starts;
   private final LeaseKeeper keeper;
   private final StatusReport report;
+  private final ReentrantLock suspects = new ReentrantLock();
   private final List<RunningSubscription> running = new ArrayList<>();
   private boolean closed;
 
@@ -76,7 +78,8 @@ public final class SubscriptionRuns implements AutoCloseable {
             parking,
             new ParkingLot(spec.name(), spec.handler(), connections, parking, events),
             keeper,
-            report);
+            report,
+            suspects);
     try {
       long start = connections.use(c -> table.exists(c, spec.name())) ? 0 : starts.of(spec.start());
       connections.inTransaction(

@@ -24,15 +24,15 @@ class TempoTest {
   void where_little_happens_nobody_waits() {
     append(1_000, 200);
 
-    assertThat(tempo.pause()).isEqualTo(Tempo.SHORTEST);
+    assertThat(tempo.pause(0)).isEqualTo(Tempo.SHORTEST);
   }
 
   @Test
   void the_more_happens_the_longer_is_the_pause() {
     append(2_000, 2_000);
-    long busy = tempo.pause();
+    long busy = tempo.pause(0);
     append(8_000, 8_000);
-    long busier = tempo.pause();
+    long busier = tempo.pause(0);
 
     assertThat(busy).isBetween(4 * Tempo.SHORTEST, 6 * Tempo.SHORTEST);
     assertThat(busier).isBetween(18 * Tempo.SHORTEST, Tempo.LONGEST);
@@ -41,25 +41,25 @@ class TempoTest {
   @Test
   void where_observations_take_long_there_are_fewer_but_not_where_little_happens() {
     append(1_000, 800);
-    long usual = tempo.pause();
+    long usual = tempo.pause(0);
     took *= 8;
     append(1_000, 800);
 
-    assertThat(tempo.pause()).isGreaterThan(3 * usual);
+    assertThat(tempo.pause(0)).isGreaterThan(3 * usual);
 
     append(1_000, 200);
-    assertThat(tempo.pause()).isEqualTo(Tempo.SHORTEST);
+    assertThat(tempo.pause(0)).isEqualTo(Tempo.SHORTEST);
   }
 
   @Test
   void no_pause_is_longer_than_the_longest_and_it_is_over_soon() {
     tempo.found(10_000_000, now, took);
-    assertThat(tempo.pause()).isEqualTo(Tempo.LONGEST);
+    assertThat(tempo.pause(0)).isEqualTo(Tempo.LONGEST);
 
     now += SECOND / 2;
     tempo.found(1, now, took);
 
-    assertThat(tempo.pause()).isEqualTo(Tempo.SHORTEST);
+    assertThat(tempo.pause(0)).isEqualTo(Tempo.SHORTEST);
   }
 
   @Test
@@ -68,9 +68,21 @@ class TempoTest {
       now += SECOND / 100;
       tempo.found(40, now, took);
     }
-    long seldom = tempo.pause();
+    long seldom = tempo.pause(0);
     append(4_000, 4_000);
 
-    assertThat((double) tempo.pause()).isBetween(0.9 * seldom, 1.1 * seldom);
+    assertThat((double) tempo.pause(0)).isBetween(0.9 * seldom, 1.1 * seldom);
+  }
+
+  @Test
+  void the_more_readers_are_woken_the_longer_is_the_pause_but_not_where_little_happens() {
+    append(1_000, 2_000);
+    assertThat(tempo.pause(8)).isBetween(2 * tempo.pause(1), 3 * tempo.pause(1));
+    assertThat(tempo.pause(100)).isEqualTo(tempo.pause(8));
+    append(100_000, 100_000);
+    assertThat(tempo.pause(8)).isEqualTo(3 * Tempo.LONGEST);
+
+    append(1_000, 200);
+    assertThat(tempo.pause(8)).isEqualTo(Tempo.SHORTEST);
   }
 }
