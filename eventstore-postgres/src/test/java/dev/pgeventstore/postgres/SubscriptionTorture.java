@@ -215,7 +215,11 @@ final class SubscriptionTorture {
         scene.store.execute(
             "insert into public.antidotes select stream_id from eventstore.parked_streams"
                 + " where random() < 0.7 on conflict do nothing");
-        node.tell("replay");
+        for (SubscriptionNode other : nodes) {
+          if (other.hasStarted() && !resumeAt.containsKey(other)) {
+            other.tell("replay");
+          }
+        }
       }
       case REPLAY -> {
         if (!listens) {
