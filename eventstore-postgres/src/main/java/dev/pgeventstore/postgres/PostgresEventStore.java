@@ -227,7 +227,7 @@ public final class PostgresEventStore
       AppendResult result = appender.append(append, connection);
       // Nothing is committed yet, but from now on the observer sees the transaction and waits for
       // its end.
-      highWaterMark.appended();
+      highWaterMark.appending();
       return result;
     }
 

@@ -8,6 +8,10 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Key;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.ParkedEvent;
@@ -370,6 +374,34 @@ class PartitionsTest {
         snapshot.rollback();
       }
     }
+  }
+
+  @Test
+  void a_process_that_froze_before_its_commit_keeps_its_partition_no_longer_than_its_lease()
+      throws Exception {
+    subscription(store, 1).start().close();
+    store.execute(
+        "update eventstore.subscriptions set owner = 'frozen', epoch = 7,"
+            + " lease_until = clock_timestamp()");
+    AppendResult last = append("order-1", "happened");
+    try (Connection frozen = store.begin()) {
+      SubscriptionsTable table = new SubscriptionsTable(new Schema("eventstore"));
+      assertThat(
+              table.advance(
+                  frozen,
+                  new Tenure(new Key("view", 0), "frozen", 7),
+                  0,
+                  1,
+                  store.query("select eventstore.incarnation()"),
+                  Duration.ofSeconds(1)))
+          .isTrue();
+
+      try (Subscription view = subscription(store, 1).start()) {
+        view.awaitApplied(last, PATIENCE);
+      }
+      assertThatThrownBy(frozen::commit).isInstanceOf(SQLException.class);
+    }
+    assertEachOnceAndInOrderOfItsStream();
   }
 
   @Test

@@ -326,13 +326,13 @@ class SubscriptionTest {
         "insert into eventstore.subscriptions (name, partition, position, owner, epoch) values ('view', 0, 0, 'me', 1)");
     store.execute("create table public.written (id integer)");
     try (Connection connection = store.begin()) {
-      assertThat(table.advance(connection, tenure, 0, 1, incarnation)).isTrue();
+      assertThat(table.advance(connection, tenure, 0, 1, incarnation, PATIENCE)).isTrue();
       assertThat(durability(connection)).isEqualTo("off");
       connection.commit();
       assertThat(durability(connection)).as("in the next transaction").isEqualTo("on");
 
       TestStore.execute(connection, "insert into public.written values (1)");
-      assertThat(table.advance(connection, tenure, 1, 2, incarnation)).isTrue();
+      assertThat(table.advance(connection, tenure, 1, 2, incarnation, PATIENCE)).isTrue();
       assertThat(durability(connection)).isEqualTo("on");
       connection.commit();
     }

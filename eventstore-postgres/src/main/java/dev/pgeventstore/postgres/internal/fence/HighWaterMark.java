@@ -62,6 +62,12 @@ public final class HighWaterMark implements AutoCloseable {
   /** Something was committed since the last observation began. */
   private volatile boolean told;
 
+  /** Something was written since then that is yet to be committed. */
+  private volatile boolean toldEarly;
+
+  /** Of the observing thread alone: a transaction was open, or was known to be. */
+  private boolean expectant;
+
   /** Of the observing thread alone. */
   private final Tempo tempo = new Tempo();
 
@@ -223,6 +229,15 @@ public final class HighWaterMark implements AutoCloseable {
     }
   }
 
+  /**
+   * Tells that something was written in a transaction of this process whose end nobody will tell.
+   * It holds the lock by now, so the observer sees it, and looks until it is gone.
+   */
+  public void appending() {
+    toldEarly = true;
+    appended();
+  }
+
   private void startObserver() {
     if (observer == null && !closed) {
       Thread thread = new Thread(this::run, "eventstore-high-water-mark");
@@ -239,6 +254,8 @@ public final class HighWaterMark implements AutoCloseable {
       long started = System.nanoTime();
       long pause;
       try {
+        expectant |= toldEarly;
+        toldEarly = false;
         Mark seen = observe();
         long found = lastPosition < 0 ? 0 : Math.max(0, seen.position() - lastPosition);
         tempo.found(found, started, System.nanoTime() - started);
@@ -261,6 +278,13 @@ public final class HighWaterMark implements AutoCloseable {
   private long pause(long heldFor) {
     observing.lock();
     try {
+      boolean expected = expectant;
+      expectant = fence.hasHolders();
+      if (expected && !expectant) {
+        // It may have been committed in the middle of the observation: too late to be visible, and
+        // too soon to be seen holding the lock.
+        return Math.min(TICK, pollInterval);
+      }
       if (fence.isHeldBack() || fence.hasHolders()) {
         return heldFor > TICK_SLOWLY_AFTER
             ? Math.min(SLOW_TICK, pollInterval)

@@ -583,7 +583,7 @@ final class Lane implements Runnable {
   }
 
   private void advance(Connection connection, long to, String incarnation) throws SQLException {
-    if (!table.advance(connection, tenure, stored, to, incarnation)) {
+    if (!table.advance(connection, tenure, stored, to, incarnation, spec.leaseTime())) {
       throw new CheckpointMovedException(
           "its tenure is over, its checkpoint no longer stands at %d, it may not go as far as %d, or the server was restarted"
               .formatted(stored, to));

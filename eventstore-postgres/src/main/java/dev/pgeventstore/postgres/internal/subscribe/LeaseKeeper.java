@@ -205,8 +205,11 @@ final class LeaseKeeper implements AutoCloseable {
     long pause = NOTHING_TO_DO_MILLIS;
     for (RunningSubscription subscription : known) {
       if (!with(subscriptions -> subscriptions.contains(subscription))) {
-        // Closed meanwhile: this may have taken again what it has given back.
-        leave(subscription.name());
+        // Closed meanwhile: this may have taken again what it has given back. If it is still at its
+        // last batch, its end does that: before, the batch could not be committed.
+        if (subscription.hasEnded()) {
+          leave(subscription.name());
+        }
         continue;
       }
       List<Leased> own = leases.getOrDefault(subscription.name(), List.of());

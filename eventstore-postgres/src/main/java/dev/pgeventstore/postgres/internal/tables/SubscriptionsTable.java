@@ -90,6 +90,7 @@ public final class SubscriptionsTable {
          and $schema.incarnation() = ?
          and (pg_catalog.pg_current_xact_id_if_assigned() is not null
            or pg_catalog.set_config('synchronous_commit', 'off', true) is not null)
+         and pg_catalog.set_config('idle_in_transaction_session_timeout', ?, true) is not null
       """;
 
   private static final String COUNT_ATTEMPT =
@@ -369,10 +370,12 @@ public final class SubscriptionsTable {
    * <p>Plain JDBC: it is done for every page, live for nearly every event, and opening Jdbi on a
    * connection takes several times the CPU of the statement.
    *
+   * @param patience how long the server waits for the commit
    * @return false if the tenure is over, it does not stand at {@code from}, {@code to} lies beyond
    *     a barrier, or the server is in another life
    */
-  public boolean advance(Connection connection, Tenure of, long from, long to, String incarnation)
+  public boolean advance(
+      Connection connection, Tenure of, long from, long to, String incarnation, Duration patience)
       throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(advance)) {
       statement.setLong(1, to);
@@ -383,6 +386,7 @@ public final class SubscriptionsTable {
       statement.setLong(6, of.epoch());
       statement.setLong(7, to);
       statement.setString(8, incarnation);
+      statement.setString(9, Long.toString(patience.toMillis()));
       return statement.executeUpdate() == 1;
     }
   }
