@@ -65,6 +65,9 @@ public final class HighWaterMark implements AutoCloseable {
   /** Something was written since then that is yet to be committed. */
   private volatile boolean toldEarly;
 
+  /** Of the observing thread alone: nobody was waiting for a poll interval. */
+  private boolean idled;
+
   /** Of the observing thread alone: a transaction was open, or was known to be. */
   private boolean expectant;
 
@@ -252,6 +255,11 @@ public final class HighWaterMark implements AutoCloseable {
     long lastPosition = -1;
     while (awaitWork()) {
       long started = System.nanoTime();
+      if (idled) {
+        // What has come while nobody looked says nothing of how much comes now.
+        idled = false;
+        lastPosition = -1;
+      }
       long pause;
       try {
         expectant |= toldEarly;
@@ -318,6 +326,7 @@ public final class HighWaterMark implements AutoCloseable {
           patience = work.awaitNanos(patience);
         } else {
           releaseIdle();
+          idled = true;
           work.await();
         }
       }
