@@ -275,7 +275,9 @@ class SubscriptionNodesTest {
       Database database) throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
       LocalNode one = scene.local(ONE.withPartitions(4).withFilter().withBatch(50));
-      noise(scene, 300);
+      AppendResult before = noise(scene, 300);
+      // Else the stranger may be seen for the first time later than they, and holds them back too.
+      await().atMost(PATIENCE).until(() -> scene.position().value() >= before.position().value());
       try (Connection stranger = scene.store.begin()) {
         AppendResult open = scene.store.append(Ledger.CATEGORY + "-late", stranger);
         AppendResult behind = noise(scene, 300);

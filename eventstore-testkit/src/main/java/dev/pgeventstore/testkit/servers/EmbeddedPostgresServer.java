@@ -72,6 +72,10 @@ final class EmbeddedPostgresServer extends PostgresServer {
   public synchronized void killHard() {
     ProcessHandle postmaster =
         postmaster().orElseThrow(() -> new IllegalStateException("the server does not run"));
+    // It must not start one more while they are listed: that would survive it, maybe waiting for
+    // ever
+    // for one of the dead, and keep the memory from the next server.
+    Processes.freeze(postmaster);
     List<ProcessHandle> processes =
         Stream.concat(Stream.of(postmaster), postmaster.descendants()).toList();
     processes.forEach(ProcessHandle::destroyForcibly);

@@ -1,5 +1,7 @@
 package dev.pgeventstore.testkit.servers;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
@@ -9,6 +11,19 @@ final class Processes {
   private static final Duration TO_END = Duration.ofSeconds(60);
 
   private Processes() {}
+
+  /** Stops a process where it is, without ending it. */
+  static void freeze(ProcessHandle process) {
+    try {
+      new ProcessBuilder("kill", "-STOP", Long.toString(process.pid())).start().waitFor();
+    } catch (IOException e) {
+      throw new UncheckedIOException("process %d cannot be stopped".formatted(process.pid()), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException(
+          "interrupted while process %d was being stopped".formatted(process.pid()), e);
+    }
+  }
 
   /**
    * Waits for the end of a process that is no child of this one. {@code onExit()} would do it too,
