@@ -4,6 +4,7 @@ import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -74,6 +75,59 @@ public interface EventFeed {
    * @return the lease; empty while another owner has it
    */
   Optional<Lease> tryLease(String name, int partition, String owner, Duration ttl);
+
+  /**
+   * Takes a lease from whoever has it. For operators who must change what a reader works by: that
+   * reader notices when it renews its lease next, and until then believes that it has it.
+   *
+   * @param name of the reader that the lease is for
+   * @param partition of that reader, 0 if it has one only
+   * @param owner who wants it; unique among processes
+   * @param ttl how long it lasts unless renewed
+   * @return the lease
+   */
+  Lease seizeLease(String name, int partition, String owner, Duration ttl);
+
+  /**
+   * Messages that wait for a relay, in the global order. A key's messages are all of one lane.
+   *
+   * @param relay the name they were written for
+   * @param lane 0 to {@code lanes - 1}
+   * @param lanes 1 or more
+   * @param after exclusive
+   * @param upTo inclusive; at or below the high-water mark, or some may be missing
+   * @param limit the most messages to return; fewer may come if they are large, but one at least
+   *     while there is any
+   * @return the first of them
+   */
+  List<RecordedMessage> messages(
+      String relay, int lane, int lanes, Position after, Position upTo, int limit);
+
+  /**
+   * Deletes messages that were published.
+   *
+   * @param relay the name they were written for
+   * @param lane 0 to {@code lanes - 1}
+   * @param lanes 1 or more
+   * @param upTo inclusive
+   */
+  void deleteMessages(String relay, int lane, int lanes, Position upTo);
+
+  /**
+   * The last position that was handed out, whether or not what it was for was committed. No event
+   * and no message of this history stands beyond it.
+   *
+   * @return of this moment
+   */
+  Position lastDrawn();
+
+  /**
+   * Who holds the high-water mark back: whoever has appended and not ended the transaction.
+   *
+   * @param age for how long, at the least
+   * @return the oldest first; empty if there is none, or if they cannot be told
+   */
+  List<Blocker> blockers(Duration age);
 
   /** What must be true of events before a reader gives them out. */
   enum Durability {

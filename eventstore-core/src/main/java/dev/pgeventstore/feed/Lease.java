@@ -1,5 +1,8 @@
 package dev.pgeventstore.feed;
 
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
 /** A right held for a time. Safe for many threads. */
 public interface Lease extends AutoCloseable {
 
@@ -16,6 +19,21 @@ public interface Lease extends AutoCloseable {
    * @return false if it ran out and another owner took it: stop at once
    */
   boolean renew();
+
+  /**
+   * What earlier owners of the lease have noted for the next.
+   *
+   * @return by name; empty if nothing was
+   */
+  Map<String, String> notes();
+
+  /**
+   * Notes something for the next owner, if the lease is still this owner's: all or nothing.
+   *
+   * @param changes by name; null removes a note
+   * @return false if another owner took the lease: nothing was noted
+   */
+  boolean note(Map<String, @Nullable String> changes);
 
   /** Gives the lease back, so that another owner need not wait. Does nothing if it is lost. */
   @Override

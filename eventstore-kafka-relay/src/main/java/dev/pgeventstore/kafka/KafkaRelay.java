@@ -6,6 +6,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.FeedSource;
+import dev.pgeventstore.kafka.record.RecordMapper;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
@@ -127,6 +128,11 @@ public final class KafkaRelay implements AutoCloseable {
     private @Nullable Position startAfter;
     private Duration leaseTtl = Duration.ofSeconds(10);
     private boolean leases = true;
+    private Delivery delivery = Delivery.EXACTLY_ONCE;
+    private int lanes = 1;
+    private @Nullable RecordMapper mapper;
+    private PoisonPolicy poison = PoisonPolicy.halt();
+    private @Nullable String deadLetters;
 
     private Builder(EventStore store, Map<String, ?> kafkaConfig) {
       if (!(Objects.requireNonNull(store, "store") instanceof FeedSource followed)) {
@@ -167,6 +173,68 @@ public final class KafkaRelay implements AutoCloseable {
      */
     public Builder query(EventQuery wanted) {
       this.query = Objects.requireNonNull(wanted, "query");
+      return this;
+    }
+
+    /**
+     * What is promised to consumers. The default is {@link Delivery#EXACTLY_ONCE}.
+     *
+     * @param promised the delivery
+     * @return this builder
+     */
+    public Builder delivery(Delivery promised) {
+      this.delivery = Objects.requireNonNull(promised, "delivery");
+      return this;
+    }
+
+    /**
+     * In how many lanes to publish. Each has its own transactions and its own order; a stream is in
+     * one lane, so its order is kept. A transaction costs about the same whatever is in it: more
+     * lanes are for clusters on which it costs much. The default is 1; it cannot be changed once
+     * the relay has run.
+     *
+     * @param count 1 to 100
+     * @return this builder
+     */
+    public Builder lanes(int count) {
+      if (count < 1 || count > 100) {
+        throw new IllegalArgumentException("a relay has 1 to 100 lanes, not " + count);
+      }
+      this.lanes = count;
+      return this;
+    }
+
+    /**
+     * What becomes of an event in Kafka. The default is one record as a CloudEvent, {@link
+     * dev.pgeventstore.kafka.record.CloudEvents}.
+     *
+     * @param function the mapper
+     * @return this builder
+     */
+    public Builder mapper(RecordMapper function) {
+      this.mapper = Objects.requireNonNull(function, "mapper");
+      return this;
+    }
+
+    /**
+     * What to do about what cannot be published. The default is {@link PoisonPolicy#halt()}.
+     *
+     * @param policy the policy
+     * @return this builder
+     */
+    public Builder onPoison(PoisonPolicy policy) {
+      this.poison = Objects.requireNonNull(policy, "policy");
+      return this;
+    }
+
+    /**
+     * Where dead letters go, if the {@linkplain #onPoison policy} wants any.
+     *
+     * @param topicName it must exist
+     * @return this builder
+     */
+    public Builder deadLetters(String topicName) {
+      this.deadLetters = requireName("the dead letter topic's name", topicName, 249);
       return this;
     }
 
@@ -287,7 +355,12 @@ public final class KafkaRelay implements AutoCloseable {
               Optional.ofNullable(positionTopic),
               Optional.ofNullable(source),
               Optional.ofNullable(startAfter),
-              leaseTtl);
+              leaseTtl,
+              delivery,
+              lanes,
+              Optional.ofNullable(mapper),
+              poison,
+              Optional.ofNullable(deadLetters));
       KafkaRelay relay = new KafkaRelay(this, spec, feed);
       relay.thread.start();
       return relay;

@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.kafka.record.RecordMapper;
 import java.time.Duration;
 import java.util.Optional;
 
@@ -16,6 +17,11 @@ import java.util.Optional;
  * @param source of the CloudEvents; none for one made from the store's name
  * @param startAfter where to start without a position although the topic has records
  * @param leaseTtl how long a leader that fell silent keeps others from leading
+ * @param delivery what is promised
+ * @param lanes how many
+ * @param mapper what becomes of an event; none for CloudEvents
+ * @param poison what to do about what cannot be published
+ * @param deadLetters where dead letters go
  */
 record RelaySpec(
     String name,
@@ -25,7 +31,12 @@ record RelaySpec(
     Optional<String> positionTopic,
     Optional<String> source,
     Optional<Position> startAfter,
-    Duration leaseTtl) {
+    Duration leaseTtl,
+    Delivery delivery,
+    int lanes,
+    Optional<RecordMapper> mapper,
+    PoisonPolicy poison,
+    Optional<String> deadLetters) {
 
   String storeName(String databaseId) {
     return store.orElse(databaseId);

@@ -3,9 +3,9 @@ package dev.pgeventstore.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.pgeventstore.feed.Blocker;
 import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
 import dev.pgeventstore.postgres.internal.tables.Schema;
-import dev.pgeventstore.subscription.SubscriptionStatus.Blocker;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import dev.pgeventstore.testkit.servers.PostgresServer;

@@ -2,9 +2,9 @@ package dev.pgeventstore.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pgeventstore.feed.Blocker;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionStatus;
-import dev.pgeventstore.subscription.SubscriptionStatus.Blocker;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;

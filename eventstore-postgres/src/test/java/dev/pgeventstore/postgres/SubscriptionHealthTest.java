@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.feed.Blocker;
 import dev.pgeventstore.subscription.SubscriptionStatus;
-import dev.pgeventstore.subscription.SubscriptionStatus.Blocker;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;

@@ -4,9 +4,11 @@ import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.feed.Blocker;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.FeedReader;
 import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.feed.RecordedMessage;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.tables.Connections;
@@ -154,6 +156,30 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
     } catch (SQLException e) {
       throw SqlErrors.of("the lease of " + name + " cannot be taken", e);
     }
+  }
+
+  @Override
+  public Lease seizeLease(String name, int partition, String owner, Duration ttl) {
+    throw new UnsupportedOperationException("to come");
+  }
+
+  @Override
+  public List<RecordedMessage> messages(
+      String relay, int lane, int lanes, Position after, Position upTo, int limit) {
+    return List.of();
+  }
+
+  @Override
+  public void deleteMessages(String relay, int lane, int lanes, Position upTo) {}
+
+  @Override
+  public Position lastDrawn() {
+    throw new UnsupportedOperationException("to come");
+  }
+
+  @Override
+  public List<Blocker> blockers(Duration age) {
+    return List.of();
   }
 
   @Override

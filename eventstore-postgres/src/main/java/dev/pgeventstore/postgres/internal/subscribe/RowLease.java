@@ -6,6 +6,8 @@ import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** A lease kept in a row, so that it needs no session of its own and passes through any pooler. */
 record RowLease(
@@ -24,6 +26,16 @@ record RowLease(
     } catch (SQLException e) {
       throw SqlErrors.of("the lease of " + key.name() + " cannot be renewed", e);
     }
+  }
+
+  @Override
+  public Map<String, String> notes() {
+    throw new UnsupportedOperationException("to come");
+  }
+
+  @Override
+  public boolean note(Map<String, @Nullable String> changes) {
+    throw new UnsupportedOperationException("to come");
   }
 
   @Override

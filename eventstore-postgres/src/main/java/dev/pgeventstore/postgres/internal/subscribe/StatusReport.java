@@ -1,6 +1,7 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.feed.Blocker;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
 import dev.pgeventstore.postgres.internal.tables.Connections;
@@ -9,7 +10,6 @@ import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.PartitionRow;
 import dev.pgeventstore.subscription.SubscriptionSpec;
 import dev.pgeventstore.subscription.SubscriptionStatus;
-import dev.pgeventstore.subscription.SubscriptionStatus.Blocker;
 import dev.pgeventstore.subscription.SubscriptionStatus.Partition;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import java.sql.Connection;

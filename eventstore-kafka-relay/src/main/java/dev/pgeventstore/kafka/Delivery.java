@@ -1,0 +1,18 @@
+package dev.pgeventstore.kafka;
+
+/** What a relay promises to its consumers, and what it costs. */
+public enum Delivery {
+  /**
+   * Records and the position they bring the relay to are one Kafka transaction: readers of
+   * committed records see each once, whatever crashes. They see them when the transaction commits,
+   * which takes some milliseconds. The default.
+   */
+  EXACTLY_ONCE,
+  /**
+   * Records are sent without transactions, and the position is kept in the store's database: less
+   * latency, and nothing that keeps readers waiting. After a crash or a take-over records sent
+   * since the last position are sent again, in the same order and with the same headers, by which
+   * consumers can drop them. Nothing is ever skipped or reordered.
+   */
+  AT_LEAST_ONCE
+}
