@@ -50,13 +50,22 @@ class ArchitectureTest {
               core(".postgres.internal.tables", ".postgres.internal.fence")),
           Map.entry(
               ".postgres.internal.tables",
-              List.of("", ".projection", ".snapshot", ".subscription")),
-          Map.entry(".kafka", core()),
+              List.of("", ".feed", ".projection", ".snapshot", ".subscription")),
+          Map.entry(".kafka", core(".kafka.record")),
+          Map.entry(".kafka.record", core()),
+          Map.entry(".kafka.consumer", core()),
           Map.entry(".testkit", core()),
           Map.entry(".testkit.servers", List.of()),
           Map.entry(
               ".examples*",
-              core(".postgres", ".kafka", ".testkit", ".testkit.servers", ".examples.processes")));
+              core(
+                  ".postgres",
+                  ".kafka",
+                  ".kafka.record",
+                  ".kafka.consumer",
+                  ".testkit",
+                  ".testkit.servers",
+                  ".examples.processes")));
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()
