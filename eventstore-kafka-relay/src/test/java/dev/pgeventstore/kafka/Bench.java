@@ -16,6 +16,7 @@ import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -33,6 +34,9 @@ final class Bench implements AutoCloseable {
 
   static final int PARTITIONS = 3;
   static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  /** What the names of position topics begin with. */
+  static final String POSITIONS = "eventstore-positions.";
 
   final Database database;
   final KafkaBroker broker;
@@ -73,20 +77,33 @@ final class Bench implements AutoCloseable {
   }
 
   KafkaRelay.Builder relay() {
-    return relay(store, broker.bootstrap(), topic);
+    return relay(Map.of());
   }
 
-  static KafkaRelay.Builder relay(PostgresEventStore store, String bootstrap, String topic) {
-    return KafkaRelay.builder(
-            store, Map.of("bootstrap.servers", bootstrap, "transaction.timeout.ms", 3_000))
+  /** With settings of Kafka that replace or join the usual ones. */
+  KafkaRelay.Builder relay(Map<String, ?> kafka) {
+    return relay(store, kafkaSettings(kafka), topic);
+  }
+
+  Map<String, Object> kafkaSettings(Map<String, ?> others) {
+    Map<String, Object> settings = new HashMap<>();
+    settings.put("bootstrap.servers", broker.bootstrap());
+    settings.put("transaction.timeout.ms", "3000");
+    settings.putAll(others);
+    return settings;
+  }
+
+  static KafkaRelay.Builder relay(
+      PostgresEventStore store, Map<String, ?> kafkaSettings, String topic) {
+    return KafkaRelay.builder(store, kafkaSettings)
         .name("relay-of-" + topic)
         .topic(topic)
         .leaseTtl(Duration.ofSeconds(1));
   }
 
   String positionTopic() {
-    return "eventstore-positions.%s.relay-of-%s"
-        .formatted(store.feed().databaseId().replace('/', '.'), topic);
+    return "%s%s.relay-of-%s"
+        .formatted(POSITIONS, store.feed().databaseId().replace('/', '.'), topic);
   }
 
   AppendResult append(String stream, int events) {
@@ -132,10 +149,30 @@ final class Bench implements AutoCloseable {
 
   /** What a committed reader finds, partition by partition. */
   List<ConsumerRecord<byte[], byte[]>> consumed(String from) {
+    return consumed(from, "read_committed");
+  }
+
+  /** What anybody finds who does not ask for committed records only. */
+  List<ConsumerRecord<byte[], byte[]>> uncommitted() {
+    return consumed(topic, "read_uncommitted");
+  }
+
+  /** Readers of either kind have everything that is stored, once and in order. */
+  void check() {
+    check(stored());
+  }
+
+  /** The same for what is wanted of it. */
+  void check(List<RecordedEvent> wanted) {
+    ExactSequence.check(wanted, consumed());
+    ExactSequence.check(wanted, ExactSequence.restored(uncommitted()));
+  }
+
+  private List<ConsumerRecord<byte[], byte[]>> consumed(String from, String isolation) {
     List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
     try (KafkaConsumer<byte[], byte[]> consumer =
         new KafkaConsumer<>(
-            Map.of("bootstrap.servers", broker.bootstrap(), "isolation.level", "read_committed"),
+            Map.of("bootstrap.servers", broker.bootstrap(), "isolation.level", isolation),
             new ByteArrayDeserializer(),
             new ByteArrayDeserializer())) {
       for (var info : consumer.partitionsFor(from)) {
