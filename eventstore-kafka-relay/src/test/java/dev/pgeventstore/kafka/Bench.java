@@ -1,10 +1,13 @@
 package dev.pgeventstore.kafka;
 
+import static org.awaitility.Awaitility.await;
+
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventPage;
+import dev.pgeventstore.EventStreams;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
@@ -21,11 +24,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
@@ -107,11 +114,16 @@ final class Bench implements AutoCloseable {
   }
 
   AppendResult append(String stream, int events) {
+    return append(store, stream, events);
+  }
+
+  /** In a transaction of the caller, or in one of its own. */
+  AppendResult append(EventStreams into, String stream, int events) {
     List<EncodedEvent> payloads =
         IntStream.range(0, events)
             .mapToObj(i -> EncodedEvent.of("Happened", 1, "{\"n\": %d, \"ö\":\"ü\"}".formatted(i)))
             .toList();
-    return store.append(StreamId.parse(stream), ExpectedVersion.any(), payloads);
+    return into.append(StreamId.parse(stream), ExpectedVersion.any(), payloads);
   }
 
   /** Many events, over many streams. */
@@ -155,6 +167,29 @@ final class Bench implements AutoCloseable {
   /** What anybody finds who does not ask for committed records only. */
   List<ConsumerRecord<byte[], byte[]>> uncommitted() {
     return consumed(topic, "read_uncommitted");
+  }
+
+  /** Whether readers of committed records are kept waiting somewhere in the topic. */
+  boolean hasOpenTransaction() throws InterruptedException, ExecutionException {
+    try (Admin admin = admin()) {
+      return !ends(admin, IsolationLevel.READ_COMMITTED)
+          .equals(ends(admin, IsolationLevel.READ_UNCOMMITTED));
+    }
+  }
+
+  private Map<TopicPartition, Long> ends(Admin admin, IsolationLevel level)
+      throws InterruptedException, ExecutionException {
+    Map<TopicPartition, OffsetSpec> latest =
+        IntStream.range(0, PARTITIONS)
+            .mapToObj(partition -> new TopicPartition(topic, partition))
+            .collect(Collectors.toMap(partition -> partition, partition -> OffsetSpec.latest()));
+    return admin.listOffsets(latest, new ListOffsetsOptions(level)).all().get().entrySet().stream()
+        .collect(Collectors.toMap(Map.Entry::getKey, end -> end.getValue().offset()));
+  }
+
+  /** Waits until the store knows that a transaction holds its mark back. */
+  void awaitBlocker() {
+    await().atMost(PATIENCE).until(() -> !store.feed().blockers(Duration.ZERO).isEmpty());
   }
 
   /** Readers of either kind have everything that is stored, once and in order. */

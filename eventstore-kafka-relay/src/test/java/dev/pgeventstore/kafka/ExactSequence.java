@@ -4,7 +4,10 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pgeventstore.RecordedEvent;
-import java.util.Comparator;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.kafka.consumer.RecordDecoder;
+import dev.pgeventstore.kafka.consumer.Watermarks;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,22 +30,10 @@ final class ExactSequence {
    */
   static List<ConsumerRecord<byte[], byte[]>> restored(
       List<ConsumerRecord<byte[], byte[]>> consumed) {
-    Map<String, Place> last = new HashMap<>();
+    RecordDecoder decoder = RecordDecoder.of(JacksonCodec.of(EventTypes.none()));
+    Watermarks watermarks = Watermarks.exact();
     return consumed.stream()
-        .filter(
-            record -> {
-              Place place = Place.of(record);
-              String order = order(record);
-              Place before = last.getOrDefault(order, Place.parse(NOTHING));
-              if (place.compareTo(before) <= 0) {
-                return false;
-              }
-              assertThat(Place.parse(header(record, "es_prev")))
-                  .as("a gap before %s", describe(record))
-                  .isEqualTo(before);
-              last.put(order, place);
-              return true;
-            })
+        .filter(record -> watermarks.isNew(decoder.decode(record).orElseThrow()))
         .toList();
   }
 
@@ -88,26 +79,5 @@ final class ExactSequence {
   private static String describe(ConsumerRecord<byte[], byte[]> record) {
     return "partition %d offset %d position %s"
         .formatted(record.partition(), record.offset(), header(record, "es_position"));
-  }
-
-  private record Place(long position, long index) implements Comparable<Place> {
-
-    static Place of(ConsumerRecord<byte[], byte[]> record) {
-      return new Place(
-          Long.parseLong(header(record, "es_position")),
-          Long.parseLong(header(record, "es_index")));
-    }
-
-    static Place parse(String text) {
-      String[] parts = text.split(":");
-      return new Place(Long.parseLong(parts[0]), Long.parseLong(parts[1]));
-    }
-
-    @Override
-    public int compareTo(Place other) {
-      return Comparator.comparingLong(Place::position)
-          .thenComparingLong(Place::index)
-          .compare(this, other);
-    }
   }
 }
