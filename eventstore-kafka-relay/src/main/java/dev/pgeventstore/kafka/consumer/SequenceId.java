@@ -1,0 +1,20 @@
+package dev.pgeventstore.kafka.consumer;
+
+/**
+ * Names a sequence: what one lane of a relay sends to one partition. Order and completeness are
+ * those of a sequence; between sequences there is none.
+ *
+ * @param relay the relay's series: its name, or {@code name~2}, {@code name~3} and so on after an
+ *     operator has accepted that the database has another history than was published. Positions are
+ *     handed out again then, so it is another sequence, which begins at its first record
+ * @param lane 0 or more
+ * @param topic where it is
+ * @param partition of the topic
+ */
+public record SequenceId(String relay, int lane, String topic, int partition) {
+
+  @Override
+  public String toString() {
+    return "relay %s, lane %d in %s-%d".formatted(relay, lane, topic, partition);
+  }
+}
