@@ -38,7 +38,8 @@ final class RandomFaults implements AutoCloseable {
           new Fault("the database is killed", this::killServer),
           new Fault("the database's network is cut", () -> this.database().cut()),
           new Fault("the database's network is silent", () -> fail(database(), TcpProxy::freeze)),
-          new Fault("the database's answers are lost", () -> fail(database(), TcpProxy::loseAnswers)),
+          new Fault(
+              "the database's answers are lost", () -> fail(database(), TcpProxy::loseAnswers)),
           new Fault("connections are terminated", this::terminateConnections));
 
   private RelayProcess process;
@@ -75,10 +76,8 @@ final class RandomFaults implements AutoCloseable {
   }
 
   private KafkaRelay startBehindNetworks() {
-    return Bench.relay(
-            behindNetwork.store,
-            bench.kafkaSettings(Map.of("bootstrap.servers", bench.broker.proxiedBootstrap())),
-            bench.topic)
+    return bench
+        .relay(behindNetwork.store, Map.of("bootstrap.servers", bench.broker.proxiedBootstrap()))
         .start();
   }
 

@@ -2,7 +2,6 @@ package dev.pgeventstore.kafka;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.kafka.RelayStatus.State;
@@ -15,10 +14,12 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.postgresql.PGConnection;
 
 /** What happens between a relay and its database, and to transactions it must wait for. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
@@ -37,7 +38,7 @@ class RelayDatabaseFaultsTest {
   }
 
   private KafkaRelay.Builder relay(SecondStore second, Map<String, ?> probe) {
-    return Bench.relay(second.store, bench.kafkaSettings(probe), bench.topic);
+    return bench.relay(second.store, probe);
   }
 
   @Test
@@ -97,8 +98,9 @@ class RelayDatabaseFaultsTest {
   }
 
   @Test
-  void a_silent_database_that_another_relay_can_reach_does_not_bring_two_of_them_in_each_others_way()
-      throws Exception {
+  void
+      a_silent_database_that_another_relay_can_reach_does_not_bring_two_of_them_in_each_others_way()
+          throws Exception {
     TcpProxy network = SecondStore.proxy(bench.database);
     bench.appendBacklog(300, 1_000);
     try (network;
@@ -118,13 +120,20 @@ class RelayDatabaseFaultsTest {
   }
 
   @Test
-  void an_append_that_is_not_at_its_end_holds_back_what_came_after_it() throws Exception {
+  void an_append_that_is_not_at_its_end_holds_back_what_came_after_it_and_is_named()
+      throws Exception {
     try (KafkaRelay relay = bench.relay().start();
         Connection open = bench.database.open()) {
       open.setAutoCommit(false);
       bench.append(bench.store.within(open), "order-1", 2);
       AppendResult later = bench.append("order-2", 3);
-      bench.awaitBlocker();
+      int pid = open.unwrap(PGConnection.class).getBackendPID();
+      await()
+          .atMost(Bench.PATIENCE)
+          .until(
+              () ->
+                  relay.status().blockers().stream()
+                      .anyMatch(blocker -> blocker.pid().equals(Optional.of(pid))));
       assertThat(bench.uncommitted()).isEmpty();
       open.commit();
       relay.awaitPublished(later, Bench.PATIENCE);

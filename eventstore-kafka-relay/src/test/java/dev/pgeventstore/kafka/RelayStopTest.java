@@ -15,8 +15,8 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
-import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -24,7 +24,9 @@ import org.junit.jupiter.params.provider.EnumSource;
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
 class RelayStopTest {
 
-  /** Whoever had to wait for a lease or a transaction to time out would wait for longer than that. */
+  /**
+   * Whoever had to wait for a lease or a transaction to time out would wait for longer than that.
+   */
   private static final Duration LONGER_THAN_PATIENCE = Bench.PATIENCE.multipliedBy(5);
 
   private Bench bench;
@@ -41,8 +43,7 @@ class RelayStopTest {
 
   private KafkaRelay.Builder patient(Map<String, ?> kafka) {
     Map<String, Object> settings = new HashMap<>(kafka);
-    settings.put(
-        "transaction.timeout.ms", Long.toString(LONGER_THAN_PATIENCE.toMillis()));
+    settings.put("transaction.timeout.ms", Long.toString(LONGER_THAN_PATIENCE.toMillis()));
     return bench.relay(settings).leaseTtl(LONGER_THAN_PATIENCE);
   }
 
@@ -97,8 +98,7 @@ class RelayStopTest {
     assumeTrue(bench.broker.canBeKilled(), "needs a broker that was started here");
     TcpProxy network = bench.broker.proxy();
     bench.appendBacklog(300, 1_000);
-    Map<String, Object> settings =
-        new HashMap<>(Probe.at(Moment.HALF_SENT, network::freeze));
+    Map<String, Object> settings = new HashMap<>(Probe.at(Moment.HALF_SENT, network::freeze));
     settings.put("bootstrap.servers", bench.broker.proxiedBootstrap());
     try {
       KafkaRelay relay = bench.relay(settings).start();
