@@ -143,13 +143,13 @@ final class Bench implements AutoCloseable {
   }
 
   /** An event that takes that much in Kafka too, however it is compressed. */
-  AppendResult appendIncompressible(String stream, int dataBytes) {
+  AppendResult appendIncompressible(EventStreams into, String stream, int dataBytes) {
     Random random = new Random(dataBytes);
     StringBuilder text = new StringBuilder();
     while (text.length() < dataBytes) {
       text.append(Long.toString(random.nextLong() & Long.MAX_VALUE, 36));
     }
-    return store.append(
+    return into.append(
         StreamId.parse(stream),
         ExpectedVersion.any(),
         List.of(EncodedEvent.of("Large", 1, '"' + text.toString() + '"')));

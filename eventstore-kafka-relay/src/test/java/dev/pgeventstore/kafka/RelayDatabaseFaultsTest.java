@@ -13,6 +13,7 @@ import dev.pgeventstore.testkit.servers.TcpProxy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -37,8 +38,12 @@ class RelayDatabaseFaultsTest {
     bench.close();
   }
 
+  /** One whose transactions do not end by themselves. */
   private KafkaRelay.Builder relay(SecondStore second, Map<String, ?> probe) {
-    return bench.relay(second.store, probe);
+    Map<String, Object> settings = new HashMap<>(probe);
+    settings.put(
+        "transaction.timeout.ms", Long.toString(Bench.PATIENCE.multipliedBy(5).toMillis()));
+    return bench.relay(second.store, settings);
   }
 
   @Test

@@ -70,8 +70,8 @@ class RelayShapesTest {
             .until(() -> relay.status().highWaterMark().isAfter(relay.status().position()));
       }
       network.restore();
-      awaitMore(relay);
-      publishRest(bench, load);
+      relay.awaitPublished(load.stop().position(), Bench.PATIENCE);
+      bench.check();
     } finally {
       network.restore();
     }

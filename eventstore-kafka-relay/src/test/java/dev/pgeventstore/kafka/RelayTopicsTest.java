@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EventStreams;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.sql.Connection;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
@@ -146,15 +148,25 @@ class RelayTopicsTest {
   @Test
   void a_topic_that_takes_smaller_records_than_it_did_halts_it_in_front_of_the_first_larger_one()
       throws Exception {
-    try (KafkaRelay relay = bench.relay().start()) {
-      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+    // The refusal comes while the records behind it are being sent.
+    Map<String, Object> slowly = Probe.at(Moment.HALF_SENT, () -> {});
+    try (KafkaRelay relay = bench.relay(slowly).start();
+        Connection connection = bench.database.open()) {
+      relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
       set(bench.topic, "max.message.bytes", "4000");
-      bench.append("order-2", 1);
-      AppendResult large = bench.appendIncompressible("order-1", 20_000);
-      bench.append("order-3", 1);
-      assertThat(haltedReason(relay)).containsIgnoringCase("large");
+      connection.setAutoCommit(false);
+      EventStreams transaction = bench.store.within(connection);
+      AppendResult large = bench.appendIncompressible(transaction, "order-1", 20_000);
+      for (int stream = 0; stream < 100; stream++) {
+        bench.append(transaction, "order-" + stream, 5);
+      }
+      connection.commit();
+      assertThat(haltedReason(relay))
+          .contains("position " + large.position())
+          .contains("max.message.bytes");
       assertThat(large.position().isAfter(relay.status().position())).isTrue();
     }
+    assertThat(bench.consumed()).hasSize(1);
     set(bench.topic, "max.message.bytes", "1000000");
     try (KafkaRelay relay = bench.relay().start()) {
       relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
