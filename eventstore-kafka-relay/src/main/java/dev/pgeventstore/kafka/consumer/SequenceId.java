@@ -1,5 +1,7 @@
 package dev.pgeventstore.kafka.consumer;
 
+import java.util.Comparator;
+
 /**
  * Names a sequence: what one lane of a relay sends to one partition. Order and completeness are
  * those of a sequence; between sequences there is none.
@@ -11,7 +13,20 @@ package dev.pgeventstore.kafka.consumer;
  * @param topic where it is
  * @param partition of the topic
  */
-public record SequenceId(String relay, int lane, String topic, int partition) {
+public record SequenceId(String relay, int lane, String topic, int partition)
+    implements Comparable<SequenceId> {
+
+  private static final Comparator<SequenceId> ORDER =
+      Comparator.comparing(SequenceId::topic)
+          .thenComparingInt(SequenceId::partition)
+          .thenComparing(SequenceId::relay)
+          .thenComparingInt(SequenceId::lane);
+
+  /** By topic, partition, relay, lane. */
+  @Override
+  public int compareTo(SequenceId other) {
+    return ORDER.compare(this, other);
+  }
 
   @Override
   public String toString() {

@@ -51,12 +51,16 @@ public final class SequenceRules {
 
   /**
    * The same, but records may be missing. Repeats are still dropped and order is kept; completeness
-   * is not proved. For compacted topics, and for dead letters.
+   * is not proved, and records may have been withdrawn. For compacted topics, and for dead letters.
    *
    * @return a copy
    */
   public SequenceRules allowingHoles() {
-    return new SequenceRules(true, withdrawn, true);
+    return new SequenceRules(true, true, true);
+  }
+
+  boolean allowHoles() {
+    return holes;
   }
 
   /**
