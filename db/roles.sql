@@ -74,6 +74,11 @@ grant execute on function
 
 grant insert, update, delete on "${schema}".subscriptions
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+grant select, insert, update, delete on "${schema}".lease_notes
+  to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+grant execute on function
+  "${schema}".note_in_lease(text, integer, text, bigint, text[], text[])
+  to "${schema}_reader", "${schema}_relay";
 -- Running subscriptions, on one node or on several, and looking after what they have parked. What was
 -- given up is recorded for good.
 grant select, insert, update, delete

@@ -27,6 +27,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -317,7 +318,12 @@ class PgBouncerTest {
             .toList();
     all(others);
     assertThat(mine.renew()).isTrue();
+    assertThat(mine.note(Map.of("noted", "once"))).isTrue();
+    assertThat(store.store.feed().seizeLease("relay", 0, "me", Duration.ofMinutes(5)).notes())
+        .containsEntry("noted", "once");
+    assertThat(mine.note(Map.of("noted", "again"))).isFalse();
     mine.close();
+    store.store.feed().seizeLease("relay", 0, "me", Duration.ofMinutes(5)).close();
     assertThat(store.store.feed().tryLease("relay", 0, "you", Duration.ofMinutes(5))).isPresent();
   }
 

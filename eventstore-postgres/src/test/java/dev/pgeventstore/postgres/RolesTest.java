@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.pgeventstore.ConflictException;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.projection.Projection;
@@ -23,6 +24,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -238,8 +240,12 @@ class RolesTest {
       try (Lease lease =
           relay.store.feed().tryLease("relay", 0, "me", Duration.ofSeconds(5)).orElseThrow()) {
         assertThat(lease.renew()).isTrue();
+        assertThat(lease.note(Map.of("series", "relay~2"))).isTrue();
+        assertThat(lease.notes()).containsKey("series");
         assertThat(owner.store.feed().tryLease("relay", 0, "you", Duration.ofSeconds(5))).isEmpty();
       }
+      assertThat(relay.store.feed().lastDrawn()).isEqualTo(Position.of(1));
+      assertThat(relay.store.feed().blockers(Duration.ZERO)).isEmpty();
       assertThat(owner.store.feed().tryLease("relay", 0, "you", Duration.ofSeconds(5))).isPresent();
       assertThatThrownBy(() -> relay.append("order-3")).isInstanceOf(EventStoreException.class);
     }

@@ -11,9 +11,11 @@ import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.feed.RecordedMessage;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
+import dev.pgeventstore.postgres.internal.tables.LeaseNotesTable;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
@@ -21,6 +23,7 @@ import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ExecutorService;
@@ -34,6 +37,8 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   private final EventsTable events;
   private final FenceFunction fence;
   private final SubscriptionsTable subscriptions;
+  private final LeaseNotesTable notes;
+  private final BlockersQuery blockers;
   private final HighWaterMark highWaterMark;
   private final CommitSignals signals;
 
@@ -62,6 +67,8 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
     this.events = events;
     this.fence = fence;
     this.subscriptions = new SubscriptionsTable(schema);
+    this.notes = new LeaseNotesTable(schema);
+    this.blockers = new BlockersQuery(schema);
     this.highWaterMark = highWaterMark;
     this.signals = signals;
   }
@@ -152,7 +159,7 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
     try {
       return connections
           .use(connection -> subscriptions.takeLease(connection, key, owner, ttl))
-          .map(epoch -> new RowLease(connections, subscriptions, key, owner, epoch, ttl));
+          .map(epoch -> lease(key, owner, epoch, ttl));
     } catch (SQLException e) {
       throw SqlErrors.of("the lease of " + name + " cannot be taken", e);
     }
@@ -160,7 +167,27 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
 
   @Override
   public Lease seizeLease(String name, int partition, String owner, Duration ttl) {
-    throw new UnsupportedOperationException("to come");
+    SubscriptionsTable.Key key = new SubscriptionsTable.Key(name, partition);
+    try {
+      long epoch = connections.use(c -> subscriptions.seizeLease(c, key, owner, ttl));
+      return lease(key, owner, epoch, ttl);
+    } catch (SQLException e) {
+      throw SqlErrors.of("the lease of " + name + " cannot be seized", e);
+    }
+  }
+
+  private Lease lease(SubscriptionsTable.Key key, String owner, long epoch, Duration ttl) {
+    SubscriptionsTable.Tenure tenure = new SubscriptionsTable.Tenure(key, owner, epoch);
+    return new RowLease(connections, subscriptions, notes, tenure, ttl);
+  }
+
+  @Override
+  public Map<String, String> notes(String name, int partition) {
+    try {
+      return connections.use(c -> notes.of(c, new SubscriptionsTable.Key(name, partition)));
+    } catch (SQLException e) {
+      throw SqlErrors.of("the notes of " + name + " cannot be read", e);
+    }
   }
 
   @Override
@@ -174,12 +201,20 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
 
   @Override
   public Position lastDrawn() {
-    throw new UnsupportedOperationException("to come");
+    try {
+      return Position.of(connections.use(fence::lastDrawn));
+    } catch (SQLException e) {
+      throw SqlErrors.of("the last position that was drawn cannot be read", e);
+    }
   }
 
   @Override
   public List<Blocker> blockers(Duration age) {
-    return List.of();
+    try {
+      return connections.use(connection -> blockers.olderThan(connection, age));
+    } catch (SQLException e) {
+      throw SqlErrors.of("who holds the high-water mark back cannot be read", e);
+    }
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.LeaseNotesTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import java.sql.SQLException;
@@ -13,41 +14,47 @@ import org.jspecify.annotations.Nullable;
 record RowLease(
     Connections connections,
     SubscriptionsTable table,
-    SubscriptionsTable.Key key,
-    String owner,
-    long epoch,
+    LeaseNotesTable notesTable,
+    SubscriptionsTable.Tenure tenure,
     Duration ttl)
     implements Lease {
 
   @Override
+  public long epoch() {
+    return tenure.epoch();
+  }
+
+  @Override
   public boolean renew() {
-    try {
-      return connections.use(c -> table.renewLease(c, key, owner, epoch, ttl));
-    } catch (SQLException e) {
-      throw SqlErrors.of("the lease of " + key.name() + " cannot be renewed", e);
-    }
+    return done(
+        "renewed", c -> table.renewLease(c, tenure.key(), tenure.owner(), tenure.epoch(), ttl));
   }
 
   @Override
   public Map<String, String> notes() {
-    throw new UnsupportedOperationException("to come");
+    return done("read", c -> notesTable.of(c, tenure.key()));
   }
 
   @Override
   public boolean note(Map<String, @Nullable String> changes) {
-    throw new UnsupportedOperationException("to come");
+    return done("noted in", c -> notesTable.note(c, tenure, changes));
   }
 
   @Override
   public void close() {
+    done(
+        "released",
+        c -> {
+          table.releaseLease(c, tenure.key(), tenure.owner(), tenure.epoch());
+          return true;
+        });
+  }
+
+  private <T> T done(String what, Connections.Work<T> work) {
     try {
-      connections.use(
-          c -> {
-            table.releaseLease(c, key, owner, epoch);
-            return key;
-          });
+      return connections.use(work);
     } catch (SQLException e) {
-      throw SqlErrors.of("the lease of " + key.name() + " cannot be released", e);
+      throw SqlErrors.of("the lease of %s cannot be %s".formatted(tenure.key().name(), what), e);
     }
   }
 }

@@ -25,14 +25,22 @@ public final class FenceFunction {
   private static final String SETTLED =
       "select coalesce(max(position), 0) from $schema.subscriptions";
 
+  private static final String LAST_DRAWN =
+      """
+      select case when is_called then last_value else last_value - 1 end
+        from $schema.events_position_seq
+      """;
+
   private final String observe;
   private final String incarnation;
   private final String settled;
+  private final String lastDrawn;
 
   public FenceFunction(Schema schema) {
     this.observe = schema.in(OBSERVE);
     this.incarnation = schema.in(INCARNATION);
     this.settled = schema.in(SETTLED);
+    this.lastDrawn = schema.in(LAST_DRAWN);
   }
 
   /**
@@ -90,6 +98,15 @@ public final class FenceFunction {
         row.next();
         return row.getLong(1);
       }
+    }
+  }
+
+  /** The last position that was handed out, committed or not. */
+  public long lastDrawn(Connection connection) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(lastDrawn);
+        ResultSet row = statement.executeQuery()) {
+      row.next();
+      return row.getLong(1);
     }
   }
 

@@ -179,6 +179,19 @@ public final class SubscriptionsTable {
       returning epoch
       """;
 
+  // Whoever has it: an owner that is passed over notices when it renews, by its epoch.
+  private static final String SEIZE_LEASE =
+      """
+      insert into $schema.subscriptions as s (name, partition, position, owner, epoch, lease_until)
+      values (?, ?, 0, ?, 1, clock_timestamp() + ? * interval '1 ms')
+          on conflict on constraint subscriptions_pkey do update
+         set owner = excluded.owner,
+             epoch = s.epoch + 1,
+             lease_until = excluded.lease_until,
+             updated_at = clock_timestamp()
+      returning epoch
+      """;
+
   private static final String RENEW_LEASE =
       """
       update $schema.subscriptions
@@ -215,6 +228,7 @@ public final class SubscriptionsTable {
   private final String leave;
   private final String status;
   private final String takeLease;
+  private final String seizeLease;
   private final String renewLease;
   private final String releaseLease;
 
@@ -235,6 +249,7 @@ public final class SubscriptionsTable {
     this.leave = schema.in(LEAVE);
     this.status = schema.in(STATUS);
     this.takeLease = schema.in(TAKE_LEASE);
+    this.seizeLease = schema.in(SEIZE_LEASE);
     this.renewLease = schema.in(RENEW_LEASE);
     this.releaseLease = schema.in(RELEASE_LEASE);
   }
@@ -497,6 +512,25 @@ public final class SubscriptionsTable {
         .bind("ttl", ttl.toMillis())
         .mapTo(Long.class)
         .findOne();
+  }
+
+  /**
+   * Takes a lease from whoever has it.
+   *
+   * @return the epoch
+   */
+  public long seizeLease(Connection connection, Key key, String owner, Duration ttl)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(seizeLease)) {
+      statement.setString(1, key.name());
+      statement.setInt(2, key.partition());
+      statement.setString(3, owner);
+      statement.setLong(4, ttl.toMillis());
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getLong(1);
+      }
+    }
   }
 
   /**
