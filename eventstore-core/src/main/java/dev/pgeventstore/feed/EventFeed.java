@@ -5,6 +5,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -87,6 +88,15 @@ public interface EventFeed {
    * @return the lease
    */
   Lease seizeLease(String name, int partition, String owner, Duration ttl);
+
+  /**
+   * What owners of a lease have noted, whoever has it now.
+   *
+   * @param name of the reader that the lease is for
+   * @param partition of that reader, 0 if it has one only
+   * @return by name; empty if nothing was
+   */
+  Map<String, String> notes(String name, int partition);
 
   /**
    * Messages that wait for a relay, in the global order. A key's messages are all of one lane: its

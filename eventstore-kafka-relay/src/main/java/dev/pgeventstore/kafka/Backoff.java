@@ -17,6 +17,12 @@ final class Backoff {
     return Duration.ofMillis(pause);
   }
 
+  /** The longest at once: who is refused must not knock all the time. */
+  Duration longest() {
+    millis = LONGEST_MILLIS;
+    return next();
+  }
+
   void reset() {
     millis = FIRST_MILLIS;
   }

@@ -7,7 +7,6 @@ import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.errors.InvalidTxnTimeoutException;
 import org.apache.kafka.common.errors.ProducerFencedException;
-import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.jspecify.annotations.Nullable;
 
@@ -22,14 +21,19 @@ final class Failures {
 
   private static final List<Class<? extends Throwable>> HOPELESS =
       List.of(
-          AuthenticationException.class,
-          AuthorizationException.class,
           InvalidTopicException.class,
           InvalidTxnTimeoutException.class,
-          RecordTooLargeException.class,
           UnsupportedVersionException.class);
 
+  private static final List<Class<? extends Throwable>> REFUSED =
+      List.of(AuthenticationException.class, AuthorizationException.class);
+
   private Failures() {}
+
+  /** Whether it came of a failure of this kind. */
+  static boolean is(Throwable failure, Class<? extends Throwable> type) {
+    return find(failure, List.of(type)) != null;
+  }
 
   /** Another producer with the same transactional id has taken over. */
   static boolean isFenced(Throwable failure) {
@@ -39,6 +43,11 @@ final class Failures {
   /** What makes trying again useless, if anything does. */
   static @Nullable Throwable hopeless(Throwable failure) {
     return find(failure, HOPELESS);
+  }
+
+  /** Kafka does not let the relay in, or not do what it must; somebody may grant it later. */
+  static boolean isRefused(Throwable failure) {
+    return find(failure, REFUSED) != null;
   }
 
   private static @Nullable Throwable find(

@@ -7,10 +7,15 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.kafka.record.RecordMapper;
+import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.UUID;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
@@ -43,19 +48,28 @@ import org.jspecify.annotations.Nullable;
  */
 public final class KafkaRelay implements AutoCloseable {
 
-  private final Progress progress = new Progress();
+  private final RelaySpec spec;
+  private final List<Progress> progress = new ArrayList<>();
+  private final List<Thread> threads = new ArrayList<>();
   private final StopSignal stop = new StopSignal();
-  private final Thread thread;
 
   private KafkaRelay(Builder builder, RelaySpec spec, EventFeed feed) {
-    Leadership leadership =
-        builder.leases
-            ? new LeaseLeadership(
-                feed, "relay/" + spec.name(), 0, UUID.randomUUID().toString(), spec.leaseTtl())
-            : Leadership.NOT_NEEDED;
-    Lane lane = new Lane(spec, feed, builder.settings, leadership, progress, stop);
-    thread = new Thread(lane, "eventstore-relay-" + spec.name());
-    thread.setDaemon(true);
+    this.spec = spec;
+    String owner = UUID.randomUUID().toString();
+    for (int lane = 0; lane < spec.lanes(); lane++) {
+      Leadership leadership =
+          builder.leases
+              ? new LeaseLeadership(feed, spec.leaseName(), lane, owner, spec.leaseTtl())
+              : Leadership.NOT_NEEDED;
+      Progress ofLane = new Progress(lane, spec.unhealthyAfter());
+      progress.add(ofLane);
+      Thread thread =
+          new Thread(
+              new Lane(spec, lane, feed, builder.settings, leadership, ofLane, stop),
+              "eventstore-relay-%s-%d".formatted(spec.name(), lane));
+      thread.setDaemon(true);
+      threads.add(thread);
+    }
   }
 
   /**
@@ -80,14 +94,14 @@ public final class KafkaRelay implements AutoCloseable {
    * @return the status of this moment
    */
   public RelayStatus status() {
-    return progress.status();
+    return Summary.of(progress.stream().map(Progress::status).toList());
   }
 
   /**
    * Waits until an append is committed in Kafka, or passed over if the relay's query drops its
    * events. Only the relay that leads knows: on a standby this waits until it takes over.
    *
-   * @param append what to wait for
+   * @param append what to wait for; its outbox messages too, if the relay has one lane
    * @param timeout how long to wait
    * @throws TimeoutException if it has not come that far; the message has the status
    * @throws IllegalStateException if the relay has halted or was closed, with what halted it as the
@@ -96,7 +110,36 @@ public final class KafkaRelay implements AutoCloseable {
    */
   public void awaitPublished(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
-    progress.await(append.position(), timeout);
+    Set<Integer> lanes = new TreeSet<>();
+    append.versions().keySet().forEach(stream -> lanes.add(Partitions.of(stream, spec.lanes())));
+    await(lanes, append.position(), timeout);
+  }
+
+  /**
+   * Waits until everything wanted up to a position is committed in Kafka, messages too.
+   *
+   * @param position what to wait for
+   * @param timeout how long to wait
+   * @throws TimeoutException if it has not come that far; the message has the status
+   * @throws IllegalStateException if the relay has halted or was closed, with what halted it as the
+   *     cause
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public void awaitPublished(Position position, Duration timeout)
+      throws TimeoutException, InterruptedException {
+    Set<Integer> lanes = new TreeSet<>();
+    for (int lane = 0; lane < progress.size(); lane++) {
+      lanes.add(lane);
+    }
+    await(lanes, position, timeout);
+  }
+
+  private void await(Set<Integer> lanes, Position position, Duration timeout)
+      throws TimeoutException, InterruptedException {
+    long deadline = System.nanoTime() + timeout.toNanos();
+    for (int lane : lanes) {
+      progress.get(lane).await(position, Duration.ofNanos(deadline - System.nanoTime()));
+    }
   }
 
   /**
@@ -108,7 +151,9 @@ public final class KafkaRelay implements AutoCloseable {
   public void close() {
     stop.request();
     try {
-      thread.join();
+      for (Thread thread : threads) {
+        thread.join();
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -117,6 +162,7 @@ public final class KafkaRelay implements AutoCloseable {
   /** Describes a relay. For one thread. */
   public static final class Builder {
 
+    private final EventStore store;
     private final EventFeed feed;
     private final KafkaSettings settings;
     private String name = "";
@@ -128,6 +174,7 @@ public final class KafkaRelay implements AutoCloseable {
     private @Nullable Position startAfter;
     private Duration leaseTtl = Duration.ofSeconds(10);
     private boolean leases = true;
+    private Duration unhealthyAfter = Duration.ofMinutes(1);
     private Delivery delivery = Delivery.EXACTLY_ONCE;
     private int lanes = 1;
     private @Nullable RecordMapper mapper;
@@ -138,6 +185,7 @@ public final class KafkaRelay implements AutoCloseable {
       if (!(Objects.requireNonNull(store, "store") instanceof FeedSource followed)) {
         throw new IllegalArgumentException("a relay cannot follow a " + store.getClass().getName());
       }
+      this.store = store;
       this.feed = followed.feed();
       this.settings = new KafkaSettings(kafkaConfig);
     }
@@ -154,8 +202,9 @@ public final class KafkaRelay implements AutoCloseable {
     }
 
     /**
-     * Where the events go. Required. The topic must exist. How many partitions it has when the
-     * relay first runs is how many the relay uses for ever: more would take streams out of order.
+     * Where the events go. Required, unless a {@linkplain #mapper mapper} names a topic for every
+     * record. The topic must exist. How many partitions it has when the relay first runs is how
+     * many the relay uses for ever: more would take streams out of order.
      *
      * @param topicName the target topic
      * @return this builder
@@ -291,6 +340,22 @@ public final class KafkaRelay implements AutoCloseable {
     }
 
     /**
+     * After how long without moving the relay complains, if there is something to publish. The
+     * default is 1 minute.
+     *
+     * @param time more than zero
+     * @return this builder
+     * @throws IllegalArgumentException if it is not
+     */
+    public Builder unhealthyAfter(Duration time) {
+      if (time.isZero() || time.isNegative()) {
+        throw new IllegalArgumentException("the time is more than zero, not " + time);
+      }
+      this.unhealthyAfter = time;
+      return this;
+    }
+
+    /**
      * How long a leader that fell silent keeps others from taking over. The default is 10 s.
      *
      * @param ttl 100 ms or more
@@ -340,30 +405,47 @@ public final class KafkaRelay implements AutoCloseable {
      *     target
      */
     public KafkaRelay start() {
-      if (name.isEmpty() || topic.isEmpty()) {
+      KafkaRelay relay = new KafkaRelay(this, spec(), feed);
+      relay.threads.forEach(Thread::start);
+      return relay;
+    }
+
+    /**
+     * What operators do to a relay, wherever it runs. Described as the relay itself is.
+     *
+     * @return the operations; nothing is opened before one is called
+     * @throws IllegalStateException as {@link #start}
+     */
+    public RelayOperations operations() {
+      return new RelayOperations(store, feed, spec(), settings);
+    }
+
+    private RelaySpec spec() {
+      if (name.isEmpty() || (topic.isEmpty() && mapper == null)) {
         throw new IllegalStateException("a relay needs a name and a topic");
       }
       if (topic.equals(positionTopic)) {
         throw new IllegalStateException("the position topic is for positions only, not for events");
       }
-      RelaySpec spec =
-          new RelaySpec(
-              name,
-              topic,
-              query,
-              Optional.ofNullable(storeName),
-              Optional.ofNullable(positionTopic),
-              Optional.ofNullable(source),
-              Optional.ofNullable(startAfter),
-              leaseTtl,
-              delivery,
-              lanes,
-              Optional.ofNullable(mapper),
-              poison,
-              Optional.ofNullable(deadLetters));
-      KafkaRelay relay = new KafkaRelay(this, spec, feed);
-      relay.thread.start();
-      return relay;
+      if (delivery == Delivery.AT_LEAST_ONCE && (positionTopic != null || !leases)) {
+        throw new IllegalStateException(
+            "at least once keeps the position in the database, with the lease: there is no position topic");
+      }
+      return new RelaySpec(
+          name,
+          topic,
+          query,
+          Optional.ofNullable(storeName),
+          Optional.ofNullable(positionTopic),
+          Optional.ofNullable(source),
+          Optional.ofNullable(startAfter),
+          leaseTtl,
+          unhealthyAfter,
+          delivery,
+          lanes,
+          Optional.ofNullable(mapper),
+          poison,
+          Optional.ofNullable(deadLetters));
     }
   }
 }

@@ -41,7 +41,8 @@ final class KafkaSettings {
     }
     this.given = Map.copyOf(given);
     try {
-      new ProducerConfig(producer("not used"));
+      new ProducerConfig(transactionalProducer("not used"));
+      new ProducerConfig(idempotentProducer());
       new ConsumerConfig(consumer());
       new AdminClientConfig(admin());
     } catch (ConfigException e) {
@@ -63,24 +64,35 @@ final class KafkaSettings {
     return value == null ? byDefault : Integer.parseInt(value.toString());
   }
 
-  Map<String, Object> producer(String transactionalId) {
+  /** For transactions: what lingers is sent when they commit, so nobody waits for it. */
+  Map<String, Object> transactionalProducer(String transactionalId) {
+    Map<String, Object> settings = producer(5);
+    settings.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, transactionTimeoutMillis());
+    settings.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
+    return settings;
+  }
+
+  Map<String, Object> idempotentProducer() {
+    Map<String, Object> settings = producer(0);
+    settings.remove(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG);
+    return settings;
+  }
+
+  private Map<String, Object> producer(int lingerMillis) {
     int transactionTimeout = transactionTimeoutMillis();
     Map<String, Object> settings = new HashMap<>();
-    settings.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, transactionTimeout);
     // Whatever takes longer than the transaction may live has failed anyway.
     settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, transactionTimeout);
     settings.put(
         ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG,
         Math.min(30_000, Math.max(1_000, transactionTimeout / 2)));
     settings.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, Math.max(2_000, transactionTimeout));
-    // Committing sends at once what lingers, so an idle relay does not wait for it.
-    settings.put(ProducerConfig.LINGER_MS_CONFIG, 5);
+    settings.put(ProducerConfig.LINGER_MS_CONFIG, lingerMillis);
     settings.put(ProducerConfig.BATCH_SIZE_CONFIG, 128 * 1024);
     settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 16L * 1024 * 1024);
     settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
     settings.put(ProducerConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, 1_000L);
     settings.putAll(known(ProducerConfig.configNames()));
-    settings.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
     settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
     settings.put(ProducerConfig.ACKS_CONFIG, "all");
     settings.put(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);

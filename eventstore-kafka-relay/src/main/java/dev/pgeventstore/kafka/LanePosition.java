@@ -7,24 +7,28 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.UUID;
-import java.util.stream.Collectors;
 
 /**
- * How far a lane has come, as it is kept in Kafka: one {@code name=value} a line.
+ * How far a lane has come.
  *
  * @param position everything wanted at or below it is in Kafka
- * @param anchor the event at that position, by which it is checked that the store's history is
- *     still the one that was published; none at the very start
+ * @param anchor an event at or before that position, by which it is checked that the store's
+ *     history is still the one that was published; none at the very start
  * @param database the id of the database that the events came from
- * @param layout how events are spread
+ * @param lanes how many the relay has; it stays as it was when the relay first ran
  */
-record LanePosition(Position position, Optional<Anchor> anchor, String database, Layout layout) {
+record LanePosition(Position position, Optional<Anchor> anchor, String database, int lanes) {
 
   private static final String FORMAT = "1";
 
   /** The same lane further on. */
-  LanePosition at(Anchor event) {
-    return new LanePosition(event.position(), Optional.of(event), database, layout);
+  LanePosition at(Position reached, Optional<Anchor> last) {
+    return new LanePosition(reached, last.or(() -> anchor), database, lanes);
+  }
+
+  /** The same, of events that come from this database from here on. */
+  LanePosition in(String databaseNow) {
+    return new LanePosition(position, anchor, databaseNow, lanes);
   }
 
   String format() {
@@ -34,15 +38,13 @@ record LanePosition(Position position, Optional<Anchor> anchor, String database,
     anchor.ifPresent(
         event -> {
           lines.put("event", event.id().toString());
-          lines.put("stream", escape(event.stream().toString()));
+          lines.put("event_position", event.position().toString());
+          lines.put("stream", event.stream().toString());
           lines.put("version", Long.toString(event.version()));
         });
     lines.put("database", database);
-    lines.put("lanes", Integer.toString(layout.lanes()));
-    lines.put("partitions", Integer.toString(layout.partitions()));
-    return lines.entrySet().stream()
-        .map(line -> line.getKey() + '=' + line.getValue())
-        .collect(Collectors.joining("\n"));
+    lines.put("lanes", Integer.toString(lanes));
+    return NoteLines.format(lines);
   }
 
   /**
@@ -52,47 +54,32 @@ record LanePosition(Position position, Optional<Anchor> anchor, String database,
    *     else
    */
   static LanePosition parse(String text) {
-    Map<String, String> lines =
-        text.lines()
-            .filter(line -> line.indexOf('=') > 0)
-            .collect(
-                Collectors.toMap(
-                    line -> line.substring(0, line.indexOf('=')),
-                    line -> line.substring(line.indexOf('=') + 1),
-                    (first, second) -> first));
+    Map<String, String> lines = NoteLines.parse(text);
     if (!FORMAT.equals(lines.get("format"))) {
       throw new RelayHaltedException(
-          "the position topic holds a position in format %s; this version of the relay knows format %s only"
+          "the relay's position is in format %s; this version of the relay knows format %s only"
               .formatted(lines.get("format"), FORMAT));
     }
-    Position position = Position.of(Long.parseLong(required(lines, "position")));
     Optional<Anchor> anchor =
         Optional.ofNullable(lines.get("event"))
             .map(
                 id ->
                     new Anchor(
-                        position,
+                        Position.of(Long.parseLong(required(lines, "event_position"))),
                         UUID.fromString(id),
-                        StreamId.parse(required(lines, "stream").translateEscapes()),
+                        StreamId.parse(required(lines, "stream")),
                         Long.parseLong(required(lines, "version"))));
     return new LanePosition(
-        position,
+        Position.of(Long.parseLong(required(lines, "position"))),
         anchor,
         required(lines, "database"),
-        new Layout(
-            Integer.parseInt(required(lines, "lanes")),
-            Integer.parseInt(required(lines, "partitions"))));
-  }
-
-  /** A stream's key may have line breaks. */
-  private static String escape(String text) {
-    return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r");
+        Integer.parseInt(required(lines, "lanes")));
   }
 
   private static String required(Map<String, String> lines, String name) {
     String value = lines.get(name);
     if (value == null) {
-      throw new RelayHaltedException("a position in the position topic has no '" + name + "'");
+      throw new RelayHaltedException("the relay's position has no '" + name + "'");
     }
     return value;
   }
@@ -111,12 +98,4 @@ record LanePosition(Position position, Optional<Anchor> anchor, String database,
       return new Anchor(event.position(), event.id(), event.stream(), event.version());
     }
   }
-
-  /**
-   * What decides where an event goes. It stays as it was when the relay first ran.
-   *
-   * @param lanes of the relay
-   * @param partitions of the target topic
-   */
-  record Layout(int lanes, int partitions) {}
 }

@@ -1,5 +1,7 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.feed.Lease;
+
 /**
  * Who of several relays may publish. It only keeps them from disturbing one another: what makes
  * events arrive once is Kafka's fencing, so being wrong here costs time and nothing else.
@@ -25,6 +27,16 @@ interface Leadership {
         }
 
         @Override
+        public boolean isCertain() {
+          return true;
+        }
+
+        @Override
+        public Lease lease() {
+          throw new IllegalStateException("there is no lease");
+        }
+
+        @Override
         public void release() {}
       };
 
@@ -36,6 +48,12 @@ interface Leadership {
 
   /** The same, but asks only when it is time to. */
   boolean keep();
+
+  /** Whether this one still leads for certain: without asking, by this process's clock. */
+  boolean isCertain();
+
+  /** What it leads by. */
+  Lease lease();
 
   /** Lets another one lead. */
   void release();

@@ -64,6 +64,20 @@ final class LeaseLeadership implements Leadership {
   }
 
   @Override
+  public boolean isCertain() {
+    return lease != null && System.nanoTime() - renewed < ttl.toNanos();
+  }
+
+  @Override
+  public Lease lease() {
+    Lease held = lease;
+    if (held == null) {
+      throw new IllegalStateException("the lease is not held");
+    }
+    return held;
+  }
+
+  @Override
   public void release() {
     Lease held = lease;
     lease = null;

@@ -1,20 +1,18 @@
 package dev.pgeventstore.kafka;
 
-import dev.pgeventstore.kafka.LanePosition.Anchor;
+import dev.pgeventstore.Position;
 import org.apache.kafka.clients.producer.ProducerRecord;
 
 /**
- * An event on its way to Kafka.
+ * A record on its way to Kafka.
  *
  * @param record ready to be sent
- * @param partition where it goes
- * @param place in the order of the lane
- * @param event that it was made from
- * @param bytes it takes at most
+ * @param position of what it was made from
  */
-record Outgoing(
-    ProducerRecord<byte[], byte[]> record,
-    int partition,
-    RecordPlace place,
-    Anchor event,
-    int bytes) {}
+record Outgoing(ProducerRecord<byte[], byte[]> record, Position position) {
+
+  String failedBy(Throwable failure) {
+    return "the record made at position %s could not be sent to %s-%d: %s"
+        .formatted(position, record.topic(), record.partition(), failure.getMessage());
+  }
+}

@@ -12,10 +12,12 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.jspecify.annotations.Nullable;
 
 /**
- * Where a relay's lanes have come to: a compacted topic with a partition for each lane, written in
- * the transactions that send the events. Consumer group offsets would do the same, but expire.
+ * What a relay's lanes have noted: a compacted topic with a partition for each lane, written in the
+ * transactions that send the records. Consumer group offsets would keep a position too, but expire.
+ * Each lane has a partition because an open transaction of another one would hide its end.
  */
 final class PositionTopic {
 
@@ -45,18 +47,18 @@ final class PositionTopic {
       throws InterruptedException {
     // In this order: another relay creates this topic before it writes to the target.
     boolean written = topics.wasWrittenTo(target, targetPartitions);
-    Optional<Integer> partitions = written ? topics.awaitPartitions(name) : topics.partitions(name);
-    if (partitions.isEmpty()) {
+    Optional<TopicLayout> found = written ? topics.await(name) : topics.find(name);
+    if (found.isEmpty()) {
       if (written && !mayStartAnew) {
         throw lost("is missing");
       }
       topics.createCompacted(name, lanes);
       return;
     }
-    if (partitions.get() != lanes) {
+    if (found.get().partitions() != lanes) {
       throw new RelayHaltedException(
           "position topic %s has %d partitions, but the relay has %d lanes and needs one for each"
-              .formatted(name, partitions.get(), lanes));
+              .formatted(name, found.get().partitions(), lanes));
     }
     if (!topics.isCompactedOnly(name)) {
       throw new RelayHaltedException(
@@ -72,13 +74,12 @@ final class PositionTopic {
   }
 
   /**
-   * Reads where a lane has come to. To be called when the producer has been initialised: from then
-   * on nobody else can move it.
+   * Reads what a lane has noted. To be called when the producer has been initialised: from then on
+   * nobody else can change it.
    *
-   * @return the position if there is one, and what was last sent to each partition
    * @throws TimeoutException if not everything could be read that was written before this call
    */
-  Content read(Topics topics, KafkaSettings settings, int lane) throws InterruptedException {
+  LaneNotes read(Topics topics, KafkaSettings settings, int lane) throws InterruptedException {
     TopicPartition partition = new TopicPartition(name, lane);
     // The end that committed readers are told would be before an open transaction: going by that
     // would take an old position for the last one.
@@ -103,49 +104,27 @@ final class PositionTopic {
         }
       }
     }
-    return content(latest, lane);
-  }
-
-  private Content content(Map<String, String> latest, int lane) {
-    Map<Integer, RecordPlace> lastSent = new HashMap<>();
-    String prefix = lastSentKey(lane, "");
+    String prefix = prefix(lane);
+    Map<String, String> notes = new HashMap<>();
     latest.forEach(
-        (key, value) -> {
+        (key, text) -> {
           if (key.startsWith(prefix)) {
-            lastSent.put(
-                Integer.parseInt(key.substring(prefix.length())), RecordPlace.parse(value));
+            notes.put(key.substring(prefix.length()), text);
           }
         });
-    return new Content(
-        Optional.ofNullable(latest.get(positionKey(lane))).map(LanePosition::parse), lastSent);
+    return new LaneNotes(notes);
   }
 
-  ProducerRecord<byte[], byte[]> position(int lane, LanePosition position) {
-    return new ProducerRecord<>(
-        name, lane, positionKey(lane).getBytes(UTF_8), position.format().getBytes(UTF_8));
-  }
-
-  ProducerRecord<byte[], byte[]> lastSent(int lane, int partition, RecordPlace place) {
+  /** The record that changes a note; one without text removes it. */
+  ProducerRecord<byte[], byte[]> note(int lane, String note, @Nullable String text) {
     return new ProducerRecord<>(
         name,
         lane,
-        lastSentKey(lane, Integer.toString(partition)).getBytes(UTF_8),
-        place.toString().getBytes(UTF_8));
+        (prefix(lane) + note).getBytes(UTF_8),
+        text == null ? null : text.getBytes(UTF_8));
   }
 
-  private static String positionKey(int lane) {
-    return "lane/" + lane;
+  private static String prefix(int lane) {
+    return "lane/" + lane + '/';
   }
-
-  private String lastSentKey(int lane, String partition) {
-    return "lane/" + lane + '/' + target + '/' + partition;
-  }
-
-  /**
-   * What the topic says of a lane.
-   *
-   * @param position where it has come to, if it ever ran
-   * @param lastSent to each partition of the target
-   */
-  record Content(Optional<LanePosition> position, Map<Integer, RecordPlace> lastSent) {}
 }

@@ -1,26 +1,47 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.feed.Blocker;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
-/** What the relay's thread tells everybody else. Safe for many threads. */
+/** What a lane's thread tells everybody else. Safe for many threads. */
 final class Progress {
 
-  private RelayStatus status =
-      new RelayStatus(State.STARTING, Optional.empty(), Position.START, Position.START, 0, 0, 0, 0);
-  private @Nullable Throwable failure;
+  private final int lane;
+  private final Duration unhealthyAfter;
 
-  synchronized RelayStatus status() {
-    return status;
+  private State state = State.STARTING;
+  private Optional<String> reason = Optional.empty();
+  private @Nullable Throwable failure;
+  private Position position = Position.START;
+  private Position highWaterMark = Position.START;
+  private long transactions;
+  private long aborts;
+  private long fenced;
+  private long events;
+  private long messages;
+  private long records;
+  private int parkedStreams;
+  private Duration lastTransaction = Duration.ZERO;
+  private int lastTransactionRecords;
+  private List<Blocker> blockers = List.of();
+  private long lastMoved = System.nanoTime();
+  private long behindSince;
+  private boolean behind;
+
+  Progress(int lane, Duration unhealthyAfter) {
+    this.lane = lane;
+    this.unhealthyAfter = unhealthyAfter;
   }
 
-  synchronized void enter(State state) {
-    change(state, Optional.empty(), null);
+  synchronized void enter(State next) {
+    change(next, Optional.empty(), null);
   }
 
   /** Tries again, because of this. */
@@ -32,81 +53,149 @@ final class Progress {
     change(State.HALTED, Optional.of(describe(cause)), cause);
   }
 
+  synchronized void paused(String why) {
+    change(State.PAUSED, Optional.of(why), null);
+  }
+
   private static String describe(Throwable cause) {
     String message = cause.getMessage();
     return cause instanceof RelayHaltedException && message != null ? message : cause.toString();
   }
 
-  private void change(State state, Optional<String> reason, @Nullable Throwable cause) {
+  private void change(State next, Optional<String> why, @Nullable Throwable cause) {
+    if ((state == State.STANDBY) != (next == State.STANDBY)) {
+      // While another one leads, this one cannot be late.
+      lastMoved = System.nanoTime();
+      behind = false;
+    }
+    state = next;
+    reason = why;
     failure = cause;
-    set(state, reason, status.position(), status.highWaterMark(), 0, 0, 0, 0);
     notifyAll();
   }
 
-  synchronized void reached(Position position, Position highWaterMark) {
-    set(status.state(), status.reason(), position, highWaterMark, 0, 0, 0, 0);
+  synchronized void reached(Position upTo, Position mark) {
+    position = upTo;
+    settled(mark);
+    lastMoved = System.nanoTime();
     notifyAll();
   }
 
-  synchronized void committed(int events) {
-    set(
-        status.state(),
-        status.reason(),
-        status.position(),
-        status.highWaterMark(),
-        1,
-        0,
-        0,
-        events);
+  /** There is so much to be published. */
+  synchronized void settled(Position mark) {
+    highWaterMark = mark;
+    boolean wasBehind = behind;
+    behind = mark.isAfter(position);
+    if (behind && !wasBehind) {
+      behindSince = System.nanoTime();
+    }
+  }
+
+  synchronized void committed(int moreEvents, int moreMessages, int moreRecords, Duration took) {
+    transactions++;
+    events += moreEvents;
+    messages += moreMessages;
+    records += moreRecords;
+    lastTransaction = took;
+    lastTransactionRecords = moreRecords;
   }
 
   synchronized void aborted() {
-    set(status.state(), status.reason(), status.position(), status.highWaterMark(), 0, 1, 0, 0);
+    aborts++;
   }
 
   synchronized void fenced() {
-    set(status.state(), status.reason(), status.position(), status.highWaterMark(), 0, 0, 1, 0);
+    fenced++;
   }
 
-  private void set(
-      State state,
-      Optional<String> reason,
-      Position position,
-      Position highWaterMark,
-      int moreTransactions,
-      int moreAborts,
-      int moreFenced,
-      int moreEvents) {
-    status =
-        new RelayStatus(
-            state,
-            reason,
-            position,
-            highWaterMark,
-            status.transactions() + moreTransactions,
-            status.aborts() + moreAborts,
-            status.fenced() + moreFenced,
-            status.eventsSent() + moreEvents);
+  synchronized void parked(int streams) {
+    parkedStreams = streams;
   }
 
-  synchronized void await(Position position, Duration timeout)
+  synchronized void blockedBy(List<Blocker> now) {
+    blockers = now;
+  }
+
+  synchronized RelayStatus status() {
+    return new RelayStatus(
+        state,
+        reason,
+        position,
+        highWaterMark,
+        transactions,
+        aborts,
+        fenced,
+        events,
+        messages,
+        records,
+        parkedStreams,
+        behindFor(),
+        lastTransaction,
+        lastTransactionRecords,
+        blockers,
+        complaint(),
+        List.of(new RelayStatus.Lane(lane, state, reason, position)));
+  }
+
+  private Duration behindFor() {
+    return behind ? since(behindSince) : Duration.ZERO;
+  }
+
+  private static Duration since(long nanos) {
+    return Duration.ofNanos(Math.max(0, System.nanoTime() - nanos));
+  }
+
+  private Optional<String> complaint() {
+    if (state == State.STANDBY || state == State.STOPPED) {
+      return Optional.empty();
+    }
+    if (state == State.HALTED) {
+      return Optional.of("lane %d has halted: %s".formatted(lane, reason.orElse("")));
+    }
+    boolean stuck = since(lastMoved).compareTo(unhealthyAfter) > 0;
+    if (stuck && state == State.STARTING) {
+      return Optional.of(
+          "lane %d has not begun to publish for %s: %s"
+              .formatted(lane, since(lastMoved), reason.orElse("it waits for Kafka")));
+    }
+    if (stuck && behind) {
+      return Optional.of(
+          "lane %d has not moved for %s and is %d positions behind%s"
+              .formatted(
+                  lane,
+                  since(lastMoved),
+                  highWaterMark.value() - position.value(),
+                  reason.map(": "::concat).orElse("")));
+    }
+    return blockers.stream()
+        .filter(blocker -> blocker.age().compareTo(unhealthyAfter) > 0)
+        .findFirst()
+        .map(
+            blocker ->
+                "the high-water mark has been held back for %s by %s, application '%s'"
+                    .formatted(
+                        blocker.age(),
+                        blocker
+                            .pid()
+                            .map(pid -> "process " + pid)
+                            .orElse("prepared transaction " + blocker.prepared().orElse("?")),
+                        blocker.application()));
+  }
+
+  synchronized void await(Position wanted, Duration timeout)
       throws TimeoutException, InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
-    while (position.isAfter(status.position())) {
-      if (status.state() == State.HALTED || status.state() == State.STOPPED) {
+    while (wanted.isAfter(position)) {
+      if (state == State.HALTED || state == State.STOPPED) {
         throw new IllegalStateException(
             "position %s will not be published, the relay is %s at position %s: %s"
-                .formatted(
-                    position,
-                    status.state(),
-                    status.position(),
-                    status.reason().orElse("it was closed")),
+                .formatted(wanted, state, position, reason.orElse("it was closed")),
             failure);
       }
       long left = deadline - System.nanoTime();
       if (left <= 0) {
         throw new TimeoutException(
-            "position %s is not published after %s: %s".formatted(position, timeout, status));
+            "position %s is not published after %s: %s".formatted(wanted, timeout, status()));
       }
       TimeUnit.NANOSECONDS.timedWait(this, left);
     }

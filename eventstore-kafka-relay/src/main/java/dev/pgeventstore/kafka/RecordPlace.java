@@ -5,10 +5,11 @@ import dev.pgeventstore.Position;
 /**
  * The place of a record in the order of its lane. Compared as (position, index).
  *
- * @param position of the event that it was made from
- * @param index 0 for an event's first record
+ * @param position of the event or message that it was made from, or where the lane stood when it
+ *     was sent later
+ * @param index 0 for the first record there
  */
-record RecordPlace(Position position, int index) {
+record RecordPlace(Position position, int index) implements Comparable<RecordPlace> {
 
   /** Before the first record of a partition. */
   static final RecordPlace NONE = new RecordPlace(Position.START, 0);
@@ -18,6 +19,17 @@ record RecordPlace(Position position, int index) {
     return new RecordPlace(
         Position.of(Long.parseLong(text.substring(0, colon))),
         Integer.parseInt(text.substring(colon + 1)));
+  }
+
+  /** The first free place at a position that the lane has come to, behind this one. */
+  RecordPlace nextAt(Position reached) {
+    return new RecordPlace(reached, position.equals(reached) ? index + 1 : 0);
+  }
+
+  @Override
+  public int compareTo(RecordPlace other) {
+    int byPosition = position.compareTo(other.position);
+    return byPosition != 0 ? byPosition : Integer.compare(index, other.index);
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import java.time.Duration;
 import java.util.Optional;
@@ -17,6 +18,7 @@ import java.util.Optional;
  * @param source of the CloudEvents; none for one made from the store's name
  * @param startAfter where to start without a position although the topic has records
  * @param leaseTtl how long a leader that fell silent keeps others from leading
+ * @param unhealthyAfter for how long it may stand still with something to do
  * @param delivery what is promised
  * @param lanes how many
  * @param mapper what becomes of an event; none for CloudEvents
@@ -32,14 +34,29 @@ record RelaySpec(
     Optional<String> source,
     Optional<Position> startAfter,
     Duration leaseTtl,
+    Duration unhealthyAfter,
     Delivery delivery,
     int lanes,
     Optional<RecordMapper> mapper,
     PoisonPolicy poison,
     Optional<String> deadLetters) {
 
+  /** Under which leases are kept in the database. */
+  String leaseName() {
+    return "relay/" + name;
+  }
+
   String storeName(String databaseId) {
     return store.orElse(databaseId);
+  }
+
+  /** The name under which records stand in one order; another one once it has begun anew. */
+  String series(int number) {
+    return number == 1 ? name : name + '~' + number;
+  }
+
+  RecordMapper mapper(String databaseId) {
+    return mapper.orElseGet(() -> CloudEvents.from(sourceUri(databaseId)));
   }
 
   /** The same for every process that runs this lane, for ever: by it Kafka fences the others. */

@@ -42,26 +42,33 @@ final class Topics implements AutoCloseable {
     this.stop = stop;
   }
 
-  /** How many partitions a topic has that should exist; none if it still does not after a while. */
-  Optional<Integer> awaitPartitions(String topic) throws InterruptedException {
+  /** A topic that should exist; none if it still does not after a while. */
+  Optional<TopicLayout> await(String topic) throws InterruptedException {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
-    Optional<Integer> found = partitions(topic);
+    Optional<TopicLayout> found = find(topic);
     while (found.isEmpty() && System.nanoTime() < deadline && !stop.isRequested()) {
       stop.pause(PAUSE);
-      found = partitions(topic);
+      found = find(topic);
     }
     return found;
   }
 
-  /** How many partitions a topic has; none if it does not exist. */
-  Optional<Integer> partitions(String topic) throws InterruptedException {
+  /** A topic as it is now; none if it does not exist. */
+  Optional<TopicLayout> find(String topic) throws InterruptedException {
     try {
       TopicDescription description =
           get(admin.describeTopics(List.of(topic)).topicNameValues().get(topic));
-      return Optional.of(description.partitions().size());
+      return Optional.of(
+          new TopicLayout(description.partitions().size(), description.topicId().toString()));
     } catch (UnknownTopicOrPartitionException e) {
       return Optional.empty();
     }
+  }
+
+  /** The most bytes of a batch that the broker takes for a topic. */
+  int maxMessageBytes(String topic) throws InterruptedException {
+    String bytes = setting(topic, TopicConfig.MAX_MESSAGE_BYTES_CONFIG);
+    return bytes == null ? Integer.MAX_VALUE : Integer.parseInt(bytes);
   }
 
   /** Whether anything was ever sent to a topic, even if it was aborted or is deleted by now. */
@@ -90,10 +97,15 @@ final class Topics implements AutoCloseable {
   }
 
   boolean isCompactedOnly(String topic) throws InterruptedException {
+    return TopicConfig.CLEANUP_POLICY_COMPACT.equals(
+        setting(topic, TopicConfig.CLEANUP_POLICY_CONFIG));
+  }
+
+  private @Nullable String setting(String topic, String name) throws InterruptedException {
     ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
     Config config = get(admin.describeConfigs(List.of(resource)).values().get(resource));
-    ConfigEntry policy = config.get(TopicConfig.CLEANUP_POLICY_CONFIG);
-    return policy != null && TopicConfig.CLEANUP_POLICY_COMPACT.equals(policy.value());
+    ConfigEntry entry = config.get(name);
+    return entry == null ? null : entry.value();
   }
 
   /** Creates a compacted topic, replicated as the cluster's default says, if it is not there. */

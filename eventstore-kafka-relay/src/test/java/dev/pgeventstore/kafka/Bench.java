@@ -5,6 +5,7 @@ import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventPage;
+import dev.pgeventstore.EventStreams;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
@@ -16,15 +17,21 @@ import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Random;
 import java.util.concurrent.ExecutionException;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
@@ -34,13 +41,22 @@ final class Bench implements AutoCloseable {
   static final int PARTITIONS = 3;
   static final Duration PATIENCE = Duration.ofSeconds(60);
 
+  /** What the names of position topics begin with. */
+  static final String POSITIONS = "eventstore-positions.";
+
   final Database database;
   final KafkaBroker broker;
   final String topic = "events-" + Long.toString(System.nanoTime(), 36);
   final PostgresEventStore store;
   private final HikariDataSource pool;
+  private final Shape shape;
 
   Bench(Database database, KafkaBroker broker) {
+    this(database, broker, Shape.USUAL);
+  }
+
+  Bench(Database database, KafkaBroker broker, Shape shape) {
+    this.shape = shape;
     this.database = database;
     this.broker = broker;
     this.pool = pool(database.url());
@@ -73,28 +89,70 @@ final class Bench implements AutoCloseable {
   }
 
   KafkaRelay.Builder relay() {
-    return relay(store, broker.bootstrap(), topic);
+    return relay(Map.of());
   }
 
-  static KafkaRelay.Builder relay(PostgresEventStore store, String bootstrap, String topic) {
-    return KafkaRelay.builder(
-            store, Map.of("bootstrap.servers", bootstrap, "transaction.timeout.ms", 3_000))
+  /** With settings of Kafka that replace or join the usual ones. */
+  KafkaRelay.Builder relay(Map<String, ?> kafka) {
+    return relay(store, kafka);
+  }
+
+  /** The same for another store on this database. */
+  KafkaRelay.Builder relay(PostgresEventStore other, Map<String, ?> kafka) {
+    return relay(other, kafkaSettings(kafka), topic, shape);
+  }
+
+  Shape shape() {
+    return shape;
+  }
+
+  Map<String, Object> kafkaSettings(Map<String, ?> others) {
+    Map<String, Object> settings = new HashMap<>();
+    settings.put("bootstrap.servers", broker.bootstrap());
+    settings.put("transaction.timeout.ms", "3000");
+    settings.putAll(others);
+    return settings;
+  }
+
+  static KafkaRelay.Builder relay(
+      PostgresEventStore store, Map<String, ?> kafkaSettings, String topic, Shape shape) {
+    return KafkaRelay.builder(store, kafkaSettings)
         .name("relay-of-" + topic)
         .topic(topic)
+        .delivery(shape.delivery())
+        .lanes(shape.lanes())
         .leaseTtl(Duration.ofSeconds(1));
   }
 
   String positionTopic() {
-    return "eventstore-positions.%s.relay-of-%s"
-        .formatted(store.feed().databaseId().replace('/', '.'), topic);
+    return "%s%s.relay-of-%s"
+        .formatted(POSITIONS, store.feed().databaseId().replace('/', '.'), topic);
   }
 
   AppendResult append(String stream, int events) {
+    return append(store, stream, events);
+  }
+
+  /** In a transaction of the caller, or in one of its own. */
+  AppendResult append(EventStreams into, String stream, int events) {
     List<EncodedEvent> payloads =
         IntStream.range(0, events)
             .mapToObj(i -> EncodedEvent.of("Happened", 1, "{\"n\": %d, \"ö\":\"ü\"}".formatted(i)))
             .toList();
-    return store.append(StreamId.parse(stream), ExpectedVersion.any(), payloads);
+    return into.append(StreamId.parse(stream), ExpectedVersion.any(), payloads);
+  }
+
+  /** An event that takes that much in Kafka too, however it is compressed. */
+  AppendResult appendIncompressible(EventStreams into, String stream, int dataBytes) {
+    Random random = new Random(dataBytes);
+    StringBuilder text = new StringBuilder();
+    while (text.length() < dataBytes) {
+      text.append(Long.toString(random.nextLong() & Long.MAX_VALUE, 36));
+    }
+    return into.append(
+        StreamId.parse(stream),
+        ExpectedVersion.any(),
+        List.of(EncodedEvent.of("Large", 1, '"' + text.toString() + '"')));
   }
 
   /** Many events, over many streams. */
@@ -132,10 +190,53 @@ final class Bench implements AutoCloseable {
 
   /** What a committed reader finds, partition by partition. */
   List<ConsumerRecord<byte[], byte[]>> consumed(String from) {
+    return consumed(from, "read_committed");
+  }
+
+  /** What anybody finds who does not ask for committed records only. */
+  List<ConsumerRecord<byte[], byte[]>> uncommitted() {
+    return consumed(topic, "read_uncommitted");
+  }
+
+  /** Whether readers of committed records are kept waiting somewhere in the topic. */
+  boolean hasOpenTransaction() throws InterruptedException, ExecutionException {
+    try (Admin admin = admin()) {
+      return !ends(admin, IsolationLevel.READ_COMMITTED)
+          .equals(ends(admin, IsolationLevel.READ_UNCOMMITTED));
+    }
+  }
+
+  private Map<TopicPartition, Long> ends(Admin admin, IsolationLevel level)
+      throws InterruptedException, ExecutionException {
+    Map<TopicPartition, OffsetSpec> latest =
+        IntStream.range(0, PARTITIONS)
+            .mapToObj(partition -> new TopicPartition(topic, partition))
+            .collect(Collectors.toMap(partition -> partition, partition -> OffsetSpec.latest()));
+    return admin.listOffsets(latest, new ListOffsetsOptions(level)).all().get().entrySet().stream()
+        .collect(Collectors.toMap(Map.Entry::getKey, end -> end.getValue().offset()));
+  }
+
+  /**
+   * Readers of either kind have everything that is stored, once and in order; where records are
+   * sent at least once, when they have dropped what they had before.
+   */
+  void check() {
+    check(stored());
+  }
+
+  /** The same for what is wanted of it. */
+  void check(List<RecordedEvent> wanted) {
+    if (shape.delivery() == Delivery.EXACTLY_ONCE) {
+      ExactSequence.check(wanted, consumed());
+    }
+    ExactSequence.check(wanted, ExactSequence.restored(uncommitted()));
+  }
+
+  private List<ConsumerRecord<byte[], byte[]>> consumed(String from, String isolation) {
     List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
     try (KafkaConsumer<byte[], byte[]> consumer =
         new KafkaConsumer<>(
-            Map.of("bootstrap.servers", broker.bootstrap(), "isolation.level", "read_committed"),
+            Map.of("bootstrap.servers", broker.bootstrap(), "isolation.level", isolation),
             new ByteArrayDeserializer(),
             new ByteArrayDeserializer())) {
       for (var info : consumer.partitionsFor(from)) {

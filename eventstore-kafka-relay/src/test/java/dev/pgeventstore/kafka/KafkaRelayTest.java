@@ -125,7 +125,7 @@ class KafkaRelayTest {
 
   private long keptPosition() {
     return bench.consumed(bench.positionTopic()).stream()
-        .filter(record -> new String(record.key(), UTF_8).equals("lane/0"))
+        .filter(record -> new String(record.key(), UTF_8).equals("lane/0/position"))
         .mapToLong(
             record -> LanePosition.parse(new String(record.value(), UTF_8)).position().value())
         .max()

@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.LanePosition.Anchor;
-import dev.pgeventstore.kafka.LanePosition.Layout;
 import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
@@ -14,17 +13,19 @@ import org.junit.jupiter.api.Test;
 class LanePositionTest {
 
   private static final LanePosition START =
-      new LanePosition(Position.START, Optional.empty(), "7/eventstore", new Layout(1, 12));
+      new LanePosition(Position.START, Optional.empty(), "7/eventstore", 12);
 
   @Test
   void it_is_read_as_it_was_written() {
     LanePosition later =
         START.at(
-            new Anchor(
-                Position.of(42),
-                UUID.randomUUID(),
-                StreamId.of("order", "a=b-ö\\n\nposition=7\r"),
-                7));
+            Position.of(44),
+            Optional.of(
+                new Anchor(
+                    Position.of(42),
+                    UUID.randomUUID(),
+                    StreamId.of("order", "a=b-ö\\n\nposition=7\r"),
+                    7)));
 
     assertThat(LanePosition.parse(START.format())).isEqualTo(START);
     assertThat(LanePosition.parse(later.format())).isEqualTo(later);

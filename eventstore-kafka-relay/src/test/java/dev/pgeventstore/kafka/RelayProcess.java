@@ -4,7 +4,10 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A relay in a JVM of its own. */
@@ -16,23 +19,44 @@ final class RelayProcess implements AutoCloseable {
   private final Process process;
 
   RelayProcess(Bench bench, Path folder, boolean leases) {
+    this(bench, folder, leases, "warn", Map.of());
+  }
+
+  /** With a level of logging, and with settings of Kafka that replace or join the usual ones. */
+  RelayProcess(
+      Bench bench, Path folder, boolean leases, String logLevel, Map<String, String> kafka) {
+    this(bench, folder, leases, logLevel, kafka, "-Xmx128m");
+  }
+
+  /** And with so much memory. */
+  RelayProcess(
+      Bench bench,
+      Path folder,
+      boolean leases,
+      String logLevel,
+      Map<String, String> kafka,
+      String heap) {
+    log = folder.resolve("relay-" + STARTED.incrementAndGet() + ".log");
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                heap,
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                System.getProperty("java.class.path"),
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=" + logLevel,
+                "-Dorg.slf4j.simpleLogger.showDateTime=true",
+                RelayMain.class.getName(),
+                bench.database.url(),
+                bench.topic,
+                bench.shape().toString(),
+                Boolean.toString(leases)));
+    bench.kafkaSettings(kafka).forEach((name, value) -> command.add(name + '=' + value));
     try {
-      log = folder.resolve("relay-" + STARTED.incrementAndGet() + ".log");
       process =
-          new ProcessBuilder(
-                  Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                  "-Xmx128m",
-                  "-XX:+UseSerialGC",
-                  "-XX:TieredStopAtLevel=1",
-                  "-cp",
-                  System.getProperty("java.class.path"),
-                  "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-                  "-Dorg.slf4j.simpleLogger.showDateTime=true",
-                  RelayMain.class.getName(),
-                  bench.database.url(),
-                  bench.broker.bootstrap(),
-                  bench.topic,
-                  Boolean.toString(leases))
+          new ProcessBuilder(command)
               .redirectErrorStream(true)
               .redirectOutput(log.toFile())
               .start();
@@ -41,15 +65,27 @@ final class RelayProcess implements AutoCloseable {
     }
   }
 
-  /** The line of its last status. */
-  String status() {
+  /** All that it has printed and logged. */
+  String output() {
     try {
-      List<String> lines =
-          Files.readAllLines(log).stream().filter(l -> l.startsWith("RelayStatus")).toList();
-      return lines.isEmpty() ? "" : lines.get(lines.size() - 1);
+      return Files.readString(log);
     } catch (IOException e) {
       throw new UncheckedIOException("a relay's output cannot be read", e);
     }
+  }
+
+  /** Waits for it to end by itself. */
+  int awaitExit() throws InterruptedException {
+    if (!process.waitFor(Bench.PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+      throw new AssertionError("the relay still runs: " + status());
+    }
+    return process.exitValue();
+  }
+
+  /** The line of its last status. */
+  String status() {
+    List<String> lines = output().lines().filter(l -> l.startsWith("RelayStatus")).toList();
+    return lines.isEmpty() ? "" : lines.get(lines.size() - 1);
   }
 
   boolean isLeading() {
@@ -58,6 +94,11 @@ final class RelayProcess implements AutoCloseable {
 
   boolean isStandby() {
     return status().contains("state=STANDBY");
+  }
+
+  /** Of several lanes each stands by for itself. */
+  boolean hasLaneThatStandsBy() {
+    return isStandby() || status().matches(".*lane=\\d+, state=STANDBY.*");
   }
 
   /** A counter of its status. */

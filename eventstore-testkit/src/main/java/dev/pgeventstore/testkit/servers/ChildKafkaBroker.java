@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -27,10 +28,19 @@ final class ChildKafkaBroker extends KafkaBroker {
       process.roles=broker,controller
       node.id=1
       controller.quorum.voters=1@127.0.0.1:%2$d
-      listeners=PLAINTEXT://127.0.0.1:%1$d,CONTROLLER://127.0.0.1:%2$d
-      advertised.listeners=PLAINTEXT://127.0.0.1:%1$d
+      listeners=PLAINTEXT://127.0.0.1:%1$d,PROXIED://127.0.0.1:%4$d,SECURED://127.0.0.1:%6$d,CONTROLLER://127.0.0.1:%2$d
+      advertised.listeners=PLAINTEXT://127.0.0.1:%1$d,PROXIED://127.0.0.1:%5$d,SECURED://127.0.0.1:%6$d
       controller.listener.names=CONTROLLER
-      listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+      listener.security.protocol.map=PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SECURED:SASL_SSL,CONTROLLER:PLAINTEXT
+      # Who does not log in may do everything, who does what he is allowed.
+      authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+      super.users=User:ANONYMOUS
+      listener.name.secured.sasl.enabled.mechanisms=SCRAM-SHA-512
+      listener.name.secured.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+      listener.name.secured.ssl.keystore.type=PKCS12
+      listener.name.secured.ssl.keystore.location=%7$s
+      listener.name.secured.ssl.keystore.password=%8$s
+      listener.name.secured.ssl.key.password=%8$s
       log.dirs=%3$s
       auto.create.topics.enable=false
       default.replication.factor=1
@@ -55,7 +65,12 @@ final class ChildKafkaBroker extends KafkaBroker {
   private final String classPath = BrokerClassPath.read();
   private final Path folder;
   private final Path configuration;
-  private final int port;
+  private final int port = FreePort.find();
+  private final int behindProxy = FreePort.find();
+  private final int proxyPort = FreePort.find();
+  private final int secured = FreePort.find();
+  private final BrokerCertificate certificate;
+  private @Nullable TcpProxy proxy;
   private @Nullable Process process;
   private Path output;
   private int lives;
@@ -66,9 +81,18 @@ final class ChildKafkaBroker extends KafkaBroker {
       output = folder.resolve("output-0.txt");
       configuration = folder.resolve("server.properties");
       Runtime.getRuntime().addShutdownHook(new Thread(this::close, "eventstore-kafka-shutdown"));
-      port = FreePort.find();
+      certificate = BrokerCertificate.create(folder);
       Files.writeString(
-          configuration, CONFIGURATION.formatted(port, FreePort.find(), folder.resolve("log")));
+          configuration,
+          CONFIGURATION.formatted(
+              port,
+              FreePort.find(),
+              folder.resolve("log"),
+              behindProxy,
+              proxyPort,
+              secured,
+              certificate.keyStore(),
+              certificate.password()));
       format();
     } catch (IOException e) {
       throw new UncheckedIOException("a Kafka broker cannot be started: " + e.getMessage(), e);
@@ -165,6 +189,39 @@ final class ChildKafkaBroker extends KafkaBroker {
   }
 
   @Override
+  public synchronized TcpProxy proxy() {
+    if (proxy == null) {
+      proxy = TcpProxy.at(proxyPort, behindProxy);
+    }
+    return proxy;
+  }
+
+  @Override
+  public String proxiedBootstrap() {
+    return "127.0.0.1:" + proxy().port();
+  }
+
+  @Override
+  public Map<String, String> settingsOf(String user, String password) {
+    return Map.of(
+        "bootstrap.servers",
+        "127.0.0.1:" + secured,
+        "security.protocol",
+        "SASL_SSL",
+        "sasl.mechanism",
+        "SCRAM-SHA-512",
+        "sasl.jaas.config",
+        "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"%s\" password=\"%s\";"
+            .formatted(user, password),
+        "ssl.truststore.type",
+        "PKCS12",
+        "ssl.truststore.location",
+        certificate.trustStore().toString(),
+        "ssl.truststore.password",
+        certificate.password());
+  }
+
+  @Override
   public boolean canBeKilled() {
     return true;
   }
@@ -223,6 +280,9 @@ final class ChildKafkaBroker extends KafkaBroker {
 
   @Override
   public synchronized void close() {
+    if (proxy != null) {
+      proxy.close();
+    }
     kill();
     try {
       if (Files.exists(folder)) {

@@ -1,5 +1,7 @@
 package dev.pgeventstore.testkit.servers;
 
+import java.util.Map;
+
 /**
  * A real Kafka broker on 127.0.0.1, with topics that must be created before they are used. Which
  * one is told by system properties:
@@ -10,6 +12,11 @@ package dev.pgeventstore.testkit.servers;
  *       eventstore.kafka.classpath} holds. Without that property {@code
  *       kafka-broker/target/broker.classpath} is looked for, from the working directory upwards.
  * </ul>
+ *
+ * <p>A broker that is started here can be reached in three ways: at {@link #bootstrap()}, where
+ * nobody logs in and everybody may do everything; {@linkplain #proxiedBootstrap() the same through
+ * a proxy}; and {@linkplain #settingsOf where users log in}, who may do what access control lists
+ * allow them.
  *
  * <p>Safe for many threads, except for killing, pausing and restarting.
  */
@@ -35,6 +42,35 @@ public abstract class KafkaBroker implements AutoCloseable {
    * @return the value for {@code bootstrap.servers}
    */
   public abstract String bootstrap();
+
+  /**
+   * The proxy in front of the broker, for clients of {@link #proxiedBootstrap()}. There is one, and
+   * it is the caller's to restore.
+   *
+   * @return opened by the first call, closed with the broker
+   * @throws UnsupportedOperationException if the broker was running before
+   */
+  public abstract TcpProxy proxy();
+
+  /**
+   * Where clients find the broker behind its {@link #proxy()}, whatever they are told by it later.
+   *
+   * @return the value for {@code bootstrap.servers}
+   * @throws UnsupportedOperationException if the broker was running before
+   */
+  public abstract String proxiedBootstrap();
+
+  /**
+   * What a client sets to log in: SCRAM-SHA-512 over TLS. The broker knows no user until one is
+   * made, by {@code Admin.alterUserScramCredentials} at {@link #bootstrap()}, and allows nobody
+   * anything until an access control list does.
+   *
+   * @param user who logs in
+   * @param password of the user, right or wrong
+   * @return the settings of any Kafka client, {@code bootstrap.servers} among them
+   * @throws UnsupportedOperationException if the broker was running before
+   */
+  public abstract Map<String, String> settingsOf(String user, String password);
 
   /**
    * Whether {@link #killHard}, {@link #pause}, {@link #resume} and {@link #restart} can be called:

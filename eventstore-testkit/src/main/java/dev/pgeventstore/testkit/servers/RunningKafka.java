@@ -1,5 +1,7 @@
 package dev.pgeventstore.testkit.servers;
 
+import java.util.Map;
+
 /** A broker that somebody else has started. */
 final class RunningKafka extends KafkaBroker {
 
@@ -12,6 +14,21 @@ final class RunningKafka extends KafkaBroker {
   @Override
   public String bootstrap() {
     return bootstrap;
+  }
+
+  @Override
+  public TcpProxy proxy() {
+    throw notOurs();
+  }
+
+  @Override
+  public String proxiedBootstrap() {
+    throw notOurs();
+  }
+
+  @Override
+  public Map<String, String> settingsOf(String user, String password) {
+    throw notOurs();
   }
 
   @Override
@@ -41,7 +58,7 @@ final class RunningKafka extends KafkaBroker {
 
   private static UnsupportedOperationException notOurs() {
     return new UnsupportedOperationException(
-        "the broker was running before: it is not ours to kill, pause or restart");
+        "the broker was running before: it is not ours to kill, pause, restart or configure");
   }
 
   @Override

@@ -65,7 +65,8 @@ class ArchitectureTest {
                   ".kafka.consumer",
                   ".testkit",
                   ".testkit.servers",
-                  ".examples.processes")));
+                  ".examples.processes",
+                  ".examples.topics")));
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()

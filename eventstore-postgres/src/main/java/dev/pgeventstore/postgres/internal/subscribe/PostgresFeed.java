@@ -25,6 +25,7 @@ import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.ExecutorService;
@@ -186,6 +187,15 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   private Lease lease(SubscriptionsTable.Key key, String owner, long epoch, Duration ttl) {
     SubscriptionsTable.Tenure tenure = new SubscriptionsTable.Tenure(key, owner, epoch);
     return new RowLease(connections, subscriptions, notes, tenure, ttl);
+  }
+
+  @Override
+  public Map<String, String> notes(String name, int partition) {
+    try {
+      return connections.use(c -> notes.of(c, new SubscriptionsTable.Key(name, partition)));
+    } catch (SQLException e) {
+      throw SqlErrors.of("the notes of " + name + " cannot be read", e);
+    }
   }
 
   @Override

@@ -1,0 +1,84 @@
+package dev.pgeventstore.kafka;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.kafka.record.RelayRecord;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.kafka.common.header.Header;
+
+/**
+ * A record as the store says it should be.
+ *
+ * @param event it is made from
+ * @param index among those of the event
+ * @param topic where it should be
+ * @param content key, value and headers
+ */
+record ExpectedRecord(RecordedEvent event, int index, String topic, RelayRecord content) {
+
+  static List<ExpectedRecord> of(RecordedEvent event, VerificationPlan plan) {
+    List<RelayRecord> contents = plan.mapper().map(event);
+    List<ExpectedRecord> expected = new ArrayList<>(contents.size());
+    for (int index = 0; index < contents.size(); index++) {
+      RelayRecord content = contents.get(index);
+      expected.add(new ExpectedRecord(event, index, content.topic().orElse(plan.topic()), content));
+    }
+    return expected;
+  }
+
+  RecordPlace place() {
+    return new RecordPlace(event.position(), index);
+  }
+
+  int partition(int partitions) {
+    byte[] key = content.key();
+    return new Partitioner(partitions)
+        .partition(key == null ? event.stream().toString().getBytes(UTF_8) : key);
+  }
+
+  /** What a record has otherwise; empty if nothing. */
+  List<String> differences(SentRecord sent) {
+    List<String> found = new ArrayList<>();
+    if (!Arrays.equals(content.key(), sent.raw().key())) {
+      found.add("key");
+    }
+    if (!Arrays.equals(content.value(), sent.raw().value())) {
+      found.add("value");
+    }
+    List<Header> headers = new ArrayList<>();
+    for (Header header : sent.raw().headers()) {
+      if (!header.key().startsWith("es_")) {
+        headers.add(header);
+      }
+    }
+    if (!content.headers().equals(headers)) {
+      found.add("headers " + names(headers));
+    }
+    if (!Long.toString(event.version()).equals(sent.text("es_version"))) {
+      found.add("es_version");
+    }
+    if (!Integer.toString(event.encoded().revision()).equals(sent.text("es_revision"))) {
+      found.add("es_revision");
+    }
+    return found;
+  }
+
+  /** The names of those that are not alike. */
+  private List<String> names(List<Header> headers) {
+    List<String> names = new ArrayList<>();
+    for (Header header : headers) {
+      if (!content.headers().contains(header)) {
+        names.add(header.key());
+      }
+    }
+    for (Header header : content.headers()) {
+      if (!headers.contains(header) && !names.contains(header.key())) {
+        names.add(header.key());
+      }
+    }
+    return names;
+  }
+}

@@ -1,0 +1,245 @@
+package dev.pgeventstore.kafka;
+
+import dev.pgeventstore.EventPage;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.feed.EventFeed.Durability;
+import dev.pgeventstore.feed.FeedReader;
+import dev.pgeventstore.kafka.Difference.Kind;
+import dev.pgeventstore.kafka.Tape.Succession;
+import dev.pgeventstore.kafka.VerificationReport.VerifiedPartition;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Compares what a lane has sent with the store: event by event in the store's order, each record
+ * with the next one in the partition where it should be. What stands there otherwise is explained,
+ * or told as a difference. For one thread.
+ */
+final class LaneVerification {
+
+  private static final int PAGE = 1_000;
+  private static final Duration WAIT = Duration.ofMillis(250);
+
+  private final VerificationPlan plan;
+  private final VerificationPlan.Lane lane;
+  private final Findings findings;
+
+  LaneVerification(VerificationPlan plan, VerificationPlan.Lane lane, Findings findings) {
+    this.plan = plan;
+    this.lane = lane;
+    this.findings = findings;
+  }
+
+  /**
+   * Compares all of it.
+   *
+   * @param reached told of the position after each page
+   */
+  void run(Consumer<Position> reached) throws InterruptedException {
+    try (Tapes tapes =
+            new Tapes(
+                plan.settings(),
+                lane,
+                (raw, why) ->
+                    findings.unreadable(raw.topic(), raw.partition(), raw.offset(), why));
+        FeedReader reader = plan.feed().open(plan.query(), lane.start(), Durability.VISIBLE)) {
+      Position at = lane.start();
+      while (lane.position().isAfter(at)) {
+        EventPage page = reader.next(PAGE, WAIT);
+        for (RecordedEvent event : page.events()) {
+          if (!event.position().isAfter(lane.position()) && lane.has(event, plan.lanes().size())) {
+            compare(event, tapes);
+          }
+        }
+        at = page.upTo();
+        explainUpTo(at, tapes);
+        reached.accept(at);
+      }
+      explainTheRest(tapes);
+      // Each lane meets the same.
+      findings.others = tapes.others();
+    }
+    findings.laneEnds();
+  }
+
+  private void compare(RecordedEvent event, Tapes tapes) {
+    if (lane.leavesOut(event)) {
+      findings.left++;
+      return;
+    }
+    if (event.isErased()) {
+      // What it was before, and where that went, nobody can tell any more.
+      return;
+    }
+    List<ExpectedRecord> expected;
+    try {
+      expected = ExpectedRecord.of(event, plan);
+    } catch (RuntimeException e) {
+      // As it did to the relay: what became of it is explained when it is met.
+      return;
+    }
+    findings.events++;
+    for (ExpectedRecord record : expected) {
+      compare(record, tapes);
+    }
+  }
+
+  private void compare(ExpectedRecord expected, Tapes tapes) {
+    Integer partitions = lane.partitions().get(expected.topic());
+    int partition = partitions == null ? -1 : expected.partition(partitions);
+    Tape tape = tapes.tape(expected.topic(), partition);
+    if (tape == null) {
+      findings.missing(expected, partition);
+      return;
+    }
+    SentRecord next = tapes.next(tape);
+    while (next != null && next.place().compareTo(expected.place()) < 0) {
+      explain(next, tapes.take(tape));
+      next = tapes.next(tape);
+    }
+    if (next != null && next.place().equals(expected.place())) {
+      Succession succession = tapes.take(tape);
+      tellGap(next, succession);
+      findings.records++;
+      List<String> differences = expected.differences(next);
+      if (!differences.isEmpty()) {
+        findings.add(Kind.DIFFERENT, next, "it has another " + String.join(", ", differences));
+      }
+    } else if (tape.isBeforeTheCut()) {
+      findings.removed++;
+    } else {
+      tape.missed();
+      findings.missing(expected, partition);
+    }
+  }
+
+  /** What nothing expected is waiting for, as far as it has been read. */
+  private void explainUpTo(Position position, Tapes tapes) {
+    for (Tape tape : tapes.all()) {
+      SentRecord next = tape.peek();
+      while (next != null && !next.place().position().isAfter(position)) {
+        explain(next, tapes.take(tape));
+        next = tape.peek();
+      }
+    }
+  }
+
+  private void explainTheRest(Tapes tapes) {
+    for (Tape tape : tapes.all()) {
+      SentRecord next = tapes.next(tape);
+      while (next != null) {
+        explain(next, tapes.take(tape));
+        next = tapes.next(tape);
+      }
+      findings.verified(
+          new VerifiedPartition(
+              lane.number(),
+              tape.partition.topic(),
+              tape.partition.partition(),
+              from(tape),
+              tape.beginning,
+              tape.end));
+    }
+  }
+
+  private Position from(Tape tape) {
+    if (!tape.isCut()) {
+      return Position.START;
+    }
+    RecordPlace first = tape.first();
+    return first == null ? lane.position() : first.position();
+  }
+
+  /** A record that is not the one that the store has next for its partition. */
+  private void explain(SentRecord record, Succession succession) {
+    tellGap(record, succession);
+    if (succession == Succession.AGAIN && lane.rewound()) {
+      findings.repeated++;
+    } else if (succession == Succession.AGAIN || succession == Succession.BEHIND) {
+      if (findings.found(record.place())) {
+        findings.add(Kind.OUT_OF_ORDER, record, "it comes behind one of a later place");
+      } else if (plan.repeatsAllowed()) {
+        findings.repeated++;
+      } else {
+        findings.add(Kind.REPEATED, record, "it was there before");
+      }
+    } else if (plan.deadLetters().equals(Optional.of(record.raw().topic()))) {
+      findings.accountedFor(record.place().position());
+      findings.notCompared++;
+    } else if (!record.isOfAnEvent()) {
+      findings.messages++;
+    } else {
+      explainNew(record);
+    }
+  }
+
+  private void tellGap(SentRecord record, Succession succession) {
+    if (succession == Succession.GAP) {
+      findings.add(
+          Kind.GAP, record, "what it says was sent before it is not there: " + record.previous());
+    }
+  }
+
+  private void explainNew(SentRecord record) {
+    Position position = record.eventPosition().orElse(record.place().position());
+    Optional<RecordedEvent> event = plan.feed().eventAt(position);
+    if (event.isEmpty()) {
+      explainWithoutEvent(record, position);
+    } else if (event.get().isErased()) {
+      findings.notCompared++;
+    } else {
+      explain(record, event.get());
+    }
+  }
+
+  private void explainWithoutEvent(SentRecord record, Position position) {
+    Optional<UUID> id = plan.feed().idAt(position);
+    if (id.isEmpty()) {
+      findings.add(Kind.UNKNOWN, record, "the store has no event at position " + position);
+    } else {
+      // Truncated, tombstoned or purged since.
+      findings.notCompared++;
+    }
+  }
+
+  private void explain(SentRecord record, RecordedEvent event) {
+    List<ExpectedRecord> expected;
+    try {
+      expected = ExpectedRecord.of(event, plan);
+    } catch (RuntimeException e) {
+      findings.notCompared++;
+      return;
+    }
+    if (record.eventPosition().isEmpty()) {
+      findings.add(
+          Kind.UNKNOWN,
+          record,
+          "%s, version %d of stream %s, has no such record here"
+              .formatted(event.type(), event.version(), event.stream()));
+      return;
+    }
+    ExpectedRecord same = same(record, expected);
+    if (same == null) {
+      findings.add(
+          Kind.DIFFERENT, record, "it was sent later, and is no record of the event at " + event);
+    } else {
+      findings.found(same.place());
+      findings.records++;
+    }
+  }
+
+  /** Which of an event's records was sent later than its place. */
+  private static @Nullable ExpectedRecord same(SentRecord record, List<ExpectedRecord> expected) {
+    for (ExpectedRecord one : expected) {
+      if (one.topic().equals(record.raw().topic()) && one.differences(record).isEmpty()) {
+        return one;
+      }
+    }
+    return null;
+  }
+}

@@ -1,0 +1,38 @@
+package dev.pgeventstore.kafka;
+
+import dev.pgeventstore.Position;
+import dev.pgeventstore.kafka.LanePosition.Anchor;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is sent together: records, and what is to be noted when they are. A transaction takes one or
+ * several, never a part of one.
+ *
+ * @param records in their order
+ * @param notes that change with them, without the position
+ * @param upTo where the lane stands then
+ * @param anchor the last event among what it was made from
+ * @param events it was made from, those aside that were not wanted
+ * @param messages it was made from
+ * @param bytes of the records, at most
+ * @param mark the high-water mark when it was made
+ * @param refusal why the lane is to halt behind it
+ */
+record Parcel(
+    List<Outgoing> records,
+    Map<String, @Nullable String> notes,
+    Position upTo,
+    Optional<Anchor> anchor,
+    int events,
+    int messages,
+    long bytes,
+    Position mark,
+    @Nullable RelayHaltedException refusal) {
+
+  boolean isEmpty() {
+    return records.isEmpty() && notes.isEmpty();
+  }
+}

@@ -1,0 +1,65 @@
+package dev.pgeventstore.kafka;
+
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.kafka.LanePosition.Anchor;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/** A parcel being packed. For one thread. */
+final class ParcelBuilder {
+
+  private final List<Outgoing> records = new ArrayList<>();
+  private final Map<String, @Nullable String> notes = new HashMap<>();
+  private final Map<TopicPartition, RecordPlace> lastSent = new HashMap<>();
+  private @Nullable RecordedEvent lastEvent;
+  private int events;
+  private int messages;
+  private long bytes;
+
+  void add(Outgoing outgoing, TopicPartition partition, RecordPlace place, int size) {
+    records.add(outgoing);
+    lastSent.put(partition, place);
+    bytes += size;
+  }
+
+  void note(String name, @Nullable String text) {
+    notes.put(name, text);
+  }
+
+  /** Everything of an event is in it, or the event is not wanted. */
+  void passed(RecordedEvent event) {
+    lastEvent = event;
+  }
+
+  void countEvent() {
+    events++;
+  }
+
+  void countMessage() {
+    messages++;
+  }
+
+  long bytes() {
+    return bytes;
+  }
+
+  Parcel build(Position upTo, Position mark, @Nullable RelayHaltedException refusal) {
+    lastSent.forEach((partition, place) -> note(LaneNotes.sent(partition), place.toString()));
+    return new Parcel(
+        records,
+        notes,
+        upTo,
+        Optional.ofNullable(lastEvent).map(Anchor::of),
+        events,
+        messages,
+        bytes,
+        mark,
+        refusal);
+  }
+}

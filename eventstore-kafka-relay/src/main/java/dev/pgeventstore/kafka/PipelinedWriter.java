@@ -1,0 +1,177 @@
+package dev.pgeventstore.kafka;
+
+import dev.pgeventstore.feed.Lease;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.BooleanSupplier;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * At least once: one idempotent producer, which keeps the order, and notes that follow what Kafka
+ * has acknowledged. They are kept in the store's database with the lane's lease, so that whoever
+ * lost that cannot move them any more.
+ *
+ * <p>The first record that fails ends it: the producer is closed by the thread that learns of it,
+ * before it can send what comes behind.
+ */
+final class PipelinedWriter implements LaneWriter {
+
+  private static final int MOST_UNDER_WAY = 32;
+  private static final long BETWEEN_NOTES = Duration.ofMillis(50).toNanos();
+  private static final Duration FAREWELL = Duration.ofSeconds(5);
+
+  private final Producer<byte[], byte[]> producer;
+  private final Lease lease;
+  private final BooleanSupplier leads;
+  private final AtomicReference<KafkaException> refused = new AtomicReference<>();
+  private final Deque<Load> underWay = new ArrayDeque<>();
+  private final Map<String, @Nullable String> unsaved = new HashMap<>();
+  private Load current = new Load();
+  private long saved = System.nanoTime();
+
+  /**
+   * A writer.
+   *
+   * @param lease of the lane
+   * @param leads whether it is held for certain, without asking
+   */
+  PipelinedWriter(KafkaSettings settings, Lease lease, BooleanSupplier leads) {
+    this.lease = lease;
+    this.leads = leads;
+    this.producer = new KafkaProducer<>(settings.idempotentProducer());
+  }
+
+  @Override
+  public void takeOver() {}
+
+  @Override
+  public LaneNotes read() {
+    return new LaneNotes(lease.notes());
+  }
+
+  @Override
+  public void send(Parcel parcel) {
+    if (!leads.getAsBoolean()) {
+      throw new KafkaException("the lease ran out before it was renewed: somebody else may lead");
+    }
+    Load load = current;
+    load.unconfirmed.addAndGet(parcel.records().size());
+    try {
+      for (Outgoing outgoing : parcel.records()) {
+        requireAllWell();
+        Future<RecordMetadata> unused =
+            producer.send(outgoing.record(), (metadata, failure) -> learn(failure, outgoing, load));
+      }
+    } catch (KafkaException | IllegalStateException e) {
+      requireAllWell();
+      throw e;
+    }
+  }
+
+  private void learn(@Nullable Exception failure, Outgoing outgoing, Load load) {
+    if (failure == null) {
+      load.unconfirmed.decrementAndGet();
+    } else if (refused.compareAndSet(
+        null, new KafkaException(outgoing.failedBy(failure), failure))) {
+      // By the thread that sends: it sends nothing more.
+      producer.close(Duration.ZERO);
+    }
+  }
+
+  private void requireAllWell() {
+    KafkaException failure = refused.get();
+    if (failure != null) {
+      throw new KafkaException(failure.getMessage(), failure);
+    }
+  }
+
+  @Override
+  public boolean isFull() {
+    return true;
+  }
+
+  @Override
+  public void commit(Map<String, @Nullable String> notes, Runnable done) {
+    Load load = current;
+    load.notes = new HashMap<>(notes);
+    load.done = done;
+    underWay.add(load);
+    current = new Load();
+    settle();
+    if (underWay.size() >= MOST_UNDER_WAY) {
+      flush();
+      settle();
+    }
+  }
+
+  @Override
+  public void whenSettled(Runnable done) {
+    commit(Map.of(), done);
+  }
+
+  @Override
+  public boolean settle() {
+    requireAllWell();
+    Load first = underWay.peek();
+    while (first != null && first.unconfirmed.get() == 0) {
+      underWay.remove();
+      unsaved.putAll(first.notes);
+      first.done.run();
+      first = underWay.peek();
+    }
+    if (!unsaved.isEmpty() && System.nanoTime() - saved > BETWEEN_NOTES) {
+      save();
+    }
+    return first != null || !unsaved.isEmpty();
+  }
+
+  private void flush() {
+    producer.flush();
+    requireAllWell();
+  }
+
+  private void save() {
+    if (!lease.note(unsaved)) {
+      throw new KafkaException("somebody else has taken the lease, and leads");
+    }
+    unsaved.clear();
+    saved = System.nanoTime();
+  }
+
+  @Override
+  public void finish() {
+    flush();
+    settle();
+    if (!unsaved.isEmpty()) {
+      save();
+    }
+  }
+
+  @Override
+  public void abandon() {
+    refused.compareAndSet(null, new KafkaException("it was given up"));
+    producer.close(Duration.ZERO);
+  }
+
+  @Override
+  public void close() {
+    producer.close(refused.get() == null ? FAREWELL : Duration.ZERO);
+  }
+
+  /** What was sent between two commits. */
+  private static final class Load {
+    private final AtomicInteger unconfirmed = new AtomicInteger();
+    private Map<String, @Nullable String> notes = Map.of();
+    private Runnable done = () -> {};
+  }
+}

@@ -1,0 +1,266 @@
+package dev.pgeventstore.kafka;
+
+import dev.pgeventstore.EventPage;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.feed.EventFeed.Durability;
+import dev.pgeventstore.feed.FeedReader;
+import dev.pgeventstore.feed.RecordedMessage;
+import dev.pgeventstore.subscription.Partitions;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Reads what is to be published and packs it into parcels, while the lane sends and commits those
+ * before. Events and messages stand in one order. A thread of its own does that, so the lane never
+ * waits for the database while a transaction is open.
+ */
+final class Preparer implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Preparer.class);
+
+  private static final int MOST_EVENTS = 2_000;
+  private static final int MOST_MESSAGES = 1_000;
+  private static final long FULL_BYTES = 1024L * 1024;
+  private static final int MOST_WAITING = 2;
+  private static final Duration FIRST_WAIT = Duration.ofMillis(1);
+  private static final Duration WAIT = Duration.ofMillis(250);
+  private static final long BETWEEN_DELETES = Duration.ofMillis(100).toNanos();
+  private static final Duration FAREWELL = Duration.ofSeconds(5);
+
+  private final RelaySpec spec;
+  private final int lane;
+  private final EventFeed feed;
+  private final RecordMaker maker;
+  private final History history;
+  private final LanePosition start;
+  private final Thread thread;
+
+  private final Deque<Parcel> ready = new ArrayDeque<>();
+  private @Nullable Throwable failure;
+  private boolean closed;
+  private Position published;
+
+  // Of the thread alone.
+  private Position deleted = Position.START;
+  private long deletedAt = System.nanoTime();
+  private Position reached;
+  private Position mark = Position.START;
+  private ParcelBuilder parcel = new ParcelBuilder();
+
+  Preparer(
+      String name,
+      RelaySpec spec,
+      int lane,
+      EventFeed feed,
+      RecordMaker maker,
+      History history,
+      LanePosition start) {
+    this.spec = spec;
+    this.lane = lane;
+    this.feed = feed;
+    this.maker = maker;
+    this.history = history;
+    this.start = start;
+    this.published = start.position();
+    this.reached = start.position();
+    this.thread = new Thread(this::run, name);
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  /**
+   * The next parcel.
+   *
+   * @return null if none is ready in time
+   */
+  synchronized @Nullable Parcel poll(Duration wait) throws InterruptedException {
+    long deadline = System.nanoTime() + wait.toNanos();
+    while (ready.isEmpty()) {
+      if (failure != null) {
+        rethrow(failure);
+      }
+      long left = deadline - System.nanoTime();
+      if (left <= 0) {
+        return null;
+      }
+      TimeUnit.NANOSECONDS.timedWait(this, left);
+    }
+    Parcel next = ready.remove();
+    notifyAll();
+    return next;
+  }
+
+  private static void rethrow(Throwable failure) {
+    if (failure instanceof RuntimeException e) {
+      throw e;
+    }
+    if (failure instanceof Error e) {
+      throw e;
+    }
+    throw new IllegalStateException(failure);
+  }
+
+  /** Whether a parcel can be had without waiting. */
+  synchronized boolean hasMore() {
+    return !ready.isEmpty();
+  }
+
+  /** Messages up to here are in Kafka. */
+  synchronized void published(Position upTo) {
+    published = upTo;
+  }
+
+  private void run() {
+    try (FeedReader reader = feed.open(spec.query(), start.position(), Durability.FLUSHED)) {
+      // The reader ties itself to this life of the server before the history is checked: from here
+      // on it fails if the server is not in that life any more.
+      EventPage page = reader.next(MOST_EVENTS, FIRST_WAIT);
+      history.verify(start);
+      feed.deleteMessages(spec.name(), lane, spec.lanes(), start.position());
+      deleted = start.position();
+      offer(parcel.build(start.position(), page.highWaterMark(), null));
+      parcel = new ParcelBuilder();
+      while (!isClosed()) {
+        mark = page.highWaterMark();
+        if (!pack(page)) {
+          return;
+        }
+        deleteMessages();
+        page = reader.next(MOST_EVENTS, WAIT);
+      }
+    } catch (InterruptedException e) {
+      LOG.debug("Interrupted", e);
+      fail(e);
+    } catch (RuntimeException | Error e) {
+      fail(e);
+    }
+  }
+
+  /** Packs a page, and what messages lie beside its events. Tells whether to go on. */
+  private boolean pack(EventPage page) throws InterruptedException {
+    if (!page.upTo().isAfter(reached)) {
+      return true;
+    }
+    List<RecordedEvent> events = page.events();
+    int next = 0;
+    List<RecordedMessage> messages;
+    do {
+      messages =
+          feed.messages(spec.name(), lane, spec.lanes(), reached, page.upTo(), MOST_MESSAGES);
+      Position end =
+          messages.isEmpty() ? page.upTo() : messages.get(messages.size() - 1).position();
+      int message = 0;
+      while (true) {
+        boolean hasEvent = next < events.size() && !events.get(next).position().isAfter(end);
+        boolean hasMessage = message < messages.size();
+        if (!hasEvent && !hasMessage) {
+          break;
+        }
+        boolean eventFirst =
+            hasEvent
+                && (!hasMessage
+                    || messages.get(message).position().isAfter(events.get(next).position()));
+        if (!(eventFirst ? add(events.get(next++)) : add(messages.get(message++)))) {
+          return false;
+        }
+      }
+      reached = end;
+    } while (!messages.isEmpty());
+    hand(null);
+    return true;
+  }
+
+  private boolean add(RecordedEvent event) throws InterruptedException {
+    try {
+      if (spec.lanes() == 1 || Partitions.of(event.stream(), spec.lanes()) == lane) {
+        maker.add(event, parcel);
+      } else {
+        parcel.passed(event);
+      }
+      return added(event.position());
+    } catch (RelayHaltedException e) {
+      return refused(e);
+    }
+  }
+
+  private boolean add(RecordedMessage message) throws InterruptedException {
+    try {
+      maker.add(message, parcel);
+      return added(message.position());
+    } catch (RelayHaltedException e) {
+      return refused(e);
+    }
+  }
+
+  private boolean added(Position position) throws InterruptedException {
+    reached = position;
+    if (parcel.bytes() >= FULL_BYTES) {
+      hand(null);
+    }
+    return true;
+  }
+
+  private boolean refused(RelayHaltedException why) throws InterruptedException {
+    hand(why);
+    return false;
+  }
+
+  private void hand(@Nullable RelayHaltedException refusal) throws InterruptedException {
+    maker.noteTopics(parcel);
+    offer(parcel.build(reached, mark, refusal));
+    parcel = new ParcelBuilder();
+  }
+
+  private synchronized void offer(Parcel next) throws InterruptedException {
+    while (ready.size() >= MOST_WAITING && !closed) {
+      wait();
+    }
+    ready.add(next);
+    notifyAll();
+  }
+
+  private void deleteMessages() {
+    Position upTo = publishedPosition();
+    if (upTo.isAfter(deleted) && System.nanoTime() - deletedAt > BETWEEN_DELETES) {
+      feed.deleteMessages(spec.name(), lane, spec.lanes(), upTo);
+      deleted = upTo;
+      deletedAt = System.nanoTime();
+    }
+  }
+
+  private synchronized Position publishedPosition() {
+    return published;
+  }
+
+  private synchronized boolean isClosed() {
+    return closed;
+  }
+
+  private synchronized void fail(Throwable cause) {
+    failure = cause;
+    notifyAll();
+  }
+
+  /** Ends it. Waits for a page that is being read, but not for ever. */
+  @Override
+  public void close() {
+    synchronized (this) {
+      closed = true;
+      ready.clear();
+      notifyAll();
+    }
+    try {
+      thread.join(FAREWELL.toMillis());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+}

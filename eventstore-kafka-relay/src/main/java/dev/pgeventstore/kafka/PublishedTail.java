@@ -1,0 +1,171 @@
+package dev.pgeventstore.kafka;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.pgeventstore.Position;
+import dev.pgeventstore.feed.EventFeed;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.UUID;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The last records that a lane has published, to be compared with the store: what is in Kafka, but
+ * not in PostgreSQL?
+ *
+ * @param settings of the consumer
+ * @param series whose records
+ * @param lane of it
+ * @param partitions that it has sent to
+ */
+record PublishedTail(
+    KafkaSettings settings, String series, int lane, Set<TopicPartition> partitions) {
+
+  /** How many of the last offsets of each partition are looked at. */
+  private static final long WINDOW = 2_000;
+
+  private static final int MOST_NAMED = 20;
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
+  private static final Duration POLL = Duration.ofMillis(200);
+
+  /** Says, for people, what is published and not in the store, and where both still agree. */
+  String compare(EventFeed feed) throws InterruptedException {
+    try {
+      return describe(differences(feed));
+    } catch (KafkaException e) {
+      return "What is in Kafka could not be read: " + e.getMessage();
+    }
+  }
+
+  /** Events that are published, and of which the store knows nothing; at their positions. */
+  Differences differences(EventFeed feed) {
+    List<Published> missing = new ArrayList<>();
+    Position common = Position.START;
+    for (Published event : events()) {
+      Optional<UUID> stored = feed.idAt(event.position());
+      boolean same =
+          stored.isPresent() && (event.id() == null || event.id().equals(stored.get().toString()));
+      if (!same) {
+        missing.add(event);
+      } else if (event.position().isAfter(common)) {
+        common = event.position();
+      }
+    }
+    missing.sort(Comparator.comparing(Published::position));
+    return new Differences(missing, common);
+  }
+
+  static String describe(Differences found) {
+    StringBuilder text = new StringBuilder();
+    if (found.missing().isEmpty()) {
+      return "Among the last records of each partition none is of an event that the store does not have.";
+    }
+    text.append(
+        "%d of the last records are of events that the store does not have:"
+            .formatted(found.missing().size()));
+    found.missing().stream()
+        .limit(MOST_NAMED)
+        .forEach(
+            event ->
+                text.append(
+                    " position %s (%s version %s, event %s) in %s at offset %d;"
+                        .formatted(
+                            event.position(),
+                            event.key(),
+                            event.version(),
+                            event.id(),
+                            event.partition(),
+                            event.offset())));
+    if (found.missing().size() > MOST_NAMED) {
+      text.append(" and so on.");
+    }
+    text.append(
+        " The last event that both have is at position %s. To go on behind it, correct what consumers did with those events, and begin a new series: RelayOperations.newSeries(Position.of(%s), …)"
+            .formatted(found.common(), found.common()));
+    return text.toString();
+  }
+
+  private List<Published> events() {
+    List<Published> events = new ArrayList<>();
+    if (partitions.isEmpty()) {
+      return events;
+    }
+    try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings.consumer())) {
+      for (TopicPartition partition : partitions) {
+        consumer.assign(List.of(partition));
+        long end = consumer.endOffsets(List.of(partition), PATIENCE).getOrDefault(partition, 0L);
+        long begin =
+            consumer.beginningOffsets(List.of(partition), PATIENCE).getOrDefault(partition, 0L);
+        consumer.seek(partition, Math.max(begin, end - WINDOW));
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (consumer.position(partition, PATIENCE) < end && System.nanoTime() < deadline) {
+          for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
+            Published event = event(record, partition);
+            if (event != null) {
+              events.add(event);
+            }
+          }
+        }
+      }
+    }
+    return events;
+  }
+
+  private @Nullable Published event(
+      ConsumerRecord<byte[], byte[]> record, TopicPartition partition) {
+    String version = text(record, "es_version");
+    String place = text(record, "es_event_position");
+    if (place == null) {
+      place = text(record, "es_position");
+    }
+    if (version == null
+        || place == null
+        || !series.equals(text(record, "es_relay"))
+        || !Integer.toString(lane).equals(text(record, "es_lane"))) {
+      return null;
+    }
+    return new Published(
+        Position.of(Long.parseLong(place)),
+        eventId(text(record, "ce_id")),
+        version,
+        record.key() == null ? "no key" : new String(record.key(), UTF_8),
+        partition,
+        record.offset());
+  }
+
+  /** Further records of an event have its id with an index behind it. */
+  private static @Nullable String eventId(@Nullable String id) {
+    return id == null || id.length() < 36 ? null : id.substring(0, 36);
+  }
+
+  private static @Nullable String text(ConsumerRecord<byte[], byte[]> record, String name) {
+    Header header = record.headers().lastHeader(name);
+    return header == null ? null : new String(header.value(), UTF_8);
+  }
+
+  /**
+   * What the store does not have.
+   *
+   * @param missing from it, in the order of positions
+   * @param common the last position at which both have the same event
+   */
+  record Differences(List<Published> missing, Position common) {}
+
+  /** A record of an event. */
+  record Published(
+      Position position,
+      @Nullable String id,
+      String version,
+      String key,
+      TopicPartition partition,
+      long offset) {}
+}

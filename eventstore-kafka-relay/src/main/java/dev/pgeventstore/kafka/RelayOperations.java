@@ -1,0 +1,413 @@
+package dev.pgeventstore.kafka;
+
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.subscription.Partitions;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.NoSuchElementException;
+import java.util.UUID;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What operators do to a relay, from any process. Safe for many threads.
+ *
+ * <p>Each operation takes the lead from whoever has it, as a relay would that takes over: it takes
+ * the lease, fences the other's producer, reads what is noted, and commits its change. The relay
+ * then takes the lead back and goes on from there, within the time of a lease at most. So a change
+ * is as safe as a take-over, and nothing is published by two at a time. At least once there is no
+ * fence: for up to a lease's time the relay may go on sending, which only repeats records.
+ *
+ * <p>Each change is noted with its time and reason ({@link #audit}). Operations throw what Kafka
+ * and the database throw; then nothing was changed, unless the outcome of the commit is unknown.
+ */
+public final class RelayOperations {
+
+  private static final Duration LEASE = Duration.ofSeconds(30);
+  private static final Duration POLL = Duration.ofMillis(200);
+
+  /** How the audit's note of a rewind begins. */
+  private static final String REWIND = "rewind to ";
+
+  private final EventStore store;
+  private final EventFeed feed;
+  private final RelaySpec spec;
+  private final KafkaSettings settings;
+
+  RelayOperations(EventStore store, EventFeed feed, RelaySpec spec, KafkaSettings settings) {
+    this.store = store;
+    this.feed = feed;
+    this.spec = spec;
+    this.settings = settings;
+  }
+
+  /**
+   * Where the relay stands, by its notes: everything wanted at or below is in Kafka. Takes the lead
+   * from nobody.
+   *
+   * @return the least position of its lanes; the start if one never ran
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public Position position() throws InterruptedException {
+    Position least = Position.of(Long.MAX_VALUE);
+    for (int lane = 0; lane < spec.lanes(); lane++) {
+      Position ofLane = look(lane).position().map(LanePosition::position).orElse(Position.START);
+      least = least.isAfter(ofLane) ? ofLane : least;
+    }
+    return least;
+  }
+
+  /**
+   * Pauses the relay, in all processes, until {@link #resume}.
+   *
+   * @param why is shown in the status
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public void pause(String why) throws InterruptedException {
+    onAllLanes(
+        "pause: " + why,
+        (access, notes) -> {
+          // A position first: one that is paused before it ever ran starts where it would have.
+          access.position(notes);
+          return Map.of(LaneNotes.PAUSED, why);
+        });
+  }
+
+  /**
+   * Ends a pause.
+   *
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public void resume() throws InterruptedException {
+    onAllLanes(
+        "resume",
+        (access, notes) -> {
+          Map<String, @Nullable String> changes = new HashMap<>();
+          changes.put(LaneNotes.PAUSED, null);
+          return changes;
+        });
+  }
+
+  /**
+   * Waits until everything that is settled now is published, and pauses the relay then. It must be
+   * running somewhere.
+   *
+   * @param timeout how long to wait
+   * @param why is shown in the status
+   * @return everything wanted at or below it is published, and nothing was sent from beyond the
+   *     position at which it is paused
+   * @throws TimeoutException if it did not come that far; it is not paused then
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public Position drain(Duration timeout, String why)
+      throws TimeoutException, InterruptedException {
+    Position wanted = feed.highWaterMark();
+    long deadline = System.nanoTime() + timeout.toNanos();
+    Position reached = position();
+    while (wanted.isAfter(reached)) {
+      if (System.nanoTime() > deadline) {
+        throw new TimeoutException(
+            "relay %s stands at position %s, not at %s yet"
+                .formatted(spec.name(), reached, wanted));
+      }
+      Thread.sleep(POLL.toMillis());
+      reached = position();
+    }
+    pause(why);
+    return position();
+  }
+
+  /**
+   * Lets the relay publish once more what follows a position, because it was lost in Kafka.
+   * Consumers that check places drop what they have seen. The topics must be those they were.
+   *
+   * @param position exclusive; settled
+   * @param why for the audit
+   * @throws IllegalArgumentException if the relay has not come that far
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public void rewindTo(Position position, String why) throws InterruptedException {
+    onAllLanes(
+        "%s%s: %s".formatted(REWIND, position, why),
+        (access, notes) -> {
+          LanePosition now = access.position(notes);
+          if (position.isAfter(now.position())) {
+            throw new IllegalArgumentException(
+                "the relay stands at position %s: it cannot be rewound to %s"
+                    .formatted(now.position(), position));
+          }
+          Map<String, @Nullable String> changes = notes.withoutSent(false);
+          changes.put(LaneNotes.POSITION, access.at(position).format());
+          return changes;
+        });
+  }
+
+  /**
+   * Lets the relay begin a new series: order starts anew, the header {@code es_relay} becomes
+   * another one, and topics are taken as they are now. It is how one goes on when the database has
+   * lost events that were published (after the last event that both have), when a topic was deleted
+   * and created anew (after the position from which on it is to have events), and when a topic was
+   * given more partitions that are to be used: let consumers come to the end first, because streams
+   * change their partitions.
+   *
+   * @param after exclusive; settled
+   * @param why for the audit
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public void newSeries(Position after, String why) throws InterruptedException {
+    onAllLanes(
+        "new series after %s: %s".formatted(after, why),
+        (access, notes) -> {
+          Map<String, @Nullable String> changes = notes.withoutSent(true);
+          changes.put(LaneNotes.POSITION, access.at(after).format());
+          changes.put(LaneNotes.START, after.toString());
+          changes.put(LaneNotes.SERIES, Integer.toString(notes.series() + 1));
+          return changes;
+        });
+  }
+
+  /**
+   * Lets the relay pass over what stands at a position: an event or message that cannot be
+   * published. For ever, also when it is rewound.
+   *
+   * @param position of the event or message
+   * @param why for the audit
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public void skip(Position position, String why) throws InterruptedException {
+    onAllLanes(
+        "skip %s: %s".formatted(position, why),
+        (access, notes) -> Map.of(LaneNotes.skip(position), why));
+  }
+
+  /**
+   * The streams that wait. Takes the lead from nobody.
+   *
+   * @return by position
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public List<ParkedStream> parked() throws InterruptedException {
+    List<ParkedStream> parked = new ArrayList<>();
+    for (int lane = 0; lane < spec.lanes(); lane++) {
+      parked.addAll(look(lane).parked().values());
+    }
+    parked.sort(Comparator.comparing(ParkedStream::since));
+    return parked;
+  }
+
+  /**
+   * Publishes what waits of a parked stream, in its order, and lets the stream go on. Its records
+   * stand behind all that was published before; the header {@code es_event_position} tells where
+   * their events stand.
+   *
+   * @param stream a parked one
+   * @return how many events were published
+   * @throws NoSuchElementException if it is not parked
+   * @throws IllegalStateException if one of its events still cannot be published; those before it
+   *     are, and the stream stays parked from that one on
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public int retryParked(StreamId stream) throws InterruptedException {
+    int lane = Partitions.of(stream, spec.lanes());
+    int[] published = {0};
+    onLane(
+        lane,
+        access -> {
+          LaneNotes notes = access.readNotes();
+          published[0] = new ParkedRetry(spec, store, access, notes).run(stream);
+        });
+    return published[0];
+  }
+
+  /**
+   * Gives up what waits of a parked stream, and lets the stream go on behind where the relay
+   * stands.
+   *
+   * @param stream a parked one
+   * @param why for the audit
+   * @throws NoSuchElementException if it is not parked
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public void discardParked(StreamId stream, String why) throws InterruptedException {
+    change(
+        Partitions.of(stream, spec.lanes()),
+        "discard what waits of %s: %s".formatted(stream, why),
+        (access, notes) -> {
+          ParkedStream parked = ParkedRetry.require(notes, stream);
+          Position upTo = access.position(notes).position();
+          String earlier = notes.discarded().get(stream);
+          String range = parked.since() + ".." + upTo;
+          Map<String, @Nullable String> changes = new HashMap<>();
+          changes.put(LaneNotes.parked(stream), null);
+          changes.put(LaneNotes.discarded(stream), earlier == null ? range : earlier + ',' + range);
+          return changes;
+        });
+  }
+
+  /**
+   * Publishes a record without a value under the stream's id, behind all that was published before:
+   * from a compacted topic it deletes the stream, and in others it tells consumers that the stream
+   * was erased.
+   *
+   * @param stream any
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public void publishTombstone(StreamId stream) throws InterruptedException {
+    int lane = Partitions.of(stream, spec.lanes());
+    onLane(
+        lane,
+        access -> {
+          LaneNotes notes = access.readNotes();
+          LanePosition position = access.position(notes);
+          RecordMaker maker = access.maker(notes);
+          ParcelBuilder parcel = new ParcelBuilder();
+          maker.addTombstone(stream, position.position(), parcel);
+          maker.noteTopics(parcel);
+          parcel.note(audit(), "publish a tombstone of " + stream);
+          send(access.writer(), parcel.build(position.position(), position.position(), null));
+        });
+  }
+
+  /**
+   * What operators did to a lane of this relay. Takes the lead from nobody.
+   *
+   * @param lane 0 for a relay of one lane
+   * @return by time, by the clocks of their processes, what and why
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public Map<Instant, String> audit(int lane) throws InterruptedException {
+    return look(lane).audit();
+  }
+
+  static boolean isRewind(String audited) {
+    return audited.startsWith(REWIND);
+  }
+
+  /**
+   * Compares what is in the topics with what the store says should be there: every record of every
+   * event up to where the relay stands, byte by byte, as a reader of committed records finds them.
+   * Takes the lead from nobody, changes nothing, and holds some megabytes, however much there is.
+   * The relay may run meanwhile. Both are read from end to end, once for each lane.
+   *
+   * <p>Of messages, whose rows are gone, and of events that were erased, truncated or purged since
+   * they were published only the place in the order is checked. Where retention has removed the
+   * beginning of a partition the rest is compared. What was published before the current series is
+   * not looked at. The mapper must be the one that the records were made by.
+   *
+   * @param listener told how far it has come, after every thousand events or so; in this thread
+   * @return what was found
+   * @throws IllegalStateException if the store ends before the relay: it has lost commits, or is
+   *     another one
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public VerificationReport verify(Consumer<VerificationProgress> listener)
+      throws InterruptedException {
+    List<LaneNotes> notes = new ArrayList<>();
+    for (int lane = 0; lane < spec.lanes(); lane++) {
+      notes.add(look(lane));
+    }
+    return new RelayVerification(VerificationPlan.of(spec, feed, settings, notes), listener).run();
+  }
+
+  static void send(LaneWriter writer, Parcel parcel) {
+    writer.send(parcel);
+    writer.commit(parcel.notes(), () -> {});
+    writer.finish();
+  }
+
+  static String audit() {
+    return LaneNotes.audit(Instant.now().truncatedTo(ChronoUnit.MICROS));
+  }
+
+  private LaneNotes look(int lane) throws InterruptedException {
+    if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
+      return new LaneNotes(feed.notes(spec.leaseName(), lane));
+    }
+    String name = spec.positionTopicName(feed.databaseId());
+    try (Topics topics = new Topics(settings, new StopSignal())) {
+      return topics.find(name).isEmpty()
+          ? new LaneNotes(Map.of())
+          : new PositionTopic(name, spec.lanes(), spec.topic()).read(topics, settings, lane);
+    }
+  }
+
+  private void onAllLanes(String what, Change change) throws InterruptedException {
+    for (int lane = 0; lane < spec.lanes(); lane++) {
+      change(lane, what, change);
+    }
+  }
+
+  private void change(int lane, String what, Change change) throws InterruptedException {
+    onLane(
+        lane,
+        access -> {
+          Map<String, @Nullable String> changes =
+              new HashMap<>(change.of(access, access.readNotes()));
+          changes.put(audit(), what);
+          access.writer().commit(changes, () -> {});
+          access.writer().finish();
+        });
+  }
+
+  private void onLane(int lane, Work work) throws InterruptedException {
+    try (Lease lease =
+        feed.seizeLease(spec.leaseName(), lane, "operator-" + UUID.randomUUID(), LEASE)) {
+      try (LaneAccess access =
+          LaneAccess.open(spec, lane, feed, settings, new SeizedLead(lease), new StopSignal())) {
+        access.writer().takeOver();
+        work.on(access);
+      }
+    }
+  }
+
+  /** What is to be noted. */
+  private interface Change {
+    Map<String, @Nullable String> of(LaneAccess access, LaneNotes notes)
+        throws InterruptedException;
+  }
+
+  /** What is done while nobody else leads. */
+  private interface Work {
+    void on(LaneAccess access) throws InterruptedException;
+  }
+
+  /** The lead of an operator, who is done before it runs out or fails. */
+  private record SeizedLead(Lease lease) implements Leadership {
+
+    @Override
+    public boolean acquire() {
+      return true;
+    }
+
+    @Override
+    public boolean confirm() {
+      return lease.renew();
+    }
+
+    @Override
+    public boolean keep() {
+      return true;
+    }
+
+    @Override
+    public boolean isCertain() {
+      return true;
+    }
+
+    @Override
+    public void release() {
+      lease.close();
+    }
+  }
+}

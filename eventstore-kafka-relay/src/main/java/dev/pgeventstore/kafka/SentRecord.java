@@ -1,0 +1,80 @@
+package dev.pgeventstore.kafka;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.pgeventstore.Position;
+import java.util.Optional;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A record that a relay has sent, with what it says about itself.
+ *
+ * @param raw as it was read
+ * @param place in the order of its lane
+ * @param previous what was sent to the same partition before
+ * @param eventPosition where its event stands, if the record was sent later than its place
+ */
+record SentRecord(
+    ConsumerRecord<byte[], byte[]> raw,
+    RecordPlace place,
+    RecordPlace previous,
+    Optional<Position> eventPosition) {
+
+  /** Whether it was sent in that order, by any lane. */
+  static boolean isOf(ConsumerRecord<byte[], byte[]> raw, String series) {
+    return series.equals(text(raw, "es_relay"));
+  }
+
+  /** Whether it was sent by that lane. */
+  static boolean isOf(ConsumerRecord<byte[], byte[]> raw, int lane) {
+    return Integer.toString(lane).equals(text(raw, "es_lane"));
+  }
+
+  /**
+   * Reads its headers.
+   *
+   * @throws IllegalArgumentException if one is missing or no number
+   */
+  static SentRecord of(ConsumerRecord<byte[], byte[]> raw) {
+    return new SentRecord(
+        raw,
+        new RecordPlace(
+            Position.of(Long.parseLong(required(raw, "es_position"))),
+            Integer.parseInt(required(raw, "es_index"))),
+        RecordPlace.parse(required(raw, "es_prev")),
+        Optional.ofNullable(text(raw, "es_event_position"))
+            .map(text -> Position.of(Long.parseLong(text))));
+  }
+
+  /** What a message or an operator's record has not. */
+  boolean isOfAnEvent() {
+    return text("es_version") != null;
+  }
+
+  @Nullable String text(String header) {
+    return text(raw, header);
+  }
+
+  private static String required(ConsumerRecord<byte[], byte[]> raw, String header) {
+    String text = text(raw, header);
+    if (text == null) {
+      throw new IllegalArgumentException("it has no " + header);
+    }
+    return text;
+  }
+
+  private static @Nullable String text(ConsumerRecord<byte[], byte[]> raw, String name) {
+    Header header = raw.headers().lastHeader(name);
+    return header == null || header.value() == null ? null : new String(header.value(), UTF_8);
+  }
+
+  int bytes() {
+    int bytes = Math.max(0, raw.serializedKeySize()) + Math.max(0, raw.serializedValueSize());
+    for (Header header : raw.headers()) {
+      bytes += header.key().length() + (header.value() == null ? 0 : header.value().length);
+    }
+    return bytes;
+  }
+}

@@ -1,0 +1,24 @@
+package dev.pgeventstore.kafka;
+
+import java.util.Map;
+import java.util.TreeMap;
+
+/**
+ * A topic as it was when a lane first sent to it. It decides where keys go, and stays.
+ *
+ * @param partitions over which keys are spread
+ * @param id of the topic: another one of the same name has another id
+ */
+record TopicLayout(int partitions, String id) {
+
+  String format() {
+    return NoteLines.format(
+        new TreeMap<>(Map.of("partitions", Integer.toString(partitions), "id", id)));
+  }
+
+  static TopicLayout parse(String text) {
+    Map<String, String> lines = NoteLines.parse(text);
+    return new TopicLayout(
+        Integer.parseInt(lines.getOrDefault("partitions", "")), lines.getOrDefault("id", ""));
+  }
+}

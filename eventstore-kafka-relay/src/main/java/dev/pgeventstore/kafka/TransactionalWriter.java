@@ -1,0 +1,161 @@
+package dev.pgeventstore.kafka;
+
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Exactly once: records and notes are one Kafka transaction, and the notes are in the position
+ * topic. Whoever takes over fences the others, and ends their transaction, before he reads what
+ * they have noted.
+ */
+final class TransactionalWriter implements LaneWriter {
+
+  private static final long MOST_BYTES = 6L * 1024 * 1024;
+  private static final int MOST_RECORDS = 20_000;
+  private static final int LOOK_AT_THE_CLOCK_EVERY = 64;
+  private static final Duration FAREWELL = Duration.ofSeconds(5);
+
+  private final Producer<byte[], byte[]> producer;
+  private final KafkaSettings settings;
+  private final PositionTopic positions;
+  private final Topics topics;
+  private final int lane;
+  private final long longest;
+  private final AtomicReference<KafkaException> refused = new AtomicReference<>();
+
+  private boolean usable;
+  private boolean open;
+  private long begun;
+  private long bytes;
+  private int records;
+
+  TransactionalWriter(
+      KafkaSettings settings,
+      String transactionalId,
+      PositionTopic positions,
+      Topics topics,
+      int lane) {
+    this.settings = settings;
+    this.positions = positions;
+    this.topics = topics;
+    this.lane = lane;
+    this.longest = Duration.ofMillis(settings.transactionTimeoutMillis()).toNanos() / 4;
+    this.producer = new KafkaProducer<>(settings.transactionalProducer(transactionalId));
+  }
+
+  @Override
+  public void takeOver() {
+    producer.initTransactions();
+    usable = true;
+  }
+
+  @Override
+  public LaneNotes read() throws InterruptedException {
+    return positions.read(topics, settings, lane);
+  }
+
+  @Override
+  public void send(Parcel parcel) {
+    try {
+      usable = false;
+      begin();
+      int looked = 0;
+      for (Outgoing outgoing : parcel.records()) {
+        Future<RecordMetadata> unused =
+            producer.send(outgoing.record(), (metadata, failure) -> note(failure, outgoing));
+        if (++looked % LOOK_AT_THE_CLOCK_EVERY == 0 && System.nanoTime() - begun > 2 * longest) {
+          throw new KafkaException(
+              "a transaction has been open for half of transaction.timeout.ms, and its records are not sent");
+        }
+      }
+      bytes += parcel.bytes();
+      records += parcel.records().size();
+    } catch (KafkaException e) {
+      throw first(e);
+    }
+  }
+
+  private void begin() {
+    if (!open) {
+      producer.beginTransaction();
+      open = true;
+      begun = System.nanoTime();
+      bytes = 0;
+      records = 0;
+    }
+  }
+
+  private void note(@Nullable Exception failure, Outgoing outgoing) {
+    if (failure != null
+        && refused.compareAndSet(null, new KafkaException(outgoing.failedBy(failure), failure))) {
+      // By the thread that sends. Nothing behind it may reach the partition, or readers of
+      // uncommitted records would miss it.
+      producer.close(Duration.ZERO);
+    }
+  }
+
+  /** What went wrong first says more than what came of it. */
+  private KafkaException first(KafkaException last) {
+    KafkaException first = refused.get();
+    if (first == null || first == last) {
+      return last;
+    }
+    first.addSuppressed(last);
+    return first;
+  }
+
+  @Override
+  public boolean isFull() {
+    return bytes >= MOST_BYTES || records >= MOST_RECORDS || System.nanoTime() - begun > longest;
+  }
+
+  @Override
+  public void commit(Map<String, @Nullable String> notes, Runnable done) {
+    try {
+      usable = false;
+      begin();
+      notes.forEach(
+          (name, text) -> {
+            // Committing fails if this does.
+            Future<RecordMetadata> unused = producer.send(positions.note(lane, name, text));
+          });
+      producer.commitTransaction();
+      open = false;
+      usable = true;
+    } catch (KafkaException e) {
+      throw first(e);
+    }
+    done.run();
+  }
+
+  @Override
+  public void whenSettled(Runnable done) {
+    done.run();
+  }
+
+  @Override
+  public boolean settle() {
+    return false;
+  }
+
+  @Override
+  public void finish() {}
+
+  @Override
+  public void abandon() {
+    producer.close(Duration.ZERO);
+  }
+
+  @Override
+  public void close() {
+    // Waiting for what failed could only make its outcome known too late.
+    producer.close(usable && !open ? FAREWELL : Duration.ZERO);
+  }
+}

@@ -1,0 +1,172 @@
+package dev.pgeventstore.kafka.consumer;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.record.TimestampType;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+
+/**
+ * Sets records aside that a consumer cannot handle: in a topic of their own, with key, value and
+ * all headers as they were, and headers that say where they come from and what was wrong. Safe for
+ * many threads.
+ *
+ * <table>
+ *   <caption>Headers</caption>
+ *   <tr><th>name</th><th>what it says</th></tr>
+ *   <tr><td>{@code dl_topic}, {@code dl_partition}, {@code dl_offset}, {@code dl_timestamp}</td>
+ *       <td>where the record was</td></tr>
+ *   <tr><td>{@code dl_group}</td><td>which consumers could not handle it</td></tr>
+ *   <tr><td>{@code dl_exception}, {@code dl_message}</td><td>class and message of the failure; the
+ *       message is cut after 1,000 characters</td></tr>
+ *   <tr><td>{@code dl_attempts}</td><td>how often it was tried</td></tr>
+ * </table>
+ *
+ * <p>Those of one partition go to one partition, so their order is kept. They are sent at least
+ * once. The way back is not the topic where they were: everybody's marks have passed their places.
+ * It is {@link RelayedConsumer.Builder#replayDeadLettersOf}, or {@link #original} in a loop of
+ * one's own, with an inbox for a group of its own that {@linkplain SequenceRules#allowingHoles
+ * allows holes}: it drops those that were sent twice.
+ */
+public final class DeadLetters implements AutoCloseable {
+
+  private static final String PREFIX = "dl_";
+  private static final String TOPIC = "dl_topic";
+  private static final String PARTITION = "dl_partition";
+  private static final String OFFSET = "dl_offset";
+  private static final String TIMESTAMP = "dl_timestamp";
+  private static final String GROUP = "dl_group";
+  private static final int LONGEST_MESSAGE = 1_000;
+  private static final int PATIENCE_SECONDS = 30;
+
+  private final Producer<byte[], byte[]> producer;
+  private final String topic;
+
+  private DeadLetters(Producer<byte[], byte[]> producer, String topic) {
+    this.producer = producer;
+    this.topic = topic;
+  }
+
+  /**
+   * Dead letters to a topic, sent by a producer of their own.
+   *
+   * @param topic must exist; one partition is enough
+   * @param kafka settings of the producer; {@code acks} is {@code all}
+   * @return to be closed
+   */
+  public static DeadLetters to(String topic, Map<String, ?> kafka) {
+    Map<String, Object> settings = new HashMap<>(kafka);
+    // What nobody has acknowledged in time is tried again by the consumer, with everything else.
+    settings.putIfAbsent(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, PATIENCE_SECONDS * 1_000);
+    settings.putIfAbsent(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000);
+    settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, 10_000);
+    settings.put(ProducerConfig.ACKS_CONFIG, "all");
+    return new DeadLetters(
+        new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer()),
+        Objects.requireNonNull(topic, "topic"));
+  }
+
+  /**
+   * Sets a record aside, and waits until that is acknowledged. Move the mark afterwards, by {@link
+   * WatermarkInbox#handle handling} the record with a handler that does nothing.
+   *
+   * @param record as it was read
+   * @param group that could not handle it
+   * @param failure why
+   * @param attempts how often it was tried
+   * @throws KafkaException if it was not acknowledged
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public void send(
+      ConsumerRecord<byte[], byte[]> record, String group, Throwable failure, int attempts)
+      throws InterruptedException {
+    int partition = record.partition() % producer.partitionsFor(topic).size();
+    ProducerRecord<byte[], byte[]> letter =
+        new ProducerRecord<>(topic, partition, record.key(), record.value(), withoutOrigin(record));
+    String message = Objects.toString(failure.getMessage(), "");
+    add(letter, TOPIC, record.topic());
+    add(letter, PARTITION, record.partition());
+    add(letter, OFFSET, record.offset());
+    add(letter, TIMESTAMP, record.timestamp());
+    add(letter, GROUP, group);
+    add(letter, "dl_exception", failure.getClass().getName());
+    add(letter, "dl_message", message.substring(0, Math.min(LONGEST_MESSAGE, message.length())));
+    add(letter, "dl_attempts", attempts);
+    try {
+      producer.send(letter).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+    } catch (ExecutionException | TimeoutException e) {
+      throw new KafkaException(
+          "%s-%d@%d cannot be sent to the dead letter topic %s: %s"
+              .formatted(
+                  record.topic(), record.partition(), record.offset(), topic, e.getMessage()),
+          e);
+    }
+  }
+
+  private static void add(ProducerRecord<byte[], byte[]> letter, String name, Object value) {
+    letter.headers().add(name, value.toString().getBytes(UTF_8));
+  }
+
+  /**
+   * The record that was set aside: as it was, and where it was.
+   *
+   * @param letter from a dead letter topic
+   * @return with the topic, partition, offset, time and headers it had
+   * @throws NotRelayedException if it lacks the headers of a dead letter
+   */
+  public static ConsumerRecord<byte[], byte[]> original(ConsumerRecord<byte[], byte[]> letter) {
+    RelayHeaders headers = new RelayHeaders(letter);
+    return new ConsumerRecord<>(
+        headers.require(TOPIC),
+        headers.require(PARTITION, Numbers::parseInt),
+        headers.require(OFFSET, Numbers::parseLong),
+        headers.require(TIMESTAMP, Long::parseLong),
+        TimestampType.CREATE_TIME,
+        letter.serializedKeySize(),
+        letter.serializedValueSize(),
+        letter.key(),
+        letter.value(),
+        withoutOrigin(letter),
+        letter.leaderEpoch());
+  }
+
+  /**
+   * Who could not handle it.
+   *
+   * @param letter from a dead letter topic
+   * @return the group
+   * @throws NotRelayedException if it lacks the headers of a dead letter
+   */
+  public static String groupOf(ConsumerRecord<byte[], byte[]> letter) {
+    return new RelayHeaders(letter).require(GROUP);
+  }
+
+  private static RecordHeaders withoutOrigin(ConsumerRecord<byte[], byte[]> record) {
+    RecordHeaders headers = new RecordHeaders();
+    for (Header header : record.headers()) {
+      if (!header.key().startsWith(PREFIX)) {
+        headers.add(header);
+      }
+    }
+    return headers;
+  }
+
+  /** Ends the producer. */
+  @Override
+  public void close() {
+    producer.close();
+  }
+}

@@ -1,0 +1,207 @@
+package dev.pgeventstore.kafka.consumer;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Pattern;
+
+/** The marks of consumers: every statement that reads or writes them is in this file. */
+final class MarksTable {
+
+  static final String DEFAULT_NAME = "relay_marks";
+
+  private static final String DDL_FILE = "relay_marks.sql";
+  private static final Pattern PLAIN_NAME =
+      Pattern.compile("[a-z_][a-z0-9_]*(\\.[a-z_][a-z0-9_]*)?");
+
+  private static final String KEY =
+      """
+       where consumer_group = ?
+         and topic = ?
+         and partition = ?
+         and relay = ?
+         and lane = ?
+      """;
+
+  // Of two consumers that both think the partition theirs the second waits here, and then finds
+  // what the first has committed.
+  private static final String LOCK =
+      """
+      select position, record_index
+        from relay_marks
+      """
+          + KEY
+          + """
+         for update
+      """;
+
+  // There is nothing to lock before the first record. Whoever is second waits for the first here.
+  private static final String BEGIN =
+      """
+      insert into relay_marks (consumer_group, topic, partition, relay, lane, position, record_index)
+      values (?, ?, ?, ?, ?, 0, 0)
+      on conflict do nothing
+      """;
+
+  // Comparing costs nothing, and holds where a handler has ended the transaction, and its lock.
+  private static final String MOVE =
+      """
+      update relay_marks
+         set position = ?,
+             record_index = ?,
+             updated_at = clock_timestamp()
+      """
+          + KEY
+          + """
+         and position = ?
+         and record_index = ?
+      """;
+
+  // Whatever it was before.
+  private static final String SET =
+      """
+      insert into relay_marks (consumer_group, topic, partition, relay, lane, position, record_index)
+      values (?, ?, ?, ?, ?, ?, ?)
+      on conflict (consumer_group, topic, partition, relay, lane) do update
+         set position = excluded.position,
+             record_index = excluded.record_index,
+             updated_at = clock_timestamp()
+      """;
+
+  private static final String ALL =
+      """
+      select topic, partition, relay, lane, position, record_index
+        from relay_marks
+       where consumer_group = ?
+      """;
+
+  private final String group;
+  private final String name;
+  private final String lock;
+  private final String begin;
+  private final String move;
+  private final String set;
+  private final String all;
+
+  MarksTable(String group, String name) {
+    if (!PLAIN_NAME.matcher(name).matches()) {
+      throw new IllegalArgumentException(
+          "a table is named in lower case letters, digits and _, with or without a schema, not '%s'"
+              .formatted(name));
+    }
+    this.group = group;
+    this.name = name;
+    this.lock = named(LOCK);
+    this.begin = named(BEGIN);
+    this.move = named(MOVE);
+    this.set = named(SET);
+    this.all = named(ALL);
+  }
+
+  private String named(String sql) {
+    return sql.replace(DEFAULT_NAME, name);
+  }
+
+  String ddl() {
+    try (InputStream file = MarksTable.class.getResourceAsStream(DDL_FILE)) {
+      if (file == null) {
+        throw new IllegalStateException(DDL_FILE + " is not on the class path");
+      }
+      return named(new String(file.readAllBytes(), StandardCharsets.UTF_8));
+    } catch (IOException e) {
+      throw new UncheckedIOException(DDL_FILE + " cannot be read", e);
+    }
+  }
+
+  void create(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      statement.execute(ddl());
+    }
+  }
+
+  /** Locks a mark until the transaction ends; it is made if there is none. */
+  Place lock(Connection connection, SequenceId sequence) throws SQLException {
+    Optional<Place> mark = lockExisting(connection, sequence);
+    if (mark.isPresent()) {
+      return mark.get();
+    }
+    try (PreparedStatement statement = connection.prepareStatement(begin)) {
+      setKey(statement, 1, sequence);
+      statement.executeUpdate();
+    }
+    return lockExisting(connection, sequence)
+        .orElseThrow(() -> new IllegalStateException("the mark of " + sequence + " went away"));
+  }
+
+  private Optional<Place> lockExisting(Connection connection, SequenceId sequence)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(lock)) {
+      setKey(statement, 1, sequence);
+      try (ResultSet row = statement.executeQuery()) {
+        return row.next() ? Optional.of(Place.of(row.getLong(1), row.getInt(2))) : Optional.empty();
+      }
+    }
+  }
+
+  /** Moves a mark that was locked, and still is where it was. */
+  void move(Connection connection, SequenceId sequence, Place from, Place to) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(move)) {
+      setPlace(statement, 1, to);
+      setKey(statement, 3, sequence);
+      setPlace(statement, 8, from);
+      if (statement.executeUpdate() != 1) {
+        throw new IllegalStateException(
+            "the mark of %s is no longer at %s: was the transaction ended by the handler?"
+                .formatted(sequence, from));
+      }
+    }
+  }
+
+  /** Sets a mark, whatever it was. */
+  void set(Connection connection, SequenceId sequence, Place to) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(set)) {
+      setKey(statement, 1, sequence);
+      setPlace(statement, 6, to);
+      statement.executeUpdate();
+    }
+  }
+
+  Map<SequenceId, Place> all(Connection connection) throws SQLException {
+    Map<SequenceId, Place> marks = new HashMap<>();
+    try (PreparedStatement statement = connection.prepareStatement(all)) {
+      statement.setString(1, group);
+      try (ResultSet row = statement.executeQuery()) {
+        while (row.next()) {
+          marks.put(
+              new SequenceId(row.getString(3), row.getInt(4), row.getString(1), row.getInt(2)),
+              Place.of(row.getLong(5), row.getInt(6)));
+        }
+      }
+    }
+    return marks;
+  }
+
+  private void setKey(PreparedStatement statement, int first, SequenceId sequence)
+      throws SQLException {
+    statement.setString(first, group);
+    statement.setString(first + 1, sequence.topic());
+    statement.setInt(first + 2, sequence.partition());
+    statement.setString(first + 3, sequence.relay());
+    statement.setInt(first + 4, sequence.lane());
+  }
+
+  private static void setPlace(PreparedStatement statement, int first, Place place)
+      throws SQLException {
+    statement.setLong(first, place.position().value());
+    statement.setInt(first + 1, place.index());
+  }
+}

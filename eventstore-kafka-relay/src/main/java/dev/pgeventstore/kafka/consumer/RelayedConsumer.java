@@ -1,0 +1,527 @@
+package dev.pgeventstore.kafka.consumer;
+
+import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
+import dev.pgeventstore.kafka.consumer.ConsumerStatus.State;
+import java.sql.SQLException;
+import java.sql.SQLTransientException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import javax.sql.DataSource;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.ProducerConfig;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A loop around a {@link WatermarkInbox}: a thread that reads topics and handles what comes, one
+ * transaction for each partition of a poll, then commits the offsets. More throughput takes more of
+ * them, in the same group; they share the partitions. All methods are safe for many threads; the
+ * handler is called by this one thread.
+ *
+ * <p>What fails is handled again one record at a time, so that those before the culprit are
+ * finished. That one is tried a number of times, with pauses, during which the other partitions go
+ * on. Then it is set aside if there is a dead letter topic, otherwise its partition stops, until
+ * {@link #resume()}, a rebalance or a restart. A gap, or a record that cannot be read, stops the
+ * partition at once. A database that cannot be reached, a deadlock or a serialization failure is
+ * tried again without end, and is nobody's attempt.
+ *
+ * <p>What is set aside is overtaken by the later records of its key. A process that is killed after
+ * a record was set aside and before the mark was moved tries it again: it is then set aside twice,
+ * or is handled after all.
+ */
+public final class RelayedConsumer implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(RelayedConsumer.class);
+  private static final Duration POLL = Duration.ofMillis(100);
+  private static final Duration COMMIT = Duration.ofSeconds(5);
+  private static final Duration FAREWELL = Duration.ofSeconds(30);
+
+  private final WatermarkInbox inbox;
+  private final DataSource dataSource;
+  private final RelayedHandler handler;
+  private final int retries;
+  private final Backoffs backoffs;
+  private final @Nullable DeadLetters deadLetters;
+  private final @Nullable String replayOf;
+  private final Consumer<byte[], byte[]> consumer;
+  private final Thread thread;
+
+  private final Map<TopicPartition, PartitionProgress> partitions = new HashMap<>();
+  private final Map<TopicPartition, OffsetAndMetadata> toCommit = new HashMap<>();
+  private long handled;
+  private long repeated;
+  private long setAside;
+  private @Nullable String reason;
+  private volatile boolean closing;
+  private volatile boolean resumes;
+  private volatile ConsumerStatus status;
+
+  private RelayedConsumer(Builder builder) {
+    this.inbox = builder.inbox;
+    this.dataSource = builder.dataSource;
+    this.handler = builder.handler;
+    this.retries = builder.retries;
+    this.backoffs = builder.backoffs;
+    this.replayOf = builder.replayOf;
+    this.status = currentStatus(State.RUNNING);
+    this.consumer =
+        new KafkaConsumer<>(
+            builder.consumerSettings(), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    this.deadLetters =
+        builder.deadLetterTopic == null
+            ? null
+            : DeadLetters.to(builder.deadLetterTopic, builder.producerSettings());
+    consumer.subscribe(builder.topics, new Rebalances());
+    this.thread = new Thread(this::run, "relayed-consumer-" + inbox.group());
+    thread.setDaemon(true);
+  }
+
+  /**
+   * Begins a consumer.
+   *
+   * @param kafka settings for Kafka's clients. Unless they say otherwise it reads committed
+   *     records, and from the beginning where it has no offset; its group is the inbox's
+   * @param dataSource the consumer's own database, with the inbox's table
+   * @param inbox whose marks they are
+   * @param handler what to do
+   * @return options
+   */
+  public static Builder builder(
+      Map<String, ?> kafka, DataSource dataSource, WatermarkInbox inbox, RelayedHandler handler) {
+    return new Builder(kafka, dataSource, inbox, handler);
+  }
+
+  private void run() {
+    State end = State.CLOSED;
+    try {
+      while (!closing) {
+        goOn();
+        status = currentStatus(State.RUNNING);
+      }
+    } catch (Throwable e) {
+      LOG.error("consumer {} has ended: {}", inbox.group(), e.toString(), e);
+      reason = e.toString();
+      end = State.FAILED;
+    } finally {
+      closeClients();
+      partitions.clear();
+      status = currentStatus(end);
+    }
+  }
+
+  private void goOn() throws InterruptedException {
+    resumeThoseThatWaited();
+    ConsumerRecords<byte[], byte[]> polled;
+    try {
+      polled = consumer.poll(POLL);
+      reason = null;
+    } catch (KafkaException e) {
+      // Such as missing rights, which may be granted later. The client retries what it can itself.
+      LOG.warn("consumer {} cannot read: {}", inbox.group(), e.toString());
+      reason = e.toString();
+      Thread.sleep(backoffs.longest().toMillis());
+      return;
+    }
+    for (TopicPartition partition : polled.partitions()) {
+      if (closing) {
+        break;
+      }
+      handle(partition, polled.records(partition));
+    }
+    commitOffsets();
+  }
+
+  private void resumeThoseThatWaited() {
+    if (resumes) {
+      resumes = false;
+      partitions.forEach(
+          (partition, progress) -> {
+            if (progress.isStopped()) {
+              progress.resume();
+              consumer.resume(List.of(partition));
+            }
+          });
+    }
+    partitions.forEach(
+        (partition, progress) -> {
+          if (progress.hasWaited()) {
+            consumer.resume(List.of(partition));
+          }
+        });
+  }
+
+  private void handle(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records)
+      throws InterruptedException {
+    PartitionProgress progress =
+        partitions.computeIfAbsent(partition, key -> new PartitionProgress());
+    if (progress.attempts() > 0) {
+      // One that has failed alone is tried alone.
+      oneByOne(partition, records);
+      return;
+    }
+    Exception failure = tryToHandle(partition, records);
+    if (failure != null && isPassing(failure)) {
+      retryLater(partition, records.get(0), failure);
+    } else if (failure != null) {
+      oneByOne(partition, records);
+    }
+  }
+
+  private void oneByOne(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records)
+      throws InterruptedException {
+    for (ConsumerRecord<byte[], byte[]> record : records) {
+      Exception failure = tryToHandle(partition, List.of(record));
+      if (failure != null && !onFailure(partition, record, failure)) {
+        return;
+      }
+    }
+  }
+
+  /** Returns what was thrown, null if they were handled. */
+  private @Nullable Exception tryToHandle(
+      TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records)
+      throws InterruptedException {
+    try {
+      InboxResult result = inbox.handle(dataSource, originals(records), handler);
+      handled += result.handled();
+      repeated += result.repeated();
+      reached(partition, records.get(records.size() - 1));
+      return null;
+    } catch (InterruptedException e) {
+      throw e;
+    } catch (Exception e) {
+      return e;
+    }
+  }
+
+  private void reached(TopicPartition partition, ConsumerRecord<byte[], byte[]> last) {
+    progress(partition).handledUpTo(last.offset() + 1);
+    toCommit.put(partition, new OffsetAndMetadata(last.offset() + 1));
+  }
+
+  private List<ConsumerRecord<byte[], byte[]>> originals(
+      List<ConsumerRecord<byte[], byte[]>> records) {
+    if (replayOf == null) {
+      return records;
+    }
+    return records.stream()
+        .filter(letter -> DeadLetters.groupOf(letter).equals(replayOf))
+        .map(DeadLetters::original)
+        .toList();
+  }
+
+  /** Returns whether the records behind it may go on. */
+  private boolean onFailure(
+      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Exception failure)
+      throws InterruptedException {
+    PartitionProgress progress = progress(partition);
+    if (failure instanceof GapException || failure instanceof NotRelayedException) {
+      stop(partition, record, failure);
+      return false;
+    }
+    int attempts = isPassing(failure) ? 0 : progress.failedAlone();
+    if (attempts <= retries) {
+      retryLater(partition, record, failure);
+      return false;
+    }
+    if (deadLetters == null) {
+      stop(partition, record, failure);
+      return false;
+    }
+    return setAside(deadLetters, partition, record, failure, attempts);
+  }
+
+  private boolean setAside(
+      DeadLetters topic,
+      TopicPartition partition,
+      ConsumerRecord<byte[], byte[]> record,
+      Exception failure,
+      int attempts)
+      throws InterruptedException {
+    try {
+      topic.send(record, inbox.group(), failure, attempts);
+      setAside++;
+      LOG.warn("consumer {} has set {} aside: {}", inbox.group(), at(record), failure.toString());
+      InboxResult unused = inbox.handle(dataSource, List.of(record), (records, connection) -> {});
+      reached(partition, record);
+      return true;
+    } catch (InterruptedException e) {
+      throw e;
+    } catch (Exception e) {
+      retryLater(partition, record, e);
+      return false;
+    }
+  }
+
+  private void retryLater(
+      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Exception failure) {
+    LOG.warn("consumer {} will try {} again: {}", inbox.group(), at(record), failure.toString());
+    LOG.debug("why", failure);
+    progress(partition).waitAndRetry(failure, backoffs);
+    hold(partition, record);
+  }
+
+  private void stop(
+      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Exception failure) {
+    LOG.error(
+        "consumer {} stops at {}: {}", inbox.group(), at(record), failure.toString(), failure);
+    progress(partition).stop(failure);
+    hold(partition, record);
+  }
+
+  /** It stays a member of the group, and reads on from that record when it is resumed. */
+  private void hold(TopicPartition partition, ConsumerRecord<byte[], byte[]> record) {
+    consumer.seek(partition, record.offset());
+    consumer.pause(List.of(partition));
+  }
+
+  /** Whether it was the database's fault, and not the record's. */
+  private static boolean isPassing(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLTransientException
+          || (cause instanceof SQLException sql && isPassing(sql.getSQLState()))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** No connection, no resources, shut down, serialization failure, deadlock. */
+  private static boolean isPassing(@Nullable String state) {
+    return state != null
+        && (state.startsWith("08")
+            || state.startsWith("53")
+            || state.startsWith("57P")
+            || state.equals("40001")
+            || state.equals("40P01"));
+  }
+
+  private PartitionProgress progress(TopicPartition partition) {
+    return Objects.requireNonNull(partitions.get(partition));
+  }
+
+  private static String at(ConsumerRecord<byte[], byte[]> record) {
+    return "%s-%d@%d".formatted(record.topic(), record.partition(), record.offset());
+  }
+
+  private void commitOffsets() {
+    if (toCommit.isEmpty()) {
+      return;
+    }
+    try {
+      consumer.commitSync(toCommit, COMMIT);
+    } catch (KafkaException e) {
+      // The marks have them. Whoever reads them again drops them.
+      LOG.debug("consumer {} cannot commit offsets", inbox.group(), e);
+    }
+    toCommit.clear();
+  }
+
+  private void closeClients() {
+    try {
+      consumer.close();
+      if (deadLetters != null) {
+        deadLetters.close();
+      }
+    } catch (KafkaException e) {
+      LOG.warn("consumer {} has not ended well: {}", inbox.group(), e.toString());
+    }
+  }
+
+  private ConsumerStatus currentStatus(State state) {
+    Map<TopicPartition, PartitionStatus> all = new HashMap<>();
+    partitions.forEach((partition, progress) -> all.put(partition, progress.status()));
+    return new ConsumerStatus(
+        state, Optional.ofNullable(reason), Map.copyOf(all), handled, repeated, setAside);
+  }
+
+  /**
+   * What it does just now.
+   *
+   * @return as of the last poll
+   */
+  public ConsumerStatus status() {
+    return status;
+  }
+
+  /** Lets the partitions that have stopped try again. They stop again if nothing has changed. */
+  public void resume() {
+    resumes = true;
+  }
+
+  /**
+   * Ends it. What the handler has begun is finished, and its offsets are committed. Waits for that,
+   * 30 seconds at most.
+   */
+  @Override
+  public void close() {
+    closing = true;
+    if (Thread.currentThread() == thread) {
+      return;
+    }
+    try {
+      thread.join(FAREWELL.toMillis());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Keeps the partitions that are this consumer's. Called within poll. */
+  private final class Rebalances implements ConsumerRebalanceListener {
+
+    @Override
+    public void onPartitionsRevoked(Collection<TopicPartition> gone) {
+      gone.forEach(partitions::remove);
+    }
+
+    @Override
+    public void onPartitionsAssigned(Collection<TopicPartition> come) {
+      come.forEach(partition -> partitions.put(partition, new PartitionProgress()));
+    }
+  }
+
+  /** Options of a consumer. For one thread. */
+  public static final class Builder {
+
+    private final Map<String, Object> kafka;
+    private final DataSource dataSource;
+    private final WatermarkInbox inbox;
+    private final RelayedHandler handler;
+    private final List<String> topics = new ArrayList<>();
+    private int retries = 5;
+    private Backoffs backoffs = new Backoffs(Duration.ofMillis(100), Duration.ofSeconds(10));
+    private @Nullable String deadLetterTopic;
+    private @Nullable String replayOf;
+
+    private Builder(
+        Map<String, ?> kafka, DataSource dataSource, WatermarkInbox inbox, RelayedHandler handler) {
+      this.kafka = new HashMap<>(kafka);
+      this.dataSource = Objects.requireNonNull(dataSource, "data source");
+      this.inbox = Objects.requireNonNull(inbox, "inbox");
+      this.handler = Objects.requireNonNull(handler, "handler");
+    }
+
+    /**
+     * What to read.
+     *
+     * @param names of topics; those given before stay
+     * @return this
+     */
+    public Builder topics(String... names) {
+      topics.addAll(List.of(names));
+      return this;
+    }
+
+    /**
+     * How often a record that failed alone is tried again. 5 times unless told otherwise.
+     *
+     * @param times 0 to 1,000
+     * @return this
+     * @throws IllegalArgumentException if that is out of range
+     */
+    public Builder retries(int times) {
+      if (times < 0 || times > 1_000) {
+        throw new IllegalArgumentException("retries are 0 to 1,000, not " + times);
+      }
+      this.retries = times;
+      return this;
+    }
+
+    /**
+     * The pauses before retries; each is twice the one before. From 100 ms to 10 s unless told
+     * otherwise.
+     *
+     * @param first more than 0
+     * @param longest as long or longer
+     * @return this
+     * @throws IllegalArgumentException if one is out of range
+     */
+    public Builder backOff(Duration first, Duration longest) {
+      this.backoffs = new Backoffs(first, longest);
+      return this;
+    }
+
+    /**
+     * Sets aside what cannot be handled, see {@link DeadLetters}. Without it the partition stops.
+     *
+     * @param topic must exist
+     * @return this
+     */
+    public Builder deadLetters(String topic) {
+      this.deadLetterTopic = Objects.requireNonNull(topic, "topic");
+      return this;
+    }
+
+    /**
+     * Reads dead letter topics instead, and handles what a group has set aside there: each record
+     * once, though it was set aside twice. The inbox's group must be another one, and its rules
+     * must allow holes. What fails again stops its partition.
+     *
+     * @param group that has set the records aside
+     * @return this
+     */
+    public Builder replayDeadLettersOf(String group) {
+      this.replayOf = Objects.requireNonNull(group, "group");
+      return this;
+    }
+
+    /**
+     * Starts the thread.
+     *
+     * @return the consumer, to be closed
+     * @throws IllegalArgumentException if there is no topic, or options contradict each other
+     * @throws KafkaException if the settings are wrong
+     */
+    public RelayedConsumer start() {
+      if (topics.isEmpty()) {
+        throw new IllegalArgumentException("there is no topic to read");
+      }
+      if (replayOf != null
+          && (deadLetterTopic != null
+              || replayOf.equals(inbox.group())
+              || !inbox.rules().allowHoles())) {
+        throw new IllegalArgumentException(
+            "who replays dead letters needs an inbox that allows holes, for another group than the one that has set them aside, and sets nothing aside itself");
+      }
+      RelayedConsumer consumer = new RelayedConsumer(this);
+      consumer.thread.start();
+      return consumer;
+    }
+
+    private Map<String, Object> consumerSettings() {
+      Map<String, Object> settings = new HashMap<>(kafka);
+      settings.putIfAbsent(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
+      settings.putIfAbsent(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
+      settings.put(ConsumerConfig.GROUP_ID_CONFIG, inbox.group());
+      settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+      return settings;
+    }
+
+    private Map<String, Object> producerSettings() {
+      Map<String, Object> settings = new HashMap<>(kafka);
+      settings
+          .keySet()
+          .removeIf(
+              name ->
+                  ConsumerConfig.configNames().contains(name)
+                      && !ProducerConfig.configNames().contains(name));
+      return settings;
+    }
+  }
+}

@@ -1,0 +1,19 @@
+package dev.pgeventstore.kafka.consumer;
+
+import java.sql.Connection;
+import java.util.List;
+
+/** What a consumer does with its records. */
+@FunctionalInterface
+public interface RelayedHandler {
+
+  /**
+   * Handles some records. What it writes through the connection commits together with the marks, so
+   * it happens exactly once. What it does elsewhere happens at least once.
+   *
+   * @param records at least one, all new, each sequence's in its order
+   * @param connection of the transaction that moves the marks; do not commit, roll back or close it
+   * @throws Exception if they cannot be handled: the transaction is rolled back
+   */
+  void handle(List<RelayedRecord> records, Connection connection) throws Exception;
+}

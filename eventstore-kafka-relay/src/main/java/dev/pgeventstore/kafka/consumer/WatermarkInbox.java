@@ -1,0 +1,271 @@
+package dev.pgeventstore.kafka.consumer;
+
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import javax.sql.DataSource;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+
+/**
+ * Exactly once into the consumer's own PostgreSQL database: the mark of each sequence is moved in
+ * the transaction of the work. That takes one row for each (group, topic, partition, relay, lane),
+ * not one for each message. Safe for many threads.
+ *
+ * <p>In a loop of one's own:
+ *
+ * <pre>{@code
+ * ConsumerRecords<byte[], byte[]> polled = consumer.poll(Duration.ofSeconds(1));
+ * for (TopicPartition partition : polled.partitions()) {
+ *   inbox.handle(dataSource, polled.records(partition), (records, connection) -> { … });
+ * }
+ * consumer.commitSync();
+ * }</pre>
+ *
+ * <p>Offsets are committed afterwards, and need not be: when they are lost, or reset to the
+ * beginning, what was handled is dropped. They must never be committed before.
+ *
+ * <p>Two consumers of a group may both think that a partition is theirs, for a while: one that
+ * stood still and does not know of the rebalance. The mark's row is locked, so the second one waits
+ * for the first, and then drops what that has handled.
+ *
+ * <p>It uses {@code on conflict} and {@code select … for update} as PostgreSQL has them, under
+ * {@code READ COMMITTED} or stricter. Under the stricter ones the second of two such consumers gets
+ * a serialization failure instead, and tries again.
+ */
+public final class WatermarkInbox {
+
+  private final String group;
+  private final RecordDecoder decoder;
+  private final SequenceRules rules;
+  private final MarksTable table;
+
+  private WatermarkInbox(Builder builder) {
+    this.group = builder.group;
+    this.decoder = builder.decoder;
+    this.rules = builder.rules;
+    this.table = new MarksTable(builder.group, builder.table);
+  }
+
+  /**
+   * Begins an inbox.
+   *
+   * @param group whose marks they are: that of the Kafka consumer
+   * @param decoder for its records
+   * @return options
+   */
+  public static Builder builder(String group, RecordDecoder decoder) {
+    return new Builder(group, decoder);
+  }
+
+  /**
+   * Whose marks they are.
+   *
+   * @return the group
+   */
+  public String group() {
+    return group;
+  }
+
+  SequenceRules rules() {
+    return rules;
+  }
+
+  /**
+   * The statement that creates the table, for a migration of the application's: {@code
+   * relay_marks.sql} beside this class.
+   *
+   * @return one statement with {@code if not exists}
+   */
+  public String ddl() {
+    return table.ddl();
+  }
+
+  /**
+   * Creates the table if it is not there.
+   *
+   * @param dataSource of a role that may create it
+   * @throws SQLException if the database says no
+   */
+  public void createTable(DataSource dataSource) throws SQLException {
+    try (Connection connection = dataSource.getConnection()) {
+      table.create(connection);
+    }
+  }
+
+  /**
+   * Handles what is new of some records, in a transaction of its own: locks the marks, drops
+   * repeats, calls the handler once for all that is left, moves the marks, commits.
+   *
+   * @param dataSource where the table is
+   * @param records of one partition, or several, each in the order of offsets
+   * @param handler not called if nothing is new
+   * @return what became of them
+   * @throws GapException if one does not follow what was seen: nothing was handled
+   * @throws NotRelayedException if one cannot be read: nothing was handled
+   * @throws Exception what the handler has thrown, or the database: nothing was handled, or, if it
+   *     was the commit that failed, all of it; trying again finds out
+   */
+  public InboxResult handle(
+      DataSource dataSource, List<ConsumerRecord<byte[], byte[]>> records, RelayedHandler handler)
+      throws Exception {
+    try (Connection connection = dataSource.getConnection()) {
+      boolean autoCommit = connection.getAutoCommit();
+      connection.setAutoCommit(false);
+      InboxResult result;
+      try {
+        result = handle(connection, records, handler);
+        connection.commit();
+      } catch (Throwable e) {
+        undo(connection, autoCommit, e);
+        throw e;
+      }
+      connection.setAutoCommit(autoCommit);
+      return result;
+    }
+  }
+
+  private static void undo(Connection connection, boolean autoCommit, Throwable cause) {
+    try {
+      connection.rollback();
+      connection.setAutoCommit(autoCommit);
+    } catch (SQLException e) {
+      cause.addSuppressed(e);
+    }
+  }
+
+  /**
+   * Handles what is new of some records, in a transaction of the caller's. Roll it back when this
+   * throws.
+   *
+   * @param connection not in auto-commit mode; it is neither committed nor closed
+   * @param records of one partition, or several, each in the order of offsets
+   * @param handler not called if nothing is new
+   * @return what becomes of them if the transaction is committed
+   * @throws IllegalStateException if the connection is in auto-commit mode
+   * @throws GapException if one does not follow what was seen
+   * @throws NotRelayedException if one cannot be read
+   * @throws Exception what the handler has thrown, or the database
+   */
+  public InboxResult handle(
+      Connection connection, List<ConsumerRecord<byte[], byte[]>> records, RelayedHandler handler)
+      throws Exception {
+    if (connection.getAutoCommit()) {
+      throw new IllegalStateException(
+          "the connection is in auto-commit mode: marks and work would not commit together");
+    }
+    List<RelayedRecord> relayed = decode(records);
+    SortedMap<SequenceId, Place> before = lockMarks(connection, relayed);
+    Watermarks marks = Watermarks.of(rules);
+    before.forEach(marks::moveTo);
+    List<RelayedRecord> fresh = relayed.stream().filter(marks::isNew).toList();
+    if (!fresh.isEmpty()) {
+      handler.handle(fresh, connection);
+      for (Map.Entry<SequenceId, Place> mark : before.entrySet()) {
+        Place reached = marks.last(mark.getKey());
+        if (reached.isAfter(mark.getValue())) {
+          table.move(connection, mark.getKey(), mark.getValue(), reached);
+        }
+      }
+    }
+    return new InboxResult(
+        fresh.size(), relayed.size() - fresh.size(), records.size() - relayed.size());
+  }
+
+  private List<RelayedRecord> decode(List<ConsumerRecord<byte[], byte[]>> records) {
+    List<RelayedRecord> relayed = new ArrayList<>(records.size());
+    records.forEach(record -> decoder.decode(record).ifPresent(relayed::add));
+    return relayed;
+  }
+
+  /** In one order for everybody, so that nobody waits for one who waits for him. */
+  private SortedMap<SequenceId, Place> lockMarks(Connection connection, List<RelayedRecord> records)
+      throws SQLException {
+    SortedMap<SequenceId, Place> marks = new TreeMap<>();
+    records.forEach(record -> marks.put(record.sequence(), Place.START));
+    for (Map.Entry<SequenceId, Place> mark : marks.entrySet()) {
+      mark.setValue(table.lock(connection, mark.getKey()));
+    }
+    return marks;
+  }
+
+  /**
+   * The marks of the group as they are committed.
+   *
+   * @param dataSource where the table is
+   * @return the last place of each sequence
+   * @throws SQLException if the database says no
+   */
+  public Map<SequenceId, Place> marks(DataSource dataSource) throws SQLException {
+    try (Connection connection = dataSource.getConnection()) {
+      return table.all(connection);
+    }
+  }
+
+  /**
+   * Moves a mark by hand, forward past a gap or back: for an operator who has made up for what is
+   * between.
+   *
+   * @param connection of a transaction, or in auto-commit mode
+   * @param sequence which one
+   * @param last the place that counts as the last one handled
+   * @throws SQLException if the database says no
+   */
+  public void moveTo(Connection connection, SequenceId sequence, Place last) throws SQLException {
+    table.set(connection, sequence, last);
+  }
+
+  /** Options of an inbox. For one thread. */
+  public static final class Builder {
+
+    private final String group;
+    private final RecordDecoder decoder;
+    private SequenceRules rules = SequenceRules.exact();
+    private String table = MarksTable.DEFAULT_NAME;
+
+    private Builder(String group, RecordDecoder decoder) {
+      if (group.isBlank()) {
+        throw new IllegalArgumentException("the group is blank");
+      }
+      this.group = group;
+      this.decoder = Objects.requireNonNull(decoder, "decoder");
+    }
+
+    /**
+     * What a sequence must be. {@link SequenceRules#exact()} unless told otherwise.
+     *
+     * @param given the rules
+     * @return this
+     */
+    public Builder rules(SequenceRules given) {
+      this.rules = Objects.requireNonNull(given, "rules");
+      return this;
+    }
+
+    /**
+     * The table's name. {@code relay_marks}, found by the connection's {@code search_path}, unless
+     * told otherwise.
+     *
+     * @param name in lower case letters, digits and {@code _}, with or without a schema
+     * @return this
+     */
+    public Builder table(String name) {
+      this.table = Objects.requireNonNull(name, "table");
+      return this;
+    }
+
+    /**
+     * Makes the inbox. The database is not asked.
+     *
+     * @return the inbox
+     * @throws IllegalArgumentException if the table's name is no plain name
+     */
+    public WatermarkInbox build() {
+      return new WatermarkInbox(this);
+    }
+  }
+}

@@ -1,0 +1,47 @@
+package dev.pgeventstore.kafka;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.nio.file.Path;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** A relay that ends without a word, at each moment of a transaction there is. */
+@ExtendWith({PostgresExtension.class, KafkaExtension.class})
+class RelayKillPointsTest {
+
+  private static final int EVENTS = 300;
+
+  @TempDir private Path folder;
+
+  @ParameterizedTest
+  @EnumSource
+  void after_a_kill_at_any_moment_of_a_transaction_the_successor_loses_and_repeats_nothing(
+      Moment moment, Database database, KafkaBroker broker) throws Exception {
+    try (Bench bench = new Bench(database, broker)) {
+      bench.appendBacklog(EVENTS, 1_000);
+      try (RelayProcess relay = new RelayProcess(bench, folder, true, "warn", Probe.halt(moment))) {
+        if (moment == Moment.COMMITTED) {
+          await().atMost(Bench.PATIENCE).until(() -> !bench.consumed().isEmpty());
+          // The next transaction.
+          bench.append("order-1", 1);
+        }
+        assertThat(relay.awaitExit()).isEqualTo(Probe.HALTED);
+      }
+      assertThat(bench.uncommitted().isEmpty()).isEqualTo(moment == Moment.BEGUN);
+      assertThat(bench.consumed().isEmpty()).isEqualTo(moment != Moment.COMMITTED);
+
+      try (KafkaRelay successor = bench.relay().start()) {
+        successor.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
+      }
+      bench.check();
+    }
+  }
+}

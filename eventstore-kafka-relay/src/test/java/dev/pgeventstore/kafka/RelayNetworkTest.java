@@ -1,0 +1,133 @@
+package dev.pgeventstore.kafka;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import dev.pgeventstore.testkit.servers.TcpProxy;
+import java.util.HashMap;
+import java.util.Map;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** What the network does to a relay between it and Kafka. */
+@ExtendWith({PostgresExtension.class, KafkaExtension.class})
+class RelayNetworkTest {
+
+  private Bench bench;
+  private TcpProxy network;
+
+  @BeforeEach
+  void open(Database database, KafkaBroker broker) {
+    assumeTrue(broker.canBeKilled(), "needs a broker that was started here");
+    bench = new Bench(database, broker);
+    network = broker.proxy();
+  }
+
+  @AfterEach
+  void close() {
+    if (bench != null) {
+      network.restore();
+      bench.close();
+    }
+  }
+
+  private KafkaRelay.Builder relay(Map<String, ?> probe) {
+    Map<String, Object> settings = new HashMap<>(probe);
+    settings.put("bootstrap.servers", bench.broker.proxiedBootstrap());
+    return bench.relay(settings);
+  }
+
+  @Test
+  void a_commit_whose_answer_is_lost_is_neither_lost_nor_repeated() throws Exception {
+    bench.appendBacklog(300, 1_000);
+    try (KafkaRelay relay = relay(Probe.at(Moment.BEFORE_COMMIT, network::loseAnswers)).start()) {
+      // It was committed, and the relay does not know.
+      await().atMost(Bench.PATIENCE).until(() -> bench.consumed().size() == 300);
+      await().atMost(Bench.PATIENCE).until(() -> relay.status().aborts() > 0);
+      assertThat(relay.status().eventsSent()).isZero();
+      network.restore();
+      relay.awaitPublished(bench.append("order-1", 5), Bench.PATIENCE);
+      assertThat(relay.status().eventsSent()).isEqualTo(5);
+    }
+    bench.check();
+  }
+
+  @Test
+  void records_whose_acknowledgements_are_lost_are_neither_lost_nor_repeated() throws Exception {
+    bench.appendBacklog(300, 1_000);
+    try (KafkaRelay relay = relay(Probe.at(Moment.HALF_SENT, network::loseAnswers)).start()) {
+      await().atMost(Bench.PATIENCE).until(() -> relay.status().aborts() > 0);
+      network.restore();
+      relay.awaitPublished(bench.append("order-1", 5), Bench.PATIENCE);
+    }
+    bench.check();
+  }
+
+  @Test
+  void a_network_that_falls_silent_in_the_middle_of_a_transaction_only_delays() throws Exception {
+    bench.appendBacklog(300, 1_000);
+    try (KafkaRelay relay = relay(Probe.at(Moment.BEFORE_POSITION, network::freeze)).start()) {
+      await().atMost(Bench.PATIENCE).until(() -> relay.status().aborts() > 0);
+      network.restore();
+      relay.awaitPublished(bench.append("order-1", 5), Bench.PATIENCE);
+    }
+    bench.check();
+  }
+
+  @Test
+  void connections_that_break_in_the_middle_of_a_transaction_only_delay() throws Exception {
+    bench.appendBacklog(300, 1_000);
+    try (KafkaRelay relay = relay(Probe.at(Moment.HALF_SENT, network::cut)).start()) {
+      relay.awaitPublished(bench.append("order-1", 5), Bench.PATIENCE);
+    }
+    bench.check();
+  }
+
+  @Test
+  void with_kafka_away_from_the_start_and_in_the_middle_appends_go_on_and_are_caught_up_with()
+      throws Exception {
+    network.refuse();
+    try (KafkaRelay relay = relay(Map.of()).start()) {
+      bench.append("order-1", 10);
+      await().atMost(Bench.PATIENCE).until(() -> relay.status().reason().isPresent());
+      assertThat(relay.status().state()).isEqualTo(State.STARTING);
+      network.restore();
+      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+
+      network.refuse();
+      Load load = new Load(bench);
+      // While nothing is published more is appended than a relay reads at once.
+      AppendResult last = bench.appendBacklog(6_000, 200);
+      await().atMost(Bench.PATIENCE).until(() -> relay.status().reason().isPresent());
+      assertThat(last.position().isAfter(relay.status().position())).isTrue();
+      network.restore();
+      relay.awaitPublished(load.stop(), Bench.PATIENCE);
+    }
+    bench.check();
+  }
+
+  @Test
+  void a_broker_that_stands_still_for_longer_than_a_transaction_may_last_only_delays()
+      throws Exception {
+    bench.appendBacklog(300, 1_000);
+    try (KafkaRelay relay =
+        bench.relay(Probe.at(Moment.BEFORE_COMMIT, bench.broker::pause)).start()) {
+      try {
+        await().atMost(Bench.PATIENCE).until(() -> relay.status().aborts() > 0);
+      } finally {
+        bench.broker.resume();
+      }
+      relay.awaitPublished(bench.append("order-1", 5), Bench.PATIENCE);
+    }
+    bench.check();
+  }
+}

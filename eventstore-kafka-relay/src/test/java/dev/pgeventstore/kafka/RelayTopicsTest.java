@@ -1,0 +1,210 @@
+package dev.pgeventstore.kafka;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EventStreams;
+import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.sql.Connection;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.NewPartitions;
+import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** Topics that somebody changes or takes away under a relay. */
+@ExtendWith({PostgresExtension.class, KafkaExtension.class})
+class RelayTopicsTest {
+
+  private Bench bench;
+
+  @BeforeEach
+  void open(Database database, KafkaBroker broker) {
+    bench = new Bench(database, broker);
+  }
+
+  @AfterEach
+  void close() {
+    bench.close();
+  }
+
+  @Test
+  void a_topic_that_is_deleted_while_it_runs_halts_it() throws Exception {
+    try (KafkaRelay relay = bench.relay().start()) {
+      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+      delete(bench.topic);
+      bench.append("order-1", 10);
+      assertThat(haltedReason(relay)).contains(bench.topic).contains("does not exist");
+    }
+  }
+
+  @Test
+  void a_topic_that_is_deleted_and_created_again_while_it_runs_halts_it() throws Exception {
+    try (KafkaRelay relay = bench.relay().start()) {
+      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+      recreate(bench.topic, Bench.PARTITIONS);
+      bench.append("order-1", 10);
+      // It has nothing more to send, and finds out all the same.
+      assertThat(haltedReason(relay)).contains(bench.topic);
+    }
+  }
+
+  @Test
+  void a_topic_that_was_deleted_and_created_again_while_it_did_not_run_halts_it() throws Exception {
+    try (KafkaRelay relay = bench.relay().start()) {
+      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+    }
+    recreate(bench.topic, Bench.PARTITIONS);
+    bench.append("order-1", 10);
+    try (KafkaRelay relay = bench.relay().start()) {
+      assertThat(haltedReason(relay)).contains(bench.topic);
+    }
+    assertThat(bench.uncommitted()).isEmpty();
+  }
+
+  @Test
+  void a_position_topic_that_is_deleted_while_it_runs_halts_it() throws Exception {
+    try (KafkaRelay relay = bench.relay().start()) {
+      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+      delete(bench.positionTopic());
+      bench.append("order-1", 10);
+      assertThat(haltedReason(relay)).contains(bench.positionTopic());
+    }
+    assertThat(bench.consumed()).hasSize(10);
+  }
+
+  @Test
+  void a_position_topic_that_was_emptied_is_refused() throws Exception {
+    try (KafkaRelay relay = bench.relay().start()) {
+      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+    }
+    cleanUp(bench.positionTopic(), "delete");
+    TopicPartition partition = new TopicPartition(bench.positionTopic(), 0);
+    try (Admin admin = bench.admin()) {
+      admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(-1))).all().get();
+    }
+    cleanUp(bench.positionTopic(), "compact");
+    bench.append("order-1", 10);
+    try (KafkaRelay relay = bench.relay().start()) {
+      assertThat(haltedReason(relay)).contains(bench.positionTopic());
+    }
+    assertThat(bench.consumed()).hasSize(10);
+  }
+
+  @Test
+  void a_position_topic_that_would_lose_positions_is_refused_after_years_too() throws Exception {
+    try (KafkaRelay relay = bench.relay().start()) {
+      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+    }
+    cleanUp(bench.positionTopic(), "compact,delete");
+    try (KafkaRelay relay = bench.relay().start()) {
+      assertThat(haltedReason(relay)).contains("cleanup.policy");
+    }
+    cleanUp(bench.positionTopic(), "compact");
+    try (KafkaRelay relay = bench.relay().start()) {
+      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+    }
+    bench.check();
+  }
+
+  @Test
+  void partitions_that_are_added_while_it_runs_stay_empty_and_nothing_is_reordered()
+      throws Exception {
+    try (KafkaRelay relay = bench.relay().start()) {
+      Load load = new Load(bench);
+      await().atMost(Bench.PATIENCE).until(() -> relay.status().eventsSent() > 0);
+      try (Admin admin = bench.admin()) {
+        admin.createPartitions(Map.of(bench.topic, NewPartitions.increaseTo(8))).all().get();
+      }
+      relay.awaitPublished(load.stop(), Bench.PATIENCE);
+      // A new life, which knows the new partitions from the start.
+      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+    }
+    try (KafkaRelay relay = bench.relay().start()) {
+      AppendResult last = null;
+      for (int stream = 0; stream < 50; stream++) {
+        last = bench.append("order-" + stream, 1);
+      }
+      relay.awaitPublished(last, Bench.PATIENCE);
+    }
+    bench.check();
+    assertThat(bench.uncommitted()).allMatch(record -> record.partition() < Bench.PARTITIONS);
+  }
+
+  @Test
+  void a_topic_that_takes_smaller_records_than_it_did_halts_it_in_front_of_the_first_larger_one()
+      throws Exception {
+    // The refusal comes while the records behind it are being sent.
+    Map<String, Object> slowly = Probe.at(Moment.HALF_SENT, () -> {});
+    try (KafkaRelay relay = bench.relay(slowly).start();
+        Connection connection = bench.database.open()) {
+      relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
+      set(bench.topic, "max.message.bytes", "4000");
+      connection.setAutoCommit(false);
+      EventStreams transaction = bench.store.within(connection);
+      AppendResult large = bench.appendIncompressible(transaction, "order-1", 20_000);
+      for (int stream = 0; stream < 100; stream++) {
+        bench.append(transaction, "order-" + stream, 5);
+      }
+      connection.commit();
+      assertThat(haltedReason(relay))
+          .contains("position " + large.position())
+          .contains("max.message.bytes");
+      assertThat(large.position().isAfter(relay.status().position())).isTrue();
+    }
+    assertThat(bench.consumed()).hasSize(1);
+    set(bench.topic, "max.message.bytes", "1000000");
+    try (KafkaRelay relay = bench.relay().start()) {
+      relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
+    }
+    bench.check();
+  }
+
+  private static String haltedReason(KafkaRelay relay) {
+    await().atMost(Bench.PATIENCE).until(() -> relay.status().state() == State.HALTED);
+    return relay.status().reason().orElseThrow();
+  }
+
+  private void delete(String topic) throws InterruptedException, ExecutionException {
+    try (Admin admin = bench.admin()) {
+      admin.deleteTopics(List.of(topic)).all().get();
+    }
+  }
+
+  private void recreate(String topic, int partitions)
+      throws InterruptedException, ExecutionException {
+    delete(topic);
+    try (Admin admin = bench.admin()) {
+      await().atMost(Bench.PATIENCE).until(() -> !admin.listTopics().names().get().contains(topic));
+    }
+    bench.createTopic(topic, partitions);
+  }
+
+  private void cleanUp(String topic, String policy)
+      throws InterruptedException, ExecutionException {
+    set(topic, "cleanup.policy", policy);
+  }
+
+  private void set(String topic, String name, String value)
+      throws InterruptedException, ExecutionException {
+    ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
+    AlterConfigOp set = new AlterConfigOp(new ConfigEntry(name, value), AlterConfigOp.OpType.SET);
+    try (Admin admin = bench.admin()) {
+      admin.incrementalAlterConfigs(Map.of(resource, List.of(set))).all().get();
+    }
+  }
+}

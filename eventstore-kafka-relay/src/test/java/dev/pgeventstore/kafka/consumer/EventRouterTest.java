@@ -1,0 +1,81 @@
+package dev.pgeventstore.kafka.consumer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.pgeventstore.ErasedEvent;
+import java.lang.reflect.Proxy;
+import java.sql.Connection;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class EventRouterTest {
+
+  private static final Connection NONE =
+      (Connection)
+          Proxy.newProxyInstance(
+              EventRouterTest.class.getClassLoader(),
+              new Class<?>[] {Connection.class},
+              (proxy, method, arguments) -> null);
+
+  private final List<Object> seen = new ArrayList<>();
+
+  @Test
+  void each_record_goes_to_the_handler_for_its_type() throws Exception {
+    EventRouter router =
+        EventRouter.builder(Records.CODEC)
+            .on(Records.OrderPlaced.class, (placed, record, connection) -> seen.add(placed))
+            .on(ErasedEvent.class, (erased, record, connection) -> seen.add(erased))
+            .on("Noted", (record, connection) -> seen.add(record.place()))
+            .build();
+
+    router.handle(
+        List.of(record(1, "OrderPlaced"), record(2, ErasedEvent.TYPE), record(3, "Noted")), NONE);
+
+    assertThat(seen)
+        .containsExactly(new Records.OrderPlaced("c"), ErasedEvent.instance(), Place.of(3, 0));
+  }
+
+  @Test
+  void what_nobody_asked_for_is_passed_over_and_not_decoded() throws Exception {
+    EventRouter router =
+        EventRouter.builder(Records.CODEC)
+            .on(Records.OrderPlaced.class, (placed, record, connection) -> seen.add(placed))
+            .build();
+
+    router.handle(
+        List.of(record(1, "Unheard"), Records.message(Place.of(2, 0), Place.of(1, 0)).decoded()),
+        NONE);
+
+    assertThat(seen).isEmpty();
+  }
+
+  @Test
+  void what_nobody_asked_for_fails_if_it_is_to() {
+    EventRouter router =
+        EventRouter.builder(Records.CODEC).otherwise(EventRouter.failing()).build();
+
+    assertThatThrownBy(() -> router.handle(List.of(record(1, "Unheard")), NONE))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("Unheard");
+  }
+
+  @Test
+  void a_class_without_a_name_and_a_second_handler_are_refused_at_once() {
+    EventRouter.Builder builder =
+        EventRouter.builder(Records.CODEC)
+            .on(Records.OrderPlaced.class, (placed, record, connection) -> {});
+
+    assertThatThrownBy(() -> builder.on(String.class, (text, record, connection) -> {}))
+        .isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> builder.on("OrderPlaced", (record, connection) -> {}))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  private static RelayedRecord record(long position, String type) {
+    return Records.event(Place.of(position, 0), Place.of(position - 1, 0))
+        .header("ce_type", type)
+        .decoded();
+  }
+}

@@ -1,0 +1,10 @@
+package dev.pgeventstore.examples.shortener;
+
+import dev.pgeventstore.codec.EventType;
+
+/** Somebody used a short link. The visits of a code are a stream, {@code visits-<code>}. */
+sealed interface VisitEvent {
+
+  @EventType(name = "link-visited")
+  record Visited(String from) implements VisitEvent {}
+}
