@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.Append;
 import dev.pgeventstore.ConflictException;
@@ -9,6 +10,7 @@ import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.OutboxMessage;
+import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.EventFeed;
@@ -27,6 +29,8 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -139,6 +143,51 @@ class OutboxTest {
 
     store.execute("rollback prepared 'messages'");
     assertThat(settled()).containsExactly("2");
+  }
+
+  @Test
+  void a_lost_answer_is_told_and_an_append_can_be_retried() throws Exception {
+    Append append =
+        Append.to(
+                StreamId.parse("order-1"),
+                ExpectedVersion.any(),
+                List.of(TestStore.event("happened")))
+            .message(message("1"));
+    assertThatThrownBy(() -> whileItWaitsItsConnectionIsCut(() -> store.store.append(append)))
+        .isInstanceOf(OutcomeUnknownException.class)
+        .hasMessageContaining("Retry with the same event ids");
+    assertThatThrownBy(
+            () ->
+                whileItWaitsItsConnectionIsCut(() -> store.store.publish(List.of(message("2")))))
+        .isInstanceOf(OutcomeUnknownException.class)
+        .hasMessageContaining("may publish them twice");
+
+    assertThat(store.store.append(append).replayed()).isFalse();
+    assertThat(store.store.append(append).replayed()).isTrue();
+    assertThat(settled()).containsExactly("1");
+    assertThat(store.settled()).containsExactly("order-1");
+  }
+
+  private void whileItWaitsItsConnectionIsCut(Callable<?> write) throws Throwable {
+    ExecutorService writing = Executors.newSingleThreadExecutor();
+    try (Connection stranger = store.begin()) {
+      TestStore.execute(stranger, "lock table eventstore.outbox in exclusive mode");
+      Future<?> waiting = writing.submit(write);
+      await()
+          .atMost(PATIENCE)
+          .until(
+              () ->
+                  store
+                      .query(
+                          "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+                              + " where wait_event_type = 'Lock' and datname = current_database()")
+                      .equals("1"));
+      waiting.get(30, TimeUnit.SECONDS);
+    } catch (ExecutionException e) {
+      throw e.getCause();
+    } finally {
+      writing.shutdownNow();
+    }
   }
 
   @Test

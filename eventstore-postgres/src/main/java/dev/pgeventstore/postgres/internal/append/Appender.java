@@ -101,7 +101,7 @@ public final class Appender implements AutoCloseable {
       committed.run();
       return Position.of(last);
     } catch (SQLException e) {
-      throw Failures.of(what, e);
+      throw Failures.ofPublishing(what, e);
     }
   }
 
