@@ -157,8 +157,7 @@ class OutboxTest {
         .isInstanceOf(OutcomeUnknownException.class)
         .hasMessageContaining("Retry with the same event ids");
     assertThatThrownBy(
-            () ->
-                whileItWaitsItsConnectionIsCut(() -> store.store.publish(List.of(message("2")))))
+            () -> whileItWaitsItsConnectionIsCut(() -> store.store.publish(List.of(message("2")))))
         .isInstanceOf(OutcomeUnknownException.class)
         .hasMessageContaining("may publish them twice");
 
