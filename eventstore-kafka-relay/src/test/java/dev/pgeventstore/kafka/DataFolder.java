@@ -48,8 +48,7 @@ record DataFolder(Path folder) {
     for (Path file : files(from, Comparator.naturalOrder())) {
       Path target = to.resolve(from.relativize(file).toString());
       if (!file.equals(from) || !Files.exists(to)) {
-        Files.copy(
-            file, target, StandardCopyOption.COPY_ATTRIBUTES, LinkOption.NOFOLLOW_LINKS);
+        Files.copy(file, target, StandardCopyOption.COPY_ATTRIBUTES, LinkOption.NOFOLLOW_LINKS);
       }
     }
   }

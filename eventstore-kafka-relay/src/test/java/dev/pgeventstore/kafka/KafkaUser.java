@@ -17,7 +17,9 @@ import org.apache.kafka.common.resource.PatternType;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourceType;
 
-/** Somebody who must log in, and may do what a relay needs: no more, and less when it is revoked. */
+/**
+ * Somebody who must log in, and may do what a relay needs: no more, and less when it is revoked.
+ */
 final class KafkaUser {
 
   private final Bench bench;
@@ -50,8 +52,7 @@ final class KafkaUser {
   private AclBinding allow(ResourceType type, String prefix, AclOperation operation) {
     ResourcePattern pattern =
         prefix.isEmpty()
-            ? new ResourcePattern(
-                type, ResourcePattern.WILDCARD_RESOURCE, PatternType.LITERAL)
+            ? new ResourcePattern(type, ResourcePattern.WILDCARD_RESOURCE, PatternType.LITERAL)
             : new ResourcePattern(type, prefix, PatternType.PREFIXED);
     return new AclBinding(
         pattern, new AccessControlEntry("User:" + name, "*", operation, AclPermissionType.ALLOW));

@@ -70,7 +70,8 @@ class RelayCrashedServerTest {
       throws Exception {
     try (PostgresServer server =
         PostgresServer.start(
-            Map.of("synchronous_commit", "off", "wal_writer_delay", "10000", "autovacuum", "off"))) {
+            Map.of(
+                "synchronous_commit", "off", "wal_writer_delay", "10000", "autovacuum", "off"))) {
       assumeTrue(server.canBeKilled(), "needs a server that was started here");
       try (Bench bench = new Bench(server.createDatabase(), broker);
           KafkaRelay relay = bench.relay().start()) {

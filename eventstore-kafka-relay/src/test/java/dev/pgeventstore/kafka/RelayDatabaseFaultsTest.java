@@ -2,7 +2,6 @@ package dev.pgeventstore.kafka;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.kafka.RelayStatus.State;
@@ -97,8 +96,9 @@ class RelayDatabaseFaultsTest {
   }
 
   @Test
-  void a_silent_database_that_another_relay_can_reach_does_not_bring_two_of_them_in_each_others_way()
-      throws Exception {
+  void
+      a_silent_database_that_another_relay_can_reach_does_not_bring_two_of_them_in_each_others_way()
+          throws Exception {
     TcpProxy network = SecondStore.proxy(bench.database);
     bench.appendBacklog(300, 1_000);
     try (network;

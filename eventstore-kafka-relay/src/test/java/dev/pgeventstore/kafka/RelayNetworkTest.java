@@ -49,8 +49,7 @@ class RelayNetworkTest {
   @Test
   void a_commit_whose_answer_is_lost_is_neither_lost_nor_repeated() throws Exception {
     bench.appendBacklog(300, 1_000);
-    try (KafkaRelay relay =
-        relay(Probe.at(Moment.BEFORE_COMMIT, network::loseAnswers)).start()) {
+    try (KafkaRelay relay = relay(Probe.at(Moment.BEFORE_COMMIT, network::loseAnswers)).start()) {
       // It was committed, and the relay does not know.
       await().atMost(Bench.PATIENCE).until(() -> bench.consumed().size() == 300);
       await().atMost(Bench.PATIENCE).until(() -> relay.status().aborts() > 0);

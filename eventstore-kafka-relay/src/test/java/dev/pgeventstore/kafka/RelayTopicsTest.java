@@ -62,8 +62,7 @@ class RelayTopicsTest {
   }
 
   @Test
-  void a_topic_that_was_deleted_and_created_again_while_it_did_not_run_halts_it()
-      throws Exception {
+  void a_topic_that_was_deleted_and_created_again_while_it_did_not_run_halts_it() throws Exception {
     try (KafkaRelay relay = bench.relay().start()) {
       relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
     }
