@@ -22,7 +22,9 @@ final class Floors {
           Map.entry("load 100 events, 8 readers", 0.9),
           Map.entry("catch-up, decoded", 0.85),
           Map.entry("catch-up, subscription, decoded", 0.75),
-          Map.entry("import by COPY", 0.8));
+          Map.entry("import by COPY", 0.8),
+          Map.entry("relay, exactly once", 0.7),
+          Map.entry("relay, at least once", 0.8));
 
   private Floors() {}
 }

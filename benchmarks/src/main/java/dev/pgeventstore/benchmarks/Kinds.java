@@ -52,6 +52,10 @@ final class Kinds implements AutoCloseable {
     all.add(new LatencyWorks(writing, options));
     all.add(new ObservedWorks(writing, options, writers));
     all.add(new IdleWorks(stage(), options));
+    Kafka kafka = new Kafka();
+    opened.push(kafka);
+    all.add(new RelayWorks(stage(), kafka, options));
+    all.add(new RelayLatencyWorks(stage(), kafka, options));
     if (StoredWorks.areWanted("--stored", options.stored())) {
       all.add(new StoredWorks(stage(), stage(), options.stored(), options));
     }

@@ -48,17 +48,22 @@ class BenchmarksTest {
           "append 1 event, 8 writers, live subscription : none",
           "append 1 event, 8 writers, 8 live subscriptions : none",
           "idle, 100 subscriptions",
+          "relay, exactly once",
+          "relay, at least once",
+          "relay, a plain producer from memory",
+          "relay latency, exactly once, 200 appends/s",
+          "relay latency, at least once, 200 appends/s",
           "append 1 event, 8 writers, 3000 stored : few",
           "append 1 event, 8 writers, 4000 stored : few");
 
   /** Throughput, p50 and p99. */
   private static final int SPEED_AND_LATENCY = 5 + 3 + 2 + 3 + 2;
 
-  /** One figure: imports, loads and reading the log. */
-  private static final int SPEED = 1 + 7 + 4 + 2 + 2;
+  /** One figure: imports, loads, reading and publishing the log. */
+  private static final int SPEED = 1 + 7 + 4 + 2 + 2 + 3;
 
-  /** Two figures: appends at a pace and how soon they are heard of; the cost of idleness. */
-  private static final int LIVE = 3 * 7 + 2;
+  /** Appends at a pace and how soon they are heard of and can be read; the cost of idleness. */
+  private static final int LIVE = 3 * 7 + 2 + 2 * 3;
 
   // Works that read count what they get, and fail if it is not all there is.
   @Test
@@ -95,7 +100,14 @@ class BenchmarksTest {
         .filteredOn(line -> line.endsWith(","))
         .as("without a limit")
         .allSatisfy(
-            line -> assertThat(line).containsAnyOf("\"live latency", "\"idle", ", projection,"));
+            line ->
+                assertThat(line)
+                    .containsAnyOf(
+                        "\"live latency",
+                        "\"idle",
+                        ", projection,",
+                        "relay latency",
+                        "plain producer from memory"));
   }
 
   @Test

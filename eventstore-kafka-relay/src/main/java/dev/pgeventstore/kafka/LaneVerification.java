@@ -168,6 +168,9 @@ final class LaneVerification {
       } else {
         findings.add(Kind.REPEATED, record, "it was there before");
       }
+    } else if (plan.deadLetters().equals(Optional.of(record.raw().topic()))) {
+      findings.accountedFor(record.place().position());
+      findings.notCompared++;
     } else if (!record.isOfAnEvent()) {
       findings.messages++;
     } else {
@@ -184,11 +187,6 @@ final class LaneVerification {
 
   private void explainNew(SentRecord record) {
     Position position = record.eventPosition().orElse(record.place().position());
-    if (plan.deadLetters().equals(Optional.of(record.raw().topic()))) {
-      findings.accountedFor(position);
-      findings.notCompared++;
-      return;
-    }
     Optional<RecordedEvent> event = plan.feed().eventAt(position);
     if (event.isEmpty()) {
       explainWithoutEvent(record, position);

@@ -33,12 +33,6 @@ record RecordPlace(Position position, int index) implements Comparable<RecordPla
   }
 
   @Override
-  public int compareTo(RecordPlace other) {
-    int byPosition = position.compareTo(other.position);
-    return byPosition != 0 ? byPosition : Integer.compare(index, other.index);
-  }
-
-  @Override
   public String toString() {
     return position + ":" + index;
   }

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.UUID;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,6 +36,9 @@ public final class RelayOperations {
 
   private static final Duration LEASE = Duration.ofSeconds(30);
   private static final Duration POLL = Duration.ofMillis(200);
+
+  /** How the audit's note of a rewind begins. */
+  private static final String REWIND = "rewind to ";
 
   private final EventStore store;
   private final EventFeed feed;
@@ -135,7 +139,7 @@ public final class RelayOperations {
    */
   public void rewindTo(Position position, String why) throws InterruptedException {
     onAllLanes(
-        "rewind to %s: %s".formatted(position, why),
+        "%s%s: %s".formatted(REWIND, position, why),
         (access, notes) -> {
           LanePosition now = access.position(notes);
           if (position.isAfter(now.position())) {
@@ -284,6 +288,36 @@ public final class RelayOperations {
    */
   public Map<Instant, String> audit(int lane) throws InterruptedException {
     return look(lane).audit();
+  }
+
+  static boolean isRewind(String audited) {
+    return audited.startsWith(REWIND);
+  }
+
+  /**
+   * Compares what is in the topics with what the store says should be there: every record of every
+   * event up to where the relay stands, byte by byte, as a reader of committed records finds them.
+   * Takes the lead from nobody, changes nothing, and holds some megabytes, however much there is.
+   * The relay may run meanwhile. Both are read from end to end, once for each lane.
+   *
+   * <p>Of messages, whose rows are gone, and of events that were erased, truncated or purged since
+   * they were published only the place in the order is checked. Where retention has removed the
+   * beginning of a partition the rest is compared. What was published before the current series is
+   * not looked at. The mapper must be the one that the records were made by.
+   *
+   * @param listener told how far it has come, after every thousand events or so; in this thread
+   * @return what was found
+   * @throws IllegalStateException if the store ends before the relay: it has lost commits, or is
+   *     another one
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public VerificationReport verify(Consumer<VerificationProgress> listener)
+      throws InterruptedException {
+    List<LaneNotes> notes = new ArrayList<>();
+    for (int lane = 0; lane < spec.lanes(); lane++) {
+      notes.add(look(lane));
+    }
+    return new RelayVerification(VerificationPlan.of(spec, feed, settings, notes), listener).run();
   }
 
   static void send(LaneWriter writer, Parcel parcel) {

@@ -7,6 +7,8 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.subscription.Partitions;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -35,6 +37,24 @@ record VerificationPlan(
     boolean repeatsAllowed,
     List<Lane> lanes) {
 
+  /** What is to be compared of a relay that has noted this for each lane. */
+  static VerificationPlan of(
+      RelaySpec spec, EventFeed feed, KafkaSettings settings, List<LaneNotes> notes) {
+    List<Lane> lanes = new ArrayList<>();
+    for (LaneNotes ofLane : notes) {
+      lanes.add(Lane.of(spec, lanes.size(), ofLane));
+    }
+    return new VerificationPlan(
+        feed,
+        settings,
+        spec.query(),
+        spec.mapper(feed.databaseId()),
+        spec.topic(),
+        spec.deadLetters(),
+        spec.delivery() == Delivery.AT_LEAST_ONCE,
+        List.copyOf(lanes));
+  }
+
   /**
    * What a lane has published.
    *
@@ -43,7 +63,7 @@ record VerificationPlan(
    * @param start where that began, exclusive
    * @param position where the lane has come to, inclusive
    * @param partitions over how many the lane spreads keys, by topic: all topics it has sent to
-   * @param parked streams that wait, and since which of their events
+   * @param leftOut streams that wait or were given up, and which of their events
    * @param skipped positions that were passed over
    * @param rewound whether an operator ever had it send again what it had sent
    */
@@ -53,18 +73,67 @@ record VerificationPlan(
       Position start,
       Position position,
       Map<String, Integer> partitions,
-      Map<StreamId, Position> parked,
+      Map<StreamId, List<Range>> leftOut,
       Set<Position> skipped,
       boolean rewound) {
+
+    static Lane of(RelaySpec spec, int number, LaneNotes notes) {
+      Map<String, Integer> partitions = new HashMap<>();
+      notes.topics().forEach((topic, layout) -> partitions.put(topic, layout.partitions()));
+      Map<StreamId, List<Range>> leftOut = new HashMap<>();
+      notes.discarded().forEach((stream, ranges) -> leftOut.put(stream, Range.parse(ranges)));
+      notes
+          .parked()
+          .forEach(
+              (stream, parked) ->
+                  leftOut
+                      .computeIfAbsent(stream, none -> new ArrayList<>())
+                      .add(new Range(parked.since(), Position.of(Long.MAX_VALUE))));
+      return new Lane(
+          number,
+          spec.series(notes.series()),
+          notes.start(),
+          notes.position().map(LanePosition::position).orElse(Position.START),
+          partitions,
+          leftOut,
+          notes.skipped().keySet(),
+          notes.audit().values().stream().anyMatch(RelayOperations::isRewind));
+    }
 
     boolean has(RecordedEvent event, int lanes) {
       return Partitions.of(event.stream(), lanes) == number;
     }
 
     boolean leavesOut(RecordedEvent event) {
-      Position since = parked.get(event.stream());
       return skipped.contains(event.position())
-          || (since != null && !since.isAfter(event.position()));
+          || leftOut.getOrDefault(event.stream(), List.of()).stream()
+              .anyMatch(range -> range.contains(event.position()));
+    }
+  }
+
+  /**
+   * Positions.
+   *
+   * @param from inclusive
+   * @param to inclusive
+   */
+  record Range(Position from, Position to) {
+
+    /** Reads {@code from..to} of one or more, with commas between. */
+    static List<Range> parse(String text) {
+      List<Range> ranges = new ArrayList<>();
+      for (String range : text.split(",", -1)) {
+        int dots = range.indexOf("..");
+        ranges.add(
+            new Range(
+                Position.of(Long.parseLong(range.substring(0, dots))),
+                Position.of(Long.parseLong(range.substring(dots + 2)))));
+      }
+      return ranges;
+    }
+
+    boolean contains(Position position) {
+      return !from.isAfter(position) && !position.isAfter(to);
     }
   }
 }

@@ -25,6 +25,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.RecordsToDelete;
@@ -46,7 +47,7 @@ class RelayVerificationTest {
   private boolean repeatsAllowed;
   private boolean rewound;
   private Optional<String> deadLetters = Optional.empty();
-  private Map<StreamId, Position> parked = Map.of();
+  private Map<StreamId, List<VerificationPlan.Range>> leftOut = Map.of();
   private Set<Position> skipped = Set.of();
   private final Map<String, Integer> topics = new HashMap<>();
   private int forgeries;
@@ -311,7 +312,11 @@ class RelayVerificationTest {
     topics.put(bench.topic + "-dead", Bench.PARTITIONS);
     deadLetters = Optional.of(bench.topic + "-dead");
     List<RecordedEvent> stored = bench.stored();
-    parked = Map.of(StreamId.of("order", "1"), stored.get(1).position());
+    leftOut =
+        Map.of(
+            StreamId.of("order", "1"),
+            List.of(
+                new VerificationPlan.Range(stored.get(1).position(), stored.get(2).position())));
     skipped = Set.of(stored.get(4).position());
 
     VerificationReport report = sent(keptBack(stored));
@@ -417,6 +422,81 @@ class RelayVerificationTest {
         .hasMessageContaining("it has lost commits");
   }
 
+  @Test
+  void what_operators_and_policies_did_to_a_relay_is_known() throws Exception {
+    bench.createTopic(bench.topic + "-dead", 2);
+    bench.createTopic(bench.topic + "-audit", 2);
+    AtomicBoolean mended = new AtomicBoolean();
+    RecordMapper careful =
+        event -> {
+          boolean poison = event.version() == 3 && !mended.get();
+          if (poison && !event.stream().key().equals("0")) {
+            throw new IllegalStateException("made to fail");
+          }
+          return List.of(
+              cloudEvents.record(event),
+              cloudEvents.record(event, 1).topic(bench.topic + "-audit"));
+        };
+    KafkaRelay.Builder builder =
+        bench
+            .relay()
+            .lanes(2)
+            .mapper(careful)
+            .deadLetters(bench.topic + "-dead")
+            .onPoison(PoisonPolicy.decide(RelayVerificationTest::decide));
+    for (int i = 0; i < 8; i++) {
+      bench.append("order-" + i, 5);
+    }
+    RelayOperations operations = builder.operations();
+    try (KafkaRelay relay = builder.start()) {
+      relay.awaitPublished(bench.append("order-8", 1), Bench.PATIENCE);
+    }
+    VerificationReport parked = operations.verify(progress -> {});
+    assertThat(parked.isExact()).as("%s", parked).isTrue();
+    assertThat(parked.left()).as("two streams wait, two events are skipped").isEqualTo(2 * 3 + 2);
+
+    mended.set(true);
+    operations.retryParked(StreamId.parse("order-1"));
+    operations.discardParked(StreamId.parse("order-2"), "not needed");
+    operations.publishTombstone(StreamId.parse("order-3"));
+    operations.rewindTo(Position.START, "once more");
+    try (KafkaRelay relay = builder.start()) {
+      relay.awaitPublished(bench.append("order-2", 2), Bench.PATIENCE);
+    }
+    VerificationReport rewound = operations.verify(progress -> {});
+    assertThat(rewound.isExact()).as("%s", rewound).isTrue();
+    assertThat(rewound.repeated()).isPositive();
+
+    operations.newSeries(Position.START, "from the beginning");
+    try (KafkaRelay relay = builder.start()) {
+      relay.awaitPublished(bench.append("order-2", 2), Bench.PATIENCE);
+    }
+    VerificationReport second = operations.verify(progress -> {});
+    assertThat(second.isExact()).as("%s", second).isTrue();
+    assertThat(second.others()).isPositive();
+  }
+
+  private static PoisonPolicy.Decision decide(PoisonPolicy.Poison poison) {
+    return switch (poison.stream().orElse("")) {
+      case "order-1", "order-2" -> PoisonPolicy.Decision.PARK_STREAM;
+      case "order-3", "order-4" -> PoisonPolicy.Decision.SKIP;
+      default -> PoisonPolicy.Decision.DEAD_LETTER;
+    };
+  }
+
+  @Test
+  void a_relay_that_promises_at_least_once_is_verified_too() throws Exception {
+    KafkaRelay.Builder builder = bench.relay().delivery(Delivery.AT_LEAST_ONCE);
+    assertThat(builder.operations().verify(progress -> {}).records()).as("before it ran").isZero();
+    bench.appendBacklog(2_000, 200);
+    try (KafkaRelay relay = builder.start()) {
+      relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
+    }
+    VerificationReport report = builder.operations().verify(progress -> {});
+    assertThat(report.isExact()).as("%s", report).isTrue();
+    assertThat(report.records()).isEqualTo(2_001);
+  }
+
   private VerificationReport forged(Consumer<List<ProducerRecord<byte[], byte[]>>> damage)
       throws InterruptedException {
     List<ProducerRecord<byte[], byte[]>> records =
@@ -451,7 +531,7 @@ class RelayVerificationTest {
     for (int lane = 0; lane < lanes; lane++) {
       all.add(
           new VerificationPlan.Lane(
-              lane, series, Position.START, reached, topics, parked, skipped, rewound));
+              lane, series, Position.START, reached, topics, leftOut, skipped, rewound));
     }
     return new VerificationPlan(
         bench.store.feed(),
