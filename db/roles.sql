@@ -4,7 +4,7 @@
 --   <schema>_owner   may migrate
 --   <schema>_writer  appends and reads; cannot change or remove an event
 --   <schema>_reader  reads, and runs subscriptions
---   <schema>_relay   reads, and holds leases of relays
+--   <schema>_relay   reads, holds leases of relays, and deletes messages that are published
 --   <schema>_eraser  truncates, tombstones, erases and purges, by functions; cannot even read
 --
 -- They cannot log in: grant them to the roles that do.
@@ -45,6 +45,11 @@ grant execute on function "${schema}".incarnation(), "${schema}".observe_fence()
 -- The position is not among the columns, so not even COPY can bring one along.
 grant insert (stream_id, category, version, id, type, revision, data, metadata)
   on "${schema}".events to "${schema}_writer";
+grant insert (relay, topic, id, lane_hash, key, value, header_names, header_values),
+      select ("position")
+  on "${schema}".outbox to "${schema}_writer";
+-- Its own rights are the owner's. All that can be done with it alone is to burn a position.
+grant execute on function "${schema}".draw_position() to "${schema}_writer";
 -- Rows of streams are deleted only where an append takes back what it has just inserted. What was
 -- tombstoned is not among the columns: no writer can take it back.
 grant insert (stream_id, category, version), update (version), delete
@@ -79,6 +84,12 @@ grant select, insert, update, delete on "${schema}".lease_notes
 grant execute on function
   "${schema}".note_in_lease(text, integer, text, bigint, text[], text[])
   to "${schema}_reader", "${schema}_relay";
+-- A relay publishes messages and deletes them.
+grant select, delete on "${schema}".outbox to "${schema}_relay";
+grant execute on function
+  "${schema}".waiting_messages(text, integer, integer, bigint, bigint, integer, bigint),
+  "${schema}".delete_messages(text, integer, integer, bigint, bigint)
+  to "${schema}_relay";
 -- Running subscriptions, on one node or on several, and looking after what they have parked. What was
 -- given up is recorded for good.
 grant select, insert, update, delete

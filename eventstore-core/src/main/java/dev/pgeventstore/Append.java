@@ -10,8 +10,9 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * Events for one or several streams, and the conditions they were decided on: written all, or none.
- * Immutable; {@link #and} and {@link #check} return a larger copy.
+ * Events for one or several streams, the messages that tell others of them, and the conditions they
+ * were decided on: written all, or none. Immutable; {@link #and}, {@link #check} and {@link
+ * #message} return a larger copy.
  *
  * <pre>{@code
  * store.append(
@@ -24,10 +25,15 @@ public final class Append {
 
   private final Map<StreamId, List<NewEvent>> events;
   private final List<Condition> conditions;
+  private final List<OutboxMessage> messages;
 
-  private Append(Map<StreamId, List<NewEvent>> events, List<Condition> conditions) {
+  private Append(
+      Map<StreamId, List<NewEvent>> events,
+      List<Condition> conditions,
+      List<OutboxMessage> messages) {
     this.events = Collections.unmodifiableMap(events);
     this.conditions = List.copyOf(conditions);
+    this.messages = List.copyOf(messages);
   }
 
   /**
@@ -40,7 +46,7 @@ public final class Append {
    * @throws IllegalArgumentException if there is no event, one is null, or two have the same id
    */
   public static Append to(StreamId stream, ExpectedVersion expected, List<?> events) {
-    return new Append(new LinkedHashMap<>(), List.of()).and(stream, expected, events);
+    return new Append(new LinkedHashMap<>(), List.of(), List.of()).and(stream, expected, events);
   }
 
   /**
@@ -76,7 +82,7 @@ public final class Append {
     }
     Map<StreamId, List<NewEvent>> more = new LinkedHashMap<>(events);
     more.put(stream, Collections.unmodifiableList(list));
-    return new Append(more, withCondition(stream, expected));
+    return new Append(more, withCondition(stream, expected), messages);
   }
 
   /**
@@ -89,7 +95,33 @@ public final class Append {
    * @throws IllegalArgumentException if the stream is in this append already
    */
   public Append check(StreamId stream, ExpectedVersion expected) {
-    return new Append(events, withCondition(stream, expected));
+    return new Append(events, withCondition(stream, expected), messages);
+  }
+
+  /**
+   * The same, with a message to publish. Its position comes after those of all events, and after
+   * those of the messages added before.
+   *
+   * <p>If the append is a retry of what was written before, told by the ids of its events, its
+   * messages were written then and are not written again; they are not compared.
+   *
+   * @param message what to publish
+   * @return a larger copy
+   */
+  public Append message(OutboxMessage message) {
+    return messages(List.of(message));
+  }
+
+  /**
+   * The same, with messages to publish, in this order. See {@link #message}.
+   *
+   * @param more what to publish; may be empty
+   * @return a larger copy
+   */
+  public Append messages(List<OutboxMessage> more) {
+    List<OutboxMessage> all = new ArrayList<>(messages);
+    all.addAll(more);
+    return new Append(events, conditions, all);
   }
 
   private List<Condition> withCondition(StreamId stream, ExpectedVersion expected) {
@@ -113,6 +145,15 @@ public final class Append {
   }
 
   /**
+   * What is to be published.
+   *
+   * @return in the order in which they were added; unmodifiable
+   */
+  public List<OutboxMessage> messages() {
+    return messages;
+  }
+
+  /**
    * What must hold.
    *
    * @return the expectations of the written streams and the further checks; unmodifiable
@@ -123,6 +164,8 @@ public final class Append {
 
   @Override
   public String toString() {
-    return "append to " + events.keySet();
+    return messages.isEmpty()
+        ? "append to " + events.keySet()
+        : "append to %s with %d messages".formatted(events.keySet(), messages.size());
   }
 }

@@ -18,7 +18,7 @@ public final class AppendResult {
   /**
    * For stores: a result.
    *
-   * @param position of the last event
+   * @param position of the last event or message
    * @param versions of the last event of each written stream
    * @param replayed whether an earlier append had written the events already
    * @return the result
@@ -28,10 +28,13 @@ public final class AppendResult {
   }
 
   /**
-   * The position of the last event. It serves to wait until a subscription has come that far; it is
-   * no expectation.
+   * The position of the last event, or of the last message if the append had any. It serves to wait
+   * until a subscription or a relay has come that far; it is no expectation.
    *
-   * @return the largest position of this append
+   * <p>Of a retry it is the one that the first try had. But if the append has messages it may be a
+   * later one, since they may be published and gone: who waits for it waits for them too.
+   *
+   * @return no smaller than any position of this append
    */
   public Position position() {
     return position;

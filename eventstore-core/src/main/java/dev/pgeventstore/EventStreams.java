@@ -24,7 +24,8 @@ public interface EventStreams {
    *
    * @param append the events, and the conditions they were decided on
    * @return the new versions and the last position
-   * @throws IllegalArgumentException if an event cannot be stored; the message says which and why
+   * @throws IllegalArgumentException if an event or a message cannot be stored; the text says which
+   *     and why
    * @throws ConflictException if another writer was faster; nothing was written, so read again,
    *     decide again, and retry
    * @throws EventIdReusedException if some of the ids are found, but this is no retry: with other
@@ -51,6 +52,25 @@ public interface EventStreams {
    */
   default AppendResult append(StreamId stream, ExpectedVersion expected, List<?> events) {
     return append(Append.to(stream, expected, events));
+  }
+
+  /**
+   * Writes messages that belong to no event, for relays to publish: all of them, or none. Messages
+   * that tell of events go with them, by {@link Append#message}.
+   *
+   * <p>Unlike an append it has nothing to tell a retry by. If its outcome is unknown and it is
+   * tried again, the messages may be published twice; whoever receives them tells by their ids, if
+   * the retry brings the same.
+   *
+   * @param messages at least one, in the order in which they are to be published
+   * @return the position of the last one
+   * @throws IllegalArgumentException if there is none, or one cannot be stored; the text says which
+   *     and why
+   * @throws OutcomeUnknownException if the answer was lost
+   * @throws UnsupportedOperationException if this store has no outbox
+   */
+  default Position publish(List<OutboxMessage> messages) {
+    throw new UnsupportedOperationException("there is no outbox here");
   }
 
   /**

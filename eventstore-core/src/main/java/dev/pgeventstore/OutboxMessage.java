@@ -127,13 +127,15 @@ public final class OutboxMessage {
    * @param name not beginning with {@code es_}: those are the relay's
    * @param bytes sent as they are
    * @return a copy
-   * @throws IllegalArgumentException if the name is blank or the relay's
+   * @throws IllegalArgumentException if the name is blank, has a character that cannot be stored,
+   *     or is the relay's
    */
   public OutboxMessage header(String name, byte[] bytes) {
     if (name.isBlank() || name.startsWith("es_")) {
       throw new IllegalArgumentException(
           "a header is named by something that does not begin with es_, not '%s'".formatted(name));
     }
+    Text.requireStorable("the name of a header", name);
     Map<String, byte[]> more = new LinkedHashMap<>(headers);
     more.put(name, bytes.clone());
     return new OutboxMessage(id, relay, topic, key, value, Collections.unmodifiableMap(more));
@@ -201,6 +203,19 @@ public final class OutboxMessage {
    */
   public Map<String, byte[]> headers() {
     return headers;
+  }
+
+  /**
+   * How large it is. Stores refuse one that is larger than an event may be.
+   *
+   * @return the bytes of key, value, and the names and values of headers
+   */
+  public long bytes() {
+    long bytes = (key == null ? 0 : key.length) + (value == null ? 0L : value.length);
+    for (Map.Entry<String, byte[]> header : headers.entrySet()) {
+      bytes += Text.utf8Length(header.getKey()) + header.getValue().length;
+    }
+    return bytes;
   }
 
   @Override

@@ -99,7 +99,11 @@ public interface EventFeed {
   Map<String, String> notes(String name, int partition);
 
   /**
-   * Messages that wait for a relay, in the global order. A key's messages are all of one lane.
+   * Messages that wait for a relay, in the global order. A key's messages are all of one lane: its
+   * CRC-32C modulo the number of lanes, as for the name of a stream; without a key that of the
+   * topic.
+   *
+   * <p>They are as durable, and of the same history, as what {@code upTo} was taken from.
    *
    * @param relay the name they were written for
    * @param lane 0 to {@code lanes - 1}
@@ -108,7 +112,7 @@ public interface EventFeed {
    * @param upTo inclusive; at or below the high-water mark, or some may be missing
    * @param limit the most messages to return; fewer may come if they are large, but one at least
    *     while there is any
-   * @return the first of them
+   * @return the first of them; about 1 MiB, and one message more, at the most
    */
   List<RecordedMessage> messages(
       String relay, int lane, int lanes, Position after, Position upTo, int limit);

@@ -6,6 +6,8 @@ import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.EventStreams;
+import dev.pgeventstore.OutboxMessage;
+import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
@@ -95,6 +97,11 @@ public final class InlineProjection {
         throw new EventStoreException(
             "the %s failed, roll the transaction back: %s".formatted(append, e.getMessage()), e);
       }
+    }
+
+    @Override
+    public Position publish(List<OutboxMessage> messages) {
+      return streams.publish(messages);
     }
 
     private AppendResult appendOrTakeBack(Append append, Savepoint before) {

@@ -160,6 +160,7 @@ final class Lane implements Runnable {
         new Publishing(
                 access.writer(),
                 preparer,
+                watch,
                 leadership,
                 progress,
                 stop,

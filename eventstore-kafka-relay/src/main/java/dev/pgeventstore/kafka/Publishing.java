@@ -23,6 +23,7 @@ final class Publishing {
 
   private final LaneWriter writer;
   private final Preparer preparer;
+  private final Watch watch;
   private final Leadership leadership;
   private final Progress progress;
   private final StopSignal stop;
@@ -45,6 +46,7 @@ final class Publishing {
   Publishing(
       LaneWriter writer,
       Preparer preparer,
+      Watch watch,
       Leadership leadership,
       Progress progress,
       StopSignal stop,
@@ -53,6 +55,7 @@ final class Publishing {
       LanePosition position) {
     this.writer = writer;
     this.preparer = preparer;
+    this.watch = watch;
     this.leadership = leadership;
     this.progress = progress;
     this.stop = stop;
@@ -80,6 +83,7 @@ final class Publishing {
     try {
       boolean busy = false;
       while (!stop.isRequested() && leadership.keep()) {
+        watch.requireNothingFound();
         Parcel parcel = preparer.poll(busy ? SHORT_WAIT : WAIT);
         if (parcel != null) {
           take(parcel);

@@ -281,7 +281,7 @@ final class RecordMaker {
           new ParkedStream(event.stream(), event.position(), Instant.now(), describe(failure));
       parked.put(event.stream(), stream);
       parcel.note(LaneNotes.parked(event.stream()), ParkedNote.format(stream));
-      LOG.warn("Relay {} parks a stream: {} cannot be published", spec.name(), what, failure);
+      warn("parks a stream: " + what + " cannot be published", failure);
       return;
     }
     settle(
@@ -322,11 +322,11 @@ final class RecordMaker {
       throws InterruptedException {
     switch (decision) {
       case SKIP -> {
-        LOG.warn("Relay {} passes over {}: it cannot be published", spec.name(), what, failure);
+        warn("passes over " + what + ", which cannot be published", failure);
         parcel.note(LaneNotes.skip(position), "by its policy: " + describe(failure));
       }
       case DEAD_LETTER -> {
-        LOG.warn("Relay {} sends {} to the dead letters", spec.name(), what, failure);
+        warn("sends " + what + " to the dead letters", failure);
         addDeadLetter(record, position, describe(failure), parcel);
       }
       default ->
@@ -335,6 +335,11 @@ final class RecordMaker {
                   .formatted(what, describe(failure)),
               failure);
     }
+  }
+
+  private void warn(String what, RuntimeException failure) {
+    LOG.warn("Relay {} {}: {}", spec.name(), what, failure.toString());
+    LOG.debug("In full", failure);
   }
 
   private void addDeadLetter(

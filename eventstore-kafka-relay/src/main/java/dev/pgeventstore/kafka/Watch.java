@@ -77,6 +77,18 @@ final class Watch implements AutoCloseable {
     return finding;
   }
 
+  /**
+   * Looks whether all is well.
+   *
+   * @throws RelayHaltedException if it has found something
+   */
+  void requireNothingFound() {
+    RelayHaltedException found = finding;
+    if (found != null) {
+      throw found;
+    }
+  }
+
   @Override
   public void close() {
     stop.request();

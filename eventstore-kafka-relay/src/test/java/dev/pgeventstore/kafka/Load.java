@@ -1,37 +1,60 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EventStoreException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 
 /** Appends of a few events each, to random streams, until it is stopped. */
 final class Load {
 
+  private static final long PAUSE_NANOS = 5_000_000;
+
   private volatile boolean stopped;
   private final FutureTask<AppendResult> last;
 
   Load(Bench bench) {
-    last = new FutureTask<>(() -> run(bench));
-    // A thread of its own: in the common pool it would keep everything else there from running.
-    new Thread(last, "load").start();
+    this(bench, false);
   }
 
-  private AppendResult run(Bench bench) {
+  private Load(Bench bench, boolean undeterred) {
+    last = new FutureTask<>(() -> run(bench, undeterred));
+    // A thread of its own: in the common pool it would keep everything else there from running.
+    Thread thread = new Thread(last, "load");
+    thread.setDaemon(true);
+    thread.start();
+  }
+
+  /** One that goes on when appends fail because the database is away. */
+  static Load undeterred(Bench bench) {
+    return new Load(bench, true);
+  }
+
+  private AppendResult run(Bench bench, boolean undeterred) {
     ThreadLocalRandom random = ThreadLocalRandom.current();
-    AppendResult result;
+    AppendResult result = null;
     do {
-      result = bench.append("order-" + random.nextInt(50), random.nextInt(1, 40));
+      try {
+        result = bench.append("order-" + random.nextInt(50), random.nextInt(1, 40));
+      } catch (EventStoreException e) {
+        if (!undeterred) {
+          throw e;
+        }
+        LockSupport.parkNanos(20 * PAUSE_NANOS);
+      }
       // Steadily, but leaving the processors to those who are tested.
-      LockSupport.parkNanos(5_000_000);
-    } while (!stopped);
+      LockSupport.parkNanos(PAUSE_NANOS);
+    } while (!stopped || result == null);
     return result;
   }
 
   /** Ends it. */
-  AppendResult stop() throws InterruptedException, ExecutionException {
+  AppendResult stop() throws InterruptedException, ExecutionException, TimeoutException {
     stopped = true;
-    return last.get();
+    return last.get(Bench.PATIENCE.toSeconds(), TimeUnit.SECONDS);
   }
 }

@@ -1,10 +1,10 @@
 package dev.pgeventstore.kafka;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerInterceptor;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -29,14 +29,15 @@ public final class Probe
 
   private static final String MOMENT = "probe.moment";
   private static final String ACTION = "probe.action";
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final Duration PATIENCE = Duration.ofSeconds(20);
 
   private Moment moment;
   private Action action;
   private boolean hasEvents;
-  private boolean hasPosition;
+  private boolean hasNotes;
   private int sent;
   private int acknowledged;
+  private Thread lane;
 
   /** Made by Kafka. */
   public Probe() {}
@@ -66,15 +67,16 @@ public final class Probe
 
   @Override
   public synchronized ProducerRecord<byte[], byte[]> onSend(ProducerRecord<byte[], byte[]> record) {
-    if (hasPosition) {
+    boolean isNote = record.topic().startsWith(Bench.POSITIONS);
+    if (hasNotes && !isNote) {
       beginAnother();
     }
-    if (record.topic().startsWith(Bench.POSITIONS)) {
-      if (hasEvents && moment == Moment.BEFORE_POSITION) {
+    if (isNote) {
+      if (hasEvents && !hasNotes && moment == Moment.BEFORE_POSITION) {
         awaitAcknowledged(sent);
         act();
       }
-      hasPosition = new String(record.key(), UTF_8).matches("lane/\\d+");
+      hasNotes = true;
     } else if (!hasEvents) {
       hasEvents = true;
       reach(Moment.BEGUN);
@@ -83,6 +85,8 @@ public final class Probe
       act();
     }
     sent++;
+    lane = Thread.currentThread();
+    notifyAll();
     return record;
   }
 
@@ -91,7 +95,7 @@ public final class Probe
       reach(Moment.COMMITTED);
     }
     hasEvents = false;
-    hasPosition = false;
+    hasNotes = false;
     sent = 0;
     acknowledged = 0;
   }
@@ -100,16 +104,31 @@ public final class Probe
   public synchronized void onAcknowledgement(RecordMetadata metadata, Exception exception) {
     acknowledged++;
     notifyAll();
-    if (hasEvents && hasPosition && acknowledged == sent) {
-      reach(Moment.BEFORE_COMMIT);
+    if (moment == Moment.BEFORE_COMMIT && hasEvents && hasNotes && acknowledged == sent) {
+      // By the thread that would send the request to commit. Which note is the last one nobody
+      // knows before the lane asks for that.
+      int before = sent;
+      await(() -> sent > before || isCommitting());
+      if (sent == before) {
+        act();
+      }
     }
   }
 
+  private boolean isCommitting() {
+    return Stream.of(lane.getStackTrace())
+        .anyMatch(frame -> frame.getMethodName().equals("commitTransaction"));
+  }
+
   private void awaitAcknowledged(int records) {
+    await(() -> acknowledged >= records);
+  }
+
+  private void await(BooleanSupplier condition) {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
-    while (acknowledged < records && System.nanoTime() < deadline) {
+    while (!condition.getAsBoolean() && System.nanoTime() < deadline) {
       try {
-        wait(100);
+        wait(1);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return;

@@ -13,11 +13,14 @@ import dev.pgeventstore.testkit.servers.TcpProxy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.postgresql.PGConnection;
 
 /** What happens between a relay and its database, and to transactions it must wait for. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
@@ -35,8 +38,12 @@ class RelayDatabaseFaultsTest {
     bench.close();
   }
 
+  /** One whose transactions do not end by themselves. */
   private KafkaRelay.Builder relay(SecondStore second, Map<String, ?> probe) {
-    return Bench.relay(second.store, bench.kafkaSettings(probe), bench.topic);
+    Map<String, Object> settings = new HashMap<>(probe);
+    settings.put(
+        "transaction.timeout.ms", Long.toString(Bench.PATIENCE.multipliedBy(5).toMillis()));
+    return bench.relay(second.store, settings);
   }
 
   @Test
@@ -118,13 +125,20 @@ class RelayDatabaseFaultsTest {
   }
 
   @Test
-  void an_append_that_is_not_at_its_end_holds_back_what_came_after_it() throws Exception {
+  void an_append_that_is_not_at_its_end_holds_back_what_came_after_it_and_is_named()
+      throws Exception {
     try (KafkaRelay relay = bench.relay().start();
         Connection open = bench.database.open()) {
       open.setAutoCommit(false);
       bench.append(bench.store.within(open), "order-1", 2);
       AppendResult later = bench.append("order-2", 3);
-      bench.awaitBlocker();
+      int pid = open.unwrap(PGConnection.class).getBackendPID();
+      await()
+          .atMost(Bench.PATIENCE)
+          .until(
+              () ->
+                  relay.status().blockers().stream()
+                      .anyMatch(blocker -> blocker.pid().equals(Optional.of(pid))));
       assertThat(bench.uncommitted()).isEmpty();
       open.commit();
       relay.awaitPublished(later, Bench.PATIENCE);

@@ -25,12 +25,23 @@ final class RelayProcess implements AutoCloseable {
   /** With a level of logging, and with settings of Kafka that replace or join the usual ones. */
   RelayProcess(
       Bench bench, Path folder, boolean leases, String logLevel, Map<String, String> kafka) {
+    this(bench, folder, leases, logLevel, kafka, "-Xmx128m");
+  }
+
+  /** And with so much memory. */
+  RelayProcess(
+      Bench bench,
+      Path folder,
+      boolean leases,
+      String logLevel,
+      Map<String, String> kafka,
+      String heap) {
     log = folder.resolve("relay-" + STARTED.incrementAndGet() + ".log");
     List<String> command =
         new ArrayList<>(
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx128m",
+                heap,
                 "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1",
                 "-cp",
@@ -40,6 +51,7 @@ final class RelayProcess implements AutoCloseable {
                 RelayMain.class.getName(),
                 bench.database.url(),
                 bench.topic,
+                bench.shape().toString(),
                 Boolean.toString(leases)));
     bench.kafkaSettings(kafka).forEach((name, value) -> command.add(name + '=' + value));
     try {
@@ -82,6 +94,11 @@ final class RelayProcess implements AutoCloseable {
 
   boolean isStandby() {
     return status().contains("state=STANDBY");
+  }
+
+  /** Of several lanes each stands by for itself. */
+  boolean hasLaneThatStandsBy() {
+    return isStandby() || status().matches(".*lane=\\d+, state=STANDBY.*");
   }
 
   /** A counter of its status. */

@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EventStreams;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.sql.Connection;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
@@ -56,9 +58,9 @@ class RelayTopicsTest {
       relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
       recreate(bench.topic, Bench.PARTITIONS);
       bench.append("order-1", 10);
+      // It has nothing more to send, and finds out all the same.
       assertThat(haltedReason(relay)).contains(bench.topic);
     }
-    assertThat(bench.uncommitted()).isEmpty();
   }
 
   @Test
@@ -143,6 +145,35 @@ class RelayTopicsTest {
     assertThat(bench.uncommitted()).allMatch(record -> record.partition() < Bench.PARTITIONS);
   }
 
+  @Test
+  void a_topic_that_takes_smaller_records_than_it_did_halts_it_in_front_of_the_first_larger_one()
+      throws Exception {
+    // The refusal comes while the records behind it are being sent.
+    Map<String, Object> slowly = Probe.at(Moment.HALF_SENT, () -> {});
+    try (KafkaRelay relay = bench.relay(slowly).start();
+        Connection connection = bench.database.open()) {
+      relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
+      set(bench.topic, "max.message.bytes", "4000");
+      connection.setAutoCommit(false);
+      EventStreams transaction = bench.store.within(connection);
+      AppendResult large = bench.appendIncompressible(transaction, "order-1", 20_000);
+      for (int stream = 0; stream < 100; stream++) {
+        bench.append(transaction, "order-" + stream, 5);
+      }
+      connection.commit();
+      assertThat(haltedReason(relay))
+          .contains("position " + large.position())
+          .contains("max.message.bytes");
+      assertThat(large.position().isAfter(relay.status().position())).isTrue();
+    }
+    assertThat(bench.consumed()).hasSize(1);
+    set(bench.topic, "max.message.bytes", "1000000");
+    try (KafkaRelay relay = bench.relay().start()) {
+      relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
+    }
+    bench.check();
+  }
+
   private static String haltedReason(KafkaRelay relay) {
     await().atMost(Bench.PATIENCE).until(() -> relay.status().state() == State.HALTED);
     return relay.status().reason().orElseThrow();
@@ -165,9 +196,13 @@ class RelayTopicsTest {
 
   private void cleanUp(String topic, String policy)
       throws InterruptedException, ExecutionException {
+    set(topic, "cleanup.policy", policy);
+  }
+
+  private void set(String topic, String name, String value)
+      throws InterruptedException, ExecutionException {
     ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
-    AlterConfigOp set =
-        new AlterConfigOp(new ConfigEntry("cleanup.policy", policy), AlterConfigOp.OpType.SET);
+    AlterConfigOp set = new AlterConfigOp(new ConfigEntry(name, value), AlterConfigOp.OpType.SET);
     try (Admin admin = bench.admin()) {
       admin.incrementalAlterConfigs(Map.of(resource, List.of(set))).all().get();
     }

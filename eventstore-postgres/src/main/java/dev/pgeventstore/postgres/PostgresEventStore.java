@@ -8,6 +8,7 @@ import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.EventStreams;
+import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
@@ -31,6 +32,7 @@ import dev.pgeventstore.postgres.internal.tables.AppendFunction;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
+import dev.pgeventstore.postgres.internal.tables.OutboxTable;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
@@ -101,6 +103,7 @@ public final class PostgresEventStore
         new Appender(
             builder.dataSource,
             new AppendFunction(schema),
+            new OutboxTable(schema),
             new EventEncoder(encoding),
             builder.groupAppends,
             signals::appended);
@@ -129,6 +132,11 @@ public final class PostgresEventStore
   @Override
   public CompletableFuture<AppendResult> appendAsync(Append append) {
     return appender.appendAsync(append);
+  }
+
+  @Override
+  public Position publish(List<OutboxMessage> messages) {
+    return appender.publish(List.copyOf(messages));
   }
 
   /**
@@ -232,6 +240,13 @@ public final class PostgresEventStore
     }
 
     @Override
+    public Position publish(List<OutboxMessage> messages) {
+      Position last = appender.publish(List.copyOf(messages), connection);
+      highWaterMark.appending();
+      return last;
+    }
+
+    @Override
     public List<RecordedEvent> read(StreamId stream, StreamRange range) {
       return reader.read(connection, stream, range);
     }
@@ -300,8 +315,9 @@ public final class PostgresEventStore
     }
 
     /**
-     * The most bytes of JSON, data and metadata together, that one event may take. The default is
-     * 921,600 (900 KiB), which leaves room for headers in Kafka's default of 1 MiB.
+     * The most bytes of JSON, data and metadata together, that one event may take, and the most
+     * that key, value and headers of a message may. The default is 921,600 (900 KiB), which leaves
+     * room for headers in Kafka's default of 1 MiB.
      *
      * @param bytes 1 or more
      * @return this builder

@@ -2,12 +2,17 @@ package dev.pgeventstore.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pgeventstore.Append;
 import dev.pgeventstore.EventPage;
+import dev.pgeventstore.EventStreams;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.feed.RecordedMessage;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.Subscriptions;
@@ -30,21 +35,26 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Many writers that commit in random order, roll back, prepare and dawdle, and two kinds of readers
- * beside them: a subscription, and a reader that asks for page after page. In the end both must
- * have read exactly what was committed, each event once, in the order of positions and versions.
+ * Many writers that commit in random order, roll back, prepare and dawdle, and three kinds of
+ * readers beside them: a subscription, a reader that asks for page after page, and one that reads
+ * messages and deletes them, as a relay does. In the end all must have read exactly what was
+ * committed, each event and message once, in the order of positions and versions.
  */
 final class GlobalOrderTorture {
 
   private static final int WRITERS = 16;
   private static final int TRANSACTIONS_PER_WRITER = 40;
   private static final int STREAMS = 24;
+  private static final String RELAY = "relay";
 
   private final long seed;
   private final TestStore store;
   private final Set<UUID> committed = ConcurrentHashMap.newKeySet();
   private final List<RecordedEvent> subscribed = new ArrayList<>();
   private final List<RecordedEvent> paged = new ArrayList<>();
+  private final Set<UUID> published = ConcurrentHashMap.newKeySet();
+  private final List<RecordedMessage> relayed = new ArrayList<>();
+  private Position relayedUpTo = Position.START;
   private volatile boolean writing = true;
 
   private GlobalOrderTorture(long seed, TestStore store) {
@@ -69,6 +79,7 @@ final class GlobalOrderTorture {
             .handler((events, connection) -> subscribed.addAll(events))
             .start()) {
       Future<?> pager = threads.submit(this::readPages);
+      Future<?> relay = threads.submit(this::readMessages);
       List<Future<?>> writers = new ArrayList<>();
       for (int w = 0; w < WRITERS; w++) {
         Random random = new Random(seed * 1_000 + w);
@@ -85,6 +96,7 @@ final class GlobalOrderTorture {
       }
       writing = false;
       pager.get(60, TimeUnit.SECONDS);
+      relay.get(60, TimeUnit.SECONDS);
       // The last event: whoever has read it has read all of them, or has lost some.
       UUID last = UUID.randomUUID();
       subscription.awaitApplied(
@@ -95,26 +107,38 @@ final class GlobalOrderTorture {
           Duration.ofSeconds(60));
       committed.add(last);
       readPage();
+      relayMessages();
       assertThat(subscription.status().state()).isEqualTo(SubscriptionStatus.State.RUNNING);
     } finally {
       threads.shutdownNow();
     }
     check("subscription", subscribed);
     check("pages", paged);
+    assertThat(relayed.stream().map(m -> m.position().value()))
+        .as("positions of messages, seed %d", seed)
+        .isSorted()
+        .doesNotHaveDuplicates();
+    assertThat(relayed.stream().map(m -> m.message().id()))
+        .as("messages, seed %d", seed)
+        .hasSize(published.size())
+        .containsAll(published);
+    assertThat(store.query("select count(*) from eventstore.outbox")).isEqualTo("0");
   }
 
   private void write(int writer, Random random) throws SQLException {
     try (Connection connection = store.database.open()) {
       for (int i = 0; i < TRANSACTIONS_PER_WRITER; i++) {
         List<UUID> ids = new ArrayList<>();
+        List<UUID> messages = new ArrayList<>();
         if (random.nextInt(3) == 0) {
-          append(random, ids, null);
+          write(random, ids, messages, null);
           committed.addAll(ids);
+          published.addAll(messages);
           continue;
         }
         connection.setAutoCommit(false);
         // One stream for each transaction and thread, or transactions would wait for each other.
-        append(random, ids, connection);
+        write(random, ids, messages, connection);
         if (random.nextInt(20) == 0) {
           TestStore.execute(connection, "select pg_sleep(0.1)");
         } else if (random.nextBoolean()) {
@@ -132,17 +156,37 @@ final class GlobalOrderTorture {
           } else {
             TestStore.execute(connection, "commit prepared " + name);
             committed.addAll(ids);
+            published.addAll(messages);
           }
         } else {
           connection.commit();
           committed.addAll(ids);
+          published.addAll(messages);
         }
         connection.setAutoCommit(true);
       }
     }
   }
 
-  private void append(Random random, List<UUID> ids, @Nullable Connection connection) {
+  /** Events, messages, or both; messages alone draw positions under no other table's insert. */
+  private void write(
+      Random random, List<UUID> ids, List<UUID> messageIds, @Nullable Connection connection) {
+    EventStreams streams = connection == null ? store.store : store.store.within(connection);
+    List<OutboxMessage> messages = new ArrayList<>();
+    for (int i = random.nextInt(3); i > 0; i--) {
+      OutboxMessage message = OutboxMessage.to(RELAY, "topic").key("" + random.nextInt(9));
+      messages.add(message);
+      messageIds.add(message.id());
+    }
+    if (!messages.isEmpty() && random.nextBoolean()) {
+      streams.publish(messages);
+    } else {
+      append(random, ids, messages, streams);
+    }
+  }
+
+  private static void append(
+      Random random, List<UUID> ids, List<OutboxMessage> messages, EventStreams streams) {
     List<NewEvent> events = new ArrayList<>();
     for (int i = random.nextInt(4); i >= 0; i--) {
       UUID id = UUID.randomUUID();
@@ -150,8 +194,25 @@ final class GlobalOrderTorture {
       events.add(NewEvent.of(TestStore.raw("happened")).withId(id));
     }
     StreamId stream = StreamId.of("tortured", "" + random.nextInt(STREAMS));
-    (connection == null ? store.store : store.store.within(connection))
-        .append(stream, ExpectedVersion.any(), events);
+    streams.append(Append.to(stream, ExpectedVersion.any(), events).messages(messages));
+  }
+
+  private void readMessages() {
+    while (writing) {
+      relayMessages();
+    }
+  }
+
+  private void relayMessages() {
+    EventFeed feed = store.store.feed();
+    Position mark = feed.highWaterMark();
+    List<RecordedMessage> page;
+    do {
+      page = feed.messages(RELAY, 0, 1, relayedUpTo, mark, 20);
+      relayed.addAll(page);
+      relayedUpTo = page.size() < 20 ? mark : page.get(19).position();
+      feed.deleteMessages(RELAY, 0, 1, relayedUpTo);
+    } while (page.size() == 20);
   }
 
   private void readPages() {

@@ -41,23 +41,63 @@ class GlobalOrderTortureTest {
   }
 
   @Test
-  void taking_the_largest_visible_position_for_the_mark_is_caught(Database database)
+  void taking_the_last_drawn_position_for_the_mark_is_caught(PostgresServer server)
       throws Exception {
-    try (TestStore store = new TestStore(database)) {
-      store.execute(
-          """
-          create or replace function eventstore.observe_fence(
-            out visible bigint, out incarnation text, out is_standby boolean,
-            out holders text[], out pids integer[])
-          language sql stable
-          as $$
-            select (select coalesce(max(e.position), 0) from eventstore.events as e),
-                   eventstore.incarnation(), false, null::text[], null::integer[]
-          $$
-          """);
-    }
+    assertCaught(
+        server,
+        """
+        create or replace function eventstore.observe_fence(
+          out drawn bigint, out visible bigint, out incarnation text, out is_standby boolean,
+          out holders text[], out pids integer[])
+        language sql stable
+        as $$
+          select last_value, 0::bigint, eventstore.incarnation(), false, null::text[],
+                 null::integer[]
+            from eventstore.events_position_seq
+        $$
+        """);
+  }
+
+  @Test
+  void a_message_whose_lock_is_not_counted_is_caught(PostgresServer server) throws Exception {
+    assertCaught(
+        server,
+        """
+        create or replace function eventstore.draw_position() returns bigint
+        language sql volatile
+        as $$
+          select nextval('eventstore.events_position_seq')
+        $$
+        """);
+  }
+
+  @Test
+  void a_message_that_has_its_position_before_the_lock_is_caught(PostgresServer server)
+      throws Exception {
+    assertCaught(
+        server,
+        """
+        create or replace function eventstore.draw_position() returns bigint
+        language plpgsql volatile
+        as $$
+        declare
+          _drawn constant bigint := nextval('eventstore.events_position_seq');
+        begin
+          perform pg_sleep(0.002);
+          lock table eventstore.events in row exclusive mode;
+          return _drawn;
+        end
+        $$
+        """);
+  }
+
+  private static void assertCaught(PostgresServer server, String mistake) throws Exception {
     boolean caught = false;
     for (long seed = 1; seed <= 20 && !caught; seed++) {
+      Database database = server.createDatabase();
+      try (TestStore store = new TestStore(database)) {
+        store.execute(mistake);
+      }
       try {
         GlobalOrderTorture.run(seed, database);
       } catch (AssertionError e) {

@@ -271,12 +271,8 @@ public final class RelayedConsumer implements AutoCloseable {
 
   private void retryLater(
       TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Exception failure) {
-    LOG.warn(
-        "consumer {} will try {} again: {}",
-        inbox.group(),
-        at(record),
-        failure.toString(),
-        failure);
+    LOG.warn("consumer {} will try {} again: {}", inbox.group(), at(record), failure.toString());
+    LOG.debug("why", failure);
     progress(partition).waitAndRetry(failure, backoffs);
     hold(partition, record);
   }

@@ -2,7 +2,6 @@ package dev.pgeventstore.examples.topics;
 
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -10,12 +9,14 @@ import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
 /**
@@ -66,29 +67,46 @@ public record Topic(String bootstrap, String name) {
     config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     // What was read is not what was done: the one who does it says when.
     config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
-    Consumer<String, String> consumer = consumer(config);
+    Consumer<String, String> consumer =
+        new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer());
     consumer.subscribe(List.of(name));
     return consumer;
   }
 
   /**
-   * Everything that is in the topic now.
+   * Reads everything that is in the topic now: the committed records, each partition in its order.
    *
-   * @return the committed records, each partition in its order
+   * @param reader gets them
    */
-  public List<ConsumerRecord<String, String>> read() {
-    try (Consumer<String, String> consumer = consumer(readCommitted())) {
+  public void readAll(java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> reader) {
+    ByteArrayDeserializer bytes = new ByteArrayDeserializer();
+    try (Consumer<byte[], byte[]> consumer = new KafkaConsumer<>(readCommitted(), bytes, bytes)) {
       List<TopicPartition> partitions =
           consumer.partitionsFor(name).stream()
               .map(info -> new TopicPartition(name, info.partition()))
               .toList();
       consumer.assign(partitions);
       consumer.seekToBeginning(partitions);
-      List<ConsumerRecord<String, String>> records = new ArrayList<>();
       while (!isAtEnd(consumer)) {
-        consumer.poll(POLL).forEach(records::add);
+        consumer.poll(POLL).forEach(reader);
       }
-      return records;
+    }
+  }
+
+  /**
+   * Deletes the beginning of partitions, as retention would in time.
+   *
+   * @param before offsets of the first records that stay
+   * @throws InterruptedException if the thread was interrupted
+   * @throws IllegalStateException if they cannot be deleted
+   */
+  public void forget(Map<TopicPartition, Long> before) throws InterruptedException {
+    Map<TopicPartition, RecordsToDelete> records = new HashMap<>();
+    before.forEach((p, offset) -> records.put(p, RecordsToDelete.beforeOffset(offset)));
+    try (Admin admin = Admin.create(client())) {
+      admin.deleteRecords(records).all().get();
+    } catch (ExecutionException e) {
+      throw new IllegalStateException("records of " + name + " cannot be deleted", e.getCause());
     }
   }
 
@@ -110,10 +128,6 @@ public record Topic(String bootstrap, String name) {
     // Kafka's own default also shows records of transactions that were broken off.
     config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
     return config;
-  }
-
-  private static Consumer<String, String> consumer(Map<String, Object> config) {
-    return new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer());
   }
 
   /**

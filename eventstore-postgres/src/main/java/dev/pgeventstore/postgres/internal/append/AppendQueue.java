@@ -23,7 +23,7 @@ final class AppendQueue {
   private static final long MAX_BYTES = 64L << 20;
 
   private static final int BATCH_APPENDS = 256;
-  private static final int BATCH_EVENTS = 2_000;
+  private static final int BATCH_ROWS = 2_000;
   private static final int BATCH_BYTES = 1 << 20;
 
   private final ArrayDeque<PendingAppend> waiting = new ArrayDeque<>();
@@ -124,11 +124,11 @@ final class AppendQueue {
   private static final class Batch {
     private final List<PendingAppend> appends = new ArrayList<>();
     private final Set<UUID> ids = new HashSet<>();
-    private int events;
+    private int rows;
     private int bytes;
 
     boolean isFull() {
-      return appends.size() >= BATCH_APPENDS || events >= BATCH_EVENTS || bytes >= BATCH_BYTES;
+      return appends.size() >= BATCH_APPENDS || rows >= BATCH_ROWS || bytes >= BATCH_BYTES;
     }
 
     boolean add(PendingAppend append) {
@@ -137,7 +137,7 @@ final class AppendQueue {
         return false;
       }
       appends.add(append);
-      events += request.eventCount();
+      rows += request.rowCount();
       bytes += request.bytes();
       return true;
     }

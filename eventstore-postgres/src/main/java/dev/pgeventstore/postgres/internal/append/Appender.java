@@ -2,12 +2,16 @@ package dev.pgeventstore.postgres.internal.append;
 
 import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.OutboxMessage;
+import dev.pgeventstore.Position;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
+import dev.pgeventstore.postgres.internal.tables.OutboxTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import javax.sql.DataSource;
 
@@ -18,13 +22,15 @@ import javax.sql.DataSource;
 public final class Appender implements AutoCloseable {
 
   /**
-   * From so many events on an append that is waited for goes alone. Grouping saves what every
-   * transaction costs, which is little then, and one connection writes slower than several.
+   * From so many events and messages on an append that is waited for goes alone. Grouping saves
+   * what every transaction costs, which is little then, and one connection writes slower than
+   * several.
    */
   private static final int ALONE_FROM = 16;
 
   private final Sender sender;
   private final AppendFunction function;
+  private final OutboxTable outbox;
   private final EventEncoder encoder;
   private final boolean grouping;
   private final Runnable committed;
@@ -40,11 +46,13 @@ public final class Appender implements AutoCloseable {
   public Appender(
       DataSource dataSource,
       AppendFunction function,
+      OutboxTable outbox,
       EventEncoder encoder,
       boolean grouping,
       Runnable committed) {
     this.sender = new Sender(dataSource, false);
     this.function = function;
+    this.outbox = outbox;
     this.encoder = encoder;
     this.grouping = grouping;
     this.committed = committed;
@@ -54,7 +62,7 @@ public final class Appender implements AutoCloseable {
   /** Appends, and waits for the answer. */
   public AppendResult append(Append append) {
     AppendRequest request = encoder.encode(append);
-    return grouping && request.eventCount() < ALONE_FROM
+    return grouping && request.rowCount() < ALONE_FROM
         ? group.append(append, request)
         : alone(append, request);
   }
@@ -65,9 +73,7 @@ public final class Appender implements AutoCloseable {
   }
 
   private AppendResult alone(Append append, AppendRequest request) {
-    if (closed) {
-      throw new IllegalStateException("the store is closed, nothing was written: " + append);
-    }
+    requireOpen(append);
     try {
       Answer answer = sender.send(connection -> function.call(connection, request));
       if (answer.outcome() == AppendFunction.Outcome.WRITTEN) {
@@ -75,8 +81,42 @@ public final class Appender implements AutoCloseable {
       }
       return Answers.result(append, answer);
     } catch (SQLException e) {
-      throw Failures.of(append, e);
+      throw Failures.of(append.toString(), e);
     }
+  }
+
+  private void requireOpen(Object what) {
+    if (closed) {
+      throw new IllegalStateException("the store is closed, nothing was written: " + what);
+    }
+  }
+
+  /** Writes messages in a transaction of their own. */
+  public Position publish(List<OutboxMessage> messages) {
+    encoder.check(messages);
+    String what = what(messages);
+    requireOpen(what);
+    try {
+      long last = sender.send(connection -> outbox.publish(connection, messages));
+      committed.run();
+      return Position.of(last);
+    } catch (SQLException e) {
+      throw Failures.of(what, e);
+    }
+  }
+
+  /** Writes messages in the caller's transaction. */
+  public Position publish(List<OutboxMessage> messages, Connection connection) {
+    encoder.check(messages);
+    try {
+      return Position.of(outbox.publish(connection, messages));
+    } catch (SQLException e) {
+      throw SqlErrors.inCallersTransaction(what(messages), e);
+    }
+  }
+
+  private static String what(List<OutboxMessage> messages) {
+    return "publishing of %d messages".formatted(messages.size());
   }
 
   /** Appends in the caller's transaction. */

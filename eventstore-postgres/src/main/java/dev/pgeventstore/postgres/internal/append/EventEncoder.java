@@ -4,6 +4,7 @@ import dev.pgeventstore.Append;
 import dev.pgeventstore.Condition;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.postgres.internal.encoding.EventEncoding;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
@@ -43,7 +44,27 @@ public final class EventEncoder {
         events.add(encode(ofStream.get(number - 1), condition.stream(), number));
       }
     }
-    return new AppendRequest(streams, expected, counts, events);
+    checkSizes(append.messages());
+    return new AppendRequest(streams, expected, counts, events, append.messages());
+  }
+
+  /** Refuses messages that cannot be stored. */
+  void check(List<OutboxMessage> messages) {
+    if (messages.isEmpty()) {
+      throw new IllegalArgumentException("no messages to publish");
+    }
+    checkSizes(messages);
+  }
+
+  private void checkSizes(List<OutboxMessage> messages) {
+    for (int i = 0; i < messages.size(); i++) {
+      OutboxMessage message = messages.get(i);
+      if (message.bytes() > encoding.maxBytes()) {
+        throw new IllegalArgumentException(
+            "message %d of %d (%s) cannot be stored: it takes %d bytes, at most %d are allowed"
+                .formatted(i + 1, messages.size(), message, message.bytes(), encoding.maxBytes()));
+      }
+    }
   }
 
   private static long expected(ExpectedVersion expected, List<NewEvent> events) {

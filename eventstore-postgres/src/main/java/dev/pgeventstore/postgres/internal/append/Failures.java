@@ -1,6 +1,5 @@
 package dev.pgeventstore.postgres.internal.append;
 
-import dev.pgeventstore.Append;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.SQLException;
@@ -10,10 +9,10 @@ final class Failures {
 
   private Failures() {}
 
-  static RuntimeException of(Append append, SQLException e) {
+  static RuntimeException of(String what, SQLException e) {
     return e instanceof Sender.NotSentException
         ? new EventStoreException(
             "no connection to the database, nothing was written: " + e.getMessage(), e)
-        : SqlErrors.ofAppend(append.toString(), e);
+        : SqlErrors.ofAppend(what, e);
   }
 }

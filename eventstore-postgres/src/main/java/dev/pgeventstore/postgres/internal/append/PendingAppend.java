@@ -138,7 +138,7 @@ final class PendingAppend {
   /** The answer in the caller's terms. */
   AppendResult result() {
     if (failure instanceof SQLException e) {
-      throw Failures.of(append, e);
+      throw Failures.of(append.toString(), e);
     }
     if (failure instanceof Error e) {
       throw e;

@@ -17,6 +17,11 @@ public final class EventEncoding {
     this.maxBytes = maxBytes;
   }
 
+  /** The most bytes that anything may take. */
+  public int maxBytes() {
+    return maxBytes;
+  }
+
   /**
    * Encodes an event.
    *

@@ -8,18 +8,18 @@ import java.util.Map;
  * Turns observations into the high-water mark. It knows nothing of databases, clocks or threads;
  * the caller sees to it that observations arrive in the order in which they were made.
  *
- * <p>An observation is the largest visible position, and then, read after it, the transactions that
- * hold the lock under which positions are drawn. A holder that was not there in the last
- * observation has drawn its positions since, so all of them lie above what was visible then: that
- * is its bound. The mark is what is visible now, or the smallest bound of a present holder if that
- * is lower. docs/adr/0001 has the proof.
+ * <p>An observation is the last position that was drawn, and then, read after it, the transactions
+ * that hold the lock under which positions are drawn. A holder that was not there in the last
+ * observation has drawn its positions since, so all of them lie above what was drawn then: that is
+ * its bound. The mark is what is drawn now, or the smallest bound of a present holder if that is
+ * lower. docs/adr/0001 has the proof.
  *
  * <p>It serves one incarnation of the server. Not safe for several threads.
  */
 final class Fence {
 
   private final Map<Holder, Long> bounds = new HashMap<>();
-  private long visible;
+  private long drawn;
   private long mark;
 
   /**
@@ -30,20 +30,20 @@ final class Fence {
    *     still open
    */
   Fence(long settled) {
-    visible = settled;
+    drawn = settled;
     mark = settled;
   }
 
   /**
    * Takes in an observation.
    *
-   * @param nowVisible the largest visible position
+   * @param nowDrawn the last position that was drawn
    * @param holders who held the lock, read after that
    * @return the high-water mark
    */
-  long observe(long nowVisible, Collection<Holder> holders) {
+  long observe(long nowDrawn, Collection<Holder> holders) {
     Map<Holder, Long> seen = new HashMap<>();
-    long lowest = nowVisible;
+    long lowest = nowDrawn;
     for (Holder holder : holders) {
       long bound = boundOf(holder);
       seen.put(holder, bound);
@@ -51,7 +51,7 @@ final class Fence {
     }
     bounds.clear();
     bounds.putAll(seen);
-    visible = Math.max(visible, nowVisible);
+    drawn = Math.max(drawn, nowDrawn);
     mark = Math.max(mark, lowest);
     return mark;
   }
@@ -68,7 +68,7 @@ final class Fence {
     }
     // A prepared transaction may have changed its name when it was prepared, so it may have been
     // seen before; whatever it held back then lies above the mark.
-    return holder.prepared() ? mark : visible;
+    return holder.prepared() ? mark : drawn;
   }
 
   private static boolean isSame(Holder earlier, Holder now) {
@@ -78,11 +78,6 @@ final class Fence {
 
   long mark() {
     return mark;
-  }
-
-  /** Whether something visible is being held back. */
-  boolean isHeldBack() {
-    return mark < visible;
   }
 
   boolean hasHolders() {

@@ -48,6 +48,7 @@ public final class HighWaterMark implements AutoCloseable {
   private final ReentrantLock observing = new ReentrantLock();
 
   private Fence fence = new Fence(0);
+  private boolean heldBack;
   private final Observations observations = new Observations(System::nanoTime);
   private final ObserversConnection connection;
 
@@ -138,7 +139,7 @@ public final class HighWaterMark implements AutoCloseable {
         connection.release();
         throw e;
       }
-      observations.came(observed, fence.isHeldBack());
+      observations.came(observed, heldBack);
       if (!keep) {
         connection.release();
       }
@@ -161,7 +162,9 @@ public final class HighWaterMark implements AutoCloseable {
         seen.locks().stream()
             .map(l -> new Holder(l.virtualTransaction(), l.pid() == null))
             .toList();
-    return new Mark(fence.observe(seen.visible(), holders), seen.incarnation());
+    long position = fence.observe(seen.drawn(), holders);
+    heldBack = position < seen.visible();
+    return new Mark(position, seen.incarnation());
   }
 
   private void publish(Mark observed) {
@@ -293,7 +296,7 @@ public final class HighWaterMark implements AutoCloseable {
         // too soon to be seen holding the lock.
         return Math.min(TICK, pollInterval);
       }
-      if (fence.isHeldBack() || fence.hasHolders()) {
+      if (fence.hasHolders()) {
         return heldFor > TICK_SLOWLY_AFTER
             ? Math.min(SLOW_TICK, pollInterval)
             : Math.max(TICK, tempo.pause(waiting.get()));

@@ -16,6 +16,8 @@ import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.LeaseNotesTable;
+import dev.pgeventstore.postgres.internal.tables.OutboxTable;
+import dev.pgeventstore.postgres.internal.tables.OutboxTable.LaneOf;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
@@ -32,6 +34,8 @@ import java.util.concurrent.Executors;
 /** The settled order, for everybody in this process who follows it. */
 public final class PostgresFeed implements EventFeed, AutoCloseable {
 
+  private static final long MOST_BYTES_OF_MESSAGES = 1 << 20;
+
   private final Connections connections;
   private final Schema schema;
   private final EventsTable events;
@@ -39,6 +43,8 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   private final SubscriptionsTable subscriptions;
   private final LeaseNotesTable notes;
   private final BlockersQuery blockers;
+  private final OutboxTable outbox;
+  private final MessageDeletions deletions;
   private final HighWaterMark highWaterMark;
   private final CommitSignals signals;
 
@@ -69,6 +75,8 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
     this.subscriptions = new SubscriptionsTable(schema);
     this.notes = new LeaseNotesTable(schema);
     this.blockers = new BlockersQuery(schema);
+    this.outbox = new OutboxTable(schema);
+    this.deletions = new MessageDeletions(connections, outbox);
     this.highWaterMark = highWaterMark;
     this.signals = signals;
   }
@@ -193,11 +201,29 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   @Override
   public List<RecordedMessage> messages(
       String relay, int lane, int lanes, Position after, Position upTo, int limit) {
-    return List.of();
+    if (limit < 1) {
+      throw new IllegalArgumentException("a limit is 1 or more, not " + limit);
+    }
+    LaneOf of = new LaneOf(lane, lanes);
+    try {
+      return connections.use(
+          c ->
+              outbox.waiting(
+                  c, relay, of, after.value(), upTo.value(), limit, MOST_BYTES_OF_MESSAGES));
+    } catch (SQLException e) {
+      throw SqlErrors.of("the messages for relay " + relay + " cannot be read", e);
+    }
   }
 
   @Override
-  public void deleteMessages(String relay, int lane, int lanes, Position upTo) {}
+  public void deleteMessages(String relay, int lane, int lanes, Position upTo) {
+    LaneOf of = new LaneOf(lane, lanes);
+    try {
+      deletions.upTo(relay, of, upTo.value());
+    } catch (SQLException e) {
+      throw SqlErrors.of("the messages of relay " + relay + " cannot be deleted", e);
+    }
+  }
 
   @Override
   public Position lastDrawn() {

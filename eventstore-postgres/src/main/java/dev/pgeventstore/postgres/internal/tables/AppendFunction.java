@@ -28,13 +28,25 @@ public final class AppendFunction {
         from $schema.append(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """;
 
+  // The target list comes after the function in "from", and sees what that has written.
+  private static final String APPEND_AND_PUBLISH =
+      """
+      select a.outcomes, a.versions, a.positions, a.culprits, $schema.publish(a.outcomes, messages)
+        from $schema.append(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) as a
+      """
+          .replace("messages", OutboxTable.MESSAGES);
+
   private static final String APPEND_ONE = "select $schema.append_one(?, ?, ?, ?, ?, ?, ?)";
 
+  private static final Long[] NO_MESSAGES = {};
+
   private final String append;
+  private final String appendAndPublish;
   private final String appendOne;
 
   public AppendFunction(Schema schema) {
     this.append = schema.in(APPEND);
+    this.appendAndPublish = schema.in(APPEND_AND_PUBLISH);
     this.appendOne = schema.in(APPEND_ONE);
   }
 
@@ -80,32 +92,42 @@ public final class AppendFunction {
   private List<Answer> call(Connection connection, List<AppendRequest> requests, boolean patient)
       throws SQLException {
     Columns columns = new Columns(requests);
+    boolean publishes = requests.stream().anyMatch(request -> !request.messages.isEmpty());
     // Arrays of primitives go out in binary form; the driver knows them through its own method
     // only.
     PGConnection binary = connection.unwrap(PGConnection.class);
-    try (PreparedStatement statement = connection.prepareStatement(append)) {
-      statement.setArray(1, connection.createArrayOf("text", columns.streamIds()));
-      statement.setArray(2, binary.createArrayOf("bool", columns.create));
-      statement.setBoolean(3, patient);
-      statement.setArray(4, binary.createArrayOf("int4", columns.appends));
-      statement.setArray(5, binary.createArrayOf("int4", columns.conditionStreams));
-      statement.setArray(6, binary.createArrayOf("int8", columns.expected));
-      statement.setArray(7, binary.createArrayOf("int4", columns.counts));
-      statement.setArray(8, binary.createArrayOf("int4", columns.eventConditions));
-      statement.setArray(9, binary.createArrayOf("int4", columns.eventNumbers));
-      statement.setArray(10, connection.createArrayOf("uuid", columns.ids));
-      statement.setArray(11, connection.createArrayOf("text", columns.types));
-      statement.setArray(12, binary.createArrayOf("int4", columns.revisions));
-      statement.setArray(13, binary.createArrayOf("bytea", columns.data));
+    try (PreparedStatement statement =
+        connection.prepareStatement(publishes ? appendAndPublish : append)) {
+      int next = 1;
+      if (publishes) {
+        new OutboxTable.Columns(requests.stream().map(request -> request.messages).toList())
+            .bind(statement, next);
+        next += 10;
+      }
+      statement.setArray(next++, connection.createArrayOf("text", columns.streamIds()));
+      statement.setArray(next++, binary.createArrayOf("bool", columns.create));
+      statement.setBoolean(next++, patient);
+      statement.setArray(next++, binary.createArrayOf("int4", columns.appends));
+      statement.setArray(next++, binary.createArrayOf("int4", columns.conditionStreams));
+      statement.setArray(next++, binary.createArrayOf("int8", columns.expected));
+      statement.setArray(next++, binary.createArrayOf("int4", columns.counts));
+      statement.setArray(next++, binary.createArrayOf("int4", columns.eventConditions));
+      statement.setArray(next++, binary.createArrayOf("int4", columns.eventNumbers));
+      statement.setArray(next++, connection.createArrayOf("uuid", columns.ids));
+      statement.setArray(next++, connection.createArrayOf("text", columns.types));
+      statement.setArray(next++, binary.createArrayOf("int4", columns.revisions));
+      statement.setArray(next++, binary.createArrayOf("bytea", columns.data));
       statement.setArray(
-          14, columns.metadata == null ? null : binary.createArrayOf("bytea", columns.metadata));
+          next++,
+          columns.metadata == null ? null : binary.createArrayOf("bytea", columns.metadata));
       try (ResultSet row = statement.executeQuery()) {
         row.next();
         return columns.answers(
             (Integer[]) row.getArray(1).getArray(),
             (Long[]) row.getArray(2).getArray(),
             (Long[]) row.getArray(3).getArray(),
-            row.getArray(4));
+            row.getArray(4),
+            publishes ? (Long[]) row.getArray(5).getArray() : NO_MESSAGES);
       }
     }
   }
@@ -130,7 +152,7 @@ public final class AppendFunction {
    * The answer to an append.
    *
    * @param versions per condition; after an append that was refused, the actual ones
-   * @param position of the last event, 0 if it was refused
+   * @param position of the last event or message, 0 if it was refused
    * @param culprit number of the condition whose stream has the ids already, or is tombstoned
    */
   @SuppressWarnings("ArrayRecordComponent") // never compared
@@ -237,7 +259,11 @@ public final class AppendFunction {
     }
 
     List<Answer> answers(
-        Integer[] outcomes, Long[] versions, Long[] positions, @Nullable Array culprits)
+        Integer[] outcomes,
+        Long[] versions,
+        Long[] positions,
+        @Nullable Array culprits,
+        @Nullable Long[] ofMessages)
         throws SQLException {
       Answer[] answers = new Answer[outcomes.length];
       int condition = 0;
@@ -247,12 +273,14 @@ public final class AppendFunction {
         for (int c = 0; c < own.length; c++) {
           own[c] = versions[condition++];
         }
-        Long position = positions[append];
+        Long ofEvents = positions[append];
+        // The answer ends with the last append that has messages.
+        Long ofMessage = append < ofMessages.length ? ofMessages[append] : null;
         answers[append] =
             new Answer(
                 Outcome.of(outcomes[append]),
                 own,
-                position == null ? 0 : position,
+                Math.max(ofEvents == null ? 0 : ofEvents, ofMessage == null ? 0 : ofMessage),
                 culprit(culprits, append) - first);
       }
       return Arrays.asList(answers);

@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.tables;
 
+import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.StreamId;
 import java.util.List;
 import java.util.UUID;
@@ -22,6 +23,7 @@ public final class AppendRequest {
   final long[] expected;
   final int[] counts;
   final List<Event> events;
+  final List<OutboxMessage> messages;
   private final int bytes;
 
   /**
@@ -31,17 +33,27 @@ public final class AppendRequest {
    * @param expected per condition: a version, or one of the constants
    * @param counts per condition: how many of the events are for its stream, 0 if it is only checked
    * @param events of one condition after the other
+   * @param messages that go with them
    */
-  public AppendRequest(StreamId[] streams, long[] expected, int[] counts, List<Event> events) {
+  public AppendRequest(
+      StreamId[] streams,
+      long[] expected,
+      int[] counts,
+      List<Event> events,
+      List<OutboxMessage> messages) {
     this.streams = streams;
     this.expected = expected;
     this.counts = counts;
     this.events = events;
-    int sum = 0;
+    this.messages = messages;
+    long sum = 0;
     for (Event event : events) {
       sum += event.bytes();
     }
-    this.bytes = sum;
+    for (OutboxMessage message : messages) {
+      sum += message.bytes();
+    }
+    this.bytes = (int) Math.min(Integer.MAX_VALUE, sum);
   }
 
   /** Streams that are written or checked. */
@@ -49,12 +61,12 @@ public final class AppendRequest {
     return List.of(streams);
   }
 
-  /** How many events there are. */
-  public int eventCount() {
-    return events.size();
+  /** How many rows are to be inserted: of events and of messages. */
+  public int rowCount() {
+    return events.size() + messages.size();
   }
 
-  /** What the JSON of all events takes. */
+  /** What the JSON of all events and the messages take. */
   public int bytes() {
     return bytes;
   }
@@ -75,7 +87,7 @@ public final class AppendRequest {
   }
 
   boolean isOneEvent() {
-    return streams.length == 1 && events.size() == 1 && expected[0] >= EXISTS;
+    return streams.length == 1 && events.size() == 1 && messages.isEmpty() && expected[0] >= EXISTS;
   }
 
   /** Whether the stream of a condition gets a row if it has none. */

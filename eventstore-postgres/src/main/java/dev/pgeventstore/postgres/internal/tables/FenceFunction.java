@@ -15,7 +15,7 @@ public final class FenceFunction {
 
   private static final String OBSERVE =
       """
-      select visible, incarnation, is_standby, holders, pids
+      select drawn, visible, incarnation, is_standby, holders, pids
         from $schema.observe_fence()
       """;
 
@@ -44,7 +44,7 @@ public final class FenceFunction {
   }
 
   /**
-   * One observation: what is visible, then who holds the lock.
+   * One observation: what was drawn, then who holds the lock.
    *
    * @param patience the server is asked to give up after that, in whole seconds, 1 or more
    */
@@ -53,14 +53,17 @@ public final class FenceFunction {
       statement.setQueryTimeout(Math.toIntExact(patience.toSeconds()));
       try (ResultSet row = statement.executeQuery()) {
         row.next();
-        if (row.getBoolean(3)) {
+        if (row.getBoolean(4)) {
           throw new SQLException(
               "the server is a standby, where the locks of appends cannot be seen: connect to the"
                   + " primary",
               "25006");
         }
         return new Observation(
-            row.getLong(1), row.getString(2), locks(row.getArray(4), row.getArray(5)));
+            row.getLong(1),
+            row.getLong(2),
+            row.getString(3),
+            locks(row.getArray(5), row.getArray(6)));
       }
     }
   }
@@ -111,13 +114,14 @@ public final class FenceFunction {
   }
 
   /**
-   * What one statement saw.
+   * What was seen at a time.
    *
-   * @param visible the largest visible position
+   * @param drawn the last position that was drawn
+   * @param visible the largest position of a visible event
    * @param incarnation the server's life
    * @param locks those on the events table under which positions are drawn
    */
-  public record Observation(long visible, String incarnation, List<Lock> locks) {}
+  public record Observation(long drawn, long visible, String incarnation, List<Lock> locks) {}
 
   /**
    * A lock on the events table.

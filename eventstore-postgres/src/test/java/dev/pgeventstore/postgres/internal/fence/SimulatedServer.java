@@ -10,9 +10,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A server reduced to what the fence depends on: transactions take the lock, draw positions, become
- * visible, and only then release the lock. Between the two halves of an observation anything may
- * happen, as it may between a statement's snapshot and its look at pg_locks.
+ * A server reduced to what the fence depends on: transactions of events and of messages take the
+ * lock, draw positions, become visible, and only then release the lock. Between the two halves of
+ * an observation anything may happen.
  */
 final class SimulatedServer {
 
@@ -28,16 +28,29 @@ final class SimulatedServer {
   private final Fence fence = new Fence(0);
   private long lastPosition;
   private long mark;
-  private boolean ignoreHolders;
+  private final @Nullable Mistake mistake;
+
+  /** What the fence must not do, or must not be done to it. */
+  enum Mistake {
+    /** Everything that was drawn counts as settled. */
+    IGNORES_ALL_LOCKS,
+    /** Messages are written under a lock that is not counted. */
+    IGNORES_THE_LOCKS_OF_MESSAGES,
+    /** A message has its position before it has the lock. */
+    DRAWS_BEFORE_THE_LOCK,
+    /** Who holds the lock is read before what was drawn. */
+    LOOKS_AT_LOCKS_FIRST
+  }
 
   SimulatedServer(long seed, boolean preparedKeepTheirName) {
+    this(seed, preparedKeepTheirName, null);
+  }
+
+  SimulatedServer(long seed, boolean preparedKeepTheirName, @Nullable Mistake mistake) {
+    this.mistake = mistake;
     this.random = new Random(seed);
     this.seed = seed;
     this.preparedKeepTheirName = preparedKeepTheirName;
-  }
-
-  void ignoreHolders() {
-    ignoreHolders = true;
   }
 
   void run(int observations) {
@@ -49,15 +62,19 @@ final class SimulatedServer {
       step(open.get(0), true);
     }
     observe(() -> {});
-    assertThat(mark).as("mark when all is quiet, seed %d", seed).isEqualTo(largestVisible());
+    assertThat(mark).as("mark when all is quiet, seed %d", seed).isEqualTo(lastPosition);
   }
 
   private void observe(Runnable meanwhile) {
-    long seen = largestVisible();
+    long seen = lastPosition;
+    List<Holder> holders = holders();
     meanwhile.run();
-    List<Holder> holders =
-        open.stream().filter(t -> t.locked).map(Transaction::asHolder).distinct().toList();
-    mark = fence.observe(seen, ignoreHolders ? List.of() : holders);
+    if (mistake == Mistake.LOOKS_AT_LOCKS_FIRST) {
+      seen = lastPosition;
+    } else {
+      holders = holders();
+    }
+    mark = fence.observe(seen, holders);
     // A reader's page is read later still: whatever has been committed by now it sees.
     for (long position = 1; position <= mark; position++) {
       assertThat(visible.contains(position) || dead.contains(position))
@@ -66,8 +83,13 @@ final class SimulatedServer {
     }
   }
 
-  private long largestVisible() {
-    return visible.stream().mapToLong(Long::longValue).max().orElse(0);
+  private List<Holder> holders() {
+    return open.stream()
+        .filter(t -> t.locked && mistake != Mistake.IGNORES_ALL_LOCKS)
+        .filter(t -> !t.ofMessages || mistake != Mistake.IGNORES_THE_LOCKS_OF_MESSAGES)
+        .map(Transaction::asHolder)
+        .distinct()
+        .toList();
   }
 
   private void steps() {
@@ -97,7 +119,13 @@ final class SimulatedServer {
     if (transaction.ended) {
       open.remove(transaction);
     } else if (!transaction.locked) {
-      transaction.locked = true;
+      if (mistake == Mistake.DRAWS_BEFORE_THE_LOCK
+          && transaction.ofMessages
+          && transaction.positions.isEmpty()) {
+        transaction.positions.add(++lastPosition);
+      } else {
+        transaction.locked = true;
+      }
     } else if (transaction.positions.isEmpty() || (!toTheEnd && random.nextInt(3) == 0)) {
       if (!transaction.prepared) {
         transaction.positions.add(++lastPosition);
@@ -117,6 +145,7 @@ final class SimulatedServer {
     final int backend;
     final int number;
     final List<Long> positions = new ArrayList<>();
+    final boolean ofMessages = random.nextBoolean();
     boolean locked;
     boolean prepared;
 

@@ -1,0 +1,210 @@
+package dev.pgeventstore.kafka;
+
+import static dev.pgeventstore.kafka.ExactSequence.header;
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.kafka.PoisonPolicy.Decision;
+import dev.pgeventstore.kafka.record.CloudEvents;
+import dev.pgeventstore.kafka.record.RecordMapper;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.Optional;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What becomes of events that cannot be published, and of the others. */
+@ExtendWith({PostgresExtension.class, KafkaExtension.class})
+class PoisonTest {
+
+  private static final StreamId SICK = StreamId.parse("order-13");
+
+  private Bench bench;
+  private volatile boolean sick = true;
+
+  @BeforeEach
+  void open(Database database, KafkaBroker broker) {
+    bench = new Bench(database, broker);
+    bench.append("order-1", 2);
+    bench.append("order-13", 3);
+    bench.append("order-2", 2);
+    bench.append("order-13", 1);
+  }
+
+  @AfterEach
+  void close() {
+    bench.close();
+  }
+
+  /** Fails for the second event of one stream, as long as it is sick. */
+  private RecordMapper mapper() {
+    CloudEvents events = CloudEvents.from("/test");
+    return event -> {
+      if (sick && event.stream().equals(SICK) && event.version() == 2) {
+        throw new IllegalStateException("cannot map this");
+      }
+      return events.map(event);
+    };
+  }
+
+  private KafkaRelay.Builder relay(Delivery delivery) {
+    return bench.relay().delivery(delivery).mapper(mapper());
+  }
+
+  private void publish(KafkaRelay.Builder builder) throws Exception {
+    try (KafkaRelay relay = builder.start()) {
+      relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE);
+    }
+  }
+
+  private List<String> published() {
+    return bench.consumed().stream().map(PoisonTest::name).toList();
+  }
+
+  private static String name(ConsumerRecord<byte[], byte[]> record) {
+    return new String(record.key(), UTF_8) + "@" + header(record, "es_version");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void by_default_it_halts_behind_everything_before(Delivery delivery) throws Exception {
+    try (KafkaRelay relay = relay(delivery).start()) {
+      assertThatThrownBy(() -> relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE))
+          .hasMessageContaining("stream order-13 at position 4")
+          .hasMessageContaining("cannot map this");
+      assertThat(relay.status().position()).isEqualTo(Position.of(3));
+    }
+    assertThat(published()).containsExactlyInAnyOrder("order-1@1", "order-1@2", "order-13@1");
+
+    relay(delivery).operations().skip(Position.of(4), "a test");
+    publish(relay(delivery));
+    assertThat(published())
+        .containsExactlyInAnyOrder(
+            "order-1@1",
+            "order-1@2",
+            "order-13@1",
+            "order-13@3",
+            "order-13@4",
+            "order-2@1",
+            "order-2@2");
+    assertThat(relay(delivery).operations().audit(0).values()).containsExactly("skip 4: a test");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void a_parked_stream_waits_as_a_whole_and_the_others_go_on(Delivery delivery) throws Exception {
+    KafkaRelay.Builder parking = relay(delivery).onPoison(PoisonPolicy.parkStream());
+    publish(parking);
+    assertThat(published())
+        .containsExactlyInAnyOrder(
+            "order-1@1", "order-1@2", "order-13@1", "order-2@1", "order-2@2");
+    RelayOperations operations = parking.operations();
+    assertThat(operations.parked())
+        .singleElement()
+        .satisfies(
+            parked -> {
+              assertThat(parked.stream()).isEqualTo(SICK);
+              assertThat(parked.since()).isEqualTo(Position.of(4));
+              assertThat(parked.reason()).contains("cannot map this");
+            });
+
+    // It waits through a restart, and so does what is appended later.
+    bench.append("order-13", 1);
+    publish(parking);
+    assertThat(published()).hasSize(5);
+
+    assertThatThrownBy(() -> operations.retryParked(SICK))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("cannot map this");
+    sick = false;
+    // The last event is among them if the relay has noted that it has come behind it.
+    assertThat(operations.retryParked(SICK)).isBetween(3, 4);
+    assertThat(operations.parked()).isEmpty();
+    bench.append("order-13", 1);
+    publish(parking);
+
+    List<RecordedEvent> stored = bench.stored();
+    assertThat(published()).hasSize(stored.size());
+    assertThat(bench.consumed())
+        .filteredOn(record -> new String(record.key(), UTF_8).equals("order-13"))
+        .extracting(record -> header(record, "es_version"))
+        .containsExactly("1", "2", "3", "4", "5", "6");
+    requireUnbrokenChains();
+    assertThatThrownBy(() -> operations.retryParked(SICK))
+        .isInstanceOf(NoSuchElementException.class);
+  }
+
+  /** Places grow, and each record names the one before. */
+  private void requireUnbrokenChains() {
+    String[] last = {"0:0", "0:0", "0:0"};
+    for (ConsumerRecord<byte[], byte[]> record : bench.consumed()) {
+      RecordPlace before = RecordPlace.parse(last[record.partition()]);
+      String place = header(record, "es_position") + ":" + header(record, "es_index");
+      assertThat(header(record, "es_prev")).isEqualTo(last[record.partition()]);
+      assertThat(RecordPlace.parse(place)).isGreaterThan(before);
+      last[record.partition()] = place;
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void what_is_discarded_is_not_published_and_the_stream_goes_on(Delivery delivery)
+      throws Exception {
+    KafkaRelay.Builder parking = relay(delivery).onPoison(PoisonPolicy.parkStream());
+    publish(parking);
+    parking.operations().discardParked(SICK, "a test");
+    bench.append("order-13", 1);
+    publish(parking);
+    assertThat(published())
+        .containsExactlyInAnyOrder(
+            "order-1@1", "order-1@2", "order-13@1", "order-13@5", "order-2@1", "order-2@2");
+    requireUnbrokenChains();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void a_dead_letter_has_the_event_and_the_reason(Delivery delivery) throws Exception {
+    String letters = "letters-" + bench.topic;
+    bench.createTopic(letters, 1);
+    publish(relay(delivery).onPoison(PoisonPolicy.deadLetter()).deadLetters(letters));
+    assertThat(published()).hasSize(7).doesNotContain("order-13@2");
+    assertThat(bench.consumed(letters))
+        .singleElement()
+        .satisfies(
+            letter -> {
+              assertThat(letter.value())
+                  .isEqualTo(bench.store.read(SICK).get(1).encoded().dataUtf8());
+              assertThat(header(letter, "dead_letter_reason")).contains("cannot map this");
+              assertThat(header(letter, "dead_letter_topic")).isEqualTo(bench.topic);
+              assertThat(header(letter, "ce_subject")).isEqualTo("order-13");
+              assertThat(header(letter, "es_position")).isEqualTo("4");
+            });
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void a_policy_of_ones_own_decides_case_by_case(Delivery delivery) throws Exception {
+    publish(
+        relay(delivery)
+            .onPoison(
+                PoisonPolicy.decide(
+                    poison ->
+                        poison.stream().equals(Optional.of("order-13"))
+                            ? Decision.SKIP
+                            : Decision.HALT)));
+    assertThat(published()).hasSize(7).doesNotContain("order-13@2");
+    requireUnbrokenChains();
+  }
+}

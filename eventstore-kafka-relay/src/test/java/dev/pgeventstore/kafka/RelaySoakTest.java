@@ -1,0 +1,67 @@
+package dev.pgeventstore.kafka;
+
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.PostgresServer;
+import java.nio.file.Path;
+import java.util.Random;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Whatever happens, in whatever order: readers find every event once and in order. */
+@ExtendWith(KafkaExtension.class)
+class RelaySoakTest {
+
+  @TempDir private Path folder;
+
+  @Test
+  void a_few_random_faults_lose_repeat_and_reorder_nothing(KafkaBroker broker) throws Exception {
+    withFaults(broker, System.nanoTime(), 4);
+  }
+
+  @Test
+  @Tag("soak")
+  void many_random_faults_lose_repeat_and_reorder_nothing(KafkaBroker broker) throws Exception {
+    for (int round = 0; round < 10; round++) {
+      withFaults(broker, System.nanoTime(), 25);
+    }
+  }
+
+  private void withFaults(KafkaBroker broker, long seed, int count) throws Exception {
+    assumeTrue(broker.canBeKilled(), "needs a broker that was started here");
+    // To have the same again, put it here.
+    System.out.println("seed " + seed);
+    Random random = new Random(seed);
+    try (PostgresServer server = PostgresServer.start()) {
+      assumeTrue(server.canBeKilled(), "needs a server that was started here");
+      try (Bench bench = new Bench(server.createDatabase(), broker)) {
+        Load load = Load.undeterred(bench);
+        try (RandomFaults faults = new RandomFaults(bench, server, random, folder)) {
+          for (int fault = 0; fault < count; fault++) {
+            String what = faults.happen();
+            System.out.println("seed " + seed + ": " + what);
+            // At any moment: this chooses it, nothing is waited for.
+            Thread.sleep(random.nextInt(1_000));
+          }
+        }
+        try (KafkaRelay last = bench.relay().start()) {
+          last.awaitPublished(load.stop(), Bench.PATIENCE.multipliedBy(2));
+        }
+        bench.check();
+      }
+    } finally {
+      await().atMost(Bench.PATIENCE).ignoreExceptions().until(() -> isBack(broker));
+    }
+  }
+
+  private static boolean isBack(KafkaBroker broker) {
+    broker.proxy().restore();
+    broker.resume();
+    return true;
+  }
+}

@@ -1,0 +1,277 @@
+package dev.pgeventstore.kafka.consumer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
+
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EncodedEvent;
+import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.kafka.KafkaRelay;
+import dev.pgeventstore.kafka.consumer.ChildConsumer.Moment;
+import dev.pgeventstore.kafka.consumer.GapException.Kind;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.RecordsToDelete;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.TopicPartition;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Whatever is killed, deleted, repeated or taken over, the consumer's database has it once. */
+@ExtendWith({PostgresExtension.class, KafkaExtension.class})
+class ConsumerFaultsTest {
+
+  private ConsumerBench bench;
+  @TempDir private Path folder;
+
+  @BeforeEach
+  void open(Database database, KafkaBroker broker) throws Exception {
+    bench = new ConsumerBench(database, broker);
+  }
+
+  @AfterEach
+  void close() {
+    bench.close();
+  }
+
+  @Test
+  void a_reader_of_uncommitted_records_gets_the_exact_sequence_while_relays_are_killed()
+      throws Exception {
+    long seed = System.nanoTime();
+    Random random = new Random(seed);
+    System.out.println("seed " + seed);
+    AppendResult last = appendBacklog(40_000);
+    int kills = 0;
+    do {
+      try (ChildJvm relay =
+          new ChildJvm(
+              folder,
+              ChildRelay.class,
+              bench.database.url(),
+              bench.broker.bootstrap(),
+              bench.topic)) {
+        await().atMost(ConsumerBench.PATIENCE).until(() -> relay.said("sending"));
+        // At any moment of a transaction: this chooses the moment, nothing is waited for.
+        Thread.sleep(random.nextInt(200));
+      }
+      kills++;
+    } while (kills < 3
+        || (kills < 10 && readAll("read_uncommitted").size() == readAll("read_committed").size()));
+    try (KafkaRelay relay =
+        ConsumerBench.relay(bench.store, bench.broker.bootstrap(), bench.topic).start()) {
+      relay.awaitPublished(last, ConsumerBench.PATIENCE);
+    }
+
+    Map<Integer, List<Long>> taken = new HashMap<>();
+    Watermarks marks = Watermarks.exact();
+    int repeats = 0;
+    for (ConsumerRecord<byte[], byte[]> record : readAll("read_uncommitted")) {
+      RelayedRecord relayed = ConsumerBench.DECODER.decode(record).orElseThrow();
+      if (marks.isNew(relayed)) {
+        taken
+            .computeIfAbsent(record.partition(), key -> new ArrayList<>())
+            .add(relayed.place().position().value());
+      } else {
+        repeats++;
+      }
+    }
+
+    System.out.println(repeats + " repeats after " + kills + " kills");
+    assertThat(taken).isEqualTo(bench.expected());
+    assertThat(repeats).as("records of aborted transactions that were met").isPositive();
+  }
+
+  private AppendResult appendBacklog(int events) {
+    List<EncodedEvent> payloads =
+        Collections.nCopies(
+            500, EncodedEvent.of("Happened", 1, "{\"filler\":\"" + "x".repeat(150) + "\"}"));
+    AppendResult last = null;
+    for (int done = 0; done < events; done += 500) {
+      last =
+          bench.store.append(
+              StreamId.of("backlog", Integer.toString(done / 500 % 30)),
+              ExpectedVersion.any(),
+              payloads);
+    }
+    return last;
+  }
+
+  private List<ConsumerRecord<byte[], byte[]>> readAll(String isolation) {
+    List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+    try (KafkaConsumer<byte[], byte[]> reader = bench.reader(isolation)) {
+      reader.assign(bench.partitions());
+      reader.seekToBeginning(bench.partitions());
+      Map<TopicPartition, Long> ends = reader.endOffsets(bench.partitions());
+      await()
+          .atMost(ConsumerBench.PATIENCE)
+          .until(
+              () -> {
+                reader.poll(Duration.ofMillis(100)).forEach(records::add);
+                return ends.entrySet().stream()
+                    .allMatch(end -> reader.position(end.getKey()) >= end.getValue());
+              });
+    }
+    return records;
+  }
+
+  @ParameterizedTest
+  @EnumSource(Moment.class)
+  void a_consumer_killed_between_its_commits_has_done_everything_once_in_its_database(Moment moment)
+      throws Exception {
+    bench.publish(12, 50);
+    for (int kill = 1; kill <= 3; kill++) {
+      try (ChildJvm consumer =
+          new ChildJvm(
+              folder,
+              ChildConsumer.class,
+              bench.database.url(),
+              bench.broker.bootstrap(),
+              bench.topic,
+              bench.inbox.group(),
+              moment.toString(),
+              Integer.toString(kill * 2))) {
+        await().atMost(ConsumerBench.PATIENCE).until(() -> consumer.said("now"));
+        consumer.killHard();
+      }
+    }
+    assertThat(bench.count()).as("killed in the middle").isPositive().isLessThan(600);
+    try (RelayedConsumer consumer = bench.consumer(ConsumerBench::work).start()) {
+      bench.awaitDone(600);
+      if (moment == Moment.BEFORE_OFFSETS) {
+        await().atMost(ConsumerBench.PATIENCE).until(() -> consumer.status().repeated() > 0);
+      }
+    }
+
+    assertThat(bench.done()).isEqualTo(bench.expected());
+  }
+
+  @Test
+  void two_that_both_think_all_partitions_theirs_do_everything_once_and_in_order()
+      throws Exception {
+    bench.publish(12, 100);
+    FutureTask<Integer> first = startZombie();
+    FutureTask<Integer> second = startZombie();
+    int handled = first.get(60, TimeUnit.SECONDS) + second.get(60, TimeUnit.SECONDS);
+
+    assertThat(handled).isEqualTo(1_200);
+    assertThat(bench.done()).isEqualTo(bench.expected());
+  }
+
+  /** Reads everything from the beginning, whoever else does. Returns how much was new. */
+  private FutureTask<Integer> startZombie() {
+    FutureTask<Integer> zombie =
+        new FutureTask<>(
+            () -> {
+              int handled = 0;
+              try (KafkaConsumer<byte[], byte[]> reader = bench.reader("read_committed")) {
+                reader.assign(bench.partitions());
+                reader.seekToBeginning(bench.partitions());
+                Map<TopicPartition, Long> ends = reader.endOffsets(bench.partitions());
+                while (!ends.entrySet().stream()
+                    .allMatch(end -> reader.position(end.getKey()) >= end.getValue())) {
+                  ConsumerRecords<byte[], byte[]> polled = reader.poll(Duration.ofMillis(100));
+                  for (TopicPartition partition : polled.partitions()) {
+                    handled +=
+                        bench
+                            .inbox
+                            .handle(bench.pool, polled.records(partition), ConsumerBench::work)
+                            .handled();
+                  }
+                }
+              }
+              return handled;
+            });
+    new Thread(zombie, "zombie").start();
+    return zombie;
+  }
+
+  @Test
+  void a_partition_that_was_truncated_stops_with_a_gap_until_the_mark_is_moved() throws Exception {
+    bench.publish(1, 10);
+    TopicPartition partition =
+        new TopicPartition(bench.topic, ConsumerBench.partitionOf("order-0"));
+    try (RelayedConsumer consumer = bench.consumer(ConsumerBench::work).start()) {
+      bench.awaitDone(10);
+    }
+    bench.publish(1, 10);
+    long sixteenth = readAll("read_committed").get(15).offset();
+    try (Admin admin = bench.admin()) {
+      admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(sixteenth))).all().get();
+    }
+
+    try (RelayedConsumer consumer = bench.consumer(ConsumerBench::work).start()) {
+      await().atMost(ConsumerBench.PATIENCE).until(() -> isStopped(consumer, partition));
+      assertThat(consumer.status().partitions().get(partition).failure())
+          .hasValueSatisfying(
+              failure ->
+                  assertThat(failure)
+                      .contains(GapException.class.getName())
+                      .contains(partition + "@" + sixteenth)
+                      .contains("deleted"));
+      assertThat(bench.count()).isEqualTo(10);
+
+      GapException gap = gapAt(partition);
+      assertThat(gap.kind()).isEqualTo(Kind.MISSING);
+      try (Connection connection = bench.pool.getConnection()) {
+        bench.inbox.moveTo(connection, gap.sequence(), gap.expected());
+      }
+      consumer.resume();
+      bench.awaitDone(15);
+    }
+    assertThat(bench.count()).isEqualTo(15);
+  }
+
+  private static boolean isStopped(RelayedConsumer consumer, TopicPartition partition) {
+    var status = consumer.status().partitions().get(partition);
+    return status != null && status.isStopped();
+  }
+
+  private GapException gapAt(TopicPartition partition) {
+    List<ConsumerRecord<byte[], byte[]>> left =
+        readAll("read_committed").stream()
+            .filter(record -> record.partition() == partition.partition())
+            .toList();
+    return catchThrowableOfType(
+        GapException.class, () -> bench.inbox.handle(bench.pool, left, ConsumerBench::work));
+  }
+
+  @Test
+  void offsets_that_are_reset_to_the_beginning_repeat_nothing() throws Exception {
+    bench.publish(12, 20);
+    try (RelayedConsumer consumer = bench.consumer(ConsumerBench::work).start()) {
+      bench.awaitDone(240);
+    }
+    bench.resetOffsets();
+    try (RelayedConsumer consumer = bench.consumer(ConsumerBench::work).start()) {
+      await().atMost(ConsumerBench.PATIENCE).until(() -> consumer.status().repeated() == 240);
+      assertThat(consumer.status().handled()).isZero();
+      bench.publish(12, 1);
+      bench.awaitDone(252);
+    }
+
+    assertThat(bench.done()).isEqualTo(bench.expected());
+  }
+}

@@ -1,0 +1,127 @@
+package dev.pgeventstore.examples.archive;
+
+import com.fasterxml.jackson.core.JsonGenerator;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.pgeventstore.EventPage;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.examples.topics.Topic;
+import dev.pgeventstore.kafka.consumer.RecordDecoder;
+import dev.pgeventstore.kafka.consumer.RelayedRecord;
+import dev.pgeventstore.kafka.consumer.Watermarks;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * A closed range of the global order as a file: a line of JSON for each event, oldest first.
+ *
+ * @param path of the file
+ */
+record ArchiveFile(Path path) {
+
+  private static final ObjectMapper JSON = new ObjectMapper();
+  private static final int PAGE = 500;
+
+  /**
+   * Copies the events up to a position from a topic, which has them all: a relay has published that
+   * far. Fails if one of them is not there any more.
+   *
+   * @return where the topic goes on
+   * @throws dev.pgeventstore.kafka.consumer.GapException if a record is missing
+   */
+  Copied copy(Topic topic, RecordDecoder decoder, Position upTo) throws IOException {
+    Watermarks read = Watermarks.exact();
+    Copied copied = new Copied(Watermarks.exact(), new HashMap<>());
+    // Partitions have no order among each other. A range that does not fit into memory is sorted in
+    // parts.
+    SortedMap<Position, String> lines = new TreeMap<>();
+    topic.readAll(
+        record -> {
+          RelayedRecord relayed = decoder.decode(record).orElseThrow();
+          RecordedEvent event = relayed.event();
+          if (read.isNew(relayed) && !event.position().isAfter(upTo)) {
+            lines.put(event.position(), line(event));
+            copied.marks().moveTo(relayed.sequence(), relayed.place());
+            copied.ends().put(partition(relayed), relayed.offset() + 1);
+          }
+        });
+    Files.write(path, lines.values());
+    return copied;
+  }
+
+  private static TopicPartition partition(RelayedRecord record) {
+    return new TopicPartition(record.sequence().topic(), record.sequence().partition());
+  }
+
+  /**
+   * Where the topic goes on behind what was copied.
+   *
+   * @param marks of each sequence
+   * @param ends offsets of the first records that were not copied
+   */
+  record Copied(Watermarks marks, Map<TopicPartition, Long> ends) {}
+
+  /**
+   * Compares the file with the store, line by line.
+   *
+   * @return how many events both have
+   * @throws IllegalStateException at the first difference
+   */
+  long verify(EventStore store, Position upTo) throws IOException {
+    long same = 0;
+    try (BufferedReader file = Files.newBufferedReader(path)) {
+      Position at = Position.START;
+      while (upTo.isAfter(at)) {
+        EventPage page = store.readAll(at, PAGE);
+        for (RecordedEvent event : page.events()) {
+          if (!event.position().isAfter(upTo)) {
+            String line = file.readLine();
+            if (!line(event).equals(line)) {
+              throw new IllegalStateException(
+                  "the archive has %s, the store %s".formatted(line, line(event)));
+            }
+            same++;
+          }
+        }
+        at = page.upTo();
+      }
+      if (file.readLine() != null) {
+        throw new IllegalStateException("the archive has events that the store does not have");
+      }
+    }
+    return same;
+  }
+
+  /**
+   * It says all there is to an event, so the same event gives the same line wherever it is from.
+   */
+  private static String line(RecordedEvent event) {
+    StringWriter line = new StringWriter();
+    try (JsonGenerator json = JSON.createGenerator(line)) {
+      json.writeStartObject();
+      json.writeNumberField("position", event.position().value());
+      json.writeStringField("stream", event.stream().toString());
+      json.writeNumberField("version", event.version());
+      json.writeStringField("id", event.id().toString());
+      json.writeStringField("time", event.recordedAt().toString());
+      json.writeStringField("type", event.type());
+      json.writeNumberField("revision", event.encoded().revision());
+      json.writeFieldName("data");
+      json.writeRawValue(new String(event.encoded().dataUtf8(), StandardCharsets.UTF_8));
+      json.writeEndObject();
+    } catch (IOException e) {
+      throw new IllegalStateException("nothing but memory is written to", e);
+    }
+    return line.toString();
+  }
+}

@@ -1,0 +1,150 @@
+package dev.pgeventstore.examples.branches;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.examples.branches.SaleEvent.Sold;
+import dev.pgeventstore.examples.topics.Topic;
+import dev.pgeventstore.kafka.KafkaRelay;
+import dev.pgeventstore.kafka.consumer.GapException;
+import dev.pgeventstore.postgres.PostgresEventStore;
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import dev.pgeventstore.testkit.servers.PostgresServer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeoutException;
+import java.util.function.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+
+/**
+ * A company has a branch in Berlin and one in Paris. Each has a store of its own, which goes on
+ * whatever becomes of the other, and both publish to one topic. The head office reads it, and can
+ * prove that it has everything of both, once.
+ *
+ * <p>It starts a PostgreSQL server and a Kafka broker of its own, and removes both when it ends.
+ */
+public final class Branches {
+
+  static final int SALES = 100;
+
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  private final EventStore berlin;
+  private final EventStore paris;
+  private final Topic topic;
+  private final Consumer<String> tell;
+
+  Branches(EventStore berlin, EventStore paris, Topic topic, Consumer<String> tell) {
+    this.berlin = berlin;
+    this.paris = paris;
+    this.topic = topic;
+    this.tell = tell;
+  }
+
+  /**
+   * Runs the example.
+   *
+   * @param arguments none
+   * @throws Exception if something happens that is not foreseen
+   */
+  public static void main(String[] arguments) throws Exception {
+    try (PostgresServer server = PostgresServer.start();
+        KafkaBroker broker = KafkaBroker.start();
+        HikariDataSource berlinPool = pool(server.createDatabase().url());
+        HikariDataSource parisPool = pool(server.createDatabase().url());
+        EventStore berlin = store(berlinPool);
+        EventStore paris = store(parisPool)) {
+      Topic topic = new Topic(broker.bootstrap(), "sales").create(2);
+      new Branches(berlin, paris, topic, System.out::println).run();
+    }
+  }
+
+  static HikariDataSource pool(String url) {
+    HikariConfig config = new HikariConfig();
+    config.setJdbcUrl(url);
+    config.setMaximumPoolSize(6);
+    return new HikariDataSource(config);
+  }
+
+  static EventStore store(HikariDataSource pool) {
+    return PostgresEventStore.builder(pool)
+        .codec(JacksonCodec.of(EventTypes.of(SaleEvent.class)))
+        .build();
+  }
+
+  Outcome run() throws InterruptedException, TimeoutException {
+    try (KafkaRelay fromBerlin = relay("berlin", berlin);
+        KafkaRelay fromParis = relay("paris", paris)) {
+      AppendResult inBerlin = null;
+      AppendResult inParis = null;
+      for (int i = 1; i <= SALES; i++) {
+        inBerlin = sell(i, 2_00, berlin);
+        inParis = sell(i, 3_00, paris);
+      }
+      tell.accept(
+          "%d sales in Berlin, %d in Paris, at tills of the same names.".formatted(SALES, SALES));
+      fromBerlin.awaitPublished(inBerlin, PATIENCE);
+      fromParis.awaitPublished(inParis, PATIENCE);
+    }
+    List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+    topic.readAll(records::add);
+
+    Turnover turnover = new Turnover();
+    records.forEach(turnover::add);
+    tell.accept("The head office has read the topic, where the two are mixed:");
+    turnover
+        .cents()
+        .forEach((branch, cents) -> tell.accept("  %-6s %d.00".formatted(branch, cents / 100)));
+    tell.accept("None of %d sequences has a gap or a repetition.".formatted(turnover.sequences()));
+
+    String gap = missing(records.get(10), records);
+    tell.accept("It would know if a record was missing:");
+    tell.accept("  " + gap);
+    return new Outcome(turnover.cents(), turnover.sequences(), gap);
+  }
+
+  /** Each relay has a name of its own. It is in every record, and tells the sequences apart. */
+  private KafkaRelay relay(String branch, EventStore store) {
+    return KafkaRelay.builder(store, topic.client())
+        .name(branch)
+        .topic(topic.name())
+        .source("/branches/" + branch)
+        // The topic may have records of the other one already, and that is as it should be.
+        .startAfter(Position.START)
+        .start();
+  }
+
+  private static AppendResult sell(int number, long cents, EventStore store) {
+    StreamId till = StreamId.of("till", Integer.toString(number % 7));
+    return store.append(till, ExpectedVersion.any(), List.of(new Sold(cents)));
+  }
+
+  /** What the reader says if one of the records does not come. */
+  private static String missing(
+      ConsumerRecord<byte[], byte[]> lost, List<ConsumerRecord<byte[], byte[]>> records) {
+    Turnover turnover = new Turnover();
+    try {
+      records.stream().filter(record -> record != lost).forEach(turnover::add);
+    } catch (GapException e) {
+      return e.getMessage();
+    }
+    return "";
+  }
+
+  /**
+   * What the head office knows.
+   *
+   * @param cents by branch
+   * @param sequences that were proved
+   * @param gap what it said when a record was left out
+   */
+  record Outcome(Map<String, Long> cents, int sequences, String gap) {}
+}

@@ -1,0 +1,5 @@
+/** Example: several stores publish to one topic, and a reader proves the sequence of each. */
+@NullMarked
+package dev.pgeventstore.examples.branches;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,26 @@
+package dev.pgeventstore.examples.exactlyonce;
+
+import dev.pgeventstore.codec.EventType;
+
+/** What changes the balance of an account. Each account is a stream. */
+sealed interface MoneyEvent {
+
+  /** By how many cents it changes. */
+  long change();
+
+  @EventType(name = "money-deposited")
+  record Deposited(long cents) implements MoneyEvent {
+    @Override
+    public long change() {
+      return cents;
+    }
+  }
+
+  @EventType(name = "money-withdrawn")
+  record Withdrawn(long cents) implements MoneyEvent {
+    @Override
+    public long change() {
+      return -cents;
+    }
+  }
+}

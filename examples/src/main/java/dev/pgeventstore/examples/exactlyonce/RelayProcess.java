@@ -1,0 +1,30 @@
+package dev.pgeventstore.examples.exactlyonce;
+
+import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.examples.processes.ChildProcess;
+import dev.pgeventstore.examples.topics.Topic;
+import dev.pgeventstore.kafka.KafkaRelay;
+import java.time.Duration;
+
+/** A process that publishes the bank's events, or stands by while another one does. */
+final class RelayProcess {
+
+  private RelayProcess() {}
+
+  /** URL of the bank's database, bootstrap servers, topic. */
+  public static void main(String[] arguments) throws Exception {
+    Topic topic = new Topic(arguments[1], arguments[2]);
+    try (HikariDataSource pool = ExactlyOnce.pool(arguments[0]);
+        EventStore bank = ExactlyOnce.store(pool);
+        KafkaRelay relay =
+            KafkaRelay.builder(bank, topic.client())
+                .name("bank")
+                .topic(topic.name())
+                // Whoever is killed is replaced after so long.
+                .leaseTtl(Duration.ofSeconds(1))
+                .start()) {
+      ChildProcess.awaitEnd();
+    }
+  }
+}
