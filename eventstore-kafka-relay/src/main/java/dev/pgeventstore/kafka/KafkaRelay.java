@@ -77,7 +77,8 @@ public final class KafkaRelay implements AutoCloseable {
    *
    * @param store whose events are published; it stays the caller's, and is closed after the relay
    * @param kafkaConfig what any Kafka client is configured with, {@code bootstrap.servers} at
-   *     least. Settings of producers, consumers and admin clients go to those. {@code
+   *     least. Settings of producers, consumers and admin clients go to those; with a prefix {@code
+   *     producer.}, {@code consumer.} or {@code admin.} to that client only. {@code
    *     transaction.timeout.ms}, 30 s unless given, bounds how long a relay that crashed keeps
    *     committed readers waiting
    * @return a builder

@@ -30,8 +30,8 @@ final class KafkaSettings {
   private final Map<String, Object> given;
 
   KafkaSettings(Map<String, ?> given) {
-    for (String name : NOT_TO_BE_SET) {
-      if (given.containsKey(name)) {
+    for (String name : given.keySet()) {
+      if (NOT_TO_BE_SET.contains(name.replaceFirst("^(producer|consumer|admin)\\.", ""))) {
         throw new IllegalArgumentException(
             "the relay sets %s itself: leave it out of the Kafka configuration".formatted(name));
       }
@@ -60,25 +60,24 @@ final class KafkaSettings {
   }
 
   private int number(String name, int byDefault) {
-    Object value = given.get(name);
+    Object value = given.getOrDefault("producer." + name, given.get(name));
     return value == null ? byDefault : Integer.parseInt(value.toString());
   }
 
-  /** For transactions: what lingers is sent when they commit, so nobody waits for it. */
   Map<String, Object> transactionalProducer(String transactionalId) {
-    Map<String, Object> settings = producer(5);
+    Map<String, Object> settings = producer();
     settings.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, transactionTimeoutMillis());
     settings.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
     return settings;
   }
 
   Map<String, Object> idempotentProducer() {
-    Map<String, Object> settings = producer(0);
+    Map<String, Object> settings = producer();
     settings.remove(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG);
     return settings;
   }
 
-  private Map<String, Object> producer(int lingerMillis) {
+  private Map<String, Object> producer() {
     int transactionTimeout = transactionTimeoutMillis();
     Map<String, Object> settings = new HashMap<>();
     // Whatever takes longer than the transaction may live has failed anyway.
@@ -87,12 +86,13 @@ final class KafkaSettings {
         ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG,
         Math.min(30_000, Math.max(1_000, transactionTimeout / 2)));
     settings.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, Math.max(2_000, transactionTimeout));
-    settings.put(ProducerConfig.LINGER_MS_CONFIG, lingerMillis);
+    // What lingers is sent when there is nothing more, so nobody waits for it.
+    settings.put(ProducerConfig.LINGER_MS_CONFIG, 5);
     settings.put(ProducerConfig.BATCH_SIZE_CONFIG, 128 * 1024);
     settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 16L * 1024 * 1024);
     settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
     settings.put(ProducerConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, 1_000L);
-    settings.putAll(known(ProducerConfig.configNames()));
+    settings.putAll(known("producer.", ProducerConfig.configNames()));
     settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
     settings.put(ProducerConfig.ACKS_CONFIG, "all");
     settings.put(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
@@ -103,7 +103,7 @@ final class KafkaSettings {
   Map<String, Object> consumer() {
     Map<String, Object> settings = new HashMap<>();
     settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 100);
-    settings.putAll(known(ConsumerConfig.configNames()));
+    settings.putAll(known("consumer.", ConsumerConfig.configNames()));
     settings.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
     settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
     settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
@@ -116,15 +116,35 @@ final class KafkaSettings {
     Map<String, Object> settings = new HashMap<>();
     settings.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, 10_000);
     settings.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, 5_000);
-    settings.putAll(known(AdminClientConfig.configNames()));
+    settings.putAll(known("admin.", AdminClientConfig.configNames()));
     return settings;
   }
 
-  /** Those of a client, and those no client knows: they may be for a plug-in. */
-  private Map<String, Object> known(Set<String> ofThisClient) {
-    Map<String, Object> settings = new HashMap<>(given);
-    settings.keySet().removeIf(name -> !ofThisClient.contains(name) && isKnownToAnyClient(name));
+  /**
+   * Those of a client, and those no client knows: they may be for a plug-in. What has the client's
+   * prefix is for it alone, such as {@code producer.interceptor.classes}.
+   */
+  private Map<String, Object> known(String prefix, Set<String> ofThisClient) {
+    Map<String, Object> settings = new HashMap<>();
+    given.forEach(
+        (name, value) -> {
+          if (ofThisClient.contains(name) || !(isKnownToAnyClient(name) || isForOneClient(name))) {
+            settings.put(name, value);
+          }
+        });
+    given.forEach(
+        (name, value) -> {
+          if (name.startsWith(prefix)) {
+            settings.put(name.substring(prefix.length()), value);
+          }
+        });
     return settings;
+  }
+
+  private static boolean isForOneClient(String name) {
+    return name.startsWith("producer.")
+        || name.startsWith("consumer.")
+        || name.startsWith("admin.");
   }
 
   private static boolean isKnownToAnyClient(String name) {

@@ -13,6 +13,8 @@ import org.jspecify.annotations.Nullable;
 /** What a lane's thread tells everybody else. Safe for many threads. */
 final class Progress {
 
+  private static final int DEEPEST_CAUSE = 5;
+
   private final int lane;
   private final Duration unhealthyAfter;
 
@@ -49,6 +51,10 @@ final class Progress {
     change(State.STARTING, Optional.of(describe(cause)), cause);
   }
 
+  synchronized void waitingFor(String what) {
+    change(State.STARTING, Optional.of(what), null);
+  }
+
   synchronized void halted(Throwable cause) {
     change(State.HALTED, Optional.of(describe(cause)), cause);
   }
@@ -57,9 +63,21 @@ final class Progress {
     change(State.PAUSED, Optional.of(why), null);
   }
 
-  private static String describe(Throwable cause) {
-    String message = cause.getMessage();
-    return cause instanceof RelayHaltedException && message != null ? message : cause.toString();
+  /** What went wrong, down to its cause: the outermost says little with some of Kafka's. */
+  private static String describe(Throwable failure) {
+    String message = failure.getMessage();
+    if (failure instanceof RelayHaltedException && message != null) {
+      return message;
+    }
+    StringBuilder text = new StringBuilder(failure.toString());
+    Throwable cause = failure.getCause();
+    for (int depth = 0; cause != null && depth < DEEPEST_CAUSE; depth++) {
+      if (cause.getMessage() == null || text.indexOf(cause.getMessage()) < 0) {
+        text.append("; because of ").append(cause);
+      }
+      cause = cause.getCause();
+    }
+    return text.toString();
   }
 
   private void change(State next, Optional<String> why, @Nullable Throwable cause) {

@@ -62,6 +62,9 @@ final class TargetTopics {
             new Partitioner(layout.partitions()),
             Math.min(maxRequestSize, topics.maxMessageBytes(name)));
     if (before == null) {
+      // A leader that answers has heard of the topic. One that has not may refuse the first batch
+      // and take the second (KAFKA-15591).
+      topics.wasWrittenTo(name, layout.partitions());
       frozen.put(name, layout);
       notes.put(LaneNotes.topic(name), layout.format());
     }

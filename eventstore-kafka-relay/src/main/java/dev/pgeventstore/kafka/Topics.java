@@ -71,7 +71,10 @@ final class Topics implements AutoCloseable {
     return bytes == null ? Integer.MAX_VALUE : Integer.parseInt(bytes);
   }
 
-  /** Whether anything was ever sent to a topic, even if it was aborted or is deleted by now. */
+  /**
+   * Whether anything was ever sent to a topic, even if it was aborted or is deleted by now. The
+   * leaders of all its partitions are asked.
+   */
   boolean wasWrittenTo(String topic, int partitions) throws InterruptedException {
     Map<TopicPartition, OffsetSpec> latest =
         IntStream.range(0, partitions)

@@ -17,9 +17,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class TransactionalWriter implements LaneWriter {
 
-  private static final long MOST_BYTES = 6L * 1024 * 1024;
+  private static final long MOST_BYTES = 16L * 1024 * 1024;
   private static final int MOST_RECORDS = 20_000;
-  private static final int LOOK_AT_THE_CLOCK_EVERY = 64;
   private static final Duration FAREWELL = Duration.ofSeconds(5);
 
   private final Producer<byte[], byte[]> producer;
@@ -66,18 +65,16 @@ final class TransactionalWriter implements LaneWriter {
     try {
       usable = false;
       begin();
-      int looked = 0;
       for (Outgoing outgoing : parcel.records()) {
+        if (refused.get() != null) {
+          throw new KafkaException("a record before could not be sent");
+        }
         Future<RecordMetadata> unused =
             producer.send(outgoing.record(), (metadata, failure) -> note(failure, outgoing));
-        if (++looked % LOOK_AT_THE_CLOCK_EVERY == 0 && System.nanoTime() - begun > 2 * longest) {
-          throw new KafkaException(
-              "a transaction has been open for half of transaction.timeout.ms, and its records are not sent");
-        }
       }
       bytes += parcel.bytes();
       records += parcel.records().size();
-    } catch (KafkaException e) {
+    } catch (KafkaException | IllegalStateException e) {
       throw first(e);
     }
   }
@@ -102,7 +99,7 @@ final class TransactionalWriter implements LaneWriter {
   }
 
   /** What went wrong first says more than what came of it. */
-  private KafkaException first(KafkaException last) {
+  private RuntimeException first(RuntimeException last) {
     KafkaException first = refused.get();
     if (first == null || first == last) {
       return last;
@@ -129,11 +126,14 @@ final class TransactionalWriter implements LaneWriter {
       producer.commitTransaction();
       open = false;
       usable = true;
-    } catch (KafkaException e) {
+    } catch (KafkaException | IllegalStateException e) {
       throw first(e);
     }
     done.run();
   }
+
+  @Override
+  public void push() {}
 
   @Override
   public void whenSettled(Runnable done) {

@@ -118,9 +118,7 @@ class DeliveryTest {
       bench.createTopic(topic, 3);
       for (int run = 0; run < 2; run++) {
         try (KafkaRelay relay =
-            Bench.relay(bench.store, bench.kafkaSettings(Map.of()), topic)
-                .delivery(delivery)
-                .lanes(3)
+            Bench.relay(bench.store, bench.kafkaSettings(Map.of()), topic, new Shape(delivery, 3))
                 .start()) {
           for (int stream = 0; stream < 30; stream++) {
             bench.append("order-" + stream, 2);
@@ -233,7 +231,8 @@ class DeliveryTest {
     }
     String late = "late-" + bench.topic;
     bench.createTopic(late, 1);
-    try (KafkaRelay relay = Bench.relay(bench.store, bench.kafkaSettings(Map.of()), late).start()) {
+    try (KafkaRelay relay =
+        Bench.relay(bench.store, bench.kafkaSettings(Map.of()), late, Shape.USUAL).start()) {
       relay.awaitPublished(bench.append("order-2", 1), Bench.PATIENCE);
     }
     ExactSequence.check(bench.stored(), bench.consumed(late));

@@ -41,7 +41,8 @@ class GlobalOrderTortureTest {
   }
 
   @Test
-  void taking_the_last_drawn_position_for_the_mark_is_caught(PostgresServer server) throws Exception {
+  void taking_the_last_drawn_position_for_the_mark_is_caught(PostgresServer server)
+      throws Exception {
     assertCaught(
         server,
         """
