@@ -1,0 +1,19 @@
+package dev.pgeventstore.examples.statements;
+
+import dev.pgeventstore.codec.EventType;
+
+/** What the bank remembers of an account. Most of it is nobody else's business. */
+sealed interface AccountEvent {
+
+  @EventType(name = "money-deposited")
+  record Deposited(long cents) implements AccountEvent {}
+
+  @EventType(name = "money-withdrawn")
+  record Withdrawn(long cents) implements AccountEvent {}
+
+  @EventType(name = "fraud-suspected")
+  record FraudSuspected(String rule) implements AccountEvent {}
+
+  @EventType(name = "month-closed")
+  record MonthClosed(String month, long cents, String clerk) implements AccountEvent {}
+}
