@@ -59,6 +59,8 @@ begin
 end
 $$;
 
+revoke all on function "${schema}".draw_position() from public;
+
 -- Messages that wait to be published. Rows are inserted, never changed, and deleted soon.
 create table "${schema}".outbox (
   "position" bigint not null default "${schema}".draw_position(),
@@ -204,6 +206,7 @@ returns table (
 )
 language plpgsql stable
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
+set jit = off -- compiling takes longer than any page
 as $$
 begin
   for "position", recorded_at, id, topic, key, value, header_names, header_values in
@@ -236,7 +239,7 @@ create function "${schema}".delete_messages(
 )
 returns bigint  -- how many
 language plpgsql volatile
-set enable_seqscan = off set enable_bitmapscan = off
+set enable_seqscan = off set enable_bitmapscan = off set jit = off
 as $$
 declare
   _deleted bigint;

@@ -64,21 +64,20 @@ final class KafkaSettings {
     return value == null ? byDefault : Integer.parseInt(value.toString());
   }
 
-  /** For transactions: what lingers is sent when they commit, so nobody waits for it. */
   Map<String, Object> transactionalProducer(String transactionalId) {
-    Map<String, Object> settings = producer(5);
+    Map<String, Object> settings = producer();
     settings.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, transactionTimeoutMillis());
     settings.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
     return settings;
   }
 
   Map<String, Object> idempotentProducer() {
-    Map<String, Object> settings = producer(0);
+    Map<String, Object> settings = producer();
     settings.remove(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG);
     return settings;
   }
 
-  private Map<String, Object> producer(int lingerMillis) {
+  private Map<String, Object> producer() {
     int transactionTimeout = transactionTimeoutMillis();
     Map<String, Object> settings = new HashMap<>();
     // Whatever takes longer than the transaction may live has failed anyway.
@@ -87,7 +86,8 @@ final class KafkaSettings {
         ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG,
         Math.min(30_000, Math.max(1_000, transactionTimeout / 2)));
     settings.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, Math.max(2_000, transactionTimeout));
-    settings.put(ProducerConfig.LINGER_MS_CONFIG, lingerMillis);
+    // What lingers is sent when there is nothing more, so nobody waits for it.
+    settings.put(ProducerConfig.LINGER_MS_CONFIG, 5);
     settings.put(ProducerConfig.BATCH_SIZE_CONFIG, 128 * 1024);
     settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 16L * 1024 * 1024);
     settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");

@@ -22,6 +22,7 @@ final class Lane implements Runnable {
   private static final Logger LOG = LoggerFactory.getLogger(Lane.class);
 
   private static final Duration STANDBY_PAUSE = Duration.ofMillis(500);
+  private static final Duration BEFORE_THE_FIRST = Duration.ofMillis(100);
 
   private final RelaySpec spec;
   private final int number;
@@ -132,8 +133,24 @@ final class Lane implements Runnable {
         return;
       }
       LanePosition position = access.position(notes);
-      publish(access, notes, position);
+      if (!notes.sent().isEmpty() || waitForOtherLanes(access)) {
+        publish(access, notes, position);
+      }
     }
+  }
+
+  /** Tells whether to go on. */
+  private boolean waitForOtherLanes(LaneAccess access) throws InterruptedException {
+    Optional<Integer> missing = access.laneWithoutPosition();
+    while (missing.isPresent()) {
+      if (stop.isRequested() || !leadership.keep()) {
+        return false;
+      }
+      progress.waitingFor("lane %d has not begun".formatted(missing.get()));
+      stop.pause(BEFORE_THE_FIRST);
+      missing = access.laneWithoutPosition();
+    }
+    return true;
   }
 
   /** Whoever ends the pause takes the lease for that. */

@@ -181,6 +181,27 @@ final class LaneAccess implements AutoCloseable {
     return start;
   }
 
+  /**
+   * The first lane that has no position yet. None may send before all have one: whoever finds a
+   * topic that was written to, and no position, must take it for lost.
+   *
+   * @return empty if all have
+   */
+  Optional<Integer> laneWithoutPosition() throws InterruptedException {
+    for (int other = 0; other < spec.lanes(); other++) {
+      if (other != lane && notesOf(other).position().isEmpty()) {
+        return Optional.of(other);
+      }
+    }
+    return Optional.empty();
+  }
+
+  private LaneNotes notesOf(int other) throws InterruptedException {
+    return spec.delivery() == Delivery.EXACTLY_ONCE
+        ? positions.read(topics, settings, other)
+        : new LaneNotes(feed.notes(spec.leaseName(), other));
+  }
+
   private RelayHaltedException noPosition() {
     return new RelayHaltedException(
         "the database has no position of relay %s, but topic %s was written to: starting at the first event would repeat what is there. Find the last event of this store in the topic and start after its es_position with startAfter(…). If the records are somebody else's, start with startAfter(Position.START)."

@@ -27,7 +27,7 @@ import org.jspecify.annotations.Nullable;
 final class PipelinedWriter implements LaneWriter {
 
   private static final int MOST_UNDER_WAY = 32;
-  private static final long BETWEEN_NOTES = Duration.ofMillis(50).toNanos();
+  private static final long BETWEEN_NOTES = Duration.ofMillis(200).toNanos();
   private static final Duration FAREWELL = Duration.ofSeconds(5);
 
   private final Producer<byte[], byte[]> producer;
@@ -109,6 +109,15 @@ final class PipelinedWriter implements LaneWriter {
     current = new Load();
     settle();
     if (underWay.size() >= MOST_UNDER_WAY) {
+      flush();
+      settle();
+    }
+  }
+
+  /** What lingers is sent, and answered: whatever comes meanwhile goes together. */
+  @Override
+  public void push() {
+    if (!underWay.isEmpty()) {
       flush();
       settle();
     }

@@ -51,6 +51,10 @@ final class Progress {
     change(State.STARTING, Optional.of(describe(cause)), cause);
   }
 
+  synchronized void waitingFor(String what) {
+    change(State.STARTING, Optional.of(what), null);
+  }
+
   synchronized void halted(Throwable cause) {
     change(State.HALTED, Optional.of(describe(cause)), cause);
   }

@@ -113,6 +113,9 @@ final class Publishing {
           passOver(parcel);
         } else {
           commit(parcel);
+          if (!preparer.hasMore()) {
+            writer.push();
+          }
         }
       }
       if (refusal != null) {

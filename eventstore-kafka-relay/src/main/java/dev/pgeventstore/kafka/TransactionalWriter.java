@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class TransactionalWriter implements LaneWriter {
 
-  private static final long MOST_BYTES = 6L * 1024 * 1024;
+  private static final long MOST_BYTES = 16L * 1024 * 1024;
   private static final int MOST_RECORDS = 20_000;
   private static final Duration FAREWELL = Duration.ofSeconds(5);
 
@@ -131,6 +131,9 @@ final class TransactionalWriter implements LaneWriter {
     }
     done.run();
   }
+
+  @Override
+  public void push() {}
 
   @Override
   public void whenSettled(Runnable done) {

@@ -446,13 +446,13 @@ class EraserTest {
   }
 
   @Test
-  void before_roles_are_made_nobody_but_the_owner_erases() throws Exception {
+  void before_roles_are_made_nobody_but_the_owner_erases_or_draws_positions() throws Exception {
     assertThat(
             store.query(
                 "select concat(string_agg(proname, ' ') filter (where has_function_privilege('public', oid, 'execute')),"
                     + " '|', count(*)) from pg_proc"
                     + " where pronamespace = 'eventstore'::regnamespace and prosecdef"))
-        .isEqualTo("|5");
+        .isEqualTo("|6");
   }
 
   private void awaitSomebodyWaiting() {

@@ -3,9 +3,11 @@ package dev.pgeventstore.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pgeventstore.Append;
 import dev.pgeventstore.ConflictException;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.Lease;
@@ -25,6 +27,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -249,6 +252,48 @@ class RolesTest {
       assertThat(owner.store.feed().tryLease("relay", 0, "you", Duration.ofSeconds(5))).isPresent();
       assertThatThrownBy(() -> relay.append("order-3")).isInstanceOf(EventStoreException.class);
     }
+  }
+
+  @Test
+  void a_writer_publishes_and_a_relay_takes_the_messages() throws SQLException {
+    OutboxMessage message = OutboxMessage.to("relay", "topic").key("1").json("{}");
+    try (TestStore writer = as("writer");
+        TestStore relay = as("relay")) {
+      writer.store.append(
+          Append.to(
+                  StreamId.of("order", "2"),
+                  ExpectedVersion.noStream(),
+                  List.of(TestStore.raw("happened")))
+              .message(message));
+      Position last = writer.store.publish(List.of(message.id(UUID.randomUUID())));
+
+      Position mark = relay.store.highWaterMark();
+      assertThat(mark).isEqualTo(last);
+      assertThat(relay.store.feed().messages("relay", 0, 1, Position.START, mark, 10)).hasSize(2);
+      relay.store.feed().deleteMessages("relay", 0, 1, mark);
+      assertThat(owner.query("select count(*) from " + schema + ".outbox")).isEqualTo("0");
+
+      assertThatThrownBy(() -> relay.store.publish(List.of(message)))
+          .isInstanceOf(EventStoreException.class);
+      assertThatThrownBy(
+              () -> writer.store.feed().messages("relay", 0, 1, Position.START, mark, 10))
+          .isInstanceOf(EventStoreException.class);
+    }
+    assertNotAllowed("writer", "delete from %s.outbox".formatted(schema));
+    assertNotAllowed("writer", "select value from %s.outbox".formatted(schema));
+    assertNotAllowed("writer", "update %s.outbox set topic = 'x'".formatted(schema));
+    assertNotAllowed("relay", "update %s.outbox set topic = 'x'".formatted(schema));
+    for (String role : List.of("writer", "relay")) {
+      assertNotAllowed(
+          role,
+          ("insert into %s.outbox (position, lane_hash, id, relay, topic, header_names,"
+                  + " header_values) values (9, 1, gen_random_uuid(), 'r', 't', '{}', '{}')")
+              .formatted(schema));
+    }
+    for (String role : List.of("reader", "relay", "eraser")) {
+      assertNotAllowed(role, "select %s.draw_position()".formatted(schema));
+    }
+    assertNotAllowed("reader", "select * from %s.outbox".formatted(schema));
   }
 
   @ParameterizedTest

@@ -14,10 +14,12 @@ import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.EventStreams;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
+import dev.pgeventstore.feed.RecordedMessage;
 import dev.pgeventstore.snapshot.Snapshot;
 import dev.pgeventstore.snapshot.SnapshotAndTail;
 import dev.pgeventstore.snapshot.SnapshotHost;
@@ -35,6 +37,7 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An event store for tests, which keeps its events until it is garbage. Safe for use by many
@@ -53,7 +56,11 @@ public final class InMemoryEventStore implements EventStore, SnapshotHost {
   private final Clock clock;
   private final JsonEquality json = new JsonEquality();
   private final Map<StreamId, List<RecordedEvent>> streams = new HashMap<>();
-  private final List<RecordedEvent> all = new ArrayList<>();
+
+  /** By position; null where a message stands. */
+  private final List<@Nullable RecordedEvent> all = new ArrayList<>();
+
+  private final List<RecordedMessage> messages = new ArrayList<>();
   private final Map<StreamId, Map<String, Snapshot>> snapshots = new HashMap<>();
 
   private InMemoryEventStore(EventCodec codec, Clock clock) {
@@ -85,10 +92,11 @@ public final class InMemoryEventStore implements EventStore, SnapshotHost {
   @Override
   public AppendResult append(Append append) {
     Map<StreamId, List<CheckedEvent>> contents = encode(append);
+    checkSizes(append.messages());
     synchronized (this) {
       Map<StreamId, Long> stored = whereStored(append, contents);
       if (stored.keySet().equals(append.events().keySet()) && !stored.containsValue(0L)) {
-        return replayed(stored);
+        return replayed(stored, !append.messages().isEmpty());
       }
       if (!stored.isEmpty()) {
         throw reused(append, stored);
@@ -97,7 +105,41 @@ public final class InMemoryEventStore implements EventStore, SnapshotHost {
       if (!conflicts.isEmpty()) {
         throw new ConflictException(conflicts);
       }
-      return write(contents);
+      return write(contents, append.messages());
+    }
+  }
+
+  @Override
+  public Position publish(List<OutboxMessage> toPublish) {
+    List<OutboxMessage> copy = List.copyOf(toPublish);
+    if (copy.isEmpty()) {
+      throw new IllegalArgumentException("no messages to publish");
+    }
+    checkSizes(copy);
+    synchronized (this) {
+      write(copy, now());
+      return Position.of(all.size());
+    }
+  }
+
+  /**
+   * The messages that wait for a relay: all that were written, since none runs.
+   *
+   * @param relay its name
+   * @return in the order of positions
+   */
+  public synchronized List<RecordedMessage> messages(String relay) {
+    return messages.stream().filter(m -> m.message().relay().equals(relay)).toList();
+  }
+
+  private static void checkSizes(List<OutboxMessage> messages) {
+    for (int i = 0; i < messages.size(); i++) {
+      OutboxMessage message = messages.get(i);
+      if (message.bytes() > MAX_EVENT_BYTES) {
+        throw new IllegalArgumentException(
+            "message %d of %d (%s) cannot be stored: it takes %d bytes, at most %d are allowed"
+                .formatted(i + 1, messages.size(), message, message.bytes(), MAX_EVENT_BYTES));
+      }
     }
   }
 
@@ -186,8 +228,8 @@ public final class InMemoryEventStore implements EventStore, SnapshotHost {
     return true;
   }
 
-  private AppendResult replayed(Map<StreamId, Long> stored) {
-    Position last = Position.START;
+  private AppendResult replayed(Map<StreamId, Long> stored, boolean withMessages) {
+    Position last = withMessages ? Position.of(all.size()) : Position.START;
     for (Map.Entry<StreamId, Long> entry : stored.entrySet()) {
       Position position = streamOf(entry.getKey()).get((int) (entry.getValue() - 1)).position();
       last = position.isAfter(last) ? position : last;
@@ -221,9 +263,21 @@ public final class InMemoryEventStore implements EventStore, SnapshotHost {
     return conflicts;
   }
 
-  private AppendResult write(Map<StreamId, List<CheckedEvent>> contents) {
-    // What the database has: microseconds.
-    Instant now = clock.instant().truncatedTo(ChronoUnit.MICROS);
+  /** With the resolution that the database has: microseconds. */
+  private Instant now() {
+    return clock.instant().truncatedTo(ChronoUnit.MICROS);
+  }
+
+  private void write(List<OutboxMessage> toPublish, Instant now) {
+    for (OutboxMessage message : toPublish) {
+      all.add(null);
+      messages.add(new RecordedMessage(Position.of(all.size()), message, now));
+    }
+  }
+
+  private AppendResult write(
+      Map<StreamId, List<CheckedEvent>> contents, List<OutboxMessage> toPublish) {
+    Instant now = now();
     Map<StreamId, Long> versions = new HashMap<>();
     contents.forEach(
         (id, events) -> {
@@ -244,6 +298,7 @@ public final class InMemoryEventStore implements EventStore, SnapshotHost {
           }
           versions.put(id, (long) stream.size());
         });
+    write(toPublish, now);
     return AppendResult.of(Position.of(all.size()), versions, false);
   }
 
@@ -302,7 +357,7 @@ public final class InMemoryEventStore implements EventStore, SnapshotHost {
     long upTo = after.value();
     while (upTo < all.size() && found.size() < limit) {
       RecordedEvent event = all.get((int) upTo);
-      if (query.matches(event)) {
+      if (event != null && query.matches(event)) {
         found.add(event);
       }
       upTo++;

@@ -17,8 +17,9 @@ public final class GapException extends EventStoreException {
     /** Nothing was seen before, and this is not the first record. */
     NOT_THE_FIRST,
     /**
-     * The last one seen was withdrawn: it was read from a transaction that was then aborted, and
-     * the relay has never sent it again. Only a reader of uncommitted records can see that.
+     * The last one seen does not belong to the sequence any more: it was read from a transaction
+     * that was then aborted, and was never sent again; or an operator has rewound the relay, and it
+     * sends something else now. Raised only if {@link SequenceRules#refusingWithdrawn asked for}.
      */
     WITHDRAWN
   }
@@ -60,7 +61,7 @@ public final class GapException extends EventStoreException {
               "but nothing was seen before: the topic's beginning was deleted, or offsets begin behind it, or the marks were lost. Read from the beginning, or allow a start anywhere, or move the mark to %s"
                   .formatted(record.previous());
           case WITHDRAWN ->
-              "but %s was seen: a record of an aborted transaction that was never sent again, because an event was parked, skipped or mapped differently meanwhile. Undo what was done for it, then move the mark back to %s, or allow withdrawn records. Readers of committed records do not see such"
+              "but %s was seen: a record of an aborted transaction that was never sent again, because an event was parked, skipped or mapped differently meanwhile, or the relay was rewound. Undo what was done for it if need be, then move the mark back to %s"
                   .formatted(seen, record.previous());
         };
   }

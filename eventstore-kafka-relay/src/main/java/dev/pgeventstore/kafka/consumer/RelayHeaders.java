@@ -20,6 +20,9 @@ final class RelayHeaders {
   static final String VERSION = "es_version";
   static final String REVISION = "es_revision";
 
+  /** Where the event stands in the store, if it was sent later than its place there says. */
+  static final String EVENT_POSITION = "es_event_position";
+
   private static final List<String> PLACE = List.of(RELAY, LANE, POSITION, INDEX, PREVIOUS);
 
   private final ConsumerRecord<byte[], byte[]> record;

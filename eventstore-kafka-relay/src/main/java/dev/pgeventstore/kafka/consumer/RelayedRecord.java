@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.Metadata;
+import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import java.time.Instant;
@@ -162,10 +163,11 @@ public final class RelayedRecord {
   }
 
   /**
-   * The event that it was made from. Its payload is decoded when it is first asked for; its content
-   * is this record's value, as it is. Its metadata are the headers that neither the relay nor the
-   * CloudEvents standard prescribes, {@code traceparent} for one: by their names, and those of
-   * CloudEvents extensions without {@code ce_}.
+   * The event that it was made from. Its position is that in the store, which is lower than this
+   * record's if its stream had been parked. Its payload is decoded when it is first asked for; its
+   * content is this record's value, as it is. Its metadata are the headers that neither the relay
+   * nor the CloudEvents standard prescribes, {@code traceparent} for one: by their names, and those
+   * of CloudEvents extensions without {@code ce_}.
    *
    * <p>It is for records as the relay makes them unless told otherwise: CloudEvents whose value is
    * the stored JSON. What another mapper has made is read by {@link #value()} and {@link
@@ -194,8 +196,13 @@ public final class RelayedRecord {
       throw headers.flaw("has no value, so it has no event", null);
     }
     int revision = headers.require(RelayHeaders.REVISION, Numbers::parseInt);
+    Position position =
+        headers
+            .text(RelayHeaders.EVENT_POSITION)
+            .map(text -> headers.parse(RelayHeaders.EVENT_POSITION, text, RelayedRecord::position))
+            .orElse(place.position());
     return RecordedEvent.of(
-        place.position(),
+        position,
         headers.require("ce_subject", StreamId::parse),
         version,
         headers.require("ce_id", RelayedRecord::eventId),
@@ -203,6 +210,10 @@ public final class RelayedRecord {
         metadata(),
         headers.require("ce_time", Instant::parse),
         codec);
+  }
+
+  private static Position position(String text) {
+    return Position.of(Numbers.parseLong(text));
   }
 
   /** Further records of one event have the index behind its id. */

@@ -11,17 +11,18 @@ public final class SequenceRules {
   private static final SequenceRules EXACT = new SequenceRules(false, false, false);
 
   private final boolean anywhere;
-  private final boolean withdrawn;
+  private final boolean refuseWithdrawn;
   private final boolean holes;
 
-  private SequenceRules(boolean anywhere, boolean withdrawn, boolean holes) {
+  private SequenceRules(boolean anywhere, boolean refuseWithdrawn, boolean holes) {
     this.anywhere = anywhere;
-    this.withdrawn = withdrawn;
+    this.refuseWithdrawn = refuseWithdrawn;
     this.holes = holes;
   }
 
   /**
-   * From the first record on, every one. The default.
+   * From the first record on, every one. The default. What was seen and does not belong to the
+   * sequence any more is put up with.
    *
    * @return the rules
    */
@@ -36,27 +37,29 @@ public final class SequenceRules {
    * @return a copy
    */
   public SequenceRules startingAnywhere() {
-    return new SequenceRules(true, withdrawn, holes);
+    return new SequenceRules(true, refuseWithdrawn, holes);
   }
 
   /**
-   * The same, but records that were seen and then never committed are put up with. For readers of
-   * uncommitted records whose work does not suffer from an event that was never published.
+   * The same, but a record that follows an earlier one than the last one seen is a gap, too. Then
+   * something was seen that does not belong to the sequence any more: see {@link
+   * GapException.Kind#WITHDRAWN}. For readers of uncommitted records that must hear of it, as far
+   * as that is possible.
    *
    * @return a copy
    */
-  public SequenceRules allowingWithdrawn() {
+  public SequenceRules refusingWithdrawn() {
     return new SequenceRules(anywhere, true, holes);
   }
 
   /**
    * The same, but records may be missing. Repeats are still dropped and order is kept; completeness
-   * is not proved, and records may have been withdrawn. For compacted topics, and for dead letters.
+   * is not proved. For compacted topics, and for dead letters.
    *
    * @return a copy
    */
   public SequenceRules allowingHoles() {
-    return new SequenceRules(true, true, true);
+    return new SequenceRules(true, false, true);
   }
 
   boolean allowHoles() {
@@ -75,7 +78,7 @@ public final class SequenceRules {
       return false;
     }
     int gap = record.previous().compareTo(seen);
-    if (gap < 0 && !withdrawn) {
+    if (gap < 0 && refuseWithdrawn) {
       throw new GapException(Kind.WITHDRAWN, record, seen);
     }
     boolean first = seen.equals(Place.START);

@@ -38,12 +38,20 @@ import java.util.Objects;
  *
  * <p>It is ahead of the committed records by those of the transaction that is open, and of aborted
  * ones that are not yet sent again. They will be sent again as they were, and committed, <i>unless
- * something has changed in between</i>: an operator skipped the event or its stream was parked, the
+ * something has changed in between</i>: an operator skipped the event, its stream was parked, the
  * mapper makes other records of it, its content was erased, or the database lost it and a new
- * series was begun. Such a record was withdrawn. The next record that follows an earlier one shows
- * it ({@link GapException.Kind#WITHDRAWN}), unless that one was seen already from the same aborted
- * transaction: then nothing shows it. Who must not act on what was never committed reads committed
- * records.
+ * series was begun. Such a record was withdrawn, and nobody is told who does not ask for it: the
+ * next record follows an earlier one than was seen, and is taken, for nothing is missing. With
+ * {@link SequenceRules#refusingWithdrawn} it is a gap; but if that next one was seen already from
+ * the same aborted transaction, nothing shows it. Who must not act on what was never committed
+ * reads committed records.
+ *
+ * <h2>When an operator rewinds the relay</h2>
+ *
+ * <p>It sends again, in the same series, and its first record in each partition names none before
+ * it. Readers that have marks drop what they have had, and go on behind it. A reader without marks
+ * that begins behind the rewind, because what was before is deleted, takes it for the beginning.
+ * When the relay is moved forward instead, what was left out is no gap: it was decided.
  */
 public final class Watermarks {
 

@@ -10,6 +10,7 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.UnknownEventTypeException;
 import java.time.Instant;
+import java.util.Map;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -54,9 +55,9 @@ class RecordDecoderTest {
 
     assertThat(event.metadata().entries())
         .containsOnly(
-            java.util.Map.entry("traceparent", "00-a-b-01"),
-            java.util.Map.entry("tenant", "north"),
-            java.util.Map.entry("userId", "käthe"));
+            Map.entry("traceparent", "00-a-b-01"),
+            Map.entry("tenant", "north"),
+            Map.entry("userId", "käthe"));
   }
 
   @Test
@@ -99,6 +100,18 @@ class RecordDecoderTest {
 
     assertThat(Records.event(SECOND, FIRST).header("ce_id", id + "-1").decoded().event().id())
         .isEqualTo(id);
+  }
+
+  @Test
+  void an_event_that_was_sent_late_has_its_own_position() {
+    RelayedRecord record = Records.event(SECOND, FIRST).header("es_event_position", "4").decoded();
+
+    assertThat(record.place()).isEqualTo(SECOND);
+    assertThat(record.event().position()).isEqualTo(Position.of(4));
+    assertThatThrownBy(
+            () -> Records.event(SECOND, FIRST).header("es_event_position", "x").decoded().event())
+        .isInstanceOf(NotRelayedException.class)
+        .hasMessageContaining("es_event_position");
   }
 
   @Test

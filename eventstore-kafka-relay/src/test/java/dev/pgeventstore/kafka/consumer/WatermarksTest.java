@@ -64,19 +64,35 @@ class WatermarksTest {
   }
 
   @Test
-  void a_record_that_was_seen_and_never_committed_shows_when_the_next_one_passes_it_over() {
+  void a_record_that_follows_an_earlier_one_than_was_seen_is_no_gap() {
     take(marks, ONE, Place.START);
     take(marks, TWO, ONE);
 
-    GapException gap = gap(marks, THREE, ONE);
-    assertThat(gap.kind()).isEqualTo(Kind.WITHDRAWN);
-    marks.moveTo(MAIN, gap.expected());
     assertThat(take(marks, THREE, ONE)).isTrue();
+    assertThat(gap(marks, Place.of(5, 0), FOUR).kind()).isEqualTo(Kind.MISSING);
+  }
 
-    Watermarks tolerant = Watermarks.of(SequenceRules.exact().allowingWithdrawn());
-    take(tolerant, ONE, Place.START);
-    take(tolerant, TWO, ONE);
-    assertThat(take(tolerant, THREE, ONE)).isTrue();
+  @Test
+  void a_record_that_was_seen_and_never_committed_is_a_gap_if_that_is_asked_for() {
+    Watermarks strict = Watermarks.of(SequenceRules.exact().refusingWithdrawn());
+    take(strict, ONE, Place.START);
+    take(strict, TWO, ONE);
+
+    GapException gap = gap(strict, THREE, ONE);
+    assertThat(gap.kind()).isEqualTo(Kind.WITHDRAWN);
+    strict.moveTo(MAIN, gap.expected());
+    assertThat(take(strict, THREE, ONE)).isTrue();
+  }
+
+  @Test
+  void a_relay_that_was_rewound_repeats_and_goes_on() {
+    take(marks, ONE, Place.START);
+    take(marks, TWO, ONE);
+    take(marks, THREE, TWO);
+
+    assertThat(take(marks, TWO, Place.START)).isFalse();
+    assertThat(take(marks, THREE, TWO)).isFalse();
+    assertThat(take(marks, FOUR, THREE)).isTrue();
   }
 
   @Test

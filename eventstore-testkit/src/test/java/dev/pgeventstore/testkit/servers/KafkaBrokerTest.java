@@ -20,10 +20,17 @@ class KafkaBrokerTest {
       assumeTrue(broker.canBeKilled(), "needs a broker that was started here");
       assertThat(answers(broker)).isTrue();
 
+      assertThat(answers(broker.proxiedBootstrap())).isTrue();
+      broker.proxy().refuse();
+      assertThatThrownBy(() -> answers(broker.proxiedBootstrap())).isInstanceOf(IOException.class);
+      assertThat(answers(broker)).isTrue();
+      broker.proxy().restore();
+
       broker.killHard();
       assertThatThrownBy(() -> answers(broker)).isInstanceOf(IOException.class);
       broker.restart();
       assertThat(answers(broker)).isTrue();
+      assertThat(answers(broker.proxiedBootstrap())).isTrue();
 
       broker.pause();
       assertThatThrownBy(() -> answers(broker)).isInstanceOf(SocketTimeoutException.class);
@@ -34,11 +41,14 @@ class KafkaBrokerTest {
 
   /** Asks for the API versions, as every client does first; true if the answer is to it. */
   private static boolean answers(KafkaBroker broker) throws IOException {
-    int colon = broker.bootstrap().lastIndexOf(':');
+    return answers(broker.bootstrap());
+  }
+
+  private static boolean answers(String bootstrap) throws IOException {
+    int colon = bootstrap.lastIndexOf(':');
     try (Socket socket =
         new Socket(
-            broker.bootstrap().substring(0, colon),
-            Integer.parseInt(broker.bootstrap().substring(colon + 1)))) {
+            bootstrap.substring(0, colon), Integer.parseInt(bootstrap.substring(colon + 1)))) {
       socket.setSoTimeout(2_000);
       byte[] client = "test".getBytes(StandardCharsets.UTF_8);
       DataOutputStream request = new DataOutputStream(socket.getOutputStream());

@@ -125,18 +125,27 @@ final class AppendQueue {
     private final List<PendingAppend> appends = new ArrayList<>();
     private final Set<UUID> ids = new HashSet<>();
     private int rows;
+    private boolean hasMessages;
     private int bytes;
 
     boolean isFull() {
-      return appends.size() >= BATCH_APPENDS || rows >= BATCH_ROWS || bytes >= BATCH_BYTES;
+      return hasMessages
+          || appends.size() >= BATCH_APPENDS
+          || rows >= BATCH_ROWS
+          || bytes >= BATCH_BYTES;
     }
 
     boolean add(PendingAppend append) {
       AppendRequest request = append.request();
+      if (request.hasMessages() && !appends.isEmpty()) {
+        // Messages come after all events of a batch, and so would after those of later appends.
+        return false;
+      }
       if (request.looksForIds() && !addIds(request.ids())) {
         return false;
       }
       appends.add(append);
+      hasMessages = request.hasMessages();
       rows += request.rowCount();
       bytes += request.bytes();
       return true;

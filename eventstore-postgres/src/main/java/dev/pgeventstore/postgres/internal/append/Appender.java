@@ -62,7 +62,7 @@ public final class Appender implements AutoCloseable {
   /** Appends, and waits for the answer. */
   public AppendResult append(Append append) {
     AppendRequest request = encoder.encode(append);
-    return grouping && request.rowCount() < ALONE_FROM
+    return grouping && request.rowCount() < ALONE_FROM && !request.hasMessages()
         ? group.append(append, request)
         : alone(append, request);
   }
@@ -101,7 +101,7 @@ public final class Appender implements AutoCloseable {
       committed.run();
       return Position.of(last);
     } catch (SQLException e) {
-      throw Failures.of(what, e);
+      throw Failures.ofPublishing(what, e);
     }
   }
 

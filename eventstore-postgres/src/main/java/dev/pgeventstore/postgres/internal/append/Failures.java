@@ -1,6 +1,7 @@
 package dev.pgeventstore.postgres.internal.append;
 
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.SQLException;
 
@@ -8,6 +9,16 @@ import java.sql.SQLException;
 final class Failures {
 
   private Failures() {}
+
+  /** There are no ids to tell a retry by, so the advice is another one. */
+  static RuntimeException ofPublishing(String what, SQLException e) {
+    return SqlErrors.isConnectionLost(e) && !(e instanceof Sender.NotSentException)
+        ? new OutcomeUnknownException(
+            "the answer to the %s was lost: it may have been committed or not. A retry may publish them twice."
+                .formatted(what),
+            e)
+        : of(what, e);
+  }
 
   static RuntimeException of(String what, SQLException e) {
     return e instanceof Sender.NotSentException

@@ -66,6 +66,11 @@ public final class AppendRequest {
     return events.size() + messages.size();
   }
 
+  /** Whether messages go with it. */
+  public boolean hasMessages() {
+    return !messages.isEmpty();
+  }
+
   /** What the JSON of all events and the messages take. */
   public int bytes() {
     return bytes;

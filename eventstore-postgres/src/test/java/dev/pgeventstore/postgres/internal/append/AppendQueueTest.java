@@ -6,6 +6,7 @@ import dev.pgeventstore.Append;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
@@ -57,6 +58,21 @@ class AppendQueueTest {
 
     assertThat(queue.take(NOW)).containsExactly(first, second, third);
     assertThat(queue.isEmpty()).isTrue();
+  }
+
+  @Test
+  void an_append_with_messages_goes_alone_and_is_not_passed_by_on_its_streams() {
+    PendingAppend first = add("order-1");
+    PendingAppend telling =
+        add(
+            withId("order-2", UUID.randomUUID())
+                .message(OutboxMessage.to("relay", "topic").key("1")));
+    PendingAppend behind = add("order-2");
+    PendingAppend free = add("order-3");
+
+    assertThat(queue.take(NOW)).containsExactly(first, free);
+    assertThat(queue.take(NOW)).containsExactly(telling);
+    assertThat(queue.take(NOW)).containsExactly(behind);
   }
 
   @Test
