@@ -39,7 +39,7 @@ final class LoanReport {
   }
 
   private void published(LoanTopic.Content content) {
-    title("Read back from Kafka, each event once and in the order of its application");
+    title("Read back from Kafka: each event once, in order, and byte by byte as in the store");
     line("applications", content.applications());
     line("events", content.events());
   }

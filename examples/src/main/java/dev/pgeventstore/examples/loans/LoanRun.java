@@ -82,7 +82,7 @@ final class LoanRun {
           }
         }
         LoanFigures figures = LoanTables.figures(database);
-        Optional<LoanTopic.Content> published = readBack(figures);
+        Optional<LoanTopic.Content> published = readBack(figures, store);
         LoanReport.of(figures, published).forEach(out);
         return new Result(imported, figures, published);
       }
@@ -113,7 +113,8 @@ final class LoanRun {
     }
   }
 
-  private Optional<LoanTopic.Content> readBack(LoanFigures figures) {
+  private Optional<LoanTopic.Content> readBack(LoanFigures figures, EventStore store)
+      throws InterruptedException {
     if (topic == null) {
       return Optional.empty();
     }
@@ -124,6 +125,7 @@ final class LoanRun {
           "the topic has %s, but the database has %d events of %d applications"
               .formatted(published, figures.events(), figures.applications()));
     }
+    topic.compare(store);
     return Optional.of(published);
   }
 }

@@ -2,62 +2,61 @@ package dev.pgeventstore.examples.loans;
 
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.examples.topics.Topic;
 import dev.pgeventstore.kafka.KafkaRelay;
+import dev.pgeventstore.kafka.VerificationReport;
+import dev.pgeventstore.kafka.consumer.RecordDecoder;
+import dev.pgeventstore.kafka.consumer.RelayedRecord;
+import dev.pgeventstore.kafka.consumer.Watermarks;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
-import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
-import org.apache.kafka.clients.CommonClientConfigs;
+import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
-import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TopicExistsException;
-import org.apache.kafka.common.header.Header;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.serialization.StringDeserializer;
 
 /** The topic that the events of all applications are published to. */
 final class LoanTopic {
 
-  private static final String VERSION = "es_version";
   private static final int PARTITIONS = 4;
-  private static final Duration POLL = Duration.ofSeconds(1);
 
-  private final Map<String, Object> brokers;
-  private final String name;
+  private final Topic topic;
+  private final RecordDecoder decoder =
+      RecordDecoder.of(JacksonCodec.of(EventTypes.of(LoanEvent.class)));
 
   LoanTopic(String bootstrap, String name) {
-    this.brokers = Map.of(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, bootstrap);
-    this.name = name;
+    this.topic = new Topic(bootstrap, name);
   }
 
   /** Publishes the store's events, those it has and those to come, until the relay is closed. */
   KafkaRelay follow(EventStore store) throws InterruptedException {
     create();
-    return KafkaRelay.builder(store, brokers)
-        .name(name)
-        .topic(name)
-        .query(EventQuery.all().categories(LoanApplication.CATEGORY))
-        .start();
+    return relay(store).start();
+  }
+
+  /** The relay of this topic. */
+  KafkaRelay.Builder relay(EventStore store) {
+    return KafkaRelay.builder(store, topic.client())
+        .name(topic.name())
+        .topic(topic.name())
+        .query(EventQuery.all().categories(LoanApplication.CATEGORY));
   }
 
   /** Makes the topic, unless it is there. */
   void create() throws InterruptedException {
-    try (Admin admin = Admin.create(brokers)) {
-      NewTopic topic = new NewTopic(name, Optional.of(PARTITIONS), Optional.empty());
-      admin.createTopics(List.of(topic)).all().get();
+    try (Admin admin = Admin.create(topic.client())) {
+      NewTopic wanted = new NewTopic(topic.name(), Optional.of(PARTITIONS), Optional.empty());
+      admin.createTopics(List.of(wanted)).all().get();
     } catch (ExecutionException e) {
       if (!(e.getCause() instanceof TopicExistsException)) {
         throw new IllegalStateException(
-            "topic %s cannot be made: %s".formatted(name, e.getCause().getMessage()), e);
+            "topic %s cannot be made: %s".formatted(topic.name(), e.getCause().getMessage()), e);
       }
     }
   }
@@ -77,59 +76,39 @@ final class LoanTopic {
   }
 
   /**
-   * Reads the whole topic, as another service would, and checks that each application's events come
-   * in order, from the first on, none twice and none left out.
+   * Reads the whole topic, as another service would, and proves that nothing is missing and nothing
+   * comes twice: every record names the one before it.
    *
-   * @throws IllegalStateException if they do not; the message says which is the first that is wrong
+   * @throws dev.pgeventstore.kafka.consumer.GapException at the first that is missing
+   * @throws IllegalStateException at the first that comes twice
    */
   Content verify() {
-    try (Consumer<String, byte[]> consumer = new KafkaConsumer<>(readCommitted())) {
-      List<TopicPartition> partitions =
-          consumer.partitionsFor(name).stream()
-              .map(info -> new TopicPartition(name, info.partition()))
-              .toList();
-      consumer.assign(partitions);
-      consumer.seekToBeginning(partitions);
-      Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
-      Map<String, Long> versions = new HashMap<>();
-      while (partitions.stream().anyMatch(p -> consumer.position(p) < ends.get(p))) {
-        consumer.poll(POLL).forEach(record -> verifyNext(record, versions));
-      }
-      return new Content(
-          versions.values().stream().mapToLong(Long::longValue).sum(), versions.size());
-    }
+    Watermarks marks = Watermarks.exact();
+    Set<String> applications = new HashSet<>();
+    AtomicLong events = new AtomicLong();
+    topic.readAll(
+        record -> {
+          RelayedRecord event = decoder.decode(record).orElseThrow();
+          if (!marks.isNew(event)) {
+            throw new IllegalStateException("it comes twice: " + event);
+          }
+          applications.add(new String(record.key(), StandardCharsets.UTF_8));
+          events.incrementAndGet();
+        });
+    return new Content(events.get(), applications.size());
   }
 
-  private static void verifyNext(
-      ConsumerRecord<String, byte[]> record, Map<String, Long> versions) {
-    long version = version(record);
-    long before = versions.getOrDefault(record.key(), 0L);
-    if (version != before + 1) {
+  /**
+   * Compares the topic with the store, byte by byte.
+   *
+   * @throws IllegalStateException if they differ; the message says how
+   */
+  VerificationReport compare(EventStore store) throws InterruptedException {
+    VerificationReport report = relay(store).operations().verify(progress -> {});
+    if (!report.isExact()) {
       throw new IllegalStateException(
-          String.format(
-              Locale.ROOT,
-              "topic %s, partition %d, offset %d: event %d of stream %s comes after its event %d",
-              record.topic(),
-              record.partition(),
-              record.offset(),
-              version,
-              record.key(),
-              before));
+          "topic %s is not what the store says: %s".formatted(topic.name(), report));
     }
-    versions.put(record.key(), version);
-  }
-
-  private static long version(ConsumerRecord<String, byte[]> record) {
-    Header header = record.headers().lastHeader(VERSION);
-    return Long.parseLong(new String(header.value(), StandardCharsets.UTF_8));
-  }
-
-  private Map<String, Object> readCommitted() {
-    Map<String, Object> config = new HashMap<>(brokers);
-    // Otherwise records of transactions that were broken off are read as well.
-    config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
-    config.put(ConsumerConfig.KEY_DESERIALIZER_CLASS_CONFIG, StringDeserializer.class);
-    config.put(ConsumerConfig.VALUE_DESERIALIZER_CLASS_CONFIG, ByteArrayDeserializer.class);
-    return config;
+    return report;
   }
 }

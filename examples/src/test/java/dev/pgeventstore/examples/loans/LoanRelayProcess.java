@@ -2,7 +2,6 @@ package dev.pgeventstore.examples.loans;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
-import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
@@ -14,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 
 /** A relay of loan applications in a process of its own, to be killed. */
 final class LoanRelayProcess {
@@ -43,10 +41,8 @@ final class LoanRelayProcess {
         EventStore store =
             PostgresEventStore.builder(pool).codec(JacksonCodec.of(EventTypes.none())).build();
         KafkaRelay relay =
-            KafkaRelay.builder(store, Map.of("bootstrap.servers", arguments[1]))
-                .name(arguments[2])
-                .topic(arguments[2])
-                .query(EventQuery.all().categories(LoanApplication.CATEGORY))
+            new LoanTopic(arguments[1], arguments[2])
+                .relay(store)
                 .leaseTtl(Duration.ofSeconds(1))
                 .start()) {
       while (true) {
@@ -57,7 +53,7 @@ final class LoanRelayProcess {
     }
   }
 
-  private static HikariDataSource pool(String pgUrl) {
+  static HikariDataSource pool(String pgUrl) {
     HikariConfig config = new HikariConfig();
     config.setJdbcUrl(pgUrl);
     config.setMaximumPoolSize(5);

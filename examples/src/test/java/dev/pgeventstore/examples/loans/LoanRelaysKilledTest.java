@@ -3,7 +3,12 @@ package dev.pgeventstore.examples.loans;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
@@ -64,6 +69,11 @@ class LoanRelaysKilledTest {
     System.out.printf("%d relays were killed, seed %d%n", kills, seed);
     assertThat(kills).isGreaterThan(1);
     assertThat(topic.verify()).isEqualTo(new LoanTopic.Content(262_200, 13_087));
+    try (HikariDataSource pool = LoanRelayProcess.pool(database.url());
+        EventStore store =
+            PostgresEventStore.builder(pool).codec(JacksonCodec.of(EventTypes.none())).build()) {
+      assertThat(topic.compare(store).records()).isEqualTo(262_200);
+    }
   }
 
   /** Which of the relays has published something in its life, -1 if none has. */

@@ -2,8 +2,10 @@ package dev.pgeventstore.examples.loans;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import dev.pgeventstore.kafka.consumer.GapException;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import java.util.List;
@@ -14,7 +16,6 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.BeforeEach;
@@ -36,13 +37,13 @@ class LoanTopicTest {
   @BeforeEach
   void create() throws Exception {
     try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
-      admin.createTopics(List.of(new NewTopic(name, 2, (short) 1))).all().get();
+      admin.createTopics(List.of(new NewTopic(name, 1, (short) 1))).all().get();
     }
   }
 
   @Test
   void events_in_order_are_counted() {
-    publish("application-1 1", "application-2 1", "application-1 2");
+    publish("application-1 1 after 0", "application-2 4 after 1", "application-1 7 after 4");
 
     assertThat(topic.verify()).isEqualTo(new LoanTopic.Content(3, 2));
   }
@@ -54,31 +55,32 @@ class LoanTopicTest {
 
   @Test
   void an_event_that_comes_twice_is_told() {
-    publish("application-1 1", "application-1 2", "application-1 2");
+    publish("application-1 1 after 0", "application-1 2 after 1", "application-1 2 after 1");
 
     assertThatIllegalStateException()
         .isThrownBy(topic::verify)
-        .withMessageEndingWith("event 2 of stream application-1 comes after its event 2");
+        .withMessageStartingWith("it comes twice")
+        .withMessageContaining("at 2:0 after 1:0");
   }
 
   @Test
   void an_event_that_is_left_out_is_told() {
-    publish("application-1 1", "application-1 3");
+    publish("application-1 1 after 0", "application-1 3 after 2");
 
-    assertThatIllegalStateException()
+    assertThatExceptionOfType(GapException.class)
         .isThrownBy(topic::verify)
-        .withMessageEndingWith("event 3 of stream application-1 comes after its event 1");
+        .withMessageContaining("the last one seen is 1:0");
   }
 
   @Test
   void records_of_a_transaction_that_was_broken_off_are_not_read() {
     try (Producer<String, byte[]> producer = producer()) {
       producer.beginTransaction();
-      producer.send(record("application-1 7"));
+      producer.send(record("application-1 7 after 0"));
       producer.flush();
       producer.abortTransaction();
     }
-    publish("application-1 1");
+    publish("application-1 1 after 0");
 
     assertThat(topic.verify()).isEqualTo(new LoanTopic.Content(1, 1));
   }
@@ -103,14 +105,25 @@ class LoanTopicTest {
     return producer;
   }
 
+  /** As a relay makes it: stream, position, and the position of the one before it. */
   private ProducerRecord<String, byte[]> record(String event) {
-    String[] streamAndVersion = event.split(" ");
-    byte[] version = streamAndVersion[1].getBytes(UTF_8);
-    return new ProducerRecord<>(
-        name,
-        null,
-        streamAndVersion[0],
-        "{}".getBytes(UTF_8),
-        List.of(new RecordHeader("es_version", version)));
+    String[] words = event.split(" ");
+    ProducerRecord<String, byte[]> record =
+        new ProducerRecord<>(name, words[0], "{}".getBytes(UTF_8));
+    Map.of(
+            "es_relay",
+            name,
+            "es_lane",
+            "0",
+            "es_position",
+            words[1],
+            "es_index",
+            "0",
+            "es_prev",
+            words[3] + ":0",
+            "es_version",
+            "1")
+        .forEach((header, text) -> record.headers().add(header, text.getBytes(UTF_8)));
+    return record;
   }
 }
