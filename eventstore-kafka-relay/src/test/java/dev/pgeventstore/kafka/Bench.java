@@ -1,7 +1,5 @@
 package dev.pgeventstore.kafka;
 
-import static org.awaitility.Awaitility.await;
-
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
@@ -134,10 +132,6 @@ final class Bench implements AutoCloseable {
   /** Of which the relay has one for each lane. */
   String leaseName() {
     return "relay/relay-of-" + topic;
-  }
-
-  void awaitConsumed() {
-    await().atMost(PATIENCE).until(() -> !consumed().isEmpty());
   }
 
   AppendResult append(String stream, int events) {

@@ -52,8 +52,7 @@ class RelayCrashedServerTest {
         server.killHard();
         data.putBack(backup);
         server.restart();
-        await().atMost(Bench.PATIENCE).until(() -> relay.status().state() == State.HALTED);
-        assertThat(relay.status().reason().orElseThrow())
+        assertThat(haltedReason(relay))
             .contains("history is not the one that was published")
             .contains(lost.position().toString())
             .contains(published.get(29).id().toString());
@@ -61,14 +60,24 @@ class RelayCrashedServerTest {
         // What took the place of the lost events is not published either, by no other relay.
         bench.append("order-1", 40);
         try (KafkaRelay other = bench.relay().start()) {
-          await().atMost(Bench.PATIENCE).until(() -> other.status().state() == State.HALTED);
-          assertThat(other.status().reason().orElseThrow())
+          assertThat(haltedReason(other))
               .contains("history is not the one that was published")
               .contains(published.get(29).id().toString());
         }
         bench.check(published);
       }
     }
+  }
+
+  private static String haltedReason(KafkaRelay relay) {
+    await()
+        .atMost(Bench.PATIENCE)
+        .untilAsserted(
+            () ->
+                assertThat(relay.status().state())
+                    .as(relay.status().toString())
+                    .isEqualTo(State.HALTED));
+    return relay.status().reason().orElseThrow();
   }
 
   @Test

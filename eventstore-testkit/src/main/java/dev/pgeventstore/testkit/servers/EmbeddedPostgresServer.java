@@ -98,18 +98,25 @@ final class EmbeddedPostgresServer extends PostgresServer {
   public synchronized void restart() {
     try {
       // Also after a kill: it lets go of its lock on the folder.
-      server.close();
+      stop();
       server = launch();
     } catch (IOException e) {
       throw new UncheckedIOException("PostgreSQL cannot be restarted: " + e.getMessage(), e);
     }
   }
 
+  private void stop() throws IOException {
+    Optional<ProcessHandle> postmaster = postmaster();
+    server.close();
+    // That waits for some seconds only, in which a busy machine may not have written everything.
+    postmaster.ifPresent(Processes::awaitEnd);
+  }
+
   @Override
   public synchronized void close() {
     try {
       if (Files.exists(data)) {
-        server.close();
+        stop();
         TemporaryFolder.delete(data);
       }
     } catch (IOException e) {
