@@ -1,5 +1,7 @@
 package dev.pgeventstore.kafka;
 
+import static org.awaitility.Awaitility.await;
+
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
@@ -127,6 +129,15 @@ final class Bench implements AutoCloseable {
   String positionTopic() {
     return "%s%s.relay-of-%s"
         .formatted(POSITIONS, store.feed().databaseId().replace('/', '.'), topic);
+  }
+
+  /** Of which the relay has one for each lane. */
+  String leaseName() {
+    return "relay/relay-of-" + topic;
+  }
+
+  void awaitConsumed() {
+    await().atMost(PATIENCE).until(() -> !consumed().isEmpty());
   }
 
   AppendResult append(String stream, int events) {

@@ -15,6 +15,7 @@ import java.util.HashMap;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -62,6 +63,7 @@ class RelayNetworkTest {
   }
 
   @Test
+  @Tag("soak")
   void records_whose_acknowledgements_are_lost_are_neither_lost_nor_repeated() throws Exception {
     bench.appendBacklog(300, 1_000);
     try (KafkaRelay relay = relay(Probe.at(Moment.HALF_SENT, network::loseAnswers)).start()) {

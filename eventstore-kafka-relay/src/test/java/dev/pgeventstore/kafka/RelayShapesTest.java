@@ -12,6 +12,8 @@ import dev.pgeventstore.testkit.servers.TcpProxy;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -53,23 +55,41 @@ class RelayShapesTest {
   @MethodSource("shapes")
   void a_broker_that_is_killed_and_a_network_that_fails_lose_and_reorder_nothing(
       Shape shape, Database database, KafkaBroker broker) throws Exception {
+    withFaults(shape, database, broker, List.of(TcpProxy::loseAnswers));
+  }
+
+  @Tag("soak")
+  @ParameterizedTest
+  @MethodSource("shapes")
+  void a_network_that_fails_in_all_ways_there_are_loses_and_reorders_nothing(
+      Shape shape, Database database, KafkaBroker broker) throws Exception {
+    withFaults(
+        shape,
+        database,
+        broker,
+        List.of(TcpProxy::cut, TcpProxy::loseAnswers, TcpProxy::freeze, TcpProxy::refuse));
+  }
+
+  private static void withFaults(
+      Shape shape, Database database, KafkaBroker broker, List<Consumer<TcpProxy>> faults)
+      throws Exception {
     assumeTrue(broker.canBeKilled(), "needs a broker that was started here");
     TcpProxy network = broker.proxy();
     try (Bench bench = new Bench(database, broker, shape);
         KafkaRelay relay =
             bench.relay(Map.of("bootstrap.servers", broker.proxiedBootstrap())).start()) {
       Load load = new Load(bench);
-      for (Runnable fault :
-          List.<Runnable>of(network::cut, network::loseAnswers, network::freeze, broker::restart)) {
-        network.restore();
+      for (Consumer<TcpProxy> fault : faults) {
         awaitMore(relay);
-        fault.run();
+        fault.accept(network);
         // Not at rest, so it finds out.
         await()
             .atMost(Bench.PATIENCE)
             .until(() -> relay.status().highWaterMark().isAfter(relay.status().position()));
+        network.restore();
       }
-      network.restore();
+      awaitMore(relay);
+      broker.restart();
       relay.awaitPublished(load.stop().position(), Bench.PATIENCE);
       bench.check();
     } finally {

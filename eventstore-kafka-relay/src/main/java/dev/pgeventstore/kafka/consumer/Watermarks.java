@@ -51,7 +51,6 @@ import java.util.Objects;
  * <p>It sends again, in the same series, and its first record in each partition names none before
  * it. Readers that have marks drop what they have had, and go on behind it. A reader without marks
  * that begins behind the rewind, because what was before is deleted, takes it for the beginning.
- * When the relay is moved forward instead, what was left out is no gap: it was decided.
  */
 public final class Watermarks {
 

@@ -138,7 +138,7 @@ class SequencePropertyTest {
   }
 
   private static void checkWithoutTruncation(Random random, Rule rule) {
-    SimulatedLog simulated = new SimulatedLog(random);
+    SimulatedLog simulated = new SimulatedLog(random, random.nextInt(4));
     Reader reader = new Reader(simulated, random, rule);
     reader.readAll(0);
     assertThat(reader.taken).isEqualTo(simulated.exact);
@@ -146,7 +146,7 @@ class SequencePropertyTest {
 
   /** Returns whether a gap was heard of. */
   private static boolean checkWithTruncation(Random random, Rule rule) {
-    SimulatedLog simulated = new SimulatedLog(random);
+    SimulatedLog simulated = new SimulatedLog(random, 0);
     Reader reader = new Reader(simulated, random, rule);
     reader.readSome(random.nextInt(simulated.log.size() + 1));
     int reached = reader.offset;

@@ -9,7 +9,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
  * A partition as the relays leave it: every lane sends what comes next of its own, in transactions
- * of any size that are committed or aborted, or at least once, interleaved with others'.
+ * of any size that are committed or aborted, or at least once, interleaved with others', and may be
+ * rewound.
  */
 final class SimulatedLog {
 
@@ -25,8 +26,14 @@ final class SimulatedLog {
 
   final List<ConsumerRecord<byte[], byte[]>> log = new ArrayList<>();
 
-  SimulatedLog(Random random) {
+  /** The first record that was sent after a rewind: it names none before it. */
+  private final Map<SequenceId, Integer> rewoundTo = new HashMap<>();
+
+  private int rewinds;
+
+  SimulatedLog(Random random, int rewinds) {
     this.random = random;
+    this.rewinds = rewinds;
     List<SequenceId> sequences = new ArrayList<>();
     for (String relay : new String[] {"shop", "shop~2", "stock"}) {
       for (int lane = 0; lane < 2; lane++) {
@@ -81,11 +88,18 @@ final class SimulatedLog {
         };
     committed.merge(sequence, survives, Integer::sum);
     sent.clear();
+    if (rewinds > 0 && random.nextInt(15) == 0) {
+      rewinds--;
+      int back = random.nextInt(committed.get(sequence) + 1);
+      committed.put(sequence, back);
+      rewoundTo.put(sequence, back);
+    }
   }
 
   private void write(SequenceId sequence, int number) {
     List<Place> places = exact.get(sequence);
-    Place previous = number == 0 ? Place.START : places.get(number - 1);
+    boolean first = number == 0 || rewoundTo.getOrDefault(sequence, 0) == number;
+    Place previous = first ? Place.START : places.get(number - 1);
     log.add(Records.event(places.get(number), previous).in(sequence).at(log.size()).make());
   }
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
@@ -24,6 +25,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
@@ -77,6 +79,18 @@ class OperatingTest {
       execute("rollback prepared 'left_open'");
       assertThat(run(blockers)).isEmpty();
     }
+  }
+
+  @Test
+  void messages_that_wait_are_counted_and_their_room_is_told() throws Exception {
+    OutboxMessage message = OutboxMessage.to("public", "topic").json("{}");
+    store.publish(List.of(message, message.id(UUID.randomUUID())));
+
+    assertThat(run(statement("eventstore.outbox group by")))
+        .singleElement()
+        .satisfies(
+            row -> assertThat(row).containsEntry("relay", "public").containsEntry("waiting", 2L));
+    assertThat(run(statement("n_dead_tup"))).hasSize(1);
   }
 
   @Test
@@ -160,7 +174,7 @@ class OperatingTest {
   /** So that a statement which is added is looked at here too. */
   @Test
   void there_are_no_other_statements() throws IOException {
-    assertThat(statements()).hasSize(8);
+    assertThat(statements()).hasSize(10);
   }
 
   private static String statement(String about) throws IOException {
