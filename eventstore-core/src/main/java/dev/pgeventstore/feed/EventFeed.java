@@ -39,6 +39,15 @@ public interface EventFeed {
   Optional<RecordedEvent> eventAt(Position position);
 
   /**
+   * The last event at or below a position, whatever has become of it since, but for purged ones. By
+   * it, and what was read up to there, a history is recognised.
+   *
+   * @param upTo at or below the high-water mark, or a later one may still appear
+   * @return the event, of which only the place and the id are to be used; empty if there is none
+   */
+  Optional<RecordedEvent> lastUpTo(Position upTo);
+
+  /**
    * The id of the event that was appended at a position, whatever has become of it since: also of
    * one that was truncated, erased or purged. By it a history is recognised.
    *

@@ -13,8 +13,10 @@ import org.slf4j.LoggerFactory;
  * @param feed of the store
  * @param databaseId of the store's database
  * @param published what is in Kafka
+ * @param always whether to compare that in any case: a position that is kept in the database goes
+ *     back with it, and only Kafka can tell then
  */
-record History(EventFeed feed, String databaseId, PublishedTail published) {
+record History(EventFeed feed, String databaseId, PublishedTail published, boolean always) {
 
   private static final Logger LOG = LoggerFactory.getLogger(History.class);
 
@@ -35,6 +37,9 @@ record History(EventFeed feed, String databaseId, PublishedTail published) {
       throw new RelayHaltedException(
           "the store's history is not the one that was published: up to position %s it is in Kafka, but %s. The database has lost commits, was restored to an older state, or is another one. %s"
               .formatted(position.position(), difference.get(), published.compare(feed)));
+    }
+    if (always) {
+      published.requireNothingUnknown(feed, position.position());
     }
     if (!position.database().equals(databaseId)) {
       LOG.warn(

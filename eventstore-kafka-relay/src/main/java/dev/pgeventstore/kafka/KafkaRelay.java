@@ -296,18 +296,19 @@ public final class KafkaRelay implements AutoCloseable {
      * the data may move to another PostgreSQL cluster, as with logical replication or an upgrade by
      * dump and restore, and never give the same one to two stores.
      *
-     * @param named 1 to 100 letters, digits, {@code .}, {@code _}, {@code -} and {@code /}
+     * @param named 1 to 100 letters, digits, {@code .}, {@code _} and {@code -}
      * @return this builder
      */
     public Builder store(String named) {
-      this.storeName = requireMatch("the store's name", named, "[a-zA-Z0-9._/-]", 100);
+      this.storeName = requireMatch("the store's name", named, "[a-zA-Z0-9._-]", 100);
       return this;
     }
 
     /**
      * Where the relay keeps its position. The default is {@code
      * eventstore-positions.<store>.<relay>}. The topic is created if it is missing and nothing was
-     * ever sent to the target. If you create it: one partition, {@code cleanup.policy=compact}.
+     * ever sent to the target. If you create it: one partition for each lane, {@code
+     * cleanup.policy=compact}.
      *
      * @param topicName of no other use
      * @return this builder

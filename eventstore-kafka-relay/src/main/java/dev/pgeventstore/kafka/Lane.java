@@ -2,7 +2,6 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.kafka.LanePosition.Anchor;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import java.time.Duration;
 import java.util.Optional;
@@ -32,6 +31,7 @@ final class Lane implements Runnable {
   private final Progress progress;
   private final StopSignal stop;
   private final Backoff backoff = new Backoff();
+  private long committedBefore;
   private Position beforeTooLarge = Position.of(Long.MAX_VALUE);
 
   Lane(
@@ -97,6 +97,11 @@ final class Lane implements Runnable {
     if (Failures.isFenced(failure)) {
       progress.fenced();
     }
+    long committed = progress.status().transactions();
+    if (committed > committedBefore) {
+      backoff.reset();
+    }
+    committedBefore = committed;
     LOG.warn(
         "Relay {} starts again from its last position after {}", spec.name(), failure.toString());
     LOG.debug("In full", failure);
@@ -116,6 +121,7 @@ final class Lane implements Runnable {
   }
 
   private void lead() throws InterruptedException {
+    progress.begins();
     try (LaneAccess access = LaneAccess.open(spec, number, feed, settings, leadership, stop)) {
       if (!leadership.confirm()) {
         return;
@@ -129,6 +135,9 @@ final class Lane implements Runnable {
       LaneNotes notes = access.readNotes();
       Optional<String> paused = notes.paused();
       if (paused.isPresent()) {
+        progress.reached(
+            notes.position().map(LanePosition::position).orElse(Position.START),
+            feed.highWaterMark());
         waitWhilePaused(paused.get());
         return;
       }
@@ -165,44 +174,15 @@ final class Lane implements Runnable {
 
   private void publish(LaneAccess access, LaneNotes notes, LanePosition position)
       throws InterruptedException {
-    TargetTopics topics = access.topics(notes);
-    RecordMaker maker = access.maker(notes, topics);
-    String name = "eventstore-relay-%s-%d".formatted(spec.name(), number);
-    try (Watch watch =
-            new Watch(name + "-watch", topics, feed, progress, () -> access.writer().abandon());
-        Preparer preparer =
-            new Preparer(
-                name + "-pages", spec, number, feed, maker, access.history(notes), position)) {
-      try {
-        new Publishing(
-                access.writer(),
-                preparer,
-                watch,
-                leadership,
-                progress,
-                stop,
-                this::anchorAt,
-                maker,
-                position.in(access.databaseId()))
-            .run(
-                () -> {
-                  LOG.info("Relay {} leads from position {}", spec.name(), position.position());
-                  backoff.reset();
-                });
-      } catch (RelayHaltedException e) {
-        throw e;
-      } catch (RuntimeException e) {
-        RelayHaltedException finding = watch.finding();
-        if (finding != null) {
-          finding.addSuppressed(e);
-          throw finding;
-        }
-        throw e;
-      }
-    }
-  }
-
-  private Optional<Anchor> anchorAt(Position position) {
-    return feed.eventAt(position).map(Anchor::of);
+    progress.parked(notes.parked().size());
+    access.publish(
+        notes,
+        position,
+        leadership,
+        progress,
+        publishing ->
+            publishing.run(
+                () ->
+                    LOG.info("Relay {} leads from position {}", spec.name(), position.position())));
   }
 }

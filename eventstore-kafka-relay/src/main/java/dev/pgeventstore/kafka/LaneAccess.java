@@ -3,7 +3,6 @@ package dev.pgeventstore.kafka;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.kafka.LanePosition.Anchor;
-import dev.pgeventstore.kafka.PublishedTail.Differences;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
@@ -26,6 +25,7 @@ final class LaneAccess implements AutoCloseable {
   private final String databaseId;
   private final PositionTopic positions;
   private final LaneWriter writer;
+  private final StopSignal stop;
 
   private LaneAccess(
       RelaySpec spec,
@@ -35,7 +35,8 @@ final class LaneAccess implements AutoCloseable {
       Topics topics,
       String databaseId,
       PositionTopic positions,
-      LaneWriter writer) {
+      LaneWriter writer,
+      StopSignal stop) {
     this.spec = spec;
     this.lane = lane;
     this.feed = feed;
@@ -44,6 +45,7 @@ final class LaneAccess implements AutoCloseable {
     this.databaseId = databaseId;
     this.positions = positions;
     this.writer = writer;
+    this.stop = stop;
   }
 
   /**
@@ -70,7 +72,8 @@ final class LaneAccess implements AutoCloseable {
               ? new TransactionalWriter(
                   settings, spec.transactionalId(databaseId, lane), positions, topics, lane)
               : new PipelinedWriter(settings, leadership.lease(), leadership::isCertain);
-      return new LaneAccess(spec, lane, feed, settings, topics, databaseId, positions, writer);
+      return new LaneAccess(
+          spec, lane, feed, settings, topics, databaseId, positions, writer, stop);
     } catch (RuntimeException | InterruptedException e) {
       topics.close();
       throw e;
@@ -108,20 +111,45 @@ final class LaneAccess implements AutoCloseable {
     return writer.read();
   }
 
-  TargetTopics topics(LaneNotes notes) {
+  private TargetTopics targets(LaneNotes notes) {
     return new TargetTopics(topics, settings.maxRequestSize(), notes.topics());
   }
 
-  RecordMaker maker(LaneNotes notes, TargetTopics targets) {
+  /** Publishes from a position on, and looks after the topics meanwhile. */
+  void publish(
+      LaneNotes notes, LanePosition position, Leadership leadership, Progress progress, Work work)
+      throws InterruptedException {
+    TargetTopics targets = targets(notes);
+    String name = "eventstore-relay-%s-%d".formatted(spec.name(), lane);
+    History history =
+        new History(feed, databaseId, tail(notes), spec.delivery() == Delivery.AT_LEAST_ONCE);
+    try (Watch watch = new Watch(name + "-watch", targets, feed, progress, writer::abandon);
+        Preparer preparer =
+            new Preparer(
+                name + "-pages", spec, lane, feed, maker(notes, targets), history, position)) {
+      try {
+        work.on(
+            new Publishing(
+                writer, preparer, watch, leadership, progress, stop, position.in(databaseId)));
+      } catch (RelayHaltedException e) {
+        throw e;
+      } catch (RuntimeException e) {
+        RelayHaltedException finding = watch.finding();
+        if (finding != null) {
+          finding.addSuppressed(e);
+          throw finding;
+        }
+        throw e;
+      }
+    }
+  }
+
+  private RecordMaker maker(LaneNotes notes, TargetTopics targets) {
     return new RecordMaker(spec, lane, spec.mapper(databaseId), notes, targets);
   }
 
   RecordMaker maker(LaneNotes notes) {
-    return maker(notes, topics(notes));
-  }
-
-  History history(LaneNotes notes) throws InterruptedException {
-    return new History(feed, databaseId, tail(notes));
+    return maker(notes, targets(notes));
   }
 
   /** Of all partitions there are: notes of what was sent may have gone back with the database. */
@@ -148,7 +176,8 @@ final class LaneAccess implements AutoCloseable {
   LanePosition position(LaneNotes notes) throws InterruptedException {
     Optional<LanePosition> found = notes.position();
     if (found.isEmpty()) {
-      requireSameHistory(notes, Position.START);
+      // Another store may have a relay of this name: consumers would take it for this one.
+      tail(notes).requireNothingUnknown(feed, Position.START);
       return start();
     }
     if (found.get().lanes() != spec.lanes()) {
@@ -156,24 +185,7 @@ final class LaneAccess implements AutoCloseable {
           "the relay ran with %d lanes, and has %d now: streams would change their lanes"
               .formatted(found.get().lanes(), spec.lanes()));
     }
-    if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
-      requireSameHistory(notes, found.get().position());
-    }
     return found.get();
-  }
-
-  /**
-   * A position that is kept in the database goes back with it, if an older state of it is restored.
-   * Only Kafka can tell then. It also tells whether another store has a relay of this name, which
-   * consumers would take for this one.
-   */
-  private void requireSameHistory(LaneNotes notes, Position position) throws InterruptedException {
-    Differences differences = tail(notes).differences(feed);
-    if (!differences.missing().isEmpty()) {
-      throw new RelayHaltedException(
-          "the store's history is not the one that was published: the relay stands at position %s, but %s"
-              .formatted(position, PublishedTail.describe(differences)));
-    }
   }
 
   private LanePosition start() throws InterruptedException {
@@ -234,8 +246,13 @@ final class LaneAccess implements AutoCloseable {
           "position %s lies beyond the high-water mark: events may still appear below it"
               .formatted(position));
     }
-    Optional<Anchor> anchor = feed.eventAt(position).map(Anchor::of);
+    Optional<Anchor> anchor = feed.lastUpTo(position).map(Anchor::of);
     return new LanePosition(position, anchor, databaseId, spec.lanes());
+  }
+
+  /** What is done with what publishes. */
+  interface Work {
+    void on(Publishing publishing) throws InterruptedException;
   }
 
   @Override

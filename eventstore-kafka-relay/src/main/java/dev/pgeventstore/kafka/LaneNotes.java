@@ -99,6 +99,11 @@ final class LaneNotes {
     return parked;
   }
 
+  /** Whether a note parks a stream. */
+  static boolean parks(String name) {
+    return name.startsWith(PARKED);
+  }
+
   static String parked(StreamId stream) {
     return PARKED + stream;
   }
@@ -136,11 +141,31 @@ final class LaneNotes {
     return AUDIT + at;
   }
 
-  /** The changes that make everything forgotten that was sent, and where to. */
-  Map<String, @Nullable String> withoutSent(boolean topicsToo) {
+  /** The changes that make it forgotten what was sent. */
+  Map<String, @Nullable String> withoutSent() {
+    return without(SENT);
+  }
+
+  /**
+   * The changes of a new series: what was sent is forgotten, where to, and what was said of
+   * positions that may be another event's now.
+   */
+  Map<String, @Nullable String> anew(Position after) {
+    Map<String, @Nullable String> changes = without(SENT);
+    changes.putAll(without(TOPIC));
+    skipped().keySet().stream()
+        .filter(position -> position.isAfter(after))
+        .forEach(position -> changes.put(skip(position), null));
+    parked().values().stream()
+        .filter(stream -> stream.since().isAfter(after))
+        .forEach(stream -> changes.put(parked(stream.stream()), null));
+    return changes;
+  }
+
+  private Map<String, @Nullable String> without(String prefix) {
     Map<String, @Nullable String> changes = new TreeMap<>();
     for (String name : notes.keySet()) {
-      if (name.startsWith(SENT) || (topicsToo && name.startsWith(TOPIC))) {
+      if (name.startsWith(prefix)) {
         changes.put(name, null);
       }
     }

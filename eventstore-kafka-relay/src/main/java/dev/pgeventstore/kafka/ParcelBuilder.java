@@ -49,6 +49,11 @@ final class ParcelBuilder {
     return bytes;
   }
 
+  /** Whether its last event stands where it ends. */
+  boolean isAnchoredAt(Position upTo) {
+    return lastEvent != null && lastEvent.position().equals(upTo);
+  }
+
   Parcel build(Position upTo, Position mark, @Nullable RelayHaltedException refusal) {
     lastSent.forEach((partition, place) -> note(LaneNotes.sent(partition), place.toString()));
     return new Parcel(

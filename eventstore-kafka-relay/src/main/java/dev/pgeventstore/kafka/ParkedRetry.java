@@ -13,6 +13,7 @@ import java.util.NoSuchElementException;
 final class ParkedRetry {
 
   private static final int EVENTS_AT_A_TIME = 500;
+  private static final long BYTES_AT_A_TIME = 1024L * 1024;
 
   private final RelaySpec spec;
   private final EventStore store;
@@ -58,7 +59,8 @@ final class ParkedRetry {
         throw new IllegalStateException(e.getMessage(), e);
       }
       published++;
-      if (++inParcel == EVENTS_AT_A_TIME && events.hasNext()) {
+      if ((++inParcel == EVENTS_AT_A_TIME || parcel.bytes() > BYTES_AT_A_TIME)
+          && events.hasNext()) {
         send(parcel, reached, since(parked, Position.of(event.position().value() + 1)));
         parcel = new ParcelBuilder();
         inParcel = 0;

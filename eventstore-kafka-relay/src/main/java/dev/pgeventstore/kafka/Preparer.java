@@ -215,6 +215,10 @@ final class Preparer implements AutoCloseable {
 
   private void hand(@Nullable RelayHaltedException refusal) throws InterruptedException {
     maker.noteTopics(parcel);
+    if (!parcel.isAnchoredAt(reached)) {
+      // Whatever stands there: a history that was lost from here on must be recognised.
+      feed.lastUpTo(reached).ifPresent(parcel::passed);
+    }
     offer(parcel.build(reached, mark, refusal));
     parcel = new ParcelBuilder();
   }

@@ -20,6 +20,7 @@ final class Progress {
 
   private State state = State.STARTING;
   private Optional<String> reason = Optional.empty();
+  private Optional<String> lastFailure = Optional.empty();
   private @Nullable Throwable failure;
   private Position position = Position.START;
   private Position highWaterMark = Position.START;
@@ -34,6 +35,9 @@ final class Progress {
   private int lastTransactionRecords;
   private List<Blocker> blockers = List.of();
   private long lastMoved = System.nanoTime();
+  private long failingSince = lastMoved;
+  private boolean failing = true;
+  private long standbySince;
   private long behindSince;
   private boolean behind;
 
@@ -46,8 +50,14 @@ final class Progress {
     change(next, Optional.empty(), null);
   }
 
+  /** Has the lease, and takes over. */
+  synchronized void begins() {
+    change(State.STARTING, lastFailure, failure);
+  }
+
   /** Tries again, because of this. */
   synchronized void retrying(Throwable cause) {
+    lastFailure = Optional.of(describe(cause));
     change(State.STARTING, Optional.of(describe(cause)), cause);
   }
 
@@ -81,11 +91,15 @@ final class Progress {
   }
 
   private void change(State next, Optional<String> why, @Nullable Throwable cause) {
-    if ((state == State.STANDBY) != (next == State.STANDBY)) {
-      // While another one leads, this one cannot be late.
-      lastMoved = System.nanoTime();
-      behind = false;
+    if (next == State.STANDBY && state != State.STANDBY) {
+      standbySince = System.nanoTime();
     }
+    boolean nowFailing =
+        next == State.STARTING || (next == State.STANDBY && failing && lastFailure.isPresent());
+    if (nowFailing && !failing) {
+      failingSince = System.nanoTime();
+    }
+    failing = nowFailing;
     state = next;
     reason = why;
     failure = cause;
@@ -93,9 +107,14 @@ final class Progress {
   }
 
   synchronized void reached(Position upTo, Position mark) {
+    // Standing where one stood is no move, however often one takes over there.
+    boolean moved = upTo.isAfter(position);
     position = upTo;
     settled(mark);
-    lastMoved = System.nanoTime();
+    if (moved || !behind) {
+      lastMoved = System.nanoTime();
+      failing = false;
+    }
     notifyAll();
   }
 
@@ -128,6 +147,10 @@ final class Progress {
 
   synchronized void parked(int streams) {
     parkedStreams = streams;
+  }
+
+  synchronized void alsoParked(int streams) {
+    parkedStreams += streams;
   }
 
   synchronized void blockedBy(List<Blocker> now) {
@@ -164,29 +187,34 @@ final class Progress {
   }
 
   private Optional<String> complaint() {
-    if (state == State.STANDBY || state == State.STOPPED) {
+    if (state == State.STOPPED) {
       return Optional.empty();
     }
     if (state == State.HALTED) {
       return Optional.of("lane %d has halted: %s".formatted(lane, reason.orElse("")));
     }
-    boolean stuck = since(lastMoved).compareTo(unhealthyAfter) > 0;
-    if (stuck && state == State.STARTING) {
+    // Two that fail in turns stand by in between, but never for long.
+    boolean standsBy = state == State.STANDBY && isLong(since(standbySince));
+    if (failing && !standsBy && isLong(since(failingSince))) {
       return Optional.of(
           "lane %d has not begun to publish for %s: %s"
-              .formatted(lane, since(lastMoved), reason.orElse("it waits for Kafka")));
+              .formatted(lane, since(failingSince), lastFailure.orElse("it waits for Kafka")));
     }
-    if (stuck && behind) {
+    if (state == State.STANDBY) {
+      return Optional.empty();
+    }
+    Duration still = since(Math.max(lastMoved, behindSince));
+    if (behind && isLong(still)) {
       return Optional.of(
           "lane %d has not moved for %s and is %d positions behind%s"
               .formatted(
                   lane,
-                  since(lastMoved),
+                  still,
                   highWaterMark.value() - position.value(),
-                  reason.map(": "::concat).orElse("")));
+                  reason.or(() -> lastFailure).map(": "::concat).orElse("")));
     }
     return blockers.stream()
-        .filter(blocker -> blocker.age().compareTo(unhealthyAfter) > 0)
+        .filter(blocker -> isLong(blocker.age()))
         .findFirst()
         .map(
             blocker ->
@@ -198,6 +226,10 @@ final class Progress {
                             .map(pid -> "process " + pid)
                             .orElse("prepared transaction " + blocker.prepared().orElse("?")),
                         blocker.application()));
+  }
+
+  private boolean isLong(Duration time) {
+    return time.compareTo(unhealthyAfter) > 0;
   }
 
   synchronized void await(Position wanted, Duration timeout)

@@ -15,6 +15,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
@@ -46,6 +47,21 @@ record PublishedTail(
     }
   }
 
+  /**
+   * Looks for events that the store does not have.
+   *
+   * @param position where the lane stands
+   * @throws RelayHaltedException if there are any
+   */
+  void requireNothingUnknown(EventFeed feed, Position position) {
+    Differences differences = differences(feed);
+    if (!differences.missing().isEmpty()) {
+      throw new RelayHaltedException(
+          "the store's history is not the one that was published: the relay stands at position %s, but %s"
+              .formatted(position, describe(differences)));
+    }
+  }
+
   /** Events that are published, and of which the store knows nothing; at their positions. */
   Differences differences(EventFeed feed) {
     List<Published> missing = new ArrayList<>();
@@ -64,7 +80,7 @@ record PublishedTail(
     return new Differences(missing, common);
   }
 
-  static String describe(Differences found) {
+  private static String describe(Differences found) {
     StringBuilder text = new StringBuilder();
     if (found.missing().isEmpty()) {
       return "Among the last records of each partition none is of an event that the store does not have.";
@@ -107,7 +123,12 @@ record PublishedTail(
             consumer.beginningOffsets(List.of(partition), PATIENCE).getOrDefault(partition, 0L);
         consumer.seek(partition, Math.max(begin, end - WINDOW));
         long deadline = System.nanoTime() + PATIENCE.toNanos();
-        while (consumer.position(partition, PATIENCE) < end && System.nanoTime() < deadline) {
+        while (consumer.position(partition, PATIENCE) < end) {
+          if (System.nanoTime() > deadline) {
+            throw new TimeoutException(
+                "%s could not be read to its end: is a transaction open there?"
+                    .formatted(partition));
+          }
           for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
             Published event = event(record, partition);
             if (event != null) {
@@ -142,9 +163,16 @@ record PublishedTail(
         record.offset());
   }
 
-  /** Further records of an event have its id with an index behind it. */
+  /** Further records of an event have its id with an index behind it; others may have any. */
   private static @Nullable String eventId(@Nullable String id) {
-    return id == null || id.length() < 36 ? null : id.substring(0, 36);
+    if (id == null || id.length() < 36) {
+      return null;
+    }
+    try {
+      return UUID.fromString(id.substring(0, 36)).toString();
+    } catch (IllegalArgumentException e) {
+      return null;
+    }
   }
 
   private static @Nullable String text(ConsumerRecord<byte[], byte[]> record, String name) {

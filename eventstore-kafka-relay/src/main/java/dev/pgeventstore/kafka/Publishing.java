@@ -7,7 +7,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
-import java.util.function.Function;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,12 +27,11 @@ final class Publishing {
   private final Leadership leadership;
   private final Progress progress;
   private final StopSignal stop;
-  private final Function<Position, Optional<Anchor>> anchors;
-  private final RecordMaker maker;
 
   private LanePosition position;
+  private Position reached = Position.START;
   private long moved = System.nanoTime();
-  private Position passed = Position.START;
+  private @Nullable Parcel passed;
 
   // What was sent since the last commit.
   private Map<String, @Nullable String> notes = new HashMap<>();
@@ -50,8 +49,6 @@ final class Publishing {
       Leadership leadership,
       Progress progress,
       StopSignal stop,
-      Function<Position, Optional<Anchor>> anchors,
-      RecordMaker maker,
       LanePosition position) {
     this.writer = writer;
     this.preparer = preparer;
@@ -59,8 +56,6 @@ final class Publishing {
     this.leadership = leadership;
     this.progress = progress;
     this.stop = stop;
-    this.anchors = anchors;
-    this.maker = maker;
     this.position = position;
   }
 
@@ -70,6 +65,20 @@ final class Publishing {
    * @param leads is run when the store's history was found to be the one that was published
    */
   void run(Runnable leads) throws InterruptedException {
+    runWhile(leads, () -> true);
+  }
+
+  /**
+   * Publishes up to a position at least, and no more than is needed for that.
+   *
+   * @return how far it has come; not to the position if it was told to stop, or somebody else leads
+   */
+  Position runUpTo(Position wanted) throws InterruptedException {
+    runWhile(() -> {}, () -> wanted.isAfter(reached));
+    return reached;
+  }
+
+  private void runWhile(Runnable leads, BooleanSupplier wanted) throws InterruptedException {
     Parcel first = null;
     while (first == null) {
       if (stop.isRequested() || !leadership.keep()) {
@@ -78,16 +87,18 @@ final class Publishing {
       first = preparer.poll(WAIT);
     }
     leads.run();
+    reached = first.upTo();
     progress.reached(first.upTo(), first.mark());
     progress.enter(State.LEADING);
     try {
       boolean busy = false;
-      while (!stop.isRequested() && leadership.keep()) {
+      while (wanted.getAsBoolean() && !stop.isRequested() && leadership.keep()) {
         watch.requireNothingFound();
         Parcel parcel = preparer.poll(busy ? SHORT_WAIT : WAIT);
         if (parcel != null) {
           take(parcel);
         }
+        notePassed();
         busy = writer.settle();
       }
       writer.finish();
@@ -106,11 +117,12 @@ final class Publishing {
       if (!parcel.isEmpty()) {
         send(parcel);
       }
+      reached = parcel.upTo();
       RelayHaltedException refusal = parcel.refusal();
       boolean more = refusal == null && last != null && preparer.hasMore() && !writer.isFull();
       if (!more) {
         if (last == null) {
-          passOver(parcel);
+          pass(parcel);
         } else {
           commit(parcel);
           if (!preparer.hasMore()) {
@@ -142,9 +154,11 @@ final class Publishing {
   private void commit(Parcel reached) {
     position = position.at(reached.upTo(), reached.anchor().or(() -> anchor));
     notes.put(LaneNotes.POSITION, position.format());
-    writer.commit(notes, new Sent(reached, events, messages, records, begun));
+    int parked = (int) notes.keySet().stream().filter(LaneNotes::parks).count();
+    writer.commit(notes, new Sent(reached, events, messages, records, parked, begun));
     notes = new HashMap<>();
     last = null;
+    passed = null;
     anchor = Optional.empty();
     events = 0;
     messages = 0;
@@ -152,23 +166,20 @@ final class Publishing {
     moved = System.nanoTime();
   }
 
-  /** Keeps the position from falling behind while nothing is wanted. */
-  private void passOver(Parcel parcel) {
-    if (parcel.upTo().isAfter(position.position()) && System.nanoTime() - moved > BETWEEN_MOVES) {
-      // Without an event to recognise the history by, the position stays where it is.
-      Optional<Anchor> there = anchors.apply(parcel.upTo());
+  /** Nothing of it is wanted. */
+  private void pass(Parcel parcel) {
+    passed = parcel;
+    writer.whenSettled(() -> progress.reached(parcel.upTo(), parcel.mark()));
+  }
+
+  /** Keeps the noted position from falling behind while nothing is wanted. */
+  private void notePassed() {
+    Parcel parcel = passed;
+    if (parcel != null && System.nanoTime() - moved > BETWEEN_MOVES) {
+      passed = null;
       moved = System.nanoTime();
-      if (there.isPresent()) {
-        begun = moved;
-        position = position.at(parcel.upTo(), there);
-        writer.commit(
-            Map.of(LaneNotes.POSITION, position.format()), new Sent(parcel, 0, 0, 0, begun));
-        return;
-      }
-    }
-    if (parcel.upTo().isAfter(passed)) {
-      passed = parcel.upTo();
-      writer.whenSettled(() -> progress.reached(parcel.upTo(), parcel.mark()));
+      position = position.at(parcel.upTo(), parcel.anchor());
+      writer.commit(Map.of(LaneNotes.POSITION, position.format()), () -> {});
     }
   }
 
@@ -179,21 +190,23 @@ final class Publishing {
     private final int events;
     private final int messages;
     private final int records;
+    private final int parked;
     private final long begun;
 
-    Sent(Parcel reached, int events, int messages, int records, long begun) {
+    Sent(Parcel reached, int events, int messages, int records, int parked, long begun) {
       this.upTo = reached.upTo();
       this.mark = reached.mark();
       this.events = events;
       this.messages = messages;
       this.records = records;
+      this.parked = parked;
       this.begun = begun;
     }
 
     @Override
     public void run() {
       progress.committed(events, messages, records, Duration.ofNanos(System.nanoTime() - begun));
-      progress.parked(maker.parkedStreams());
+      progress.alsoParked(parked);
       progress.reached(upTo, mark);
       preparer.published(upTo);
     }

@@ -40,6 +40,7 @@ final class RecordMaker {
   private static final int RECORD_OVERHEAD = 61 + 21;
 
   private static final int HEADER_OVERHEAD = 10;
+  private static final int LONGEST_REASON = 1_000;
 
   private final RelaySpec spec;
   private final RecordMapper mapper;
@@ -61,18 +62,13 @@ final class RecordMaker {
     this.skipped = notes.skipped();
   }
 
-  /** How many streams wait. */
-  int parkedStreams() {
-    return parked.size();
-  }
-
   /**
    * Adds what is to be sent of an event.
    *
    * @throws RelayHaltedException if nothing may be sent beyond it
    */
   void add(RecordedEvent event, ParcelBuilder parcel) throws InterruptedException {
-    if (!isSkipped(event.position()) && !parked.containsKey(event.stream())) {
+    if (!isSkipped(event.position()) && !isParked(event)) {
       try {
         Position at = event.position();
         addRecords(event, mapped(event), inOrder(at), false, parcel);
@@ -82,6 +78,12 @@ final class RecordMaker {
       }
     }
     parcel.passed(event);
+  }
+
+  private boolean isParked(RecordedEvent event) {
+    ParkedStream stream = parked.get(event.stream());
+    // What stands before, it was not parked for: a relay may be rewound.
+    return stream != null && !stream.since().isAfter(event.position());
   }
 
   private boolean isSkipped(Position position) {
@@ -101,6 +103,9 @@ final class RecordMaker {
    */
   void addLate(RecordedEvent event, Position reached, ParcelBuilder parcel)
       throws InterruptedException {
+    if (isSkipped(event.position())) {
+      return;
+    }
     try {
       addRecords(event, mapped(event), (previous, index) -> previous.nextAt(reached), true, parcel);
       parcel.countEvent();
@@ -275,7 +280,7 @@ final class RecordMaker {
             .formatted(event.id(), event.stream(), event.position());
     Poison poison =
         new Poison(event.position(), Optional.of(event.stream().toString()), event.type(), failure);
-    Decision decision = spec.poison().on(poison);
+    Decision decision = decide(poison);
     if (decision == Decision.PARK_STREAM) {
       ParkedStream stream =
           new ParkedStream(event.stream(), event.position(), Instant.now(), describe(failure));
@@ -301,7 +306,7 @@ final class RecordMaker {
       throws InterruptedException {
     Poison poison =
         new Poison(message.position(), Optional.empty(), message.message().topic(), failure);
-    Decision decision = spec.poison().on(poison);
+    Decision decision = decide(poison);
     settle(
         // There is no stream that could wait.
         decision == Decision.PARK_STREAM ? Decision.HALT : decision,
@@ -375,10 +380,24 @@ final class RecordMaker {
     }
   }
 
+  private Decision decide(Poison poison) {
+    try {
+      return spec.poison().on(poison);
+    } catch (RuntimeException e) {
+      throw new RelayHaltedException(
+          "the poison policy fails on what stands at position %s: %s"
+              .formatted(poison.position(), describe(e)),
+          e);
+    }
+  }
+
+  /** Fit for a note and a header: it may quote anything. */
   private static String describe(RuntimeException failure) {
-    return failure instanceof IllegalArgumentException && failure.getMessage() != null
-        ? failure.getMessage()
-        : failure.toString();
+    String text =
+        failure instanceof IllegalArgumentException && failure.getMessage() != null
+            ? failure.getMessage()
+            : failure.toString();
+    return text.substring(0, Math.min(LONGEST_REASON, text.length())).replace('\0', ' ');
   }
 
   private static Placing inOrder(Position position) {

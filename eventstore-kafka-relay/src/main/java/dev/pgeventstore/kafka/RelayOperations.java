@@ -27,14 +27,13 @@ import org.jspecify.annotations.Nullable;
  * the lease, fences the other's producer, reads what is noted, and commits its change. The relay
  * then takes the lead back and goes on from there, within the time of a lease at most. So a change
  * is as safe as a take-over, and nothing is published by two at a time. At least once there is no
- * fence: for up to a lease's time the relay may go on sending, which only repeats records.
+ * fence: for up to a lease's time the relay may go on sending, and what it sends is sent again.
  *
  * <p>Each change is noted with its time and reason ({@link #audit}). Operations throw what Kafka
  * and the database throw; then nothing was changed, unless the outcome of the commit is unknown.
  */
 public final class RelayOperations {
 
-  private static final Duration LEASE = Duration.ofSeconds(30);
   private static final Duration POLL = Duration.ofMillis(200);
 
   /** How the audit's note of a rewind begins. */
@@ -105,8 +104,7 @@ public final class RelayOperations {
    *
    * @param timeout how long to wait
    * @param why is shown in the status
-   * @return everything wanted at or below it is published, and nothing was sent from beyond the
-   *     position at which it is paused
+   * @return everything wanted at or below it is published; what came later may have been begun
    * @throws TimeoutException if it did not come that far; it is not paused then
    * @throws InterruptedException if the thread was interrupted
    */
@@ -131,6 +129,8 @@ public final class RelayOperations {
   /**
    * Lets the relay publish once more what follows a position, because it was lost in Kafka.
    * Consumers that check places drop what they have seen. The topics must be those they were.
+   * Outbox messages that were published do not come back: their rows are gone. With several lanes
+   * each is rewound by itself; one that fails leaves those before it rewound.
    *
    * @param position exclusive; settled
    * @param why for the audit
@@ -147,7 +147,7 @@ public final class RelayOperations {
                 "the relay stands at position %s: it cannot be rewound to %s"
                     .formatted(now.position(), position));
           }
-          Map<String, @Nullable String> changes = notes.withoutSent(false);
+          Map<String, @Nullable String> changes = notes.withoutSent();
           changes.put(LaneNotes.POSITION, access.at(position).format());
           return changes;
         });
@@ -169,7 +169,7 @@ public final class RelayOperations {
     onAllLanes(
         "new series after %s: %s".formatted(after, why),
         (access, notes) -> {
-          Map<String, @Nullable String> changes = notes.withoutSent(true);
+          Map<String, @Nullable String> changes = notes.anew(after);
           changes.put(LaneNotes.POSITION, access.at(after).format());
           changes.put(LaneNotes.START, after.toString());
           changes.put(LaneNotes.SERIES, Integer.toString(notes.series() + 1));
@@ -208,8 +208,9 @@ public final class RelayOperations {
 
   /**
    * Publishes what waits of a parked stream, in its order, and lets the stream go on. Its records
-   * stand behind all that was published before; the header {@code es_event_position} tells where
-   * their events stand.
+   * stand behind all that was published before, so the relay's backlog is published first; the
+   * header {@code es_event_position} tells where their events stand. Events that are {@linkplain
+   * #skip skipped} are left out. At least once it waits for the time of a lease.
    *
    * @param stream a parked one
    * @return how many events were published
@@ -223,8 +224,8 @@ public final class RelayOperations {
     int[] published = {0};
     onLane(
         lane,
-        access -> {
-          LaneNotes notes = access.readNotes();
+        (access, lead) -> {
+          LaneNotes notes = caughtUp(access, lead);
           published[0] = new ParkedRetry(spec, store, access, notes).run(stream);
         });
     return published[0];
@@ -256,9 +257,9 @@ public final class RelayOperations {
   }
 
   /**
-   * Publishes a record without a value under the stream's id, behind all that was published before:
-   * from a compacted topic it deletes the stream, and in others it tells consumers that the stream
-   * was erased.
+   * Publishes a record without a value under the stream's id, behind all that is settled now: from
+   * a compacted topic it deletes the stream, and in others it tells consumers that the stream was
+   * erased.
    *
    * @param stream any
    * @throws InterruptedException if the thread was interrupted
@@ -267,8 +268,8 @@ public final class RelayOperations {
     int lane = Partitions.of(stream, spec.lanes());
     onLane(
         lane,
-        access -> {
-          LaneNotes notes = access.readNotes();
+        (access, lead) -> {
+          LaneNotes notes = caughtUp(access, lead);
           LanePosition position = access.position(notes);
           RecordMaker maker = access.maker(notes);
           ParcelBuilder parcel = new ParcelBuilder();
@@ -351,7 +352,7 @@ public final class RelayOperations {
   private void change(int lane, String what, Change change) throws InterruptedException {
     onLane(
         lane,
-        access -> {
+        (access, lead) -> {
           Map<String, @Nullable String> changes =
               new HashMap<>(change.of(access, access.readNotes()));
           changes.put(audit(), what);
@@ -360,13 +361,44 @@ public final class RelayOperations {
         });
   }
 
+  /**
+   * Publishes whatever could have been sent before this operation took the lead, and is not known
+   * to be committed: readers may have seen it, and what is sent late must stand behind it.
+   *
+   * @return the notes after that
+   */
+  private LaneNotes caughtUp(LaneAccess access, SeizedLead lead) throws InterruptedException {
+    if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
+      // Only then whoever led before is certain to send no more.
+      Thread.sleep(spec.leaseTtl().toMillis());
+    }
+    LaneNotes notes = access.readNotes();
+    LanePosition position = access.position(notes);
+    Position wanted = feed.highWaterMark();
+    if (wanted.isAfter(position.position())) {
+      access.publish(
+          notes,
+          position,
+          lead,
+          new Progress(0, spec.unhealthyAfter()),
+          publishing -> {
+            if (wanted.isAfter(publishing.runUpTo(wanted))) {
+              throw new IllegalStateException("somebody else took the lead: try again");
+            }
+          });
+      return access.readNotes();
+    }
+    return notes;
+  }
+
   private void onLane(int lane, Work work) throws InterruptedException {
     try (Lease lease =
-        feed.seizeLease(spec.leaseName(), lane, "operator-" + UUID.randomUUID(), LEASE)) {
+        feed.seizeLease(spec.leaseName(), lane, "operator-" + UUID.randomUUID(), SeizedLead.TTL)) {
+      SeizedLead lead = new SeizedLead(lease);
       try (LaneAccess access =
-          LaneAccess.open(spec, lane, feed, settings, new SeizedLead(lease), new StopSignal())) {
+          LaneAccess.open(spec, lane, feed, settings, lead, new StopSignal())) {
         access.writer().takeOver();
-        work.on(access);
+        work.on(access, lead);
       }
     }
   }
@@ -379,35 +411,6 @@ public final class RelayOperations {
 
   /** What is done while nobody else leads. */
   private interface Work {
-    void on(LaneAccess access) throws InterruptedException;
-  }
-
-  /** The lead of an operator, who is done before it runs out or fails. */
-  private record SeizedLead(Lease lease) implements Leadership {
-
-    @Override
-    public boolean acquire() {
-      return true;
-    }
-
-    @Override
-    public boolean confirm() {
-      return lease.renew();
-    }
-
-    @Override
-    public boolean keep() {
-      return true;
-    }
-
-    @Override
-    public boolean isCertain() {
-      return true;
-    }
-
-    @Override
-    public void release() {
-      lease.close();
-    }
+    void on(LaneAccess access, SeizedLead lead) throws InterruptedException;
   }
 }

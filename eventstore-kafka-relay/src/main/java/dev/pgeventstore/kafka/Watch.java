@@ -1,6 +1,5 @@
 package dev.pgeventstore.kafka;
 
-import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.feed.EventFeed;
 import java.time.Duration;
 import java.util.List;
@@ -65,8 +64,9 @@ final class Watch implements AutoCloseable {
 
   private void lookForBlockers() {
     try {
+      progress.settled(feed.highWaterMark());
       progress.blockedBy(feed.blockers(NOT_WORTH_MENTIONING));
-    } catch (EventStoreException e) {
+    } catch (RuntimeException e) {
       // And so will the reader whether the database is.
       LOG.debug("It could not be asked who holds the mark back", e);
     }

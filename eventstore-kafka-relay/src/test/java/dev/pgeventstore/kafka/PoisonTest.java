@@ -21,6 +21,7 @@ import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -206,5 +207,72 @@ class PoisonTest {
                             : Decision.HALT)));
     assertThat(published()).hasSize(7).doesNotContain("order-13@2");
     requireUnbrokenChains();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void a_policy_that_fails_halts_the_relay(Delivery delivery) {
+    try (KafkaRelay relay =
+        relay(delivery)
+            .onPoison(
+                PoisonPolicy.decide(
+                    poison -> {
+                      throw new IllegalStateException("undecided");
+                    }))
+            .start()) {
+      assertThatThrownBy(() -> relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE))
+          .hasMessageContaining("position 4")
+          .hasMessageContaining("undecided");
+    }
+    assertThat(published()).hasSize(3);
+  }
+
+  @Test
+  void a_parked_stream_can_be_retried_without_the_event_that_is_skipped() throws Exception {
+    KafkaRelay.Builder parking = relay(Delivery.EXACTLY_ONCE).onPoison(PoisonPolicy.parkStream());
+    publish(parking);
+    parking.operations().skip(Position.of(4), "a test");
+    parking.operations().retryParked(SICK);
+    publish(parking);
+    assertThat(published()).hasSize(7).doesNotContain("order-13@2");
+    requireUnbrokenChains();
+  }
+
+  @Test
+  void a_relay_rewound_before_a_parked_stream_publishes_what_stood_before_it() throws Exception {
+    KafkaRelay.Builder parking = relay(Delivery.EXACTLY_ONCE).onPoison(PoisonPolicy.parkStream());
+    publish(parking);
+    parking.operations().rewindTo(Position.START, "a test");
+    publish(parking);
+    assertThat(published())
+        .containsExactlyInAnyOrder(
+            "order-1@1",
+            "order-1@2",
+            "order-13@1",
+            "order-2@1",
+            "order-2@2",
+            "order-1@1",
+            "order-1@2",
+            "order-13@1",
+            "order-2@1",
+            "order-2@2");
+  }
+
+  @Test
+  void what_was_said_of_positions_is_forgotten_where_they_may_be_another_events() throws Exception {
+    KafkaRelay.Builder parking = relay(Delivery.EXACTLY_ONCE).onPoison(PoisonPolicy.parkStream());
+    publish(parking);
+    RelayOperations operations = parking.operations();
+    operations.skip(Position.of(6), "a test");
+    operations.skip(Position.of(1), "a test");
+    sick = false;
+    operations.newSeries(Position.of(2), "a test");
+    assertThat(operations.parked()).isEmpty();
+    publish(parking);
+    assertThat(bench.consumed())
+        .filteredOn(record -> header(record, "es_relay").endsWith("~2"))
+        .extracting(PoisonTest::name)
+        .containsExactlyInAnyOrder(
+            "order-13@1", "order-13@2", "order-13@3", "order-13@4", "order-2@1", "order-2@2");
   }
 }

@@ -7,6 +7,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EncodedEvent;
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.RelayStatus.State;
@@ -115,8 +118,8 @@ class RelayOperationsTest {
     try (KafkaRelay relay = relay(delivery).start()) {
       awaitNoted(relay, operations, bench.append("order-1", 5));
       operations.rewindTo(Position.of(3), "a test");
+      await().atMost(Bench.PATIENCE).until(() -> bench.consumed().size() == 7);
       AppendResult next = bench.append("order-1", 1);
-      await().atMost(Bench.PATIENCE).until(() -> bench.consumed().size() == 8);
       relay.awaitPublished(next, Bench.PATIENCE);
     }
     assertThat(bench.consumed())
@@ -181,5 +184,71 @@ class RelayOperationsTest {
                     + header(record, "es_index")
                     + (record.value() == null ? " none" : ""))
         .containsExactly("0:0 1:0", "1:0 2:0", "2:0 2:1 none", "2:1 2:2 none", "2:2 3:0");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void what_is_sent_late_stands_behind_all_that_could_have_been_sent(Delivery delivery)
+      throws Exception {
+    bench.append("order-1", 3);
+    Position reached;
+    try (KafkaRelay relay = relay(delivery).start()) {
+      awaitNoted(relay, relay(delivery).operations(), bench.append("order-1", 1));
+      reached = relay.status().position();
+    }
+    // As if a relay had sent this, and had not come to noting it.
+    bench.append("order-1", 5);
+    relay(delivery).operations().publishTombstone(StreamId.parse("order-1"));
+    assertThat(bench.consumed())
+        .last()
+        .satisfies(
+            record -> {
+              assertThat(record.value()).isNull();
+              assertThat(header(record, "es_position"))
+                  .isEqualTo(Long.toString(reached.value() + 5));
+            });
+    assertThat(bench.consumed()).hasSize(10);
+  }
+
+  @Test
+  void a_rolled_back_append_at_the_end_does_not_keep_it_from_being_drained() throws Exception {
+    try (KafkaRelay relay = relay(Delivery.EXACTLY_ONCE).start()) {
+      relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
+      try (var connection = bench.database.open()) {
+        connection.setAutoCommit(false);
+        bench
+            .store
+            .within(connection)
+            .append(
+                StreamId.parse("order-2"),
+                ExpectedVersion.any(),
+                List.of(EncodedEvent.of("Happened", 1, "{}")));
+        connection.rollback();
+      }
+      assertThat(bench.store.highWaterMark()).isEqualTo(Position.of(2));
+      assertThat(relay(Delivery.EXACTLY_ONCE).operations().drain(Bench.PATIENCE, "a test"))
+          .isEqualTo(Position.of(2));
+    }
+  }
+
+  @Test
+  void a_history_lost_between_the_last_wanted_event_and_the_position_is_noticed() throws Exception {
+    var orders = EventQuery.all().categories("order");
+    try (KafkaRelay relay = relay(Delivery.EXACTLY_ONCE).query(orders).start()) {
+      bench.append("order-1", 1);
+      AppendResult unwanted = bench.append("mail-1", 3);
+      awaitNoted(relay, relay(Delivery.EXACTLY_ONCE).operations(), unwanted);
+    }
+    // As after an older state was restored, and something else was appended since.
+    try (var connection = bench.database.open();
+        var statement = connection.createStatement()) {
+      statement.execute("set session_replication_role = replica");
+      statement.execute(
+          "update eventstore.events set id = gen_random_uuid() where stream_id = 'mail-1'");
+    }
+    try (KafkaRelay relay = relay(Delivery.EXACTLY_ONCE).query(orders).start()) {
+      await().atMost(Bench.PATIENCE).until(() -> relay.status().state() == State.HALTED);
+      assertThat(relay.status().reason().orElseThrow()).contains("history is not the one");
+    }
   }
 }

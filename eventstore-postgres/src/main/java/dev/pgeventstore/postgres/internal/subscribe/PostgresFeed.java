@@ -135,6 +135,15 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   }
 
   @Override
+  public Optional<RecordedEvent> lastUpTo(Position upTo) {
+    try {
+      return connections.use(connection -> events.lastUpTo(connection, upTo));
+    } catch (SQLException e) {
+      throw SqlErrors.of("the last event up to position " + upTo + " cannot be read", e);
+    }
+  }
+
+  @Override
   public Optional<UUID> idAt(Position position) {
     try {
       return connections.use(connection -> events.idAt(connection, position));

@@ -82,6 +82,9 @@ public final class EventsTable {
             """
               .formatted(NOT_HIDDEN_IN_STREAM);
 
+  private static final String LAST_UP_TO =
+      COLUMNS + " where position <= ? order by position desc limit 1";
+
   private static final String AT_POSITION = COLUMNS + " where position = ? and " + NOT_HIDDEN;
 
   // There is no index on the time: it is asked for once in the life of a subscription.
@@ -119,6 +122,7 @@ public final class EventsTable {
   private final EventCodec codec;
   private final String streamForwards;
   private final String streamBackwards;
+  private final String lastUpTo;
   private final String atPosition;
   private final String firstSince;
   private final String idAtPosition;
@@ -130,6 +134,7 @@ public final class EventsTable {
     this.codec = codec;
     this.streamForwards = schema.in(STREAM_FORWARDS);
     this.streamBackwards = schema.in(STREAM_BACKWARDS);
+    this.lastUpTo = schema.in(LAST_UP_TO);
     this.atPosition = schema.in(AT_POSITION);
     this.firstSince = schema.in(FIRST_SINCE);
     this.idAtPosition = schema.in(ID_AT_POSITION);
@@ -159,6 +164,15 @@ public final class EventsTable {
   /** The committed event at a position, settled or not, unless it is hidden. */
   public Optional<RecordedEvent> at(Connection connection, Position position) throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(atPosition)) {
+      statement.setLong(1, position.value());
+      return events(statement.executeQuery()).stream().findFirst();
+    }
+  }
+
+  /** The last event at or below a position, hidden or not. */
+  public Optional<RecordedEvent> lastUpTo(Connection connection, Position position)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(lastUpTo)) {
       statement.setLong(1, position.value());
       return events(statement.executeQuery()).stream().findFirst();
     }
