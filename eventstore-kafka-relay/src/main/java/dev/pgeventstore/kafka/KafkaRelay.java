@@ -192,7 +192,9 @@ public final class KafkaRelay implements AutoCloseable {
     }
 
     /**
-     * The relay's name. Required. Its position in Kafka is kept under it.
+     * The relay's name. Required. Its position is kept under it, and its records carry it: no other
+     * relay that publishes to one of its topics may have it, not even one of another store.
+     * Consumers would take both for one.
      *
      * @param relayName letters, digits, {@code .}, {@code _} and {@code -}, at most 100
      * @return this builder

@@ -5,9 +5,11 @@ import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.kafka.LanePosition.Anchor;
 import dev.pgeventstore.kafka.PublishedTail.Differences;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -118,13 +120,24 @@ final class LaneAccess implements AutoCloseable {
     return maker(notes, topics(notes));
   }
 
-  History history(LaneNotes notes) {
+  History history(LaneNotes notes) throws InterruptedException {
     return new History(feed, databaseId, tail(notes));
   }
 
-  private PublishedTail tail(LaneNotes notes) {
-    return new PublishedTail(
-        settings, spec.series(notes.series()), lane, Set.copyOf(notes.sent().keySet()));
+  /** Of all partitions there are: notes of what was sent may have gone back with the database. */
+  private PublishedTail tail(LaneNotes notes) throws InterruptedException {
+    Set<String> names = new HashSet<>(notes.topics().keySet());
+    if (!spec.topic().isEmpty()) {
+      names.add(spec.topic());
+    }
+    Set<TopicPartition> partitions = new HashSet<>();
+    for (String name : names) {
+      int count = topics.find(name).map(TopicLayout::partitions).orElse(0);
+      for (int partition = 0; partition < count; partition++) {
+        partitions.add(new TopicPartition(name, partition));
+      }
+    }
+    return new PublishedTail(settings, spec.series(notes.series()), lane, partitions);
   }
 
   /**
@@ -135,6 +148,7 @@ final class LaneAccess implements AutoCloseable {
   LanePosition position(LaneNotes notes) throws InterruptedException {
     Optional<LanePosition> found = notes.position();
     if (found.isEmpty()) {
+      requireSameHistory(notes, Position.START);
       return start();
     }
     if (found.get().lanes() != spec.lanes()) {
@@ -143,21 +157,22 @@ final class LaneAccess implements AutoCloseable {
               .formatted(found.get().lanes(), spec.lanes()));
     }
     if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
-      requireSameHistory(notes, found.get());
+      requireSameHistory(notes, found.get().position());
     }
     return found.get();
   }
 
   /**
    * A position that is kept in the database goes back with it, if an older state of it is restored.
-   * Only Kafka can tell then.
+   * Only Kafka can tell then. It also tells whether another store has a relay of this name, which
+   * consumers would take for this one.
    */
-  private void requireSameHistory(LaneNotes notes, LanePosition position) {
+  private void requireSameHistory(LaneNotes notes, Position position) throws InterruptedException {
     Differences differences = tail(notes).differences(feed);
     if (!differences.missing().isEmpty()) {
       throw new RelayHaltedException(
           "the store's history is not the one that was published: the relay stands at position %s, but %s"
-              .formatted(position.position(), PublishedTail.describe(differences)));
+              .formatted(position, PublishedTail.describe(differences)));
     }
   }
 

@@ -29,7 +29,7 @@ final class Preparer implements AutoCloseable {
   private static final int MOST_EVENTS = 2_000;
   private static final int MOST_MESSAGES = 1_000;
   private static final long FULL_BYTES = 1024L * 1024;
-  private static final int MOST_WAITING = 3;
+  private static final int MOST_WAITING = 2;
   private static final Duration FIRST_WAIT = Duration.ofMillis(1);
   private static final Duration WAIT = Duration.ofMillis(250);
   private static final long BETWEEN_DELETES = Duration.ofMillis(100).toNanos();

@@ -4,7 +4,8 @@ import java.util.Comparator;
 
 /**
  * Names a sequence: what one lane of a relay sends to one partition. Order and completeness are
- * those of a sequence; between sequences there is none.
+ * those of a sequence; between sequences there is none. Relays of one topic must have different
+ * names, also those of different stores: two of one name pass for one sequence.
  *
  * @param relay the relay's series: its name, or {@code name~2}, {@code name~3} and so on after an
  *     operator has accepted that the database has another history than was published. Positions are

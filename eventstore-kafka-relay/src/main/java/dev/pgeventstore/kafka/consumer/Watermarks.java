@@ -51,6 +51,12 @@ import java.util.Objects;
  * <p>It sends again, in the same series, and its first record in each partition names none before
  * it. Readers that have marks drop what they have had, and go on behind it. A reader without marks
  * that begins behind the rewind, because what was before is deleted, takes it for the beginning.
+ *
+ * <h2>Names</h2>
+ *
+ * <p>Relays that publish to one topic must have different names, also those of different stores.
+ * Two of one name pass for one sequence: what the second sends at or below the first one's last
+ * place is dropped as a repeat, and nothing tells it.
  */
 public final class Watermarks {
 

@@ -111,7 +111,10 @@ public final class Branches {
     return new Outcome(turnover.cents(), turnover.sequences(), gap);
   }
 
-  /** Each relay has a name of its own. It is in every record, and tells the sequences apart. */
+  /**
+   * Each relay has a name of its own. It is in every record and tells the sequences apart: two
+   * relays of one name would be taken for one, and one's records for repetitions of the other's.
+   */
   private KafkaRelay relay(String branch, EventStore store) {
     return KafkaRelay.builder(store, topic.client())
         .name(branch)
