@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class LaneAccess implements AutoCloseable {
 
+  /** In the database, since the position is in Kafka: that there must be one. */
+  private static final String BEGUN = "begun";
+
   private final RelaySpec spec;
   private final int lane;
   private final EventFeed feed;
@@ -25,6 +28,7 @@ final class LaneAccess implements AutoCloseable {
   private final String databaseId;
   private final PositionTopic positions;
   private final LaneWriter writer;
+  private final Leadership leadership;
   private final StopSignal stop;
 
   private LaneAccess(
@@ -36,6 +40,7 @@ final class LaneAccess implements AutoCloseable {
       String databaseId,
       PositionTopic positions,
       LaneWriter writer,
+      Leadership leadership,
       StopSignal stop) {
     this.spec = spec;
     this.lane = lane;
@@ -45,6 +50,7 @@ final class LaneAccess implements AutoCloseable {
     this.databaseId = databaseId;
     this.positions = positions;
     this.writer = writer;
+    this.leadership = leadership;
     this.stop = stop;
   }
 
@@ -71,9 +77,10 @@ final class LaneAccess implements AutoCloseable {
           spec.delivery() == Delivery.EXACTLY_ONCE
               ? new TransactionalWriter(
                   settings, spec.transactionalId(databaseId, lane), positions, topics, lane)
-              : new PipelinedWriter(settings, leadership.lease(), leadership::isCertain);
+              : new PipelinedWriter(
+                  settings, leadership.lease().orElseThrow(), leadership::isCertain);
       return new LaneAccess(
-          spec, lane, feed, settings, topics, databaseId, positions, writer, stop);
+          spec, lane, feed, settings, topics, databaseId, positions, writer, leadership, stop);
     } catch (RuntimeException | InterruptedException e) {
       topics.close();
       throw e;
@@ -189,13 +196,10 @@ final class LaneAccess implements AutoCloseable {
   }
 
   private LanePosition start() throws InterruptedException {
-    if (spec.startAfter().isEmpty() && !spec.topic().isEmpty()) {
-      int partitions = topics.await(spec.topic()).map(TopicLayout::partitions).orElse(0);
-      if (topics.wasWrittenTo(spec.topic(), partitions)) {
-        throw spec.delivery() == Delivery.EXACTLY_ONCE
-            ? positions.lost("has no position")
-            : noPosition();
-      }
+    if (spec.startAfter().isEmpty() && hasPublished()) {
+      throw spec.delivery() == Delivery.EXACTLY_ONCE
+          ? positions.lost("has no position")
+          : noPosition();
     }
     Position position = spec.startAfter().orElse(Position.START);
     LanePosition start = at(position);
@@ -205,7 +209,20 @@ final class LaneAccess implements AutoCloseable {
     // By itself: from now on there is a position, whatever the first events come to.
     writer.commit(notes, () -> {});
     writer.finish();
+    if (spec.delivery() == Delivery.EXACTLY_ONCE) {
+      leadership.lease().ifPresent(lease -> lease.note(Map.of(BEGUN, start.position().toString())));
+    }
     return start;
+  }
+
+  /** Whether this lane has published before, by what the database says or the relay's topic. */
+  private boolean hasPublished() throws InterruptedException {
+    if (leadership.lease().map(lease -> lease.notes().containsKey(BEGUN)).orElse(false)) {
+      return true;
+    }
+    return !spec.topic().isEmpty()
+        && topics.wasWrittenTo(
+            spec.topic(), topics.await(spec.topic()).map(TopicLayout::partitions).orElse(0));
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.feed.Lease;
+import java.util.Optional;
 
 /**
  * Who of several relays may publish. It only keeps them from disturbing one another: what makes
@@ -32,8 +33,8 @@ interface Leadership {
         }
 
         @Override
-        public Lease lease() {
-          throw new IllegalStateException("there is no lease");
+        public Optional<Lease> lease() {
+          return Optional.empty();
         }
 
         @Override
@@ -52,8 +53,8 @@ interface Leadership {
   /** Whether this one still leads for certain: without asking, by this process's clock. */
   boolean isCertain();
 
-  /** What it leads by. */
-  Lease lease();
+  /** What it leads by; empty if it needs nothing. */
+  Optional<Lease> lease();
 
   /** Lets another one lead. */
   void release();

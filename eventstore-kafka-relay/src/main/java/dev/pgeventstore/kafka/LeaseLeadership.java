@@ -69,12 +69,8 @@ final class LeaseLeadership implements Leadership {
   }
 
   @Override
-  public Lease lease() {
-    Lease held = lease;
-    if (held == null) {
-      throw new IllegalStateException("the lease is not held");
-    }
-    return held;
+  public Optional<Lease> lease() {
+    return Optional.ofNullable(lease);
   }
 
   @Override

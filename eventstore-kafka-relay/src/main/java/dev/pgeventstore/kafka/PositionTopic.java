@@ -69,7 +69,7 @@ final class PositionTopic {
 
   RelayHaltedException lost(String how) {
     return new RelayHaltedException(
-        "position topic %s %s, but topic %s was written to: starting at the first event would repeat what is there. If the position topic was lost, bring it back, or find the last event of this store in the topic and start after its es_position with startAfter(…). If the records are somebody else's, start with startAfter(Position.START)."
+        "position topic %s %s, but this relay has published, or topic %s was written to: starting at the first event would repeat what is there. If the position topic was lost, bring it back, or find the last event of this store in the topic and start after its es_position with startAfter(…). If the records are somebody else's, start with startAfter(Position.START)."
             .formatted(name, how, target));
   }
 

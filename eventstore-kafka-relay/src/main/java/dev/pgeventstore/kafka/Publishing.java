@@ -125,7 +125,7 @@ final class Publishing {
           pass(parcel);
         } else {
           commit(parcel);
-          if (!preparer.hasMore()) {
+          if (!parcel.mark().isAfter(parcel.upTo())) {
             writer.push();
           }
         }

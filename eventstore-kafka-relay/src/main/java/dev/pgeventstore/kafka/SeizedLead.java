@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.feed.Lease;
 import java.time.Duration;
+import java.util.Optional;
 
 /** The lead of an operator: nobody else has it until he is done, or stands still for too long. */
 final class SeizedLead implements Leadership {
@@ -38,8 +39,8 @@ final class SeizedLead implements Leadership {
   }
 
   @Override
-  public Lease lease() {
-    return lease;
+  public Optional<Lease> lease() {
+    return Optional.of(lease);
   }
 
   @Override

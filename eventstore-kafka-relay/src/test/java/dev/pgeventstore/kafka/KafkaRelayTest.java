@@ -16,6 +16,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.postgres.Eraser;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
@@ -165,6 +166,27 @@ class KafkaRelayTest {
       relay.awaitPublished(append, Bench.PATIENCE);
     }
     assertThat(bench.consumed()).hasSize(4);
+  }
+
+  @Test
+  void a_relay_whose_topics_are_named_by_its_mapper_does_not_start_over_either() throws Exception {
+    CloudEvents events = CloudEvents.from("/test");
+    KafkaRelay.Builder mapped =
+        KafkaRelay.builder(bench.store, Map.of("bootstrap.servers", bench.broker.bootstrap()))
+            .name("mapped-" + bench.topic)
+            .positionTopic("positions-" + bench.topic)
+            .mapper(event -> List.of(events.record(event).topic(bench.topic)));
+    try (KafkaRelay relay = mapped.start()) {
+      relay.awaitPublished(bench.append("order-1", 3), Bench.PATIENCE);
+    }
+    try (Admin admin = bench.admin()) {
+      admin.deleteTopics(List.of("positions-" + bench.topic)).all().get();
+    }
+    try (KafkaRelay relay = mapped.start()) {
+      await().atMost(Bench.PATIENCE).until(() -> relay.status().state() == State.HALTED);
+      assertThat(relay.status().reason().orElseThrow()).contains("has no position");
+    }
+    assertThat(bench.consumed()).hasSize(3);
   }
 
   @Test

@@ -35,6 +35,15 @@ final class SharedPages {
   /** For the whole store. One page stays whatever it weighs. */
   static final long MOST_BYTES = 8 << 20;
 
+  /**
+   * The same while there is one reader: it reads on, and old pages would only be in the way of the
+   * garbage collector.
+   */
+  static final long MOST_BYTES_FOR_ONE = 2 << 20;
+
+  /** Each reader opens the pages of its query and those of all events. */
+  private static final int OPEN_FOR_ONE = 2;
+
   static final long KEPT_NANOS = TimeUnit.SECONDS.toNanos(5);
 
   private final Loading loading;
@@ -47,6 +56,7 @@ final class SharedPages {
   private final Map<Key, Source> sources = new HashMap<>();
   private final Deque<Kept> oldestFirst = new ArrayDeque<>();
   private long bytes;
+  private int open;
 
   /** How many queries are followed near the mark by somebody. */
   private final Map<Durability, Integer> liveQueries = new EnumMap<>(Durability.class);
@@ -66,6 +76,7 @@ final class SharedPages {
               new Key(query, durability),
               key -> new Source(key, loading.pages(key.query, key.durability)));
       source.readers++;
+      open++;
       return source;
     } finally {
       lock.unlock();
@@ -91,7 +102,8 @@ final class SharedPages {
     source.put(page);
     oldestFirst.addLast(added);
     bytes += added.weight;
-    while (oldestFirst.size() > 1 && (bytes > MOST_BYTES || !isFresh(oldestFirst.peek().page))) {
+    long most = open > OPEN_FOR_ONE ? MOST_BYTES : MOST_BYTES_FOR_ONE;
+    while (oldestFirst.size() > 1 && (bytes > most || !isFresh(oldestFirst.peek().page))) {
       Kept oldest = oldestFirst.remove();
       oldest.source.remove(oldest.page);
       bytes -= oldest.weight;
@@ -272,6 +284,7 @@ final class SharedPages {
     public void close() {
       lock.lock();
       try {
+        open--;
         if (--readers == 0) {
           sources.remove(key);
           dropAll(this);

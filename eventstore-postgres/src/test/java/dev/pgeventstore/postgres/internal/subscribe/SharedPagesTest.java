@@ -170,6 +170,7 @@ class SharedPagesTest {
     eventBytes = 100_000;
     int pagesThatFit = (int) (SharedPages.MOST_BYTES / page(0).weight());
     Source other = pages.open(EventQuery.all().types("happened"), Durability.VISIBLE);
+    Source third = pages.open(EventQuery.all().types("else"), Durability.VISIBLE);
     for (int i = 0; i < pagesThatFit; i++) {
       other.page(LIMIT * (long) i, MARK, LIMIT).get();
     }
@@ -180,6 +181,12 @@ class SharedPagesTest {
     assertThat(readAfter).as("the newest that fit").isEmpty();
     page(0);
     assertThat(readAfter).as("the oldest had to go").containsExactly(0L);
+
+    third.close();
+    page(10);
+    assertThat(pages.keptBytes())
+        .as("for one reader, which has opened two")
+        .isLessThanOrEqualTo(SharedPages.MOST_BYTES_FOR_ONE);
   }
 
   @Test
