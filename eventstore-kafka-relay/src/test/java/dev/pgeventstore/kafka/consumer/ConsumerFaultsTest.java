@@ -127,6 +127,9 @@ class ConsumerFaultsTest {
       Map<TopicPartition, Long> ends = reader.endOffsets(bench.partitions());
       await()
           .atMost(ConsumerBench.PATIENCE)
+          // Some hundred records come at a time: pausing in between takes longer than reading.
+          .pollDelay(Duration.ZERO)
+          .pollInterval(Duration.ofMillis(1))
           .until(
               () -> {
                 reader.poll(Duration.ofMillis(100)).forEach(records::add);
