@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -21,6 +22,13 @@ final class TransactionalWriter implements LaneWriter {
   private static final int MOST_RECORDS = 20_000;
   private static final Duration FAREWELL = Duration.ofSeconds(5);
 
+  /**
+   * A broker answers a commit before the partitions have it. It takes what comes in between for the
+   * next transaction's, which has to wait, and looks again only after 20 ms: waiting for less than
+   * that is faster.
+   */
+  private static final long AFTER_A_COMMIT = Duration.ofMillis(4).toNanos();
+
   private final Producer<byte[], byte[]> producer;
   private final KafkaSettings settings;
   private final PositionTopic positions;
@@ -29,6 +37,7 @@ final class TransactionalWriter implements LaneWriter {
   private final long longest;
   private final AtomicReference<KafkaException> refused = new AtomicReference<>();
 
+  private long ended = System.nanoTime() - AFTER_A_COMMIT;
   private boolean usable;
   private boolean open;
   private long begun;
@@ -81,6 +90,7 @@ final class TransactionalWriter implements LaneWriter {
 
   private void begin() {
     if (!open) {
+      LockSupport.parkNanos(ended + AFTER_A_COMMIT - System.nanoTime());
       producer.beginTransaction();
       open = true;
       begun = System.nanoTime();
@@ -124,6 +134,7 @@ final class TransactionalWriter implements LaneWriter {
             Future<RecordMetadata> unused = producer.send(positions.note(lane, name, text));
           });
       producer.commitTransaction();
+      ended = System.nanoTime();
       open = false;
       usable = true;
     } catch (KafkaException | IllegalStateException e) {
