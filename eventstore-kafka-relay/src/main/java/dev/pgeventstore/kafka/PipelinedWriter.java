@@ -9,6 +9,7 @@ import java.util.Map;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
@@ -27,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 final class PipelinedWriter implements LaneWriter {
 
   private static final int MOST_UNDER_WAY = 32;
+  private static final long SHORT_WAIT = Duration.ofMillis(1).toNanos();
   private static final long BETWEEN_NOTES = Duration.ofMillis(200).toNanos();
   private static final Duration FAREWELL = Duration.ofSeconds(5);
 
@@ -108,8 +110,10 @@ final class PipelinedWriter implements LaneWriter {
     underWay.add(load);
     current = new Load();
     settle();
-    if (underWay.size() >= MOST_UNDER_WAY) {
-      flush();
+    // For the oldest only: the others are to go on meanwhile. Each comes to an end, the producer
+    // gives up after its delivery time-out.
+    while (underWay.size() >= MOST_UNDER_WAY) {
+      LockSupport.parkNanos(SHORT_WAIT);
       settle();
     }
   }
