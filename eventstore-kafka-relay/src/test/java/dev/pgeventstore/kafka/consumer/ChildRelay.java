@@ -14,12 +14,7 @@ final class ChildRelay {
     try (HikariDataSource pool = ConsumerBench.pool(arguments[0]);
         PostgresEventStore store = ConsumerBench.store(pool);
         KafkaRelay relay = ConsumerBench.relay(store, arguments[1], arguments[2]).start()) {
-      while (true) {
-        if (relay.status().eventsSent() > 0) {
-          System.out.println("sending");
-        }
-        Thread.sleep(10);
-      }
+      Thread.currentThread().join();
     }
   }
 }

@@ -23,14 +23,17 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Random;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
+import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -60,28 +63,28 @@ class ConsumerFaultsTest {
   @Test
   void a_reader_of_uncommitted_records_gets_the_exact_sequence_while_relays_are_killed()
       throws Exception {
-    long seed = System.nanoTime();
-    Random random = new Random(seed);
-    System.out.println("seed " + seed);
     AppendResult last;
     int kills = 0;
-    do {
-      // New ones each time: a fast relay has published all there was before it is killed.
-      last = appendBacklog(20_000);
-      try (ChildJvm relay =
-          new ChildJvm(
-              folder,
-              ChildRelay.class,
-              bench.database.url(),
-              bench.broker.bootstrap(),
-              bench.topic)) {
-        await().atMost(ConsumerBench.PATIENCE).until(() -> relay.said("sending"));
-        // At any moment of a transaction: this chooses the moment, nothing is waited for.
-        Thread.sleep(random.nextInt(200));
-      }
-      kills++;
-    } while (kills < 3
-        || (kills < 10 && readAll("read_uncommitted").size() == readAll("read_committed").size()));
+    try (Admin admin = bench.admin()) {
+      do {
+        // New ones each time: a fast relay has published all there was before it is killed.
+        last = appendBacklog(20_000);
+        long before = end(admin, IsolationLevel.READ_UNCOMMITTED);
+        try (ChildJvm relay =
+            new ChildJvm(
+                folder,
+                ChildRelay.class,
+                bench.database.url(),
+                bench.broker.bootstrap(),
+                bench.topic)) {
+          awaitTransaction(admin, before);
+          relay.killHard();
+        }
+        kills++;
+      } while (kills < 3
+          || (kills < 10
+              && readAll("read_uncommitted").size() == readAll("read_committed").size()));
+    }
     try (KafkaRelay relay =
         ConsumerBench.relay(bench.store, bench.broker.bootstrap(), bench.topic).start()) {
       relay.awaitPublished(last, ConsumerBench.PATIENCE);
@@ -104,6 +107,32 @@ class ConsumerFaultsTest {
     System.out.println(repeats + " repeats after " + kills + " kills");
     assertThat(taken).isEqualTo(bench.expected());
     assertThat(repeats).as("records of aborted transactions that were met").isPositive();
+  }
+
+  /** Returns when there are new records, and some of them in a transaction that has not ended. */
+  private void awaitTransaction(Admin admin, long before) {
+    await()
+        .atMost(ConsumerBench.PATIENCE)
+        .pollInterval(Duration.ofMillis(1))
+        .until(
+            () -> {
+              long stable = end(admin, IsolationLevel.READ_COMMITTED);
+              return end(admin, IsolationLevel.READ_UNCOMMITTED) > Math.max(stable, before) + 100;
+            });
+  }
+
+  /** The sum over the partitions. */
+  private long end(Admin admin, IsolationLevel isolation) throws Exception {
+    Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
+    bench.partitions().forEach(partition -> latest.put(partition, OffsetSpec.latest()));
+    return admin
+        .listOffsets(latest, new ListOffsetsOptions(isolation))
+        .all()
+        .get()
+        .values()
+        .stream()
+        .mapToLong(ListOffsetsResultInfo::offset)
+        .sum();
   }
 
   private AppendResult appendBacklog(int events) {
