@@ -199,7 +199,8 @@ public final class OutboxMessage {
   /**
    * The headers.
    *
-   * @return in the order in which they were added; unmodifiable
+   * @return in the order in which they were added; the map cannot be changed, and its arrays, which
+   *     are the message's own, must not be
    */
   public Map<String, byte[]> headers() {
     return headers;

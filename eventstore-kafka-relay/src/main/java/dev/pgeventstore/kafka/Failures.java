@@ -11,8 +11,8 @@ import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Tells failures of Kafka apart. Whatever is not named here goes the same way: the producer is
- * thrown away, and a new one starts from the position that Kafka has.
+ * Tells failures apart, and for people. Of Kafka's, whatever is not named here goes the same way:
+ * the producer is thrown away, and a new one starts from the position that Kafka has.
  */
 final class Failures {
 
@@ -27,6 +27,8 @@ final class Failures {
 
   private static final List<Class<? extends Throwable>> REFUSED =
       List.of(AuthenticationException.class, AuthorizationException.class);
+
+  private static final int LONGEST_REASON = 1_000;
 
   private Failures() {}
 
@@ -48,6 +50,15 @@ final class Failures {
   /** Kafka does not let the relay in, or not do what it must; somebody may grant it later. */
   static boolean isRefused(Throwable failure) {
     return find(failure, REFUSED) != null;
+  }
+
+  /** Why something cannot be published, fit for a note and a header: it may quote anything. */
+  static String reason(RuntimeException failure) {
+    boolean tellsAll =
+        failure instanceof IllegalArgumentException || failure instanceof RelayHaltedException;
+    String text =
+        tellsAll && failure.getMessage() != null ? failure.getMessage() : failure.toString();
+    return text.substring(0, Math.min(LONGEST_REASON, text.length())).replace('\0', ' ');
   }
 
   private static @Nullable Throwable find(

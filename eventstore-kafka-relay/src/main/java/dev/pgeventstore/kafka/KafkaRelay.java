@@ -21,24 +21,26 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Publishes a store's events to a Kafka topic. Safe for many threads.
+ * Publishes a store's events and outbox messages to Kafka. Safe for many threads.
  *
- * <p>Consumers with {@code isolation.level=read_committed} see every event once, and the events of
- * each stream in order, whatever crashes: relays, the broker, the database. Events and the position
- * they bring the relay to are sent in one Kafka transaction. An event is published only when the
- * database has it on disk. Consumers that read uncommitted records, which is Kafka's default, see
- * records of aborted transactions as well; the {@code es_…} headers let them tell.
+ * <p>With {@link Delivery#EXACTLY_ONCE}, the default, consumers with {@code
+ * isolation.level=read_committed} see every event once, and the events of each stream in order,
+ * whatever crashes: relays, the broker, the database. Events and the position they bring the relay
+ * to are sent in one Kafka transaction. Consumers that read uncommitted records, which is Kafka's
+ * default, see records of aborted transactions as well; the {@code es_…} headers let them tell.
+ * With {@link Delivery#AT_LEAST_ONCE} everybody may see some of them again after a crash. In both
+ * an event is published only when the database has it on disk.
  *
  * <p>Start the same relay in as many processes as you like: one leads, the others stand by. A
  * relay's name, topic, store name and position topic belong together and must not change.
  *
- * <p>Each record has the stream id as its key, the stored JSON, byte by byte, as its value, and
- * these headers: the CloudEvents ones ({@code ce_specversion, ce_id, ce_source, ce_type,
- * ce_subject} for the stream, {@code ce_time, content-type}), {@code traceparent} if the metadata
- * has it, and
+ * <p>What becomes of an event is up to a {@link RecordMapper}; {@link
+ * dev.pgeventstore.kafka.record.CloudEvents} unless told otherwise. Whatever it makes, each record
+ * has these headers besides:
  *
  * <ul>
  *   <li>{@code es_version} and {@code es_revision}: of the event in its stream, and of its type;
+ *       not with messages;
  *   <li>{@code es_relay, es_lane, es_position, es_index}: where it stands in what this relay sends;
  *       positions increase within a partition;
  *   <li>{@code es_prev}: {@code position:index} of what this lane sent to the same partition
@@ -333,7 +335,7 @@ public final class KafkaRelay implements AutoCloseable {
     /**
      * Where to start if the relay has no position yet. Without it a relay starts at the first
      * event, and refuses to if the target topic was written to. It has no effect on a relay that
-     * has a position.
+     * has a position. Outbox messages at or below it are deleted unpublished.
      *
      * @param position exclusive
      * @return this builder

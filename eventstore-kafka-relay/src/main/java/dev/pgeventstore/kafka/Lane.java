@@ -122,7 +122,7 @@ final class Lane implements Runnable {
 
   private void lead() throws InterruptedException {
     progress.begins();
-    try (LaneAccess access = LaneAccess.open(spec, number, feed, settings, leadership, stop)) {
+    try (LaneAccess access = new LaneAccess(spec, number, feed, settings, leadership, stop)) {
       if (!leadership.confirm()) {
         return;
       }

@@ -8,7 +8,6 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,35 +30,12 @@ final class LaneAccess implements AutoCloseable {
   private final Leadership leadership;
   private final StopSignal stop;
 
-  private LaneAccess(
-      RelaySpec spec,
-      int lane,
-      EventFeed feed,
-      KafkaSettings settings,
-      Topics topics,
-      String databaseId,
-      PositionTopic positions,
-      LaneWriter writer,
-      Leadership leadership,
-      StopSignal stop) {
-    this.spec = spec;
-    this.lane = lane;
-    this.feed = feed;
-    this.settings = settings;
-    this.topics = topics;
-    this.databaseId = databaseId;
-    this.positions = positions;
-    this.writer = writer;
-    this.leadership = leadership;
-    this.stop = stop;
-  }
-
   /**
    * Looks whether the topics are there and fit, and makes a writer.
    *
    * @throws RelayHaltedException if they are not
    */
-  static LaneAccess open(
+  LaneAccess(
       RelaySpec spec,
       int lane,
       EventFeed feed,
@@ -67,28 +43,33 @@ final class LaneAccess implements AutoCloseable {
       Leadership leadership,
       StopSignal stop)
       throws InterruptedException {
-    String databaseId = feed.databaseId();
-    PositionTopic positions =
+    this.spec = spec;
+    this.lane = lane;
+    this.feed = feed;
+    this.settings = settings;
+    this.leadership = leadership;
+    this.stop = stop;
+    this.databaseId = feed.databaseId();
+    this.positions =
         new PositionTopic(spec.positionTopicName(databaseId), spec.lanes(), spec.topic());
-    Topics topics = new Topics(settings, stop);
+    this.topics = new Topics(settings, stop);
     try {
-      requireTopics(spec, topics, positions);
-      LaneWriter writer =
-          spec.delivery() == Delivery.EXACTLY_ONCE
-              ? new TransactionalWriter(
-                  settings, spec.transactionalId(databaseId, lane), positions, topics, lane)
-              : new PipelinedWriter(
-                  settings, leadership.lease().orElseThrow(), leadership::isCertain);
-      return new LaneAccess(
-          spec, lane, feed, settings, topics, databaseId, positions, writer, leadership, stop);
+      requireTopics();
+      this.writer = makeWriter();
     } catch (RuntimeException | InterruptedException e) {
       topics.close();
       throw e;
     }
   }
 
-  private static void requireTopics(RelaySpec spec, Topics topics, PositionTopic positions)
-      throws InterruptedException {
+  private LaneWriter makeWriter() {
+    return spec.delivery() == Delivery.EXACTLY_ONCE
+        ? new TransactionalWriter(
+            settings, spec.transactionalId(databaseId, lane), positions, topics, lane)
+        : new PipelinedWriter(settings, leadership.lease().orElseThrow(), leadership::isCertain);
+  }
+
+  private void requireTopics() throws InterruptedException {
     int partitions = 0;
     if (!spec.topic().isEmpty()) {
       partitions =
@@ -108,10 +89,6 @@ final class LaneAccess implements AutoCloseable {
 
   LaneWriter writer() {
     return writer;
-  }
-
-  String databaseId() {
-    return databaseId;
   }
 
   LaneNotes readNotes() throws InterruptedException {
@@ -159,20 +136,14 @@ final class LaneAccess implements AutoCloseable {
     return maker(notes, targets(notes));
   }
 
-  /** Of all partitions there are: notes of what was sent may have gone back with the database. */
-  private PublishedTail tail(LaneNotes notes) throws InterruptedException {
+  /** Of all topics there are: notes of what was sent may have gone back with the database. */
+  private PublishedTail tail(LaneNotes notes) {
     Set<String> names = new HashSet<>(notes.topics().keySet());
     if (!spec.topic().isEmpty()) {
       names.add(spec.topic());
     }
-    Set<TopicPartition> partitions = new HashSet<>();
-    for (String name : names) {
-      int count = topics.find(name).map(TopicLayout::partitions).orElse(0);
-      for (int partition = 0; partition < count; partition++) {
-        partitions.add(new TopicPartition(name, partition));
-      }
-    }
-    return new PublishedTail(settings, spec.series(notes.series()), lane, partitions);
+    return new PublishedTail(
+        settings, spec.series(notes.series()), lane, names, spec.eventIdHeader());
   }
 
   /**

@@ -4,8 +4,9 @@ import dev.pgeventstore.feed.Lease;
 import java.util.Optional;
 
 /**
- * Who of several relays may publish. It only keeps them from disturbing one another: what makes
- * events arrive once is Kafka's fencing, so being wrong here costs time and nothing else.
+ * Who of several relays may publish. It only keeps them from disturbing one another. Being wrong
+ * here costs time and nothing else where Kafka's fencing makes events arrive once; at least once
+ * there is no fence, and two that both think they lead repeat events.
  */
 interface Leadership {
 

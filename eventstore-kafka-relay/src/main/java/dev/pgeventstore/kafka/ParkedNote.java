@@ -9,18 +9,15 @@ import java.util.TreeMap;
 /** A parked stream as it is noted. */
 final class ParkedNote {
 
-  private static final int LONGEST_REASON = 1_000;
-
   private ParkedNote() {}
 
   static String format(ParkedStream parked) {
-    String reason = parked.reason();
     return NoteLines.format(
         new TreeMap<>(
             Map.of(
                 "since", parked.since().toString(),
                 "at", parked.at().toString(),
-                "reason", reason.substring(0, Math.min(LONGEST_REASON, reason.length())))));
+                "reason", parked.reason())));
   }
 
   static ParkedStream parse(StreamId stream, String text) {

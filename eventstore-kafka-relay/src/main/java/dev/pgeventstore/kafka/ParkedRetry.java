@@ -85,7 +85,6 @@ final class ParkedRetry {
 
   private static ParkedStream still(
       ParkedStream parked, RecordedEvent event, RelayHaltedException why) {
-    return new ParkedStream(
-        parked.stream(), event.position(), Instant.now(), String.valueOf(why.getMessage()));
+    return new ParkedStream(parked.stream(), event.position(), Instant.now(), Failures.reason(why));
   }
 }

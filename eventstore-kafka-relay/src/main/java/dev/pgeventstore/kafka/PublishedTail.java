@@ -26,10 +26,15 @@ import org.jspecify.annotations.Nullable;
  * @param settings of the consumer
  * @param series whose records
  * @param lane of it
- * @param partitions that it has sent to
+ * @param topics that it may have sent to
+ * @param idHeader the header that has the event's id; none if ids cannot be compared
  */
 record PublishedTail(
-    KafkaSettings settings, String series, int lane, Set<TopicPartition> partitions) {
+    KafkaSettings settings,
+    String series,
+    int lane,
+    Set<String> topics,
+    Optional<String> idHeader) {
 
   /** How many of the last offsets of each partition are looked at. */
   private static final long WINDOW = 2_000;
@@ -112,11 +117,11 @@ record PublishedTail(
 
   private List<Published> events() {
     List<Published> events = new ArrayList<>();
-    if (partitions.isEmpty()) {
+    if (topics.isEmpty()) {
       return events;
     }
     try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings.consumer())) {
-      for (TopicPartition partition : partitions) {
+      for (TopicPartition partition : partitions(consumer)) {
         consumer.assign(List.of(partition));
         long end = consumer.endOffsets(List.of(partition), PATIENCE).getOrDefault(partition, 0L);
         long begin =
@@ -141,6 +146,14 @@ record PublishedTail(
     return events;
   }
 
+  /** Of the topics that there are. */
+  private List<TopicPartition> partitions(KafkaConsumer<byte[], byte[]> consumer) {
+    return topics.stream()
+        .flatMap(topic -> consumer.partitionsFor(topic, PATIENCE).stream())
+        .map(partition -> new TopicPartition(partition.topic(), partition.partition()))
+        .toList();
+  }
+
   private @Nullable Published event(
       ConsumerRecord<byte[], byte[]> record, TopicPartition partition) {
     String version = text(record, "es_version");
@@ -156,14 +169,14 @@ record PublishedTail(
     }
     return new Published(
         Position.of(Long.parseLong(place)),
-        eventId(text(record, "ce_id")),
+        idHeader.map(name -> eventId(text(record, name))).orElse(null),
         version,
         record.key() == null ? "no key" : new String(record.key(), UTF_8),
         partition,
         record.offset());
   }
 
-  /** Further records of an event have its id with an index behind it; others may have any. */
+  /** Further records of an event have its id with an index behind it. */
   private static @Nullable String eventId(@Nullable String id) {
     if (id == null || id.length() < 36) {
       return null;

@@ -32,8 +32,6 @@ final class RecordMaker {
 
   private static final Logger LOG = LoggerFactory.getLogger(RecordMaker.class);
 
-  private static final int LONGEST_REASON = 1_000;
-
   private final RelaySpec spec;
   private final RecordMapper mapper;
   private final RecordPacker packer;
@@ -182,7 +180,8 @@ final class RecordMaker {
     Decision decision = decide(poison);
     if (decision == Decision.PARK_STREAM) {
       ParkedStream stream =
-          new ParkedStream(event.stream(), event.position(), Instant.now(), describe(failure));
+          new ParkedStream(
+              event.stream(), event.position(), Instant.now(), Failures.reason(failure));
       parked.put(event.stream(), stream);
       parcel.note(LaneNotes.parked(event.stream()), ParkedNote.format(stream));
       warn("parks a stream: " + what + " cannot be published", failure);
@@ -227,16 +226,16 @@ final class RecordMaker {
     switch (decision) {
       case SKIP -> {
         warn("passes over " + what + ", which cannot be published", failure);
-        parcel.note(LaneNotes.skip(position), "by its policy: " + describe(failure));
+        parcel.note(LaneNotes.skip(position), "by its policy: " + Failures.reason(failure));
       }
       case DEAD_LETTER -> {
         warn("sends " + what + " to the dead letters", failure);
-        addDeadLetter(record, position, describe(failure), parcel);
+        addDeadLetter(record, position, Failures.reason(failure), parcel);
       }
       default ->
           throw new RelayHaltedException(
               "%s cannot be published: %s. Everything before it is published. Mend that, or pass over it with RelayOperations.skip, and start the relay again"
-                  .formatted(what, describe(failure)),
+                  .formatted(what, Failures.reason(failure)),
               failure);
     }
   }
@@ -284,17 +283,8 @@ final class RecordMaker {
     } catch (RuntimeException e) {
       throw new RelayHaltedException(
           "the poison policy fails on what stands at position %s: %s"
-              .formatted(poison.position(), describe(e)),
+              .formatted(poison.position(), Failures.reason(e)),
           e);
     }
-  }
-
-  /** Fit for a note and a header: it may quote anything. */
-  private static String describe(RuntimeException failure) {
-    String text =
-        failure instanceof IllegalArgumentException && failure.getMessage() != null
-            ? failure.getMessage()
-            : failure.toString();
-    return text.substring(0, Math.min(LONGEST_REASON, text.length())).replace('\0', ' ');
   }
 }

@@ -4,7 +4,6 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
 import java.time.Instant;
@@ -15,7 +14,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
-import java.util.UUID;
 import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -159,7 +157,8 @@ public final class RelayOperations {
    * lost events that were published (after the last event that both have), when a topic was deleted
    * and created anew (after the position from which on it is to have events), and when a topic was
    * given more partitions that are to be used: let consumers come to the end first, because streams
-   * change their partitions.
+   * change their partitions. Outbox messages at or below the position are deleted, published or
+   * not.
    *
    * @param after exclusive; settled
    * @param why for the audit
@@ -392,14 +391,12 @@ public final class RelayOperations {
   }
 
   private void onLane(int lane, Work work) throws InterruptedException {
-    try (Lease lease =
-        feed.seizeLease(spec.leaseName(), lane, "operator-" + UUID.randomUUID(), SeizedLead.TTL)) {
-      SeizedLead lead = new SeizedLead(lease);
-      try (LaneAccess access =
-          LaneAccess.open(spec, lane, feed, settings, lead, new StopSignal())) {
-        access.writer().takeOver();
-        work.on(access, lead);
-      }
+    SeizedLead lead = SeizedLead.of(feed, spec, lane);
+    try (LaneAccess access = new LaneAccess(spec, lane, feed, settings, lead, new StopSignal())) {
+      access.writer().takeOver();
+      work.on(access, lead);
+    } finally {
+      lead.release();
     }
   }
 

@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.kafka.record.CloudEvents;
+import dev.pgeventstore.kafka.record.DebeziumOutbox;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import java.time.Duration;
 import java.util.Optional;
@@ -57,6 +58,17 @@ record RelaySpec(
 
   RecordMapper mapper(String databaseId) {
     return mapper.orElseGet(() -> CloudEvents.from(sourceUri(databaseId)));
+  }
+
+  /**
+   * The header that has the event's id in every record of an event; none if a mapper decides that.
+   * Further records of an event may have something behind it.
+   */
+  Optional<String> eventIdHeader() {
+    if (mapper.isEmpty() || mapper.get() instanceof CloudEvents) {
+      return Optional.of("ce_id");
+    }
+    return mapper.get() instanceof DebeziumOutbox ? Optional.of("id") : Optional.empty();
   }
 
   /** The same for every process that runs this lane, for ever: by it Kafka fences the others. */

@@ -1,20 +1,37 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.Lease;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.UUID;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The lead of an operator: nobody else has it until he is done, or stands still for too long. */
 final class SeizedLead implements Leadership {
 
-  /** How long it lasts unless it is renewed. */
-  static final Duration TTL = Duration.ofSeconds(30);
+  private static final Logger LOG = LoggerFactory.getLogger(SeizedLead.class);
+
+  private static final Duration SHORTEST_TTL = Duration.ofSeconds(30);
 
   private final Lease lease;
+  private final Duration ttl;
   private long renewed = System.nanoTime();
 
-  SeizedLead(Lease lease) {
+  private SeizedLead(Lease lease, Duration ttl) {
     this.lease = lease;
+    this.ttl = ttl;
+  }
+
+  /** Takes the lead of a lane from whoever has it. */
+  static SeizedLead of(EventFeed feed, RelaySpec spec, int lane) {
+    // It must outlast the time for which an operator waits for the one before him.
+    Duration twice = spec.leaseTtl().multipliedBy(2);
+    Duration ttl = twice.compareTo(SHORTEST_TTL) > 0 ? twice : SHORTEST_TTL;
+    return new SeizedLead(
+        feed.seizeLease(spec.leaseName(), lane, "operator-" + UUID.randomUUID(), ttl), ttl);
   }
 
   @Override
@@ -24,18 +41,20 @@ final class SeizedLead implements Leadership {
 
   @Override
   public boolean confirm() {
-    renewed = System.nanoTime();
-    return lease.renew();
+    long now = System.nanoTime();
+    boolean held = lease.renew();
+    renewed = held ? now : now - ttl.toNanos();
+    return held;
   }
 
   @Override
   public boolean keep() {
-    return System.nanoTime() - renewed < TTL.toNanos() / 3 || confirm();
+    return System.nanoTime() - renewed < ttl.toNanos() / 3 || confirm();
   }
 
   @Override
   public boolean isCertain() {
-    return System.nanoTime() - renewed < TTL.toNanos();
+    return System.nanoTime() - renewed < ttl.toNanos();
   }
 
   @Override
@@ -43,8 +62,13 @@ final class SeizedLead implements Leadership {
     return Optional.of(lease);
   }
 
+  /** Whatever was done is done, also where this fails: then the lease runs out. */
   @Override
   public void release() {
-    lease.close();
+    try {
+      lease.close();
+    } catch (EventStoreException e) {
+      LOG.debug("An operator's lease could not be given back and will run out", e);
+    }
   }
 }

@@ -20,6 +20,7 @@ import java.sql.Connection;
 import java.sql.Statement;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
@@ -109,6 +110,27 @@ class DeliveryTest {
         .filteredOn(record -> header(record, "es_relay").endsWith("~2"))
         .extracting(record -> header(record, "es_version"))
         .containsExactly("3", "4", "5");
+  }
+
+  @Test
+  void at_least_once_goes_on_although_a_mapper_gives_its_records_ids_of_their_own()
+      throws Exception {
+    for (int run = 0; run < 2; run++) {
+      try (KafkaRelay relay =
+          atLeastOnce()
+              .mapper(
+                  event ->
+                      List.of(
+                          RelayRecord.of(event.stream().toString().getBytes(UTF_8), new byte[] {1})
+                              .header("ce_id", UUID.randomUUID().toString())))
+              .start()) {
+        relay.awaitPublished(bench.append("order-1", 2), Bench.PATIENCE);
+      }
+    }
+
+    assertThat(bench.consumed())
+        .extracting(record -> header(record, "es_version"))
+        .containsExactly("1", "2", "3", "4");
   }
 
   @Test

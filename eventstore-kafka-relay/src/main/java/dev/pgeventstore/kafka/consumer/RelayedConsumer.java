@@ -12,6 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import javax.sql.DataSource;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
@@ -64,11 +66,11 @@ public final class RelayedConsumer implements AutoCloseable {
 
   private final Map<TopicPartition, PartitionProgress> partitions = new HashMap<>();
   private final Map<TopicPartition, OffsetAndMetadata> toCommit = new HashMap<>();
+  private final CountDownLatch closing = new CountDownLatch(1);
   private long handled;
   private long repeated;
   private long setAside;
   private @Nullable String reason;
-  private volatile boolean closing;
   private volatile boolean resumes;
   private volatile ConsumerStatus status;
 
@@ -110,7 +112,7 @@ public final class RelayedConsumer implements AutoCloseable {
   private void run() {
     State end = State.CLOSED;
     try {
-      while (!closing) {
+      while (!isClosing()) {
         goOn();
         status = currentStatus(State.RUNNING);
       }
@@ -125,6 +127,10 @@ public final class RelayedConsumer implements AutoCloseable {
     }
   }
 
+  private boolean isClosing() {
+    return closing.getCount() == 0;
+  }
+
   private void goOn() throws InterruptedException {
     resumeThoseThatWaited();
     ConsumerRecords<byte[], byte[]> polled;
@@ -135,11 +141,11 @@ public final class RelayedConsumer implements AutoCloseable {
       // Such as missing rights, which may be granted later. The client retries what it can itself.
       LOG.warn("consumer {} cannot read: {}", inbox.group(), e.toString());
       reason = e.toString();
-      Thread.sleep(backoffs.longest().toMillis());
+      boolean unused = closing.await(backoffs.longest().toMillis(), TimeUnit.MILLISECONDS);
       return;
     }
     for (TopicPartition partition : polled.partitions()) {
-      if (closing) {
+      if (isClosing()) {
         break;
       }
       handle(partition, polled.records(partition));
@@ -371,7 +377,7 @@ public final class RelayedConsumer implements AutoCloseable {
    */
   @Override
   public void close() {
-    closing = true;
+    closing.countDown();
     if (Thread.currentThread() == thread) {
       return;
     }
