@@ -69,6 +69,8 @@ final class Bench implements AutoCloseable {
     config.setJdbcUrl(url);
     config.setMaximumPoolSize(8);
     config.setMinimumIdle(0);
+    // The database may be just what is away.
+    config.setInitializationFailTimeout(-1);
     return new HikariDataSource(config);
   }
 

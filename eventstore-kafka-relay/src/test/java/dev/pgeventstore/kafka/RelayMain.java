@@ -1,6 +1,7 @@
 package dev.pgeventstore.kafka;
 
 import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -19,7 +20,7 @@ final class RelayMain {
             .map(setting -> setting.split("=", 2))
             .collect(Collectors.toMap(setting -> setting[0], setting -> setting[1]));
     try (HikariDataSource pool = Bench.pool(arguments[0]);
-        PostgresEventStore store = Bench.store(pool)) {
+        PostgresEventStore store = open(pool)) {
       KafkaRelay.Builder builder =
           Bench.relay(store, kafka, arguments[1], Shape.parse(arguments[2]));
       if (!Boolean.parseBoolean(arguments[3])) {
@@ -30,6 +31,22 @@ final class RelayMain {
           System.out.println(relay.status());
           Thread.sleep(100);
         }
+      }
+    }
+  }
+
+  /** As whoever starts processes does: again, if the database is just being restarted. */
+  private static PostgresEventStore open(HikariDataSource pool) throws InterruptedException {
+    long deadline = System.nanoTime() + Bench.PATIENCE.toNanos();
+    while (true) {
+      try {
+        return Bench.store(pool);
+      } catch (EventStoreException e) {
+        if (System.nanoTime() > deadline) {
+          throw e;
+        }
+        System.out.println("The store cannot be opened yet: " + e);
+        Thread.sleep(100);
       }
     }
   }
