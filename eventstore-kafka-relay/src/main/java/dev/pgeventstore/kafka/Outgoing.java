@@ -2,6 +2,8 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
 
 /**
  * A record on its way to Kafka.
@@ -11,8 +13,18 @@ import org.apache.kafka.clients.producer.ProducerRecord;
  */
 record Outgoing(ProducerRecord<byte[], byte[]> record, Position position) {
 
-  String failedBy(Throwable failure) {
-    return "the record made at position %s could not be sent to %s-%d: %s"
-        .formatted(position, record.topic(), record.partition(), failure.getMessage());
+  /**
+   * What to throw about one that was refused. It takes its position only: a callback that held the
+   * record itself would keep it in the heap until it is acknowledged, with some thousand others,
+   * and the garbage collector would take as long to copy them as all the rest takes.
+   *
+   * @param position of what it was made from
+   * @param target where it should have gone
+   */
+  static KafkaException refused(Position position, RecordMetadata target, Exception failure) {
+    return new KafkaException(
+        "the record made at position %s could not be sent to %s-%d: %s"
+            .formatted(position, target.topic(), target.partition(), failure.getMessage()),
+        failure);
   }
 }

@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.Lease;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -71,8 +72,10 @@ final class PipelinedWriter implements LaneWriter {
     try {
       for (Outgoing outgoing : parcel.records()) {
         requireAllWell();
+        Position position = outgoing.position();
         Future<RecordMetadata> unused =
-            producer.send(outgoing.record(), (metadata, failure) -> learn(failure, outgoing, load));
+            producer.send(
+                outgoing.record(), (target, failure) -> learn(failure, position, target, load));
       }
     } catch (KafkaException | IllegalStateException e) {
       requireAllWell();
@@ -80,11 +83,11 @@ final class PipelinedWriter implements LaneWriter {
     }
   }
 
-  private void learn(@Nullable Exception failure, Outgoing outgoing, Load load) {
+  private void learn(
+      @Nullable Exception failure, Position position, RecordMetadata target, Load load) {
     if (failure == null) {
       load.unconfirmed.decrementAndGet();
-    } else if (refused.compareAndSet(
-        null, new KafkaException(outgoing.failedBy(failure), failure))) {
+    } else if (refused.compareAndSet(null, Outgoing.refused(position, target, failure))) {
       // By the thread that sends: it sends nothing more.
       producer.close(Duration.ZERO);
     }

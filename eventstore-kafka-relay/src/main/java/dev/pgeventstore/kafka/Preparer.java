@@ -28,8 +28,13 @@ final class Preparer implements AutoCloseable {
 
   private static final int MOST_EVENTS = 2_000;
   private static final int MOST_MESSAGES = 1_000;
-  private static final long FULL_BYTES = 1024L * 1024;
-  private static final int MOST_WAITING = 2;
+
+  /** Small: what waits is what the garbage collector has to copy. */
+  private static final long FULL_BYTES = 128L * 1024;
+
+  /** Enough to go on with after a commit, while the next ones are prepared. */
+  private static final long MOST_BYTES_WAITING = 12 * FULL_BYTES;
+
   private static final Duration FIRST_WAIT = Duration.ofMillis(1);
   private static final Duration WAIT = Duration.ofMillis(250);
   private static final long BETWEEN_DELETES = Duration.ofMillis(100).toNanos();
@@ -44,6 +49,7 @@ final class Preparer implements AutoCloseable {
   private final Thread thread;
 
   private final Deque<Parcel> ready = new ArrayDeque<>();
+  private long waiting;
   private @Nullable Throwable failure;
   private boolean closed;
   private Position published;
@@ -94,6 +100,7 @@ final class Preparer implements AutoCloseable {
       TimeUnit.NANOSECONDS.timedWait(this, left);
     }
     Parcel next = ready.remove();
+    waiting -= weight(next);
     notifyAll();
     return next;
   }
@@ -224,11 +231,17 @@ final class Preparer implements AutoCloseable {
   }
 
   private synchronized void offer(Parcel next) throws InterruptedException {
-    while (ready.size() >= MOST_WAITING && !closed) {
+    while (waiting >= MOST_BYTES_WAITING && !closed) {
       wait();
     }
     ready.add(next);
+    waiting += weight(next);
     notifyAll();
+  }
+
+  /** Those with little in them are not to become many either. */
+  private static long weight(Parcel parcel) {
+    return Math.max(FULL_BYTES, parcel.bytes());
   }
 
   private void deleteMessages() {
@@ -259,6 +272,7 @@ final class Preparer implements AutoCloseable {
     synchronized (this) {
       closed = true;
       ready.clear();
+      waiting = 0;
       notifyAll();
     }
     try {

@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.Position;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.Future;
@@ -78,8 +79,9 @@ final class TransactionalWriter implements LaneWriter {
         if (refused.get() != null) {
           throw new KafkaException("a record before could not be sent");
         }
+        Position position = outgoing.position();
         Future<RecordMetadata> unused =
-            producer.send(outgoing.record(), (metadata, failure) -> note(failure, outgoing));
+            producer.send(outgoing.record(), (target, failure) -> learn(failure, position, target));
       }
       bytes += parcel.bytes();
       records += parcel.records().size();
@@ -99,9 +101,9 @@ final class TransactionalWriter implements LaneWriter {
     }
   }
 
-  private void note(@Nullable Exception failure, Outgoing outgoing) {
+  private void learn(@Nullable Exception failure, Position position, RecordMetadata target) {
     if (failure != null
-        && refused.compareAndSet(null, new KafkaException(outgoing.failedBy(failure), failure))) {
+        && refused.compareAndSet(null, Outgoing.refused(position, target, failure))) {
       // By the thread that sends. Nothing behind it may reach the partition, or readers of
       // uncommitted records would miss it.
       producer.close(Duration.ZERO);
