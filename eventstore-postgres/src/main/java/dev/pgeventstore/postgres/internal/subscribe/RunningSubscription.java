@@ -3,10 +3,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.postgres.internal.tables.Connections;
-import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Leased;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.PartitionRow;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
@@ -49,9 +46,7 @@ final class RunningSubscription implements Subscription {
 
   private final SubscriptionSpec spec;
   private final PostgresFeed feed;
-  private final Connections connections;
-  private final SubscriptionsTable table;
-  private final ParkedTable parking;
+  private final SubscriptionTables tables;
   private final ParkingLot parked;
   private final LeaseKeeper keeper;
   private final StatusReport report;
@@ -77,18 +72,14 @@ final class RunningSubscription implements Subscription {
   RunningSubscription(
       SubscriptionSpec spec,
       PostgresFeed feed,
-      Connections connections,
-      SubscriptionsTable table,
-      ParkedTable parking,
+      SubscriptionTables tables,
       ParkingLot parked,
       LeaseKeeper keeper,
       StatusReport report,
       ReentrantLock suspects) {
     this.spec = spec;
     this.feed = feed;
-    this.connections = connections;
-    this.table = table;
-    this.parking = parking;
+    this.tables = tables;
     this.parked = parked;
     this.keeper = keeper;
     this.report = report;
@@ -161,12 +152,9 @@ final class RunningSubscription implements Subscription {
             this,
             spec,
             feed,
-            connections,
-            table,
-            parking,
+            tables,
             suspects,
-            new Tenure(lease.key(), keeper.owner(), lease.epoch()),
-            lease.partitions(),
+            new Share(new Tenure(lease.key(), keeper.owner(), lease.epoch()), lease.partitions()),
             new Progress(lock, changed));
     next.renewed(untilNanos);
     lanes.put(number, next);
@@ -334,7 +322,8 @@ final class RunningSubscription implements Subscription {
 
   private boolean passedElsewhere(Set<StreamId> pending, long wanted) {
     try {
-      List<PartitionRow> rows = connections.use(c -> table.status(c, name(), 0));
+      List<PartitionRow> rows =
+          tables.connections().use(c -> tables.subscriptions().status(c, name(), 0));
       pending.removeIf(stream -> rows.get(Partitions.of(stream, rows.size())).position() >= wanted);
     } catch (SQLException e) {
       if (!SqlErrors.isTransient(e)) {

@@ -73,9 +73,7 @@ public final class SubscriptionRuns implements AutoCloseable {
         new RunningSubscription(
             spec,
             feed,
-            connections,
-            table,
-            parking,
+            new SubscriptionTables(connections, table, parking),
             new ParkingLot(spec.name(), spec.handler(), connections, parking, events),
             keeper,
             report,

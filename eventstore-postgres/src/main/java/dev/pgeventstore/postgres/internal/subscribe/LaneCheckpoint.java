@@ -1,0 +1,121 @@
+package dev.pgeventstore.postgres.internal.subscribe;
+
+import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Standing;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * Where the stored checkpoint of a lane stands, and how often the event behind it was tried. It
+ * moves in the lane's own tenure only, from where the lane thinks it stands, and in the life of the
+ * server that the events were read in. For the lane's thread.
+ */
+final class LaneCheckpoint {
+
+  /** One that moves over nothing wanted is written this often, and when stopping. */
+  private static final long QUIET_NANOS = TimeUnit.SECONDS.toNanos(1);
+
+  private final Connections connections;
+  private final SubscriptionsTable table;
+  private final Tenure tenure;
+  private final Duration leaseTime;
+
+  /** Behind the reader's position while events are filtered. */
+  private long position;
+
+  private long storedAtNanos;
+
+  LaneCheckpoint(
+      Connections connections, SubscriptionsTable table, Tenure tenure, Duration leaseTime) {
+    this.connections = connections;
+    this.table = table;
+    this.tenure = tenure;
+    this.leaseTime = leaseTime;
+  }
+
+  /**
+   * Reads where it stands.
+   *
+   * @throws LeaseLostException if the tenure is over
+   */
+  Standing load(Connection connection) throws SQLException {
+    Standing standing = table.standing(connection, tenure).orElseThrow(LeaseLostException::new);
+    reached(standing.position());
+    return standing;
+  }
+
+  long position() {
+    return position;
+  }
+
+  /** It was found there, or has moved there with a transaction that has committed. */
+  void reached(long upTo) {
+    position = upTo;
+    storedAtNanos = System.nanoTime();
+  }
+
+  /** Whether it has not been written for a while. */
+  boolean isDue() {
+    return System.nanoTime() - storedAtNanos > QUIET_NANOS;
+  }
+
+  /**
+   * Moves it in a transaction.
+   *
+   * @throws CheckpointMovedException if it may not be moved: the transaction must not commit
+   */
+  void advance(Connection connection, long to, String incarnation) throws SQLException {
+    if (!table.advance(connection, tenure, position, to, incarnation, leaseTime)) {
+      throw new CheckpointMovedException(
+          "its tenure is over, its checkpoint no longer stands at %d, it may not go as far as %d, or the server was restarted"
+              .formatted(position, to));
+    }
+  }
+
+  /** Moves it over what needs no handling, in a transaction of its own. */
+  void store(long upTo, String incarnation) throws SQLException {
+    if (upTo > position) {
+      connections.inTransaction(
+          connection -> {
+            advance(connection, upTo, incarnation);
+            return upTo;
+          });
+      position = upTo;
+    }
+    storedAtNanos = System.nanoTime();
+  }
+
+  /**
+   * Counts an attempt at an event.
+   *
+   * @return how many there were, with this one
+   * @throws LeaseLostException if the tenure is over
+   */
+  int countAttempt(long event) throws SQLException {
+    return connections
+        .use(connection -> table.countAttempt(connection, tenure, event))
+        .orElseThrow(LeaseLostException::new);
+  }
+
+  /** The events that were tried alone are done. */
+  void forgetAttempts() throws SQLException {
+    connections.use(
+        connection -> {
+          table.forgetAttempts(connection, tenure);
+          return tenure;
+        });
+  }
+
+  /**
+   * Stops all partitions with an error.
+   *
+   * @return false if the tenure is over
+   */
+  boolean stop(String error) throws SQLException {
+    return connections.use(connection -> table.stop(connection, tenure, error));
+  }
+}

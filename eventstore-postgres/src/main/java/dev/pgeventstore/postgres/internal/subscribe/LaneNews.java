@@ -1,0 +1,76 @@
+package dev.pgeventstore.postgres.internal.subscribe;
+
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.subscription.ParkedEvent;
+import dev.pgeventstore.subscription.SubscriptionListener.Batch;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Tells the log and the subscription's listener what happens in a lane. */
+final class LaneNews {
+
+  private static final Logger LOG = LoggerFactory.getLogger(LaneNews.class);
+
+  private final RunningSubscription subscription;
+  private final String name;
+  private final Share share;
+
+  LaneNews(RunningSubscription subscription, String name, Share share) {
+    this.subscription = subscription;
+    this.name = name;
+    this.share = share;
+  }
+
+  void applied(int events, long reached, long mark, Duration took) {
+    Batch batch =
+        new Batch(name, share.partition(), events, Position.of(reached), Position.of(mark), took);
+    subscription.tell(listener -> listener.applied(batch));
+  }
+
+  /** The event that a stream is parked for. */
+  void parkedStream(RecordedEvent event, int attempts, String error, Throwable cause) {
+    LOG.warn("{} has parked {} at position {}", share, event.stream(), event.position(), cause);
+    parked(event, attempts, Optional.of(error));
+  }
+
+  /** One of a stream that is parked. */
+  void parkedBehind(RecordedEvent event) {
+    parked(event, 0, Optional.empty());
+  }
+
+  private void parked(RecordedEvent event, int attempts, Optional<String> error) {
+    ParkedEvent parked =
+        new ParkedEvent(
+            event.stream(), event.version(), event.position(), attempts, error, Instant.now());
+    subscription.tell(listener -> listener.parked(name, share.partition(), parked));
+  }
+
+  void handlerFailed(long behind, Throwable cause) {
+    LOG.warn("{} failed behind position {}: {}", share, behind, cause.toString());
+    failed(behind, cause);
+  }
+
+  void willTryAgain(long behind, Throwable cause, long millis) {
+    LOG.warn("{} tries again in {} ms: {}", share, millis, cause.toString());
+    failed(behind, cause);
+  }
+
+  private void failed(long behind, Throwable cause) {
+    subscription.tell(
+        listener -> listener.failed(name, share.partition(), Position.of(behind), cause));
+  }
+
+  void caughtUp(long reached) {
+    subscription.tell(listener -> listener.caughtUp(name, share.partition(), Position.of(reached)));
+  }
+
+  void fellBehind(long reached, long mark) {
+    subscription.tell(
+        listener ->
+            listener.fellBehind(name, share.partition(), Position.of(reached), Position.of(mark)));
+  }
+}

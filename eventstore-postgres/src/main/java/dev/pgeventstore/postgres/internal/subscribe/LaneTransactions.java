@@ -1,0 +1,163 @@
+package dev.pgeventstore.postgres.internal.subscribe;
+
+import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.feed.HistoryChangedException;
+import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.ParkedTable;
+import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.subscription.SubscriptionSpec;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Handles events in one transaction with the checkpoint, and parks those whose stream is parked.
+ * For the lane's thread.
+ */
+final class LaneTransactions {
+
+  private final SubscriptionSpec spec;
+  private final Connections connections;
+  private final ParkedTable parking;
+  private final LaneCheckpoint checkpoint;
+  private final Progress progress;
+  private final LaneNews news;
+  private final Set<StreamId> parkedStreams = new HashSet<>();
+
+  LaneTransactions(
+      SubscriptionSpec spec,
+      Connections connections,
+      ParkedTable parking,
+      LaneCheckpoint checkpoint,
+      Progress progress,
+      LaneNews news) {
+    this.spec = spec;
+    this.connections = connections;
+    this.parking = parking;
+    this.checkpoint = checkpoint;
+    this.progress = progress;
+    this.news = news;
+  }
+
+  /** Learns which of the lane's own streams are parked. */
+  void load(Connection connection, Share share) throws SQLException {
+    parkedStreams.clear();
+    parking.streams(connection, spec.name()).stream()
+        .filter(share::has)
+        .forEach(parkedStreams::add);
+  }
+
+  /**
+   * Handles events.
+   *
+   * @param reached where the checkpoint stands then
+   * @param mark that they were read below
+   * @throws HandlerFailedException if the handler failed, or the commit because of it
+   */
+  void apply(List<RecordedEvent> events, long reached, Mark mark) throws SQLException {
+    long started = System.nanoTime();
+    List<RecordedEvent> parked;
+    try {
+      parked =
+          connections.inTransaction(
+              connection -> {
+                List<RecordedEvent> aside = setAside(connection, events);
+                handle(connection, without(events, aside));
+                checkpoint.advance(connection, reached, mark.incarnation());
+                return aside;
+              });
+    } catch (CheckpointMovedException | HandlerFailedException | HistoryChangedException e) {
+      throw e;
+    } catch (SQLException | RuntimeException e) {
+      // Also what only the commit has found: a constraint that was deferred is the handler's.
+      if (SqlErrors.isTransient(e)) {
+        throw e;
+      }
+      throw new HandlerFailedException(e);
+    }
+    reached(reached);
+    parked.forEach(news::parkedBehind);
+    news.applied(
+        events.size() - parked.size(),
+        reached,
+        mark.position(),
+        Duration.ofNanos(System.nanoTime() - started));
+  }
+
+  private static List<RecordedEvent> without(
+      List<RecordedEvent> events, List<RecordedEvent> aside) {
+    return aside.isEmpty() ? events : events.stream().filter(e -> !aside.contains(e)).toList();
+  }
+
+  private void handle(Connection connection, List<RecordedEvent> events) {
+    if (events.isEmpty()) {
+      return;
+    }
+    try {
+      spec.handler().handle(events, connection);
+    } catch (Exception e) {
+      if (SqlErrors.isTransient(e)) {
+        throw new EventStoreException("the database failed while events were handled", e);
+      }
+      throw new HandlerFailedException(e);
+    }
+  }
+
+  /** Parks the events of streams that are parked, and remembers which are so no more. */
+  private List<RecordedEvent> setAside(Connection connection, List<RecordedEvent> events)
+      throws SQLException {
+    if (parkedStreams.isEmpty()) {
+      return List.of();
+    }
+    Set<StreamId> suspects = new HashSet<>();
+    for (RecordedEvent event : events) {
+      if (parkedStreams.contains(event.stream())) {
+        suspects.add(event.stream());
+      }
+    }
+    if (suspects.isEmpty()) {
+      return List.of();
+    }
+    Set<StreamId> parked = parking.hold(connection, spec.name(), suspects);
+    suspects.removeAll(parked);
+    // A stream is parked by this lane only, so once it is not, it stays so until this lane knows.
+    parkedStreams.removeAll(suspects);
+    List<RecordedEvent> aside = new ArrayList<>();
+    for (RecordedEvent event : events) {
+      if (parked.contains(event.stream())) {
+        parking.parkEvent(connection, spec.name(), event, 0, Optional.empty());
+        aside.add(event);
+      }
+    }
+    return aside;
+  }
+
+  /** Parks an event that was given up, and its stream with it. */
+  void park(RecordedEvent event, int attempts, Throwable cause, Mark mark) throws SQLException {
+    String error = Failure.describe(cause);
+    long position = event.position().value();
+    connections.inTransaction(
+        connection -> {
+          parking.parkStream(connection, spec.name(), event.stream());
+          parking.parkEvent(connection, spec.name(), event, attempts, Optional.of(error));
+          checkpoint.advance(connection, position, mark.incarnation());
+          return position;
+        });
+    parkedStreams.add(event.stream());
+    reached(position);
+    news.parkedStream(event, attempts, error, cause);
+  }
+
+  private void reached(long position) {
+    checkpoint.reached(position);
+    progress.moveTo(position, false);
+  }
+}

@@ -1,0 +1,162 @@
+package dev.pgeventstore.postgres.internal.subscribe;
+
+import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.subscription.FailurePolicy;
+import java.sql.SQLException;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Handles each event alone, so that it is known which one fails; tries that one again, and gives it
+ * up in the end. Attempts are counted in the database before they are made: an event may end the
+ * process that handles it, and the next one must know. For the lane's thread.
+ */
+final class OneByOne {
+
+  private static final long TURN_MILLIS = 1_000;
+  private static final long DONE = -1;
+
+  private final FailurePolicy policy;
+  private final LaneCheckpoint checkpoint;
+  private final LaneTransactions transactions;
+  private final LaneLease lease;
+  private final ReentrantLock suspects;
+  private final Progress progress;
+  private final LaneNews news;
+
+  /** How many events are handled alone, because one of them may have ended the last owner. */
+  private int suspected;
+
+  /** The event that was begun and not ended, since the database failed; -1 for none. */
+  private long begun = -1;
+
+  private int begunAttempts;
+
+  OneByOne(
+      FailurePolicy policy,
+      LaneCheckpoint checkpoint,
+      LaneTransactions transactions,
+      LaneLease lease,
+      ReentrantLock suspects,
+      Progress progress,
+      LaneNews news) {
+    this.policy = policy;
+    this.checkpoint = checkpoint;
+    this.transactions = transactions;
+    this.lease = lease;
+    this.suspects = suspects;
+    this.progress = progress;
+    this.news = news;
+  }
+
+  /** From here on so many events are suspected of having ended the last owner. */
+  void suspect(int events) {
+    suspected = events;
+  }
+
+  boolean suspectsAny() {
+    return suspected > 0;
+  }
+
+  /** Handles those of a batch that are not handled yet, each alone, until asked to stop. */
+  void handle(List<RecordedEvent> batch, Mark mark) throws SQLException, InterruptedException {
+    boolean allClear = !suspectsAny();
+    for (RecordedEvent event : batch) {
+      if (event.position().value() > checkpoint.position()) {
+        handleAlone(event, mark);
+      }
+      if (progress.isStopping()) {
+        break;
+      }
+    }
+    suspected -= batch.size();
+    if (allClear || suspected <= 0) {
+      suspected = 0;
+      checkpoint.forgetAttempts();
+    }
+  }
+
+  private void handleAlone(RecordedEvent event, Mark mark)
+      throws SQLException, InterruptedException {
+    while (!progress.isStopping()) {
+      lease.await();
+      long pause = suspectsAny() ? trySuspect(event, mark) : tryAlone(event, mark);
+      if (pause == DONE) {
+        return;
+      }
+      progress.pause(pause);
+    }
+  }
+
+  /**
+   * Suspects of all lanes take turns, so that the end of this process is put down to none that was
+   * handled beside the culprit.
+   */
+  private long trySuspect(RecordedEvent event, Mark mark)
+      throws SQLException, InterruptedException {
+    if (!suspects.tryLock(TURN_MILLIS, TimeUnit.MILLISECONDS)) {
+      return 0;
+    }
+    try {
+      return tryAlone(event, mark);
+    } finally {
+      suspects.unlock();
+    }
+  }
+
+  /**
+   * Tries an event once. Returns after how many milliseconds to try it again, if it is not done.
+   */
+  private long tryAlone(RecordedEvent event, Mark mark) throws SQLException {
+    int most = Math.max(1, policy.retries());
+    int attempts = begin(event);
+    if (attempts > most) {
+      giveUp(
+          event,
+          attempts - 1,
+          new EventStoreException(
+              "the process that handled the event at position %s ended, %d times"
+                  .formatted(event.position(), attempts - 1)),
+          mark);
+      return DONE;
+    }
+    try {
+      transactions.apply(List.of(event), event.position().value(), mark);
+      begun = -1;
+      return DONE;
+    } catch (HandlerFailedException e) {
+      begun = -1;
+      news.handlerFailed(checkpoint.position(), e.failure());
+      if (attempts >= most) {
+        giveUp(event, attempts, e.failure(), mark);
+        return DONE;
+      }
+      progress.retrying(e.failure());
+      return policy.backOff(attempts).toMillis();
+    }
+  }
+
+  /**
+   * Counts an attempt, unless it is the one that the database has cut off: this process lives, and
+   * so does its handler.
+   */
+  private int begin(RecordedEvent event) throws SQLException {
+    long position = event.position().value();
+    if (begun != position) {
+      begunAttempts = checkpoint.countAttempt(position);
+      begun = position;
+    }
+    return begunAttempts;
+  }
+
+  private void giveUp(RecordedEvent event, int attempts, Throwable cause, Mark mark)
+      throws SQLException {
+    if (!policy.parks()) {
+      throw new HandlerFailedException(cause);
+    }
+    transactions.park(event, attempts, cause, mark);
+  }
+}
