@@ -4,6 +4,7 @@ import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -48,13 +49,23 @@ public interface EventFeed {
   Optional<RecordedEvent> lastUpTo(Position upTo);
 
   /**
-   * The id of the event that was appended at a position, whatever has become of it since: also of
-   * one that was truncated, erased or purged. By it a history is recognised.
+   * The ids of the events that were appended at some positions, whatever has become of them since:
+   * also of those that were truncated, erased or purged. By them a history is recognised.
+   *
+   * @param positions any, settled or not; some thousands at most
+   * @return the ids, without positions at which no event was committed, or not yet
+   */
+  Map<Position, UUID> idsAt(Collection<Position> positions);
+
+  /**
+   * The same for one position.
    *
    * @param position any, settled or not
    * @return the id; empty if no event was committed there, or not yet
    */
-  Optional<UUID> idAt(Position position);
+  default Optional<UUID> idAt(Position position) {
+    return Optional.ofNullable(idsAt(List.of(position)).get(position));
+  }
 
   /**
    * What tells this store from every other: PostgreSQL's system identifier, the number of the

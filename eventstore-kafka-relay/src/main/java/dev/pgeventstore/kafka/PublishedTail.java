@@ -8,6 +8,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
@@ -71,14 +72,20 @@ record PublishedTail(
   Differences differences(EventFeed feed) {
     List<Published> missing = new ArrayList<>();
     Position common = Position.START;
-    for (Published event : events()) {
-      Optional<UUID> stored = feed.idAt(event.position());
-      boolean same =
-          stored.isPresent() && (event.id() == null || event.id().equals(stored.get().toString()));
-      if (!same) {
-        missing.add(event);
-      } else if (event.position().isAfter(common)) {
-        common = event.position();
+    if (!topics.isEmpty()) {
+      try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings.consumer())) {
+        for (TopicPartition partition : partitions(consumer)) {
+          List<Published> events = events(consumer, partition);
+          Map<Position, UUID> stored =
+              feed.idsAt(events.stream().map(Published::position).distinct().toList());
+          for (Published event : events) {
+            if (!event.isSameAs(stored.get(event.position()))) {
+              missing.add(event);
+            } else if (event.position().isAfter(common)) {
+              common = event.position();
+            }
+          }
+        }
       }
     }
     missing.sort(Comparator.comparing(Published::position));
@@ -115,31 +122,23 @@ record PublishedTail(
     return text.toString();
   }
 
-  private List<Published> events() {
+  private List<Published> events(KafkaConsumer<byte[], byte[]> consumer, TopicPartition partition) {
     List<Published> events = new ArrayList<>();
-    if (topics.isEmpty()) {
-      return events;
-    }
-    try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings.consumer())) {
-      for (TopicPartition partition : partitions(consumer)) {
-        consumer.assign(List.of(partition));
-        long end = consumer.endOffsets(List.of(partition), PATIENCE).getOrDefault(partition, 0L);
-        long begin =
-            consumer.beginningOffsets(List.of(partition), PATIENCE).getOrDefault(partition, 0L);
-        consumer.seek(partition, Math.max(begin, end - WINDOW));
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
-        while (consumer.position(partition, PATIENCE) < end) {
-          if (System.nanoTime() > deadline) {
-            throw new TimeoutException(
-                "%s could not be read to its end: is a transaction open there?"
-                    .formatted(partition));
-          }
-          for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
-            Published event = event(record, partition);
-            if (event != null) {
-              events.add(event);
-            }
-          }
+    consumer.assign(List.of(partition));
+    long end = consumer.endOffsets(List.of(partition), PATIENCE).getOrDefault(partition, 0L);
+    long begin =
+        consumer.beginningOffsets(List.of(partition), PATIENCE).getOrDefault(partition, 0L);
+    consumer.seek(partition, Math.max(begin, end - WINDOW));
+    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    while (consumer.position(partition, PATIENCE) < end) {
+      if (System.nanoTime() > deadline) {
+        throw new TimeoutException(
+            "%s could not be read to its end: is a transaction open there?".formatted(partition));
+      }
+      for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
+        Published event = event(record, partition);
+        if (event != null) {
+          events.add(event);
         }
       }
     }
@@ -208,5 +207,10 @@ record PublishedTail(
       String version,
       String key,
       TopicPartition partition,
-      long offset) {}
+      long offset) {
+
+    boolean isSameAs(@Nullable UUID stored) {
+      return stored != null && (id == null || id.equals(stored.toString()));
+    }
+  }
 }

@@ -24,6 +24,7 @@ import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -144,11 +145,11 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   }
 
   @Override
-  public Optional<UUID> idAt(Position position) {
+  public Map<Position, UUID> idsAt(Collection<Position> positions) {
     try {
-      return connections.use(connection -> events.idAt(connection, position));
+      return connections.use(connection -> events.idsAt(connection, positions));
     } catch (SQLException e) {
-      throw SqlErrors.of("the id of the event at position " + position + " cannot be read", e);
+      throw SqlErrors.of("the ids of %d events cannot be read".formatted(positions.size()), e);
     }
   }
 

@@ -7,6 +7,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
+import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -15,7 +16,10 @@ import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
@@ -96,11 +100,11 @@ public final class EventsTable {
          and position <= ?
       """;
 
-  private static final String ID_AT_POSITION =
+  private static final String IDS_AT_POSITIONS =
       """
-      select id from $schema.events where position = ?
+      select position, id from $schema.events where position = any (?)
        union all
-      select id from $schema.purged_events where position = ?
+      select position, id from $schema.purged_events where position = any (?)
       """;
 
   // Positions are drawn by the identity, row by row, as the rows arrive.
@@ -125,7 +129,7 @@ public final class EventsTable {
   private final String lastUpTo;
   private final String atPosition;
   private final String firstSince;
-  private final String idAtPosition;
+  private final String idsAtPositions;
   private final String copy;
   private final String positionOf;
 
@@ -137,7 +141,7 @@ public final class EventsTable {
     this.lastUpTo = schema.in(LAST_UP_TO);
     this.atPosition = schema.in(AT_POSITION);
     this.firstSince = schema.in(FIRST_SINCE);
-    this.idAtPosition = schema.in(ID_AT_POSITION);
+    this.idsAtPositions = schema.in(IDS_AT_POSITIONS);
     this.copy = schema.in(COPY);
     this.positionOf = schema.in(POSITION_OF);
   }
@@ -192,15 +196,22 @@ public final class EventsTable {
     }
   }
 
-  /** The id that an event was appended with at a position, whatever has become of it since. */
-  public Optional<UUID> idAt(Connection connection, Position position) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(idAtPosition)) {
-      statement.setLong(1, position.value());
-      statement.setLong(2, position.value());
+  /** The ids that events were appended with at positions, whatever has become of them since. */
+  public Map<Position, UUID> idsAt(Connection connection, Collection<Position> positions)
+      throws SQLException {
+    Map<Position, UUID> ids = new HashMap<>();
+    try (PreparedStatement statement = connection.prepareStatement(idsAtPositions)) {
+      Array wanted =
+          connection.createArrayOf("bigint", positions.stream().map(Position::value).toArray());
+      statement.setArray(1, wanted);
+      statement.setArray(2, wanted);
       try (ResultSet row = statement.executeQuery()) {
-        return row.next() ? Optional.of(row.getObject(1, UUID.class)) : Optional.empty();
+        while (row.next()) {
+          ids.put(Position.of(row.getLong(1)), row.getObject(2, UUID.class));
+        }
       }
     }
+    return ids;
   }
 
   /**
