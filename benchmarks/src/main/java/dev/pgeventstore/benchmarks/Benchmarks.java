@@ -13,11 +13,6 @@ import java.util.Map;
 /** Measures every work, ours and the limit in turns, and prints the table. */
 public final class Benchmarks {
 
-  /**
-   * A turn of one writer is too short for the compiler: it took 20 s to compile all of an append.
-   */
-  private static final int WARM_UP_TURNS = 4;
-
   private final Options options;
 
   Benchmarks(Options options) {
@@ -51,7 +46,10 @@ public final class Benchmarks {
     try (Kinds kinds = new Kinds(server, options)) {
       List<Work> works = kinds.prepare();
       for (Work work : works) {
-        warmUp(work);
+        // A turn of one writer is too short for the compiler: all of an append took it 20 s.
+        for (int turn = 1; turn <= options.warmUp(); turn++) {
+          print("warm-up", work, measure(work, true));
+        }
       }
       for (int round = 1; round <= options.rounds(); round++) {
         for (Work work : works) {
@@ -62,12 +60,6 @@ public final class Benchmarks {
       }
     }
     return results;
-  }
-
-  private static void warmUp(Work work) throws Exception {
-    for (int turn = 1; turn <= WARM_UP_TURNS; turn++) {
-      print("warm-up", work, measure(work, true));
-    }
   }
 
   private static void print(String when, Work work, Pair pair) {

@@ -10,7 +10,8 @@ import java.util.Map;
 /**
  * What a run is told on its command line.
  *
- * @param rounds how often every work is measured, after four rounds to warm up
+ * @param rounds how often every work is measured
+ * @param warmUp how many turns every work takes before that
  * @param seconds how long a work of open end is measured in each round
  * @param liveSeconds how long latency is measured in each round
  * @param events how many events the log holds that is read from end to end
@@ -23,6 +24,7 @@ import java.util.Map;
  */
 record Options(
     int rounds,
+    int warmUp,
     Duration seconds,
     Duration liveSeconds,
     int events,
@@ -35,7 +37,8 @@ record Options(
   static final String USAGE =
       """
       options, each with its default:
-        --rounds 5         rounds, after four to warm up
+        --rounds 5         rounds that are counted
+        --warm-up 4        turns of each work before them
         --seconds 1        seconds for each work of open end, in each round
         --live-seconds 3   seconds for each measurement of latency
         --events 200000    events in the log that is read from end to end
@@ -71,6 +74,7 @@ record Options(
     }
     return new Options(
         count("--rounds", values, 1),
+        count("--warm-up", values, 0),
         seconds("--seconds", values),
         seconds("--live-seconds", values),
         count("--events", values, 1),

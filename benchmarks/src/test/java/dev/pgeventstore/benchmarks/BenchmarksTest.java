@@ -72,6 +72,8 @@ class BenchmarksTest {
         Options.parse(
             "--rounds",
             "2",
+            "--warm-up",
+            "0",
             "--seconds",
             "0.02",
             "--live-seconds",
