@@ -142,8 +142,7 @@ final class LaneAccess implements AutoCloseable {
     if (!spec.topic().isEmpty()) {
       names.add(spec.topic());
     }
-    return new PublishedTail(
-        settings, spec.series(notes.series()), lane, names, spec.eventIdHeader());
+    return new PublishedTail(settings, spec.series(notes.series()), lane, names);
   }
 
   /**
@@ -158,15 +157,23 @@ final class LaneAccess implements AutoCloseable {
       tail(notes).requireNothingUnknown(feed, Position.START);
       return start();
     }
-    if (found.get().lanes() != spec.lanes()) {
-      throw new RelayHaltedException(
-          "the relay ran with %d lanes, and has %d now: streams would change their lanes"
-              .formatted(found.get().lanes(), spec.lanes()));
-    }
+    requireSameLanes(found.get());
     return found.get();
   }
 
+  private void requireSameLanes(LanePosition position) {
+    if (position.lanes() != spec.lanes()) {
+      throw new RelayHaltedException(
+          "the relay ran with %d lanes, and has %d now: streams would change their lanes"
+              .formatted(position.lanes(), spec.lanes()));
+    }
+  }
+
   private LanePosition start() throws InterruptedException {
+    for (int other = 0; other < spec.lanes(); other++) {
+      // One that is new among others that are not would publish their streams once more.
+      notesOf(other).position().ifPresent(this::requireSameLanes);
+    }
     if (spec.startAfter().isEmpty() && hasPublished()) {
       throw spec.delivery() == Delivery.EXACTLY_ONCE
           ? positions.lost("has no position")

@@ -65,6 +65,7 @@ final class PipelinedWriter implements LaneWriter {
   @Override
   public void send(Parcel parcel) {
     if (!leads.getAsBoolean()) {
+      abandon();
       throw new KafkaException("the lease ran out before it was renewed: somebody else may lead");
     }
     Load load = current;
@@ -166,6 +167,11 @@ final class PipelinedWriter implements LaneWriter {
 
   @Override
   public void finish() {
+    if (!leads.getAsBoolean()) {
+      // What still waits to be sent would come behind what the next one sends.
+      abandon();
+      return;
+    }
     flush();
     settle();
     if (!unsaved.isEmpty()) {

@@ -9,9 +9,10 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
@@ -28,19 +29,14 @@ import org.jspecify.annotations.Nullable;
  * @param series whose records
  * @param lane of it
  * @param topics that it may have sent to
- * @param idHeader the header that has the event's id; none if ids cannot be compared
  */
-record PublishedTail(
-    KafkaSettings settings,
-    String series,
-    int lane,
-    Set<String> topics,
-    Optional<String> idHeader) {
+record PublishedTail(KafkaSettings settings, String series, int lane, Set<String> topics) {
 
   /** How many of the last offsets of each partition are looked at. */
   private static final long WINDOW = 2_000;
 
   private static final int MOST_NAMED = 20;
+  private static final int UUID_LENGTH = 36;
   private static final Duration PATIENCE = Duration.ofSeconds(20);
   private static final Duration POLL = Duration.ofMillis(200);
 
@@ -168,23 +164,26 @@ record PublishedTail(
     }
     return new Published(
         Position.of(Long.parseLong(place)),
-        idHeader.map(name -> eventId(text(record, name))).orElse(null),
+        eventId(record),
         version,
         record.key() == null ? "no key" : new String(record.key(), UTF_8),
         partition,
         record.offset());
   }
 
+  /** The first of these that a record has: only where the relay adds none a mapper's is meant. */
+  private static @Nullable String eventId(ConsumerRecord<byte[], byte[]> record) {
+    return Stream.of(RecordMaker.EVENT_ID, "ce_id", "id")
+        .map(name -> text(record, name))
+        .filter(Objects::nonNull)
+        .findFirst()
+        .map(PublishedTail::withoutIndex)
+        .orElse(null);
+  }
+
   /** Further records of an event have its id with an index behind it. */
-  private static @Nullable String eventId(@Nullable String id) {
-    if (id == null || id.length() < 36) {
-      return null;
-    }
-    try {
-      return UUID.fromString(id.substring(0, 36)).toString();
-    } catch (IllegalArgumentException e) {
-      return null;
-    }
+  private static String withoutIndex(String id) {
+    return id.substring(0, Math.min(UUID_LENGTH, id.length()));
   }
 
   private static @Nullable String text(ConsumerRecord<byte[], byte[]> record, String name) {

@@ -30,6 +30,9 @@ import org.slf4j.LoggerFactory;
  */
 final class RecordMaker {
 
+  /** In records of a mapper that may leave the event's id out: by it histories are compared. */
+  static final String EVENT_ID = "es_event_id";
+
   private static final Logger LOG = LoggerFactory.getLogger(RecordMaker.class);
 
   private final RelaySpec spec;
@@ -119,9 +122,12 @@ final class RecordMaker {
     if (records.isEmpty()) {
       return;
     }
-    List<Header> about = new ArrayList<>(3);
+    List<Header> about = new ArrayList<>(4);
     about.add(RecordPacker.header("es_version", Long.toString(event.version())));
     about.add(RecordPacker.header("es_revision", Integer.toString(event.encoded().revision())));
+    if (!spec.mapperTellsEventIds()) {
+      about.add(RecordPacker.header(EVENT_ID, event.id().toString()));
+    }
     if (late) {
       about.add(RecordPacker.header("es_event_position", event.position().toString()));
     }

@@ -25,7 +25,9 @@ import org.jspecify.annotations.Nullable;
  * the lease, fences the other's producer, reads what is noted, and commits its change. The relay
  * then takes the lead back and goes on from there, within the time of a lease at most. So a change
  * is as safe as a take-over, and nothing is published by two at a time. At least once there is no
- * fence: for up to a lease's time the relay may go on sending, and what it sends is sent again.
+ * fence: for up to a lease's time the relay may go on sending, and what it sends is sent again;
+ * what its producer could not deliver until then may come later still. Stop it first where the
+ * order matters to readers who keep no marks.
  *
  * <p>Each change is noted with its time and reason ({@link #audit}). Operations throw what Kafka
  * and the database throw; then nothing was changed, unless the outcome of the commit is unknown.

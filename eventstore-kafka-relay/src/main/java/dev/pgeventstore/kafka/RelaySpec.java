@@ -60,15 +60,11 @@ record RelaySpec(
     return mapper.orElseGet(() -> CloudEvents.from(sourceUri(databaseId)));
   }
 
-  /**
-   * The header that has the event's id in every record of an event; none if a mapper decides that.
-   * Further records of an event may have something behind it.
-   */
-  Optional<String> eventIdHeader() {
-    if (mapper.isEmpty() || mapper.get() instanceof CloudEvents) {
-      return Optional.of("ce_id");
-    }
-    return mapper.get() instanceof DebeziumOutbox ? Optional.of("id") : Optional.empty();
+  /** Whether each record of an event has the event's id anyway, in {@code ce_id} or {@code id}. */
+  boolean mapperTellsEventIds() {
+    return mapper.isEmpty()
+        || mapper.get() instanceof CloudEvents
+        || mapper.get() instanceof DebeziumOutbox;
   }
 
   /** The same for every process that runs this lane, for ever: by it Kafka fences the others. */

@@ -18,11 +18,12 @@ final class SeizedLead implements Leadership {
 
   private final Lease lease;
   private final Duration ttl;
-  private long renewed = System.nanoTime();
+  private long renewed;
 
-  private SeizedLead(Lease lease, Duration ttl) {
+  private SeizedLead(Lease lease, Duration ttl, long since) {
     this.lease = lease;
     this.ttl = ttl;
+    this.renewed = since;
   }
 
   /** Takes the lead of a lane from whoever has it. */
@@ -30,8 +31,9 @@ final class SeizedLead implements Leadership {
     // It must outlast the time for which an operator waits for the one before him.
     Duration twice = spec.leaseTtl().multipliedBy(2);
     Duration ttl = twice.compareTo(SHORTEST_TTL) > 0 ? twice : SHORTEST_TTL;
+    long now = System.nanoTime();
     return new SeizedLead(
-        feed.seizeLease(spec.leaseName(), lane, "operator-" + UUID.randomUUID(), ttl), ttl);
+        feed.seizeLease(spec.leaseName(), lane, "operator-" + UUID.randomUUID(), ttl), ttl, now);
   }
 
   @Override

@@ -10,6 +10,8 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.kafka.record.CloudEvents;
+import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.kafka.record.RelayRecord;
 import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.testkit.servers.Database;
@@ -21,12 +23,16 @@ import java.sql.Statement;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Both deliveries, in one lane and in several. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
@@ -67,18 +73,28 @@ class DeliveryTest {
     }
   }
 
-  @Test
-  void at_least_once_takes_its_position_from_the_database_and_halts_when_that_went_back()
-      throws Exception {
+  static Stream<RecordMapper> mappers() {
+    CloudEvents cloudEvents = CloudEvents.from("/a-test");
+    return Stream.of(
+        cloudEvents,
+        // No more than a function, of whose records nothing is known.
+        event -> List.of(cloudEvents.record(event)),
+        event -> List.of(RelayRecord.of(null, new byte[] {1})));
+  }
+
+  @ParameterizedTest
+  @MethodSource("mappers")
+  void at_least_once_takes_its_position_from_the_database_and_halts_when_that_went_back(
+      RecordMapper mapper) throws Exception {
     Position before;
-    try (KafkaRelay relay = atLeastOnce().start()) {
+    try (KafkaRelay relay = atLeastOnce().mapper(mapper).start()) {
       AppendResult first = bench.append("order-1", 2);
       relay.awaitPublished(first, Bench.PATIENCE);
       before = first.position();
     }
     Map<String, String> notes = bench.store.feed().notes("relay/relay-of-" + bench.topic, 0);
     assertThat(notes.get("position")).contains("position=" + before);
-    try (KafkaRelay relay = atLeastOnce().start()) {
+    try (KafkaRelay relay = atLeastOnce().mapper(mapper).start()) {
       relay.awaitPublished(bench.append("order-1", 2), Bench.PATIENCE);
     }
     // As after an older state was restored, and something else was appended since.
@@ -93,7 +109,7 @@ class DeliveryTest {
               + "' from eventstore.lease_notes");
     }
 
-    try (KafkaRelay relay = atLeastOnce().start()) {
+    try (KafkaRelay relay = atLeastOnce().mapper(mapper).start()) {
       await().atMost(Bench.PATIENCE).until(() -> relay.status().state() == State.HALTED);
       assertThat(relay.status().reason().orElseThrow())
           .contains("2 of the last records are of events that the store does not have")
@@ -102,8 +118,8 @@ class DeliveryTest {
     }
     assertThat(bench.consumed()).hasSize(4);
 
-    atLeastOnce().operations().newSeries(before, "a test");
-    try (KafkaRelay relay = atLeastOnce().start()) {
+    atLeastOnce().mapper(mapper).operations().newSeries(before, "a test");
+    try (KafkaRelay relay = atLeastOnce().mapper(mapper).start()) {
       relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
     }
     assertThat(bench.consumed())
@@ -127,10 +143,13 @@ class DeliveryTest {
         relay.awaitPublished(bench.append("order-1", 2), Bench.PATIENCE);
       }
     }
+    try (KafkaRelay relay = atLeastOnce().start()) {
+      relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
+    }
 
     assertThat(bench.consumed())
         .extracting(record -> header(record, "es_version"))
-        .containsExactly("1", "2", "3", "4");
+        .containsExactly("1", "2", "3", "4", "5");
   }
 
   @Test
@@ -170,16 +189,28 @@ class DeliveryTest {
     assertThat(consumed).hasSize(stored.size());
   }
 
+  @ParameterizedTest
+  @EnumSource
+  void the_number_of_lanes_cannot_be_changed(Delivery delivery) throws Exception {
+    try (KafkaRelay relay = bench.relay().delivery(delivery).lanes(2).start()) {
+      for (int stream = 0; stream < 30; stream++) {
+        bench.append("order-" + stream, 1);
+      }
+      relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE);
+    }
+    // Where a new relay would start: at the first event.
+    try (KafkaRelay relay =
+        bench.relay().delivery(delivery).lanes(3).startAfter(Position.START).start()) {
+      await()
+          .atMost(Bench.PATIENCE)
+          .until(() -> relay.status().lanes().stream().allMatch(l -> l.state() == State.HALTED));
+      assertThat(relay.status().reason().orElseThrow()).contains("2 ", "3 ");
+    }
+    assertThat(bench.consumed()).hasSize(30);
+  }
+
   @Test
-  void the_number_of_lanes_cannot_be_changed() throws Exception {
-    try (KafkaRelay relay = bench.relay().lanes(2).start()) {
-      relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
-    }
-    AppendResult append = bench.append("order-1", 1);
-    try (KafkaRelay relay = bench.relay().lanes(3).start()) {
-      assertThatThrownBy(() -> relay.awaitPublished(append, Bench.PATIENCE))
-          .hasMessageContaining("2 partitions, but the relay has 3 lanes");
-    }
+  void so_many_lanes_there_cannot_be() {
     for (int lanes : List.of(0, 101)) {
       assertThatThrownBy(() -> bench.relay().lanes(lanes))
           .isInstanceOf(IllegalArgumentException.class);

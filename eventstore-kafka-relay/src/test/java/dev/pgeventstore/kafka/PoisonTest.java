@@ -207,6 +207,10 @@ class PoisonTest {
                             : Decision.HALT)));
     assertThat(published()).hasSize(7).doesNotContain("order-13@2");
     requireUnbrokenChains();
+
+    // That was noted: who knows nothing of the policy does not come upon it again.
+    relay(delivery).operations().rewindTo(Position.START, "a test");
+    publish(relay(delivery));
   }
 
   @ParameterizedTest

@@ -85,6 +85,7 @@ class RelayOperationsTest {
     try (KafkaRelay relay = relay(Delivery.EXACTLY_ONCE).start()) {
       AppendResult waiting = bench.append("order-1", 1);
       await().atMost(Bench.PATIENCE).until(() -> relay.status().state() == State.PAUSED);
+      assertThat(bench.consumed()).isEmpty();
       relay(Delivery.EXACTLY_ONCE).operations().resume();
       relay.awaitPublished(waiting, Bench.PATIENCE);
     }

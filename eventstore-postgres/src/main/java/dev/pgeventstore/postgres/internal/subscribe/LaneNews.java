@@ -13,7 +13,8 @@ import org.slf4j.LoggerFactory;
 /** Tells the log and the subscription's listener what happens in a lane. */
 final class LaneNews {
 
-  private static final Logger LOG = LoggerFactory.getLogger(LaneNews.class);
+  /** Under one name with the lane: nobody configures them apart. */
+  private static final Logger LOG = LoggerFactory.getLogger(Lane.class);
 
   private final RunningSubscription subscription;
   private final String name;
