@@ -449,7 +449,9 @@ class RelayVerificationTest {
     }
     RelayOperations operations = builder.operations();
     try (KafkaRelay relay = builder.start()) {
-      relay.awaitPublished(bench.append("order-8", 1), Bench.PATIENCE);
+      bench.append("order-8", 1);
+      // Of all lanes.
+      relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE);
     }
     VerificationReport parked = operations.verify(progress -> {});
     assertThat(parked.isExact()).as("%s", parked).isTrue();
@@ -461,7 +463,9 @@ class RelayVerificationTest {
     operations.publishTombstone(StreamId.parse("order-3"));
     operations.rewindTo(Position.START, "once more");
     try (KafkaRelay relay = builder.start()) {
-      relay.awaitPublished(bench.append("order-2", 2), Bench.PATIENCE);
+      bench.append("order-2", 2);
+      // Of all lanes.
+      relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE);
     }
     VerificationReport rewound = operations.verify(progress -> {});
     assertThat(rewound.isExact()).as("%s", rewound).isTrue();
@@ -469,7 +473,9 @@ class RelayVerificationTest {
 
     operations.newSeries(Position.START, "from the beginning");
     try (KafkaRelay relay = builder.start()) {
-      relay.awaitPublished(bench.append("order-2", 2), Bench.PATIENCE);
+      bench.append("order-2", 2);
+      // Of all lanes.
+      relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE);
     }
     VerificationReport second = operations.verify(progress -> {});
     assertThat(second.isExact()).as("%s", second).isTrue();
