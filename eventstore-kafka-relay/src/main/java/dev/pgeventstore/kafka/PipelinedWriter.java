@@ -66,7 +66,7 @@ final class PipelinedWriter implements LaneWriter {
   public void send(Parcel parcel) {
     if (!leads.getAsBoolean()) {
       abandon();
-      throw new KafkaException("the lease ran out before it was renewed: somebody else may lead");
+      throw leadLost();
     }
     Load load = current;
     load.unconfirmed.addAndGet(parcel.records().size());
@@ -170,6 +170,9 @@ final class PipelinedWriter implements LaneWriter {
     if (!leads.getAsBoolean()) {
       // What still waits to be sent would come behind what the next one sends.
       abandon();
+      if (!underWay.isEmpty() || !unsaved.isEmpty()) {
+        throw leadLost();
+      }
       return;
     }
     flush();
@@ -177,6 +180,10 @@ final class PipelinedWriter implements LaneWriter {
     if (!unsaved.isEmpty()) {
       save();
     }
+  }
+
+  private static KafkaException leadLost() {
+    return new KafkaException("the lease ran out before it was renewed: somebody else may lead");
   }
 
   @Override
