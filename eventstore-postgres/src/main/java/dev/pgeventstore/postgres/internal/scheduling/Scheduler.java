@@ -1,0 +1,71 @@
+package dev.pgeventstore.postgres.internal.scheduling;
+
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.locks.Lock;
+
+/**
+ * Threads, locks and time for everything in the engine that runs concurrently. In production it is
+ * {@link #threads}; the deterministic simulation has one that runs a single thread at a time,
+ * chooses by a seed which one goes on, and turns the clock itself.
+ *
+ * <p>Code that is given a scheduler starts no thread, takes no lock, reads no clock and waits for
+ * nothing in any other way, or the simulation cannot replay it. Safe for many threads.
+ */
+public interface Scheduler {
+
+  /**
+   * The scheduler of production: daemon threads, reentrant locks, the system's clock.
+   *
+   * @return the one instance
+   */
+  static Scheduler threads() {
+    return SystemScheduler.INSTANCE;
+  }
+
+  /** The time in nanoseconds, on a clock that only moves forward and starts anywhere. */
+  long nanoTime();
+
+  /** A new reentrant lock. Its conditions wait by this scheduler's clock. */
+  Lock newLock();
+
+  /**
+   * Starts a daemon thread.
+   *
+   * @param name for thread dumps
+   * @param work what it does
+   */
+  Task start(String name, Runnable work);
+
+  /**
+   * Waits for a result that another task produces.
+   *
+   * @throws InterruptedException if the waiting task is interrupted
+   * @throws ExecutionException if the other task failed
+   */
+  <T> T await(Future<T> future) throws InterruptedException, ExecutionException;
+
+  /** Pauses the calling task. */
+  void sleep(long nanos) throws InterruptedException;
+
+  /** A thread that was started. */
+  interface Task {
+
+    /** Whether it has not ended. */
+    boolean isAlive();
+
+    /** Whether it is the caller. */
+    boolean isCurrent();
+
+    /** Interrupts it. */
+    void interrupt();
+
+    /**
+     * Waits until it has ended.
+     *
+     * @param nanos for how long at most
+     * @return whether it has ended
+     */
+    boolean join(long nanos) throws InterruptedException;
+  }
+}
