@@ -39,7 +39,8 @@ grant select on "${schema}".streams, "${schema}".events, "${schema}".subscriptio
 -- Looking at the sequence, for the checks at the start; drawing from it needs more.
 grant select on all sequences in schema "${schema}"
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";
-grant execute on function "${schema}".incarnation(), "${schema}".observe_fence()
+grant execute on function
+  "${schema}".incarnation(), "${schema}".begin_incarnation(), "${schema}".observe_fence()
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";
 
 -- The position is not among the columns, so not even COPY can bring one along.
@@ -109,8 +110,11 @@ grant insert, update on "${schema}".snapshots to "${schema}_writer";
 grant select (stream_id, at) on "${schema}".erasures to "${schema}_writer";
 
 -- Who subscribes may keep projections. Their own tables, and the rights to make them, are elsewhere.
-grant select on "${schema}".projections, "${schema}".projection_versions
+grant select on "${schema}".projections, "${schema}".projection_versions,
+                "${schema}".dropped_projection_versions
   to "${schema}_writer", "${schema}_reader";
-grant insert, update (live_version, promoted_at) on "${schema}".projections
+grant insert (name, version) on "${schema}".dropped_projection_versions
+  to "${schema}_writer", "${schema}_reader";
+grant insert, update (live_version, highest_version, promoted_at) on "${schema}".projections
   to "${schema}_writer", "${schema}_reader";
 grant insert, delete on "${schema}".projection_versions to "${schema}_writer", "${schema}_reader";

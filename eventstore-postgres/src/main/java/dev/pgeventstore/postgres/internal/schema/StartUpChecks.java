@@ -29,6 +29,11 @@ public final class StartUpChecks {
          and a.attname = 'position'
       """;
 
+  // By being emptied it tells that the server has recovered from a crash; a logged one would not
+  // be.
+  private static final String IS_EMPTIED_BY_CRASHES =
+      "select relpersistence = 'u' from pg_class where oid = '$schema.incarnations'::regclass";
+
   private static final String HAS_CITUS = "select to_regclass('pg_dist_partition') is not null";
 
   private static final String IS_DISTRIBUTED =
@@ -67,6 +72,11 @@ public final class StartUpChecks {
             "draws from a sequence at %d, behind the largest position %d"
                 .formatted(lastDrawn, row.getLong("max_position")));
       }
+    }
+    if (!isTrue(connection, schema.in(IS_EMPTIED_BY_CRASHES))) {
+      throw new EventStoreException(
+          "table incarnations of schema %s is not unlogged: after a crash subscribers would lose events. Restore it with: alter table \"%s\".incarnations set unlogged"
+              .formatted(schema.name(), schema.name()));
     }
     if (isTrue(connection, HAS_CITUS) && isTrue(connection, schema.in(IS_DISTRIBUTED))) {
       throw new EventStoreException(

@@ -5,8 +5,10 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -21,6 +23,8 @@ public final class FenceFunction {
 
   private static final String INCARNATION = "select $schema.incarnation()";
 
+  private static final String BEGIN_INCARNATION = "select $schema.begin_incarnation()";
+
   // Everything up to any checkpoint was settled once, and stays so.
   private static final String SETTLED =
       "select coalesce(max(position), 0) from $schema.subscriptions";
@@ -33,12 +37,14 @@ public final class FenceFunction {
 
   private final String observe;
   private final String incarnation;
+  private final String beginIncarnation;
   private final String settled;
   private final String lastDrawn;
 
   public FenceFunction(Schema schema) {
     this.observe = schema.in(OBSERVE);
     this.incarnation = schema.in(INCARNATION);
+    this.beginIncarnation = schema.in(BEGIN_INCARNATION);
     this.settled = schema.in(SETTLED);
     this.lastDrawn = schema.in(LAST_DRAWN);
   }
@@ -46,18 +52,29 @@ public final class FenceFunction {
   /**
    * One observation: what was drawn, then who holds the lock.
    *
+   * @param connection in auto-commit mode
    * @param patience the server is asked to give up after that, in whole seconds, 1 or more
    */
   public Observation observe(Connection connection, Duration patience) throws SQLException {
+    try {
+      return look(connection, patience);
+    } catch (SQLException e) {
+      if (!SqlErrors.isReadOnly(e) || e instanceof StandbyException) {
+        throw e;
+      }
+      // The first observation after a crash begins an incarnation, and this role only reads.
+      beginIncarnation(connection);
+      return look(connection, patience);
+    }
+  }
+
+  private Observation look(Connection connection, Duration patience) throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(observe)) {
       statement.setQueryTimeout(Math.toIntExact(patience.toSeconds()));
       try (ResultSet row = statement.executeQuery()) {
         row.next();
         if (row.getBoolean(4)) {
-          throw new SQLException(
-              "the server is a standby, where the locks of appends cannot be seen: connect to the"
-                  + " primary",
-              "25006");
+          throw new StandbyException();
         }
         return new Observation(
             row.getLong(1),
@@ -65,6 +82,18 @@ public final class FenceFunction {
             row.getString(3),
             locks(row.getArray(5), row.getArray(6)));
       }
+    }
+  }
+
+  private void beginIncarnation(Connection connection) throws SQLException {
+    connection.setAutoCommit(false);
+    try (Statement statement = connection.createStatement()) {
+      statement.execute("set transaction read write");
+      statement.execute(beginIncarnation);
+      connection.commit();
+    } finally {
+      // Ends the transaction, whatever it has come to.
+      connection.setAutoCommit(true);
     }
   }
 
@@ -80,12 +109,12 @@ public final class FenceFunction {
         .toList();
   }
 
-  /** The incarnation of the server behind a connection. */
+  /** The incarnation of the server behind a connection; empty while none has begun. */
   public String incarnation(Connection connection) throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(incarnation);
         ResultSet row = statement.executeQuery()) {
       row.next();
-      return row.getString(1);
+      return Objects.requireNonNullElse(row.getString(1), "");
     }
   }
 
@@ -130,4 +159,16 @@ public final class FenceFunction {
    * @param pid its process; null for a prepared transaction
    */
   public record Lock(String virtualTransaction, @Nullable Integer pid) {}
+
+  /** There is nothing to be observed on a standby. */
+  private static final class StandbyException extends SQLException {
+    private static final long serialVersionUID = 1L;
+
+    StandbyException() {
+      super(
+          "the server is a standby, where the locks of appends cannot be seen: connect to the"
+              + " primary",
+          "25006");
+    }
+  }
 }

@@ -35,6 +35,11 @@ public final class SqlErrors {
     return state(e).equals("55P03");
   }
 
+  /** The transaction may not write. */
+  public static boolean isReadOnly(SQLException e) {
+    return state(e).equals("25006");
+  }
+
   /** Whether waiting and trying again may help, without anybody mending anything. */
   public static boolean isTransient(@Nullable Throwable failure) {
     for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
