@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.EmptyDatabase;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -19,6 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Building a store: whose schema it is, and what state it must be in. */
 @ExtendWith(PostgresExtension.class)
+@EmptyDatabase
 class BuildingTest {
 
   @ParameterizedTest

@@ -17,6 +17,7 @@ import dev.pgeventstore.snapshot.Snapshot;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.EmptyDatabase;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.io.IOException;
 import java.io.InputStream;
@@ -38,6 +39,7 @@ import org.postgresql.PGConnection;
 
 /** What each role of db/roles.sql can do, and above all what it cannot. */
 @ExtendWith(PostgresExtension.class)
+@EmptyDatabase
 class RolesTest {
 
   private static final String NOT_ALLOWED = "42501";

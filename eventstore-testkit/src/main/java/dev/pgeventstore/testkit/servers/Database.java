@@ -33,6 +33,11 @@ public record Database(String url) {
     return dataSource().getConnection();
   }
 
+  /** Its name in its server. */
+  String name() {
+    return url.replaceFirst("^jdbc:postgresql://[^/]+/([^?]*).*$", "$1");
+  }
+
   /**
    * The same database as another user, who needs no password.
    *

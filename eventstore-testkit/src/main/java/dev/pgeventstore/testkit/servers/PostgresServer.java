@@ -1,10 +1,12 @@
 package dev.pgeventstore.testkit.servers;
 
 import java.sql.Connection;
+import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A real PostgreSQL server on 127.0.0.1. Which one is told by system properties:
@@ -22,6 +24,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 public abstract class PostgresServer implements AutoCloseable {
 
   private static final AtomicInteger DATABASES = new AtomicInteger();
+
+  private @Nullable Boolean copiesFiles;
 
   /** For the kinds of servers. */
   PostgresServer() {}
@@ -66,14 +70,56 @@ public abstract class PostgresServer implements AutoCloseable {
    * @return the database
    */
   public Database createDatabase() {
-    String name = "db_" + Long.toString(System.nanoTime(), 36) + '_' + DATABASES.incrementAndGet();
+    String name = unusedName();
+    execute("create database " + name);
+    return new Database(url(name));
+  }
+
+  /** Creates a database that holds what another one holds, to which nobody is connected. */
+  Database copyDatabase(Database template) {
+    String name = unusedName();
+    // Copying files makes the server flush all it has, which is cheap for one that flushes nothing.
+    execute(
+        "create database %s template %s%s"
+            .formatted(name, template.name(), copiesFiles() ? " strategy file_copy" : ""));
+    return new Database(url(name));
+  }
+
+  /** Drops a database, and ends the connections to it that are left. */
+  void dropDatabase(Database database) {
+    execute("drop database if exists %s with (force)".formatted(database.name()));
+  }
+
+  private static String unusedName() {
+    return "db_" + Long.toString(System.nanoTime(), 36) + '_' + DATABASES.incrementAndGet();
+  }
+
+  private synchronized boolean copiesFiles() {
+    if (copiesFiles == null) {
+      try (Connection connection = new Database(url("postgres")).open();
+          Statement statement = connection.createStatement();
+          ResultSet row =
+              statement.executeQuery(
+                  """
+                  select current_setting('fsync') = 'off'
+                     and current_setting('server_version_num')::int >= 150000
+                  """)) {
+        row.next();
+        copiesFiles = row.getBoolean(1);
+      } catch (SQLException e) {
+        throw new IllegalStateException("the server does not tell its settings", e);
+      }
+    }
+    return copiesFiles;
+  }
+
+  private void execute(String sql) {
     try (Connection connection = new Database(url("postgres")).open();
         Statement statement = connection.createStatement()) {
-      statement.execute("create database " + name);
+      statement.execute(sql);
     } catch (SQLException e) {
-      throw new IllegalStateException("cannot create database " + name + ": " + e.getMessage(), e);
+      throw new IllegalStateException("cannot %s: %s".formatted(sql, e.getMessage()), e);
     }
-    return new Database(url(name));
   }
 
   /**

@@ -25,9 +25,12 @@ class PostgresServerTest {
   }
 
   @Test
-  void commits_are_flushed_as_on_any_server(Database database) throws SQLException {
-    assertThat(query(database, "show fsync")).isEqualTo("on");
-    assertThat(query(database, "show synchronous_commit")).isEqualTo("on");
+  void commits_are_flushed_as_on_any_server() throws SQLException {
+    try (PostgresServer server = PostgresServer.start()) {
+      Database database = server.createDatabase();
+      assertThat(query(database, "show fsync")).isEqualTo("on");
+      assertThat(query(database, "show synchronous_commit")).isEqualTo("on");
+    }
   }
 
   @Test

@@ -1,0 +1,61 @@
+package dev.pgeventstore.testkit.servers;
+
+import java.sql.SQLException;
+import java.util.Map;
+import java.util.ServiceLoader;
+import org.jspecify.annotations.Nullable;
+
+/** The server that the tests of a process share, with the database that theirs are copies of. */
+final class SharedPostgres implements AutoCloseable {
+
+  // What survives a crash of the server is tested on servers that tests start themselves.
+  private static final Map<String, String> SETTINGS =
+      Map.of("fsync", "off", "full_page_writes", "off", "max_connections", "600");
+
+  private final PostgresServer server = PostgresServer.start(SETTINGS);
+  private @Nullable Database template;
+
+  PostgresServer server() {
+    return server;
+  }
+
+  DroppedAtTheEnd emptyDatabase() {
+    return new DroppedAtTheEnd(server, server.createDatabase());
+  }
+
+  DroppedAtTheEnd filledDatabase() {
+    return new DroppedAtTheEnd(server, server.copyDatabase(template()));
+  }
+
+  private synchronized Database template() {
+    if (template == null) {
+      Database filled = server.createDatabase();
+      try {
+        for (DatabaseTemplate each : ServiceLoader.load(DatabaseTemplate.class)) {
+          each.fill(filled);
+        }
+      } catch (SQLException e) {
+        throw new IllegalStateException("the database that tests copy cannot be filled", e);
+      }
+      template = filled;
+    }
+    return template;
+  }
+
+  @Override
+  public synchronized void close() {
+    if (template != null) {
+      server.dropDatabase(template);
+    }
+    server.close();
+  }
+
+  /** The database of one test, or of one class of tests. */
+  record DroppedAtTheEnd(PostgresServer server, Database database) implements AutoCloseable {
+
+    @Override
+    public void close() {
+      server.dropDatabase(database);
+    }
+  }
+}

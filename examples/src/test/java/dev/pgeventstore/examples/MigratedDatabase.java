@@ -1,0 +1,19 @@
+package dev.pgeventstore.examples;
+
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.postgres.PostgresEventStore;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.DatabaseTemplate;
+
+/** Tests begin with a database in which the store's usual schema is migrated. */
+public final class MigratedDatabase implements DatabaseTemplate {
+
+  @Override
+  public void fill(Database database) {
+    PostgresEventStore.builder(database.dataSource())
+        .codec(JacksonCodec.of(EventTypes.none()))
+        .build()
+        .close();
+  }
+}
