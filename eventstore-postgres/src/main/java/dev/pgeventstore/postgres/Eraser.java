@@ -8,6 +8,7 @@ import dev.pgeventstore.postgres.internal.tables.ErasingFunctions;
 import dev.pgeventstore.postgres.internal.tables.ErasingFunctions.Answer;
 import dev.pgeventstore.postgres.internal.tables.ErasingFunctions.Batch;
 import dev.pgeventstore.postgres.internal.tables.ErasingFunctions.Outcome;
+import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.nio.charset.StandardCharsets;
@@ -58,7 +59,7 @@ public final class Eraser {
    */
   public static Eraser of(DataSource dataSource, String schema) {
     Objects.requireNonNull(dataSource, "data source");
-    return new Eraser(new Connections(dataSource), new ErasingFunctions(new Schema(schema)));
+    return new Eraser(new PooledConnections(dataSource), new ErasingFunctions(new Schema(schema)));
   }
 
   /**

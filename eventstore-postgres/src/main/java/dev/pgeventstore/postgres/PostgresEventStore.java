@@ -23,19 +23,26 @@ import dev.pgeventstore.postgres.internal.importing.BatchWriter;
 import dev.pgeventstore.postgres.internal.load.SnapshotKeeper;
 import dev.pgeventstore.postgres.internal.load.StreamReader;
 import dev.pgeventstore.postgres.internal.project.PostgresProjections;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.schema.Migrator;
 import dev.pgeventstore.postgres.internal.schema.StartUpChecks;
 import dev.pgeventstore.postgres.internal.subscribe.CommitSignals;
 import dev.pgeventstore.postgres.internal.subscribe.PostgresFeed;
 import dev.pgeventstore.postgres.internal.subscribe.SubscriptionRuns;
+import dev.pgeventstore.postgres.internal.subscribe.SubscriptionTables;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction;
+import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.OutboxTable;
+import dev.pgeventstore.postgres.internal.tables.ParkedTable;
+import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.postgres.internal.tables.ServerNotifications;
 import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.projection.ProjectionHost;
 import dev.pgeventstore.projection.ProjectionRegistry;
 import dev.pgeventstore.snapshot.Snapshot;
@@ -84,7 +91,8 @@ public final class PostgresEventStore
 
   private PostgresEventStore(Builder builder, Schema schema, EventCodec codec) {
     this.codec = codec;
-    Connections connections = new Connections(builder.dataSource);
+    Scheduler scheduler = Scheduler.threads();
+    Connections connections = new PooledConnections(builder.dataSource);
     EventsTable events = new EventsTable(schema, codec);
     FenceFunction fence = new FenceFunction(schema);
     reader = new StreamReader(connections, events);
@@ -92,12 +100,13 @@ public final class PostgresEventStore
     highWaterMark = new HighWaterMark(builder.dataSource, fence, builder.pollInterval);
     signals =
         new CommitSignals(
-            builder.dataSource,
+            scheduler,
+            connections,
+            new ServerNotifications(
+                builder.dataSource, schema, builder.listening == Listening.ALWAYS),
             highWaterMark,
-            schema,
             builder.pollInterval,
-            builder.listening != Listening.NEVER,
-            builder.listening == Listening.ALWAYS);
+            builder.listening != Listening.NEVER);
     EventEncoding encoding = new EventEncoding(codec, builder.maxEventBytes);
     appender =
         new Appender(
@@ -107,8 +116,20 @@ public final class PostgresEventStore
             new EventEncoder(encoding),
             builder.groupAppends,
             signals::appended);
-    feed = new PostgresFeed(connections, schema, events, fence, highWaterMark, signals);
-    subscriptions = new SubscriptionRuns(feed, connections, highWaterMark, signals, events, schema);
+    feed = new PostgresFeed(scheduler, connections, schema, events, fence, highWaterMark, signals);
+    subscriptions =
+        new SubscriptionRuns(
+            scheduler,
+            feed.readers(),
+            new SubscriptionTables(
+                connections,
+                new SubscriptionsTable(schema),
+                new ParkedTable(schema),
+                events,
+                new BlockersQuery(schema)),
+            highWaterMark,
+            signals,
+            SubscriptionRuns.node());
     projections = new PostgresProjections(connections, schema, feed::highWaterMark);
     imports = new BatchWriter(connections, schema, events, signals::appended);
     importer = Importer.of(imports, encoding);

@@ -3,8 +3,10 @@ package dev.pgeventstore.examples.docs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.Dependency;
+import com.tngtech.archunit.core.domain.JavaAccess;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import java.io.IOException;
@@ -15,6 +17,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -44,10 +47,16 @@ class ArchitectureTest {
           Map.entry(".postgres.internal.load", core(".postgres.internal.tables")),
           Map.entry(".postgres.internal.project", core(".postgres.internal.tables")),
           Map.entry(".postgres.internal.schema", core(".postgres.internal.tables")),
-          Map.entry(".postgres.internal.fence", core(".postgres.internal.tables")),
+          Map.entry(".postgres.internal.scheduling", List.of()),
+          Map.entry(
+              ".postgres.internal.fence",
+              core(".postgres.internal.tables", ".postgres.internal.scheduling")),
           Map.entry(
               ".postgres.internal.subscribe",
-              core(".postgres.internal.tables", ".postgres.internal.fence")),
+              core(
+                  ".postgres.internal.tables",
+                  ".postgres.internal.fence",
+                  ".postgres.internal.scheduling")),
           Map.entry(
               ".postgres.internal.tables",
               List.of("", ".feed", ".projection", ".snapshot", ".subscription")),
@@ -67,6 +76,24 @@ class ArchitectureTest {
                   ".testkit.servers",
                   ".examples.processes",
                   ".examples.topics")));
+
+  /** The packages that run in the simulation. */
+  private static final List<String> SIMULATED =
+      List.of(".postgres.internal.fence", ".postgres.internal.subscribe");
+
+  private static final Set<String> CONCURRENCY =
+      Set.of("System.nanoTime", "System.currentTimeMillis", "TimeUnit.sleep", "Object.wait");
+
+  private static final Set<String> CONCURRENT =
+      Set.of(
+          "java.util.concurrent.Executors",
+          "java.util.concurrent.Semaphore",
+          "java.util.concurrent.CountDownLatch",
+          "java.util.concurrent.ThreadPoolExecutor",
+          "java.util.concurrent.locks.LockSupport",
+          "java.util.concurrent.locks.ReentrantLock",
+          "java.util.concurrent.locks.ReentrantReadWriteLock",
+          "java.util.Timer");
 
   private static final JavaClasses CLASSES =
       new ClassFileImporter()
@@ -102,6 +129,36 @@ class ArchitectureTest {
     assertThat(CLASSES.stream().map(ArchitectureTest::packageOf).distinct())
         .hasSizeGreaterThan(15)
         .allMatch(name -> MAY_USE.keySet().stream().anyMatch(row -> isIn(row, name)));
+  }
+
+  /** What the deterministic simulation could not replay. Interrupt flags are no threads. */
+  @Test
+  void readers_start_wait_lock_and_tell_the_time_by_their_scheduler_only() {
+    Set<String> breaches = new TreeSet<>();
+    for (JavaClass user : CLASSES) {
+      if (SIMULATED.stream().anyMatch(row -> isIn(row, packageOf(user)))) {
+        user.getCodeUnits().stream()
+            .filter(code -> code.getModifiers().contains(JavaModifier.SYNCHRONIZED))
+            .forEach(code -> breaches.add(code.getDescription()));
+        user.getAccessesFromSelf().stream()
+            .filter(ArchitectureTest::isBehindTheScheduler)
+            .forEach(use -> breaches.add(use.getDescription()));
+      }
+    }
+
+    assertThat(breaches).isEmpty();
+  }
+
+  private static boolean isBehindTheScheduler(JavaAccess<?> use) {
+    JavaClass owner = use.getTargetOwner();
+    String name = owner.getSimpleName() + '.' + use.getTarget().getName();
+    return CONCURRENCY.contains(name)
+        || (owner.isAssignableTo(Thread.class)
+            && !Set.of("currentThread", "interrupt", "interrupted")
+                .contains(use.getTarget().getName()))
+        || CONCURRENT.contains(owner.getName())
+        || (owner.isAssignableTo(Future.class)
+            && Set.of("get", "join").contains(use.getTarget().getName()));
   }
 
   @Test

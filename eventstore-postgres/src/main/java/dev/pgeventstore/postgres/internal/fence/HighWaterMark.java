@@ -1,8 +1,9 @@
 package dev.pgeventstore.postgres.internal.fence;
 
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
@@ -10,7 +11,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -38,25 +39,22 @@ public final class HighWaterMark implements AutoCloseable {
   /** An observation takes a fraction of a millisecond; after this long something is wrong. */
   private static final Duration PATIENCE = Duration.ofSeconds(5);
 
-  private final FenceFunction function;
+  private final Scheduler scheduler;
+  private final FenceView view;
   private final long pollInterval;
 
-  /** Less than that of the connection, so that it breaks only if cancelling does not help. */
-  private final Duration statementPatience;
-
   /** Held during an observation: the fence needs them in the order in which they were made. */
-  private final ReentrantLock observing = new ReentrantLock();
+  private final Lock observing;
 
   private Fence fence = new Fence(0);
   private boolean heldBack;
-  private final Observations observations = new Observations(System::nanoTime);
-  private final ObserversConnection connection;
+  private final Observations observations;
 
   /** Guards what readers and the observing thread tell each other. */
-  private final ReentrantLock lock = new ReentrantLock();
+  private final Lock lock;
 
-  private final Condition moved = lock.newCondition();
-  private final Condition work = lock.newCondition();
+  private final Condition moved;
+  private final Condition work;
   private volatile Mark mark = Mark.UNKNOWN;
   private final AtomicInteger waiting = new AtomicInteger();
 
@@ -76,22 +74,35 @@ public final class HighWaterMark implements AutoCloseable {
   private final Tempo tempo = new Tempo();
 
   private @Nullable SQLException failure;
-  private @Nullable Thread observer;
+  private @Nullable Task observer;
   private boolean closed;
 
   public HighWaterMark(DataSource dataSource, FenceFunction function, Duration pollInterval) {
-    this(dataSource, function, pollInterval, PATIENCE);
+    this(Scheduler.threads(), dataSource, function, pollInterval, PATIENCE);
   }
 
   /**
    * @param patience how long an observation may take, 2 s or more
    */
   HighWaterMark(
-      DataSource dataSource, FenceFunction function, Duration pollInterval, Duration patience) {
-    this.function = function;
+      Scheduler scheduler,
+      DataSource dataSource,
+      FenceFunction function,
+      Duration pollInterval,
+      Duration patience) {
+    this(scheduler, new ObserversConnection(dataSource, function, patience), pollInterval);
+  }
+
+  /** Observes through a view that nothing else uses. */
+  public HighWaterMark(Scheduler scheduler, FenceView view, Duration pollInterval) {
+    this.scheduler = scheduler;
+    this.view = view;
     this.pollInterval = pollInterval.toNanos();
-    this.statementPatience = patience.minusSeconds(1);
-    this.connection = new ObserversConnection(dataSource, patience);
+    this.observing = scheduler.newLock();
+    this.observations = new Observations(scheduler);
+    this.lock = scheduler.newLock();
+    this.moved = lock.newCondition();
+    this.work = lock.newCondition();
   }
 
   /** The mark as last observed, without asking the database. */
@@ -134,14 +145,14 @@ public final class HighWaterMark implements AutoCloseable {
       boolean keep = waiting.get() > 0;
       Mark observed;
       try {
-        observed = observe(connection.get());
+        observed = look();
       } catch (SQLException | RuntimeException | Error e) {
-        connection.release();
+        view.release();
         throw e;
       }
       observations.came(observed, heldBack);
       if (!keep) {
-        connection.release();
+        view.release();
       }
       publish(observed);
       return observed;
@@ -150,13 +161,13 @@ public final class HighWaterMark implements AutoCloseable {
     }
   }
 
-  private Mark observe(Connection database) throws SQLException {
-    Observation seen = function.observe(database, statementPatience);
+  private Mark look() throws SQLException {
+    Observation seen = view.observe();
     if (!seen.incarnation().equals(mark.incarnation())) {
       // Another life: what was known of the old one's transactions says nothing about this one's.
       // The checkpoints are read first, so that they are older than the observation.
-      fence = new Fence(function.settled(database, statementPatience));
-      seen = function.observe(database, statementPatience);
+      fence = new Fence(view.settled());
+      seen = view.observe();
     }
     List<Holder> holders =
         seen.locks().stream()
@@ -246,18 +257,15 @@ public final class HighWaterMark implements AutoCloseable {
 
   private void startObserver() {
     if (observer == null && !closed) {
-      Thread thread = new Thread(this::run, "eventstore-high-water-mark");
-      thread.setDaemon(true);
-      thread.start();
-      observer = thread;
+      observer = scheduler.start("eventstore-high-water-mark", this::run);
     }
   }
 
   private void run() {
-    long heldSince = System.nanoTime();
+    long heldSince = scheduler.nanoTime();
     long lastPosition = -1;
     while (awaitWork()) {
-      long started = System.nanoTime();
+      long started = scheduler.nanoTime();
       if (idled) {
         // What has come while nobody looked says nothing of how much comes now.
         idled = false;
@@ -269,7 +277,7 @@ public final class HighWaterMark implements AutoCloseable {
         toldEarly = false;
         Mark seen = observe();
         long found = lastPosition < 0 ? 0 : Math.max(0, seen.position() - lastPosition);
-        tempo.found(found, started, System.nanoTime() - started);
+        tempo.found(found, started, scheduler.nanoTime() - started);
         if (seen.position() != lastPosition) {
           lastPosition = seen.position();
           heldSince = started;
@@ -347,7 +355,7 @@ public final class HighWaterMark implements AutoCloseable {
     // takes them the other way round, and then returns the connection itself.
     if (observing.tryLock()) {
       try {
-        connection.release();
+        view.release();
       } finally {
         observing.unlock();
       }
@@ -358,14 +366,14 @@ public final class HighWaterMark implements AutoCloseable {
   private boolean pause(long started, long nanos) {
     lock.lock();
     try {
-      long now = System.nanoTime();
+      long now = scheduler.nanoTime();
       while (!closed) {
         long end = started + (told ? Math.min(tempo.pause(waiting.get()), nanos) : nanos);
         if (end - now <= 0) {
           break;
         }
         work.awaitNanos(end - now);
-        now = System.nanoTime();
+        now = scheduler.nanoTime();
       }
       told = false;
       return !closed;
@@ -379,7 +387,7 @@ public final class HighWaterMark implements AutoCloseable {
 
   @Override
   public void close() {
-    Thread running;
+    Task running;
     lock.lock();
     try {
       closed = true;
@@ -394,17 +402,18 @@ public final class HighWaterMark implements AutoCloseable {
     }
     observing.lock();
     try {
-      connection.release();
+      view.release();
     } finally {
       observing.unlock();
     }
   }
 
-  private static void joinUninterruptibly(Thread thread) {
+  private static void joinUninterruptibly(Task task) {
     boolean interrupted = false;
-    while (thread.isAlive()) {
+    boolean ended = false;
+    while (!ended) {
       try {
-        thread.join();
+        ended = task.join(Long.MAX_VALUE);
       } catch (InterruptedException e) {
         interrupted = true;
       }

@@ -1,13 +1,15 @@
 package dev.pgeventstore.postgres.internal.fence;
 
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import java.time.Duration;
-import java.util.function.LongSupplier;
+import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /** When the fence was looked at, and since when it has shown no progress. Safe for many threads. */
 final class Observations {
 
-  private final LongSupplier nanoTime;
+  private final Scheduler scheduler;
+  private final Lock lock;
 
   /**
    * When the first attempt began that was not answered; null if none is under way or has failed.
@@ -18,35 +20,56 @@ final class Observations {
   private @Nullable Long heldBackSince;
   private long last;
 
-  Observations(LongSupplier nanoTime) {
-    this.nanoTime = nanoTime;
+  Observations(Scheduler scheduler) {
+    this.scheduler = scheduler;
+    this.lock = scheduler.newLock();
   }
 
-  synchronized void begins() {
-    if (unansweredSince == null) {
-      unansweredSince = nanoTime.getAsLong();
+  void begins() {
+    lock.lock();
+    try {
+      if (unansweredSince == null) {
+        unansweredSince = scheduler.nanoTime();
+      }
+    } finally {
+      lock.unlock();
     }
   }
 
-  synchronized void came(Mark observed, boolean heldBack) {
-    unansweredSince = null;
-    last = nanoTime.getAsLong();
-    if (!heldBack) {
-      heldBackSince = null;
-    } else if (heldBackSince == null || !observed.equals(mark)) {
-      heldBackSince = last;
+  void came(Mark observed, boolean heldBack) {
+    lock.lock();
+    try {
+      unansweredSince = null;
+      last = scheduler.nanoTime();
+      if (!heldBack) {
+        heldBackSince = null;
+      } else if (heldBackSince == null || !observed.equals(mark)) {
+        heldBackSince = last;
+      }
+      mark = observed;
+    } finally {
+      lock.unlock();
     }
-    mark = observed;
   }
 
-  synchronized Duration unansweredFor() {
-    return unansweredSince == null
-        ? Duration.ZERO
-        : Duration.ofNanos(nanoTime.getAsLong() - unansweredSince);
+  Duration unansweredFor() {
+    lock.lock();
+    try {
+      return unansweredSince == null
+          ? Duration.ZERO
+          : Duration.ofNanos(scheduler.nanoTime() - unansweredSince);
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Up to the last observation: nobody knows what has happened since. */
-  synchronized Duration heldBackFor() {
-    return heldBackSince == null ? Duration.ZERO : Duration.ofNanos(last - heldBackSince);
+  Duration heldBackFor() {
+    lock.lock();
+    try {
+      return heldBackSince == null ? Duration.ZERO : Duration.ofNanos(last - heldBackSince);
+    } finally {
+      lock.unlock();
+    }
   }
 }

@@ -1,5 +1,7 @@
 package dev.pgeventstore.postgres.internal.fence;
 
+import dev.pgeventstore.postgres.internal.tables.FenceFunction;
+import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -12,30 +14,47 @@ import org.slf4j.LoggerFactory;
  * The connection that the fence is observed through. It goes back to its pool as it came. Not safe
  * for several threads.
  */
-final class ObserversConnection {
+final class ObserversConnection implements FenceView {
 
   private static final Logger LOG = LoggerFactory.getLogger(ObserversConnection.class);
 
   private final DataSource dataSource;
+  private final FenceFunction function;
   private final Duration patience;
+
+  /** Less than that of the connection, so that it breaks only if cancelling does not help. */
+  private final Duration statementPatience;
+
   private @Nullable Connection connection;
   private boolean autoCommit = true;
   private int networkTimeout;
 
   /**
    * @param patience how long an answer may take; then the server, or the way to it, counts as dead,
-   *     and the connection is closed
+   *     and the connection is closed; 2 s or more
    */
-  ObserversConnection(DataSource dataSource, Duration patience) {
+  ObserversConnection(DataSource dataSource, FenceFunction function, Duration patience) {
     this.dataSource = dataSource;
+    this.function = function;
     this.patience = patience;
+    this.statementPatience = patience.minusSeconds(1);
+  }
+
+  @Override
+  public Observation observe() throws SQLException {
+    return function.observe(get(), statementPatience);
+  }
+
+  @Override
+  public long settled() throws SQLException {
+    return function.settled(get(), statementPatience);
   }
 
   /**
    * In auto-commit mode, whatever the pool gives: a transaction around the observations would keep
    * its locks while nothing happens, and could keep to its first snapshot, so the mark would stand.
    */
-  Connection get() throws SQLException {
+  private Connection get() throws SQLException {
     Connection used = connection;
     if (used == null) {
       used = dataSource.getConnection();
@@ -48,7 +67,8 @@ final class ObserversConnection {
     return used;
   }
 
-  void release() {
+  @Override
+  public void release() {
     Connection used = connection;
     connection = null;
     if (used != null) {

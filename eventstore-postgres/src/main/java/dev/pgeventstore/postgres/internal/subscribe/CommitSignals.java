@@ -1,20 +1,21 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.Connections;
-import dev.pgeventstore.postgres.internal.tables.Schema;
-import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
+import dev.pgeventstore.postgres.internal.tables.Notifications;
+import dev.pgeventstore.postgres.internal.tables.Notifications.Hearing;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
 import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
-import javax.sql.DataSource;
-import org.postgresql.PGConnection;
-import org.postgresql.PGNotification;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.Lock;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,70 +31,81 @@ public final class CommitSignals implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(CommitSignals.class);
 
-  private static final long SHORTEST_PAUSE_MILLIS = 5;
-  private static final int LISTEN_MILLIS = 500;
+  private static final long SHORTEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
+  private static final Duration LISTENING = Duration.ofMillis(500);
 
   /** Begins a notification that leases were given back. */
   private static final String LEASES = "leases/";
 
-  private final DataSource dataSource;
+  private final Scheduler scheduler;
   private final Connections connections;
+  private final Notifications notifications;
   private final HighWaterMark highWaterMark;
-  private final String channel;
-  private final long retryMillis;
-  private final boolean throughPoolers;
+  private final Duration retry;
 
   /** Tells this store's own notifications, which it need not hear, from those of others. */
   private final String sender = UUID.randomUUID().toString();
 
-  private final Semaphore committed = new Semaphore(0);
-  private final Thread notifier = daemon(this::notifyOthers, "eventstore-notifier");
-  private final Thread listener = daemon(this::listen, "eventstore-listener");
+  private final Lock lock;
+  private final Condition work;
+  private final Task notifier;
+  private @Nullable Task listener;
   private volatile boolean closed;
+
+  /** Something was committed since the last notification. Set and taken back under the lock. */
+  private volatile boolean committed;
 
   /** False from the start, or since a pooler was found to stand between. */
   private volatile boolean mayListen;
 
-  private boolean listening;
   private volatile boolean hears;
   private volatile Runnable onLeases = () -> {};
 
+  /**
+   * @param retry how long to wait after a failure before it is listened again
+   * @param listen whether to listen at all
+   */
   public CommitSignals(
-      DataSource dataSource,
+      Scheduler scheduler,
+      Connections connections,
+      Notifications notifications,
       HighWaterMark highWaterMark,
-      Schema schema,
       Duration retry,
-      boolean listen,
-      boolean throughPoolers) {
-    this.dataSource = dataSource;
-    this.connections = new Connections(dataSource);
+      boolean listen) {
+    this.scheduler = scheduler;
+    this.connections = connections;
+    this.notifications = notifications;
     this.highWaterMark = highWaterMark;
-    this.channel = schema.channel();
-    this.retryMillis = Math.max(1, retry.toMillis());
+    this.retry = retry;
     this.mayListen = listen;
-    this.throughPoolers = throughPoolers;
-    notifier.start();
-  }
-
-  private static Thread daemon(Runnable work, String name) {
-    Thread thread = new Thread(work, name);
-    thread.setDaemon(true);
-    return thread;
+    this.lock = scheduler.newLock();
+    this.work = lock.newCondition();
+    this.notifier = scheduler.start("eventstore-notifier", this::notifyOthers);
   }
 
   /** Something was committed in this process. */
   public void appended() {
     highWaterMark.appended();
-    if (committed.availablePermits() == 0) {
-      committed.release();
+    if (!committed) {
+      lock.lock();
+      try {
+        committed = true;
+        work.signal();
+      } finally {
+        lock.unlock();
+      }
     }
   }
 
   /** From now on somebody reads, so commits of other processes matter. */
-  public synchronized void startListening() {
-    if (!listening && mayListen && !closed) {
-      listening = true;
-      listener.start();
+  public void startListening() {
+    lock.lock();
+    try {
+      if (listener == null && mayListen && !closed) {
+        listener = scheduler.start("eventstore-listener", this::listen);
+      }
+    } finally {
+      lock.unlock();
     }
   }
 
@@ -109,40 +121,63 @@ public final class CommitSignals implements AutoCloseable {
 
   /** Leases were given back: others need not wait until they look again. */
   void leasesGivenBack(Connection connection) throws SQLException {
-    ServerFunctions.notify(connection, channel, LEASES + sender);
+    notifications.send(connection, LEASES + sender);
   }
 
   private void notifyOthers() {
     boolean warned = false;
-    while (!closed) {
-      try {
-        committed.acquire();
-        committed.drainPermits();
-        connections.use(
-            connection -> {
-              ServerFunctions.notify(connection, channel, sender);
-              return channel;
-            });
-        warned = false;
-        TimeUnit.MILLISECONDS.sleep(SHORTEST_PAUSE_MILLIS);
-      } catch (SQLException e) {
-        if (!warned && !closed) {
-          LOG.info(
-              "Other processes were not notified and will find the events by polling: {}",
-              e.toString());
-          warned = true;
+    try {
+      while (awaitCommit()) {
+        try {
+          connections.use(
+              connection -> {
+                notifications.send(connection, sender);
+                return sender;
+              });
+          warned = false;
+          scheduler.sleep(SHORTEST_PAUSE_NANOS);
+        } catch (SQLException e) {
+          if (!warned && !closed) {
+            LOG.info(
+                "Other processes were not notified and will find the events by polling: {}",
+                e.toString());
+            warned = true;
+          }
         }
-      } catch (InterruptedException e) {
-        return;
       }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Waits for a commit; false if this is closed. */
+  private boolean awaitCommit() throws InterruptedException {
+    lock.lockInterruptibly();
+    try {
+      while (!committed && !closed) {
+        work.await();
+      }
+      // Before it is notified: what is committed meanwhile is notified again.
+      committed = false;
+      return !closed;
+    } finally {
+      lock.unlock();
     }
   }
 
   private void listen() {
     boolean warned = false;
     while (!closed && mayListen) {
-      try (Connection connection = dataSource.getConnection()) {
-        listen(connection);
+      try {
+        Optional<Hearing> hearing = notifications.listen();
+        if (hearing.isEmpty()) {
+          mayListen = false;
+          LOG.info(
+              "A pooler stands before the database: not listening for other processes' commits,"
+                  + " polling instead");
+          return;
+        }
+        hear(hearing.get());
         warned = false;
       } catch (SQLException e) {
         if (!warned && !closed) {
@@ -150,7 +185,7 @@ public final class CommitSignals implements AutoCloseable {
           warned = true;
         }
         try {
-          TimeUnit.MILLISECONDS.sleep(retryMillis);
+          scheduler.sleep(retry.toNanos());
         } catch (InterruptedException interrupted) {
           return;
         }
@@ -158,52 +193,24 @@ public final class CommitSignals implements AutoCloseable {
     }
   }
 
-  private void listen(Connection connection) throws SQLException {
-    PGConnection postgres = connection.unwrap(PGConnection.class);
-    boolean autoCommit = connection.getAutoCommit();
-    connection.setAutoCommit(true);
-    try (Statement statement = connection.createStatement()) {
-      if (!throughPoolers && !isDirect(statement, postgres)) {
-        mayListen = false;
-        LOG.info(
-            "A pooler stands before the database: not listening for other processes' commits,"
-                + " polling instead");
-        return;
-      }
-      statement.execute("listen \"" + channel + '"');
+  private void hear(Hearing hearing) throws SQLException {
+    try (hearing) {
       hears = true;
       // What was committed before is not notified any more.
       highWaterMark.appended();
       onLeases.run();
       while (!closed) {
-        PGNotification[] notifications = postgres.getNotifications(LISTEN_MILLIS);
-        if (notifications != null) {
-          hear(notifications);
-        }
+        hear(hearing.next(LISTENING));
       }
-      statement.execute("unlisten \"" + channel + '"');
     } finally {
       hears = false;
-      if (!connection.isClosed()) {
-        connection.setAutoCommit(autoCommit);
-      }
     }
   }
 
-  /** A pooler gives its clients process numbers of its own making: they are for cancelling. */
-  private static boolean isDirect(Statement statement, PGConnection connection)
-      throws SQLException {
-    try (ResultSet row = statement.executeQuery("select pg_backend_pid()")) {
-      row.next();
-      return row.getInt(1) == connection.getBackendPID();
-    }
-  }
-
-  private void hear(PGNotification[] notifications) {
+  private void hear(List<String> payloads) {
     boolean appended = false;
     boolean leases = false;
-    for (PGNotification notification : notifications) {
-      String payload = notification.getParameter();
+    for (String payload : payloads) {
       if (!payload.endsWith(sender)) {
         leases |= payload.startsWith(LEASES);
         appended |= !payload.startsWith(LEASES);
@@ -219,16 +226,23 @@ public final class CommitSignals implements AutoCloseable {
 
   @Override
   public void close() {
-    closed = true;
-    committed.release();
-    for (Thread thread : new Thread[] {notifier, listener}) {
-      try {
-        // The listener looks up at the end of its wait; interrupting it would break its connection.
-        thread.join(2L * LISTEN_MILLIS);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        return;
+    Task listening;
+    lock.lock();
+    try {
+      closed = true;
+      work.signalAll();
+      listening = listener;
+    } finally {
+      lock.unlock();
+    }
+    try {
+      // The listener looks up at the end of its wait; interrupting it would break its connection.
+      notifier.join(2 * LISTENING.toNanos());
+      if (listening != null) {
+        listening.join(2 * LISTENING.toNanos());
       }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 }

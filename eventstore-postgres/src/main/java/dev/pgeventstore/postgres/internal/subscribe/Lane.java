@@ -5,6 +5,8 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Standing;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
@@ -13,7 +15,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -35,9 +37,10 @@ final class Lane implements Runnable {
   private static final long LONGEST_BACK_OFF_MILLIS = 5_000;
   private static final int LONGEST_PAGE = 10_000;
 
+  private final Scheduler scheduler;
   private final RunningSubscription subscription;
   private final SubscriptionSpec spec;
-  private final PostgresFeed feed;
+  private final Readers readers;
   private final SubscriptionTables tables;
   private final Share share;
   private final Progress progress;
@@ -46,7 +49,7 @@ final class Lane implements Runnable {
   private final LaneCheckpoint checkpoint;
   private final LaneTransactions transactions;
   private final OneByOne oneByOne;
-  private final Thread thread;
+  private volatile @Nullable Task task;
   private @Nullable Lane predecessor;
 
   // The rest belongs to the lane's thread.
@@ -56,43 +59,43 @@ final class Lane implements Runnable {
   private long backOffMillis = FIRST_BACK_OFF_MILLIS;
 
   Lane(
+      Scheduler scheduler,
       RunningSubscription subscription,
       SubscriptionSpec spec,
-      PostgresFeed feed,
+      Readers readers,
       SubscriptionTables tables,
-      ReentrantLock suspects,
+      Lock suspects,
       Share share,
       Progress progress) {
+    this.scheduler = scheduler;
     this.subscription = subscription;
     this.spec = spec;
-    this.feed = feed;
+    this.readers = readers;
     this.tables = tables;
     this.share = share;
     this.progress = progress;
-    this.lease = new LaneLease(progress);
+    this.lease = new LaneLease(scheduler, progress);
     this.news = new LaneNews(subscription, spec.name(), share);
     this.checkpoint =
         new LaneCheckpoint(
-            tables.connections(), tables.subscriptions(), share.tenure(), spec.leaseTime());
+            scheduler,
+            tables.connections(),
+            tables.subscriptions(),
+            share.tenure(),
+            spec.leaseTime());
     this.transactions =
         new LaneTransactions(
-            spec, tables.connections(), tables.parked(), checkpoint, progress, news);
+            scheduler, spec, tables.connections(), tables.parked(), checkpoint, progress, news);
     this.oneByOne =
         new OneByOne(
             spec.failurePolicy(), checkpoint, transactions, lease, suspects, progress, news);
-    this.thread =
-        new Thread(
-            this,
-            "eventstore-subscription-"
-                + spec.name()
-                + (share.partitions() == 1 ? "" : "-" + share.partition()));
-    thread.setDaemon(true);
   }
 
   /** Starts, once an earlier lane of the partition has ended. */
   void start(@Nullable Lane after) {
     predecessor = after;
-    thread.start();
+    String number = share.partitions() == 1 ? "" : "-" + share.partition();
+    task = scheduler.start("eventstore-subscription-" + spec.name() + number, this);
   }
 
   Tenure tenure() {
@@ -110,25 +113,30 @@ final class Lane implements Runnable {
 
   /** Stops after what is being handled, and gives the lease back. */
   void askToStop() {
-    progress.askToStop(thread);
+    progress.askToStop(task);
   }
 
   /** Somebody else has the lease. What is being handled cannot be committed any more. */
   void lose() {
     lease.lose();
-    progress.askToStop(thread);
+    progress.askToStop(task);
   }
 
   boolean isAlive() {
-    return thread.isAlive();
+    Task running = task;
+    return running != null && running.isAlive();
   }
 
   boolean isCurrentThread() {
-    return Thread.currentThread() == thread;
+    Task running = task;
+    return running != null && running.isCurrent();
   }
 
   void join() throws InterruptedException {
-    thread.join();
+    Task running = task;
+    if (running != null) {
+      running.join(Long.MAX_VALUE);
+    }
   }
 
   @Override
@@ -206,7 +214,7 @@ final class Lane implements Runnable {
       return;
     }
     try (PrefetchingReader reader =
-        feed.follow(spec.query(), checkpoint.position(), Durability.VISIBLE)) {
+        readers.follow(spec.query(), checkpoint.position(), Durability.VISIBLE)) {
       while (!progress.isStopping()) {
         lease.await();
         EventPage page = progress.interruptibly(() -> reader.next(pageSize(), LOOK_UP));

@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Standing;
@@ -19,6 +20,7 @@ final class LaneCheckpoint {
   /** One that moves over nothing wanted is written this often, and when stopping. */
   private static final long QUIET_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+  private final Scheduler scheduler;
   private final Connections connections;
   private final SubscriptionsTable table;
   private final Tenure tenure;
@@ -30,7 +32,12 @@ final class LaneCheckpoint {
   private long storedAtNanos;
 
   LaneCheckpoint(
-      Connections connections, SubscriptionsTable table, Tenure tenure, Duration leaseTime) {
+      Scheduler scheduler,
+      Connections connections,
+      SubscriptionsTable table,
+      Tenure tenure,
+      Duration leaseTime) {
+    this.scheduler = scheduler;
     this.connections = connections;
     this.table = table;
     this.tenure = tenure;
@@ -55,12 +62,12 @@ final class LaneCheckpoint {
   /** It was found there, or has moved there with a transaction that has committed. */
   void reached(long upTo) {
     position = upTo;
-    storedAtNanos = System.nanoTime();
+    storedAtNanos = scheduler.nanoTime();
   }
 
   /** Whether it has not been written for a while. */
   boolean isDue() {
-    return System.nanoTime() - storedAtNanos > QUIET_NANOS;
+    return scheduler.nanoTime() - storedAtNanos > QUIET_NANOS;
   }
 
   /**
@@ -86,7 +93,7 @@ final class LaneCheckpoint {
           });
       position = upTo;
     }
-    storedAtNanos = System.nanoTime();
+    storedAtNanos = scheduler.nanoTime();
   }
 
   /**

@@ -1,15 +1,19 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+
 /** How long a lane's lease is its own for certain. Safe for many threads. */
 final class LaneLease {
 
   private static final long LOOK_AGAIN_MILLIS = 100;
 
+  private final Scheduler scheduler;
   private final Progress progress;
   private volatile long untilNanos;
   private volatile boolean lost;
 
-  LaneLease(Progress progress) {
+  LaneLease(Scheduler scheduler, Progress progress) {
+    this.scheduler = scheduler;
     this.progress = progress;
   }
 
@@ -29,7 +33,7 @@ final class LaneLease {
 
   /** Nothing is begun when somebody else may have the lease; to end it would be in vain. */
   void await() throws InterruptedException {
-    while (untilNanos - System.nanoTime() <= 0 && !progress.isStopping()) {
+    while (untilNanos - scheduler.nanoTime() <= 0 && !progress.isStopping()) {
       progress.pause(LOOK_AGAIN_MILLIS);
     }
   }

@@ -5,6 +5,7 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
@@ -24,6 +25,7 @@ import java.util.Set;
  */
 final class LaneTransactions {
 
+  private final Scheduler scheduler;
   private final SubscriptionSpec spec;
   private final Connections connections;
   private final ParkedTable parking;
@@ -33,12 +35,14 @@ final class LaneTransactions {
   private final Set<StreamId> parkedStreams = new HashSet<>();
 
   LaneTransactions(
+      Scheduler scheduler,
       SubscriptionSpec spec,
       Connections connections,
       ParkedTable parking,
       LaneCheckpoint checkpoint,
       Progress progress,
       LaneNews news) {
+    this.scheduler = scheduler;
     this.spec = spec;
     this.connections = connections;
     this.parking = parking;
@@ -63,7 +67,7 @@ final class LaneTransactions {
    * @throws HandlerFailedException if the handler failed, or the commit because of it
    */
   void apply(List<RecordedEvent> events, long reached, Mark mark) throws SQLException {
-    long started = System.nanoTime();
+    long started = scheduler.nanoTime();
     List<RecordedEvent> parked;
     try {
       parked =
@@ -89,7 +93,7 @@ final class LaneTransactions {
         events.size() - parked.size(),
         reached,
         mark.position(),
-        Duration.ofNanos(System.nanoTime() - started));
+        Duration.ofNanos(scheduler.nanoTime() - started));
   }
 
   private static List<RecordedEvent> without(

@@ -1,5 +1,7 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Leased;
@@ -13,14 +15,9 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -49,44 +46,44 @@ final class LeaseKeeper implements AutoCloseable {
 
   private static final long NOTHING_TO_DO_MILLIS = TimeUnit.HOURS.toMillis(1);
   private static final long RETRY_MILLIS = 500;
-  private static final long LONGEST_TELLING_MILLIS = 2_000;
+  private static final long LONGEST_TELLING_NANOS = TimeUnit.SECONDS.toNanos(2);
+  private static final long CLOSING_NANOS = TimeUnit.SECONDS.toNanos(10);
 
+  private final Scheduler scheduler;
   private final Connections connections;
   private final SubscriptionsTable table;
   private final CommitSignals signals;
   private final String owner;
 
   /** Held while leases are being kept. */
-  private final ReentrantLock keeping = new ReentrantLock();
+  private final Lock keeping;
 
   /** Guards the following. */
-  private final ReentrantLock lock = new ReentrantLock();
+  private final Lock lock;
 
-  private final Condition woken = lock.newCondition();
+  private final Condition woken;
   private final Set<RunningSubscription> subscriptions = new LinkedHashSet<>();
-
-  /** A thread while something is being given back. */
-  private final ExecutorService telling =
-      Executors.newCachedThreadPool(work -> daemon(work, "eventstore-leases-back"));
 
   private boolean awake;
   private boolean closed;
   private boolean warned;
-  private @Nullable Thread thread;
+  private @Nullable Task thread;
 
   LeaseKeeper(
-      Connections connections, SubscriptionsTable table, CommitSignals signals, String owner) {
+      Scheduler scheduler,
+      Connections connections,
+      SubscriptionsTable table,
+      CommitSignals signals,
+      String owner) {
+    this.scheduler = scheduler;
     this.connections = connections;
     this.table = table;
     this.signals = signals;
     this.owner = owner;
+    this.keeping = scheduler.newLock();
+    this.lock = scheduler.newLock();
+    this.woken = lock.newCondition();
     signals.onLeases(this::wake);
-  }
-
-  private static Thread daemon(Runnable work, String name) {
-    Thread thread = new Thread(work, name);
-    thread.setDaemon(true);
-    return thread;
   }
 
   String owner() {
@@ -124,8 +121,7 @@ final class LeaseKeeper implements AutoCloseable {
     lock.lock();
     try {
       if (thread == null && !closed) {
-        thread = daemon(this::run, "eventstore-leases");
-        thread.start();
+        thread = scheduler.start("eventstore-leases", this::run);
       }
     } finally {
       lock.unlock();
@@ -198,7 +194,7 @@ final class LeaseKeeper implements AutoCloseable {
       return NOTHING_TO_DO_MILLIS;
     }
     // Before it is sent: the time that is left was left later than this.
-    long askedNanos = System.nanoTime();
+    long askedNanos = scheduler.nanoTime();
     Map<String, List<Leased>> leases =
         connections.use(c -> table.keepLeases(c, owner, times)).stream()
             .collect(Collectors.groupingBy(lease -> lease.key().name()));
@@ -250,29 +246,35 @@ final class LeaseKeeper implements AutoCloseable {
 
   /** For some time at most: a pool may have no connection to spare. */
   private void tell(Statement statement) {
-    Future<?> done =
-        telling.submit(
-            () ->
-                connections.inTransaction(
-                    connection -> {
-                      statement.on(connection);
-                      signals.leasesGivenBack(connection);
-                      return owner;
-                    }));
+    Task telling = scheduler.start("eventstore-leases-back", () -> giveBack(statement));
+    boolean told = false;
     try {
-      done.get(LONGEST_TELLING_MILLIS, TimeUnit.MILLISECONDS);
-    } catch (ExecutionException | TimeoutException e) {
-      LOG.info("A lease could not be given back and will run out: {}", e.toString());
+      told = telling.join(LONGEST_TELLING_NANOS);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     } finally {
-      done.cancel(true);
+      if (!told) {
+        telling.interrupt();
+      }
+    }
+  }
+
+  private void giveBack(Statement statement) {
+    try {
+      connections.inTransaction(
+          connection -> {
+            statement.on(connection);
+            signals.leasesGivenBack(connection);
+            return owner;
+          });
+    } catch (SQLException | RuntimeException e) {
+      LOG.info("A lease could not be given back and will run out: {}", e.toString());
     }
   }
 
   @Override
   public void close() {
-    Thread running;
+    Task running;
     lock.lock();
     try {
       closed = true;
@@ -281,14 +283,13 @@ final class LeaseKeeper implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-    if (running != null && running != Thread.currentThread()) {
+    if (running != null && !running.isCurrent()) {
       try {
-        running.join(TimeUnit.SECONDS.toMillis(10));
+        running.join(CLOSING_NANOS);
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
       }
     }
-    telling.shutdown();
   }
 
   /** What gives something back. */

@@ -7,7 +7,7 @@ import dev.pgeventstore.subscription.FailurePolicy;
 import java.sql.SQLException;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 
 /**
  * Handles each event alone, so that it is known which one fails; tries that one again, and gives it
@@ -23,7 +23,7 @@ final class OneByOne {
   private final LaneCheckpoint checkpoint;
   private final LaneTransactions transactions;
   private final LaneLease lease;
-  private final ReentrantLock suspects;
+  private final Lock suspects;
   private final Progress progress;
   private final LaneNews news;
 
@@ -40,7 +40,7 @@ final class OneByOne {
       LaneCheckpoint checkpoint,
       LaneTransactions transactions,
       LaneLease lease,
-      ReentrantLock suspects,
+      Lock suspects,
       Progress progress,
       LaneNews news) {
     this.policy = policy;

@@ -31,17 +31,12 @@ final class ParkingLot implements ParkedEvents {
   private final ParkedTable table;
   private final EventsTable events;
 
-  ParkingLot(
-      String name,
-      EventHandler handler,
-      Connections connections,
-      ParkedTable table,
-      EventsTable events) {
+  ParkingLot(String name, EventHandler handler, SubscriptionTables tables) {
     this.name = name;
     this.handler = handler;
-    this.connections = connections;
-    this.table = table;
-    this.events = events;
+    this.connections = tables.connections();
+    this.table = tables.parked();
+    this.events = tables.events();
   }
 
   @Override

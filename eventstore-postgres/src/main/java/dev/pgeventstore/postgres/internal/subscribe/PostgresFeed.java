@@ -11,6 +11,7 @@ import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.feed.RecordedMessage;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
@@ -29,8 +30,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 
 /** The settled order, for everybody in this process who follows it. */
 public final class PostgresFeed implements EventFeed, AutoCloseable {
@@ -47,22 +46,11 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   private final OutboxTable outbox;
   private final MessageDeletions deletions;
   private final HighWaterMark highWaterMark;
-  private final CommitSignals signals;
-
-  /** One thread for each page that is being read; none while all wait. */
-  private final ExecutorService reading =
-      Executors.newCachedThreadPool(
-          work -> {
-            Thread thread = new Thread(work, "eventstore-pages");
-            thread.setDaemon(true);
-            return thread;
-          });
-
-  private final SharedPages shared =
-      new SharedPages(
-          (query, durability) -> pages(query, durability)::readBounded, reading, System::nanoTime);
+  private final Scheduler scheduler;
+  private final Readers readers;
 
   public PostgresFeed(
+      Scheduler scheduler,
       Connections connections,
       Schema schema,
       EventsTable events,
@@ -79,17 +67,23 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
     this.outbox = new OutboxTable(schema);
     this.deletions = new MessageDeletions(connections, outbox);
     this.highWaterMark = highWaterMark;
-    this.signals = signals;
+    this.scheduler = scheduler;
+    this.readers =
+        new Readers(
+            scheduler,
+            highWaterMark,
+            signals,
+            (query, durability) -> pages(query, durability)::readBounded);
+  }
+
+  /** What subscriptions read by, so that they share pages with this feed. */
+  public Readers readers() {
+    return readers;
   }
 
   @Override
   public FeedReader open(EventQuery query, Position after, Durability durability) {
-    return follow(query, after.value(), durability);
-  }
-
-  PrefetchingReader follow(EventQuery query, long after, Durability durability) {
-    signals.startListening();
-    return new PrefetchingReader(highWaterMark, shared, query, durability, after);
+    return readers.follow(query, after.value(), durability);
   }
 
   private SettledPageReader pages(EventQuery query, Durability durability) {
@@ -107,7 +101,7 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
         return new EventPage(List.of(), after, Position.of(mark.position()));
       }
       SettledPage page =
-          pages(query, Durability.VISIBLE).read(after.value(), mark, limit, System.nanoTime());
+          pages(query, Durability.VISIBLE).read(after.value(), mark, limit, scheduler.nanoTime());
       return new EventPage(page.events(), Position.of(page.upTo()), Position.of(mark.position()));
     } catch (SQLException e) {
       throw SqlErrors.of("the settled events after position " + after + " cannot be read", e);
@@ -255,6 +249,6 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
 
   @Override
   public void close() {
-    reading.shutdown();
+    readers.close();
   }
 }

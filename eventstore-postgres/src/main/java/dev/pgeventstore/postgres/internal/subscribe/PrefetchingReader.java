@@ -10,6 +10,7 @@ import dev.pgeventstore.feed.FeedReader;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.subscribe.SharedPages.Source;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.SQLException;
@@ -26,11 +27,12 @@ import org.jspecify.annotations.Nullable;
  * mark with those of other queries too, if there are any. Then all events are read once, and each
  * reader picks its own.
  */
-final class PrefetchingReader implements FeedReader {
+public final class PrefetchingReader implements FeedReader {
 
   /** So near the mark that what other queries leave out is worth reading once for all. */
   private static final int NEAR = 1_000;
 
+  private final Scheduler scheduler;
   private final HighWaterMark highWaterMark;
   private final EventQuery query;
   private final Source own;
@@ -43,11 +45,13 @@ final class PrefetchingReader implements FeedReader {
   private @Nullable Future<SettledPage> ahead;
 
   PrefetchingReader(
+      Scheduler scheduler,
       HighWaterMark highWaterMark,
       SharedPages pages,
       EventQuery query,
       Durability durability,
       long after) {
+    this.scheduler = scheduler;
     this.highWaterMark = highWaterMark;
     this.query = query;
     this.own = pages.open(query, durability);
@@ -149,10 +153,9 @@ final class PrefetchingReader implements FeedReader {
     return page;
   }
 
-  private static SettledPage await(Future<SettledPage> page)
-      throws SQLException, InterruptedException {
+  private SettledPage await(Future<SettledPage> page) throws SQLException, InterruptedException {
     try {
-      return page.get();
+      return scheduler.await(page);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof SQLException sql) {
         throw sql;
@@ -187,7 +190,7 @@ final class PrefetchingReader implements FeedReader {
   }
 
   /** The life of the server that all pages so far were read in. */
-  String incarnation() {
+  public String incarnation() {
     return incarnation;
   }
 

@@ -1,10 +1,12 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -13,17 +15,20 @@ import org.jspecify.annotations.Nullable;
  */
 final class Progress {
 
-  private final ReentrantLock lock;
+  private final Scheduler scheduler;
+  private final Lock lock;
   private final Condition changed;
   private State state = State.RUNNING;
   private long position;
-  private long movedNanos = System.nanoTime();
+  private long movedNanos;
   private boolean caughtUp;
   private @Nullable Throwable error;
   private boolean stopping;
   private boolean interruptible;
 
-  Progress(ReentrantLock lock, Condition changed) {
+  Progress(Scheduler scheduler, Lock lock, Condition changed) {
+    this.scheduler = scheduler;
+    this.movedNanos = scheduler.nanoTime();
     this.lock = lock;
     this.changed = changed;
   }
@@ -33,7 +38,7 @@ final class Progress {
     update(
         () -> {
           if (reached != position || isMark) {
-            movedNanos = System.nanoTime();
+            movedNanos = scheduler.nanoTime();
           }
           position = reached;
           caughtUp = isMark;
@@ -79,7 +84,7 @@ final class Progress {
     lock.lock();
     try {
       return new Snapshot(
-          state, position, caughtUp, System.nanoTime() - movedNanos, Optional.ofNullable(error));
+          state, position, caughtUp, scheduler.nanoTime() - movedNanos, Optional.ofNullable(error));
     } finally {
       lock.unlock();
     }
@@ -95,13 +100,13 @@ final class Progress {
   }
 
   /** Asks the lane's thread to stop. It is interrupted only while it waits for events. */
-  void askToStop(Thread thread) {
+  void askToStop(@Nullable Task task) {
     lock.lock();
     try {
       stopping = true;
       changed.signalAll();
-      if (interruptible) {
-        thread.interrupt();
+      if (interruptible && task != null) {
+        task.interrupt();
       }
     } finally {
       lock.unlock();

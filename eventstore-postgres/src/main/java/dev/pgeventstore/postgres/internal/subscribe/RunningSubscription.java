@@ -3,6 +3,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Leased;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.PartitionRow;
@@ -26,7 +27,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -44,18 +45,19 @@ final class RunningSubscription implements Subscription {
 
   private static final long LONGEST_LOOK_MILLIS = 100;
 
+  private final Scheduler scheduler;
   private final SubscriptionSpec spec;
-  private final PostgresFeed feed;
+  private final Readers readers;
   private final SubscriptionTables tables;
   private final ParkingLot parked;
   private final LeaseKeeper keeper;
   private final StatusReport report;
 
   /** Of the whole process: held while an event is handled that may have ended the last owner. */
-  private final ReentrantLock suspects;
+  private final Lock suspects;
 
-  private final ReentrantLock lock = new ReentrantLock();
-  private final Condition changed = lock.newCondition();
+  private final Lock lock;
+  private final Condition changed;
   private final Map<Integer, Lane> lanes = new HashMap<>();
 
   /** Also those that are no longer among the lanes but have not ended. */
@@ -70,20 +72,24 @@ final class RunningSubscription implements Subscription {
   private @Nullable Throwable failure;
 
   RunningSubscription(
+      Scheduler scheduler,
       SubscriptionSpec spec,
-      PostgresFeed feed,
+      Readers readers,
       SubscriptionTables tables,
       ParkingLot parked,
       LeaseKeeper keeper,
       StatusReport report,
-      ReentrantLock suspects) {
+      Lock suspects) {
+    this.scheduler = scheduler;
     this.spec = spec;
-    this.feed = feed;
+    this.readers = readers;
     this.tables = tables;
     this.parked = parked;
     this.keeper = keeper;
     this.report = report;
     this.suspects = suspects;
+    this.lock = scheduler.newLock();
+    this.changed = lock.newCondition();
   }
 
   @Override
@@ -149,13 +155,14 @@ final class RunningSubscription implements Subscription {
     }
     Lane next =
         new Lane(
+            scheduler,
             this,
             spec,
-            feed,
+            readers,
             tables,
             suspects,
             new Share(new Tenure(lease.key(), keeper.owner(), lease.epoch()), lease.partitions()),
-            new Progress(lock, changed));
+            new Progress(scheduler, lock, changed));
     next.renewed(untilNanos);
     lanes.put(number, next);
     Lane before =
@@ -264,7 +271,7 @@ final class RunningSubscription implements Subscription {
   @Override
   public void awaitApplied(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
-    long deadline = System.nanoTime() + timeout.toNanos();
+    long deadline = scheduler.nanoTime() + timeout.toNanos();
     long wanted = append.position().value();
     Set<StreamId> pending = new HashSet<>(append.versions().keySet());
     long look = SHORTEST_LOOK_MILLIS;
@@ -273,10 +280,10 @@ final class RunningSubscription implements Subscription {
       if (passedElsewhere(pending, wanted)) {
         return;
       }
-      if (deadline - System.nanoTime() <= 0) {
+      if (deadline - scheduler.nanoTime() <= 0) {
         throw new TimeoutException(explain(wanted));
       }
-      pause(Math.min(look, 1 + TimeUnit.NANOSECONDS.toMillis(deadline - System.nanoTime())));
+      pause(Math.min(look, 1 + TimeUnit.NANOSECONDS.toMillis(deadline - scheduler.nanoTime())));
       look = Math.min(2 * look, LONGEST_LOOK_MILLIS);
     }
   }
@@ -308,7 +315,7 @@ final class RunningSubscription implements Subscription {
         if (elsewhere) {
           return false;
         }
-        long remaining = deadline - System.nanoTime();
+        long remaining = deadline - scheduler.nanoTime();
         if (remaining <= 0) {
           break;
         }

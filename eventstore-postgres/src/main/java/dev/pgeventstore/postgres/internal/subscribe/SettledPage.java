@@ -14,7 +14,8 @@ import java.util.List;
  * @param mark below which it was read
  * @param readAt the time on the readers' clock before it was read
  */
-record SettledPage(long from, long upTo, List<RecordedEvent> events, Mark mark, long readAt) {
+public record SettledPage(
+    long from, long upTo, List<RecordedEvent> events, Mark mark, long readAt) {
 
   /** What an event takes beside its content: objects, references, names. */
   private static final int EVENT_OVERHEAD = 400;

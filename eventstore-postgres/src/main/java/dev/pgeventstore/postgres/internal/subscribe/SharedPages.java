@@ -3,6 +3,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import java.sql.SQLException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -19,8 +20,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.LongSupplier;
+import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Pages are kept for a short time only, since events may be erased, and so many as fit into some
  * megabytes. A reader that is slower reads again.
  */
-final class SharedPages {
+public final class SharedPages {
 
   /** For the whole store. One page stays whatever it weighs. */
   static final long MOST_BYTES = 8 << 20;
@@ -48,10 +48,10 @@ final class SharedPages {
 
   private final Loading loading;
   private final Executor executor;
-  private final LongSupplier clock;
+  private final Scheduler scheduler;
 
   /** Held for looking up and for putting away, never while a page is read. */
-  private final ReentrantLock lock = new ReentrantLock();
+  private final Lock lock;
 
   private final Map<Key, Source> sources = new HashMap<>();
   private final Deque<Kept> oldestFirst = new ArrayDeque<>();
@@ -61,10 +61,11 @@ final class SharedPages {
   /** How many queries are followed near the mark by somebody. */
   private final Map<Durability, Integer> liveQueries = new EnumMap<>(Durability.class);
 
-  SharedPages(Loading loading, Executor executor, LongSupplier clock) {
+  SharedPages(Loading loading, Executor executor, Scheduler scheduler) {
     this.loading = loading;
     this.executor = executor;
-    this.clock = clock;
+    this.scheduler = scheduler;
+    this.lock = scheduler.newLock();
   }
 
   /** The pages of a query, for one reader more. To be closed once for each. */
@@ -94,7 +95,7 @@ final class SharedPages {
   }
 
   private boolean isFresh(SettledPage page) {
-    return clock.getAsLong() - page.readAt() <= KEPT_NANOS;
+    return scheduler.nanoTime() - page.readAt() <= KEPT_NANOS;
   }
 
   private void keep(Source source, SettledPage page) {
@@ -126,13 +127,16 @@ final class SharedPages {
 
   /** How pages come from the database. */
   @FunctionalInterface
-  interface Loading {
+  public interface Loading {
+
+    /** What reads the pages of a query. */
     Loader pages(EventQuery query, Durability durability);
   }
 
   /** Reads pages of one query. */
   @FunctionalInterface
-  interface Loader {
+  public interface Loader {
+
     /**
      * Reads the page behind a position.
      *
@@ -177,11 +181,16 @@ final class SharedPages {
         }
         Flight flight = new Flight(after, mark, limit, new CompletableFuture<>());
         flights.add(flight);
+        boolean begun = false;
         try {
           executor.execute(() -> fly(flight));
+          begun = true;
         } catch (RejectedExecutionException e) {
-          flights.remove(flight);
           throw new IllegalStateException("the event store is closed", e);
+        } finally {
+          if (!begun) {
+            flights.remove(flight);
+          }
         }
         return flight.page;
       } finally {
@@ -192,7 +201,7 @@ final class SharedPages {
     private void fly(Flight flight) {
       SettledPage page;
       try {
-        page = loader.read(flight.after, flight.mark, flight.limit, clock.getAsLong());
+        page = loader.read(flight.after, flight.mark, flight.limit, scheduler.nanoTime());
       } catch (Throwable e) {
         land(flight, null);
         flight.page.completeExceptionally(e);

@@ -3,10 +3,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.Blocker;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
-import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
 import dev.pgeventstore.postgres.internal.tables.Connections;
-import dev.pgeventstore.postgres.internal.tables.ParkedTable;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.PartitionRow;
 import dev.pgeventstore.subscription.SubscriptionSpec;
 import dev.pgeventstore.subscription.SubscriptionStatus;
@@ -24,22 +21,11 @@ import org.jspecify.annotations.Nullable;
 /** Puts together what this node and the database know of a subscription. */
 final class StatusReport {
 
-  private final Connections connections;
-  private final SubscriptionsTable table;
-  private final ParkedTable parking;
-  private final BlockersQuery blockers;
+  private final SubscriptionTables tables;
   private final HighWaterMark highWaterMark;
 
-  StatusReport(
-      Connections connections,
-      SubscriptionsTable table,
-      ParkedTable parking,
-      BlockersQuery blockers,
-      HighWaterMark highWaterMark) {
-    this.connections = connections;
-    this.table = table;
-    this.parking = parking;
-    this.blockers = blockers;
+  StatusReport(SubscriptionTables tables, HighWaterMark highWaterMark) {
+    this.tables = tables;
     this.highWaterMark = highWaterMark;
   }
 
@@ -54,8 +40,10 @@ final class StatusReport {
     try {
       mark = highWaterMark.observe().position();
       long observed = mark;
-      List<PartitionRow> rows = connections.use(c -> table.status(c, spec.name(), observed));
-      long parked = connections.use(c -> parking.count(c, spec.name()));
+      Connections connections = tables.connections();
+      List<PartitionRow> rows =
+          connections.use(c -> tables.subscriptions().status(c, spec.name(), observed));
+      long parked = connections.use(c -> tables.parked().count(c, spec.name()));
       List<Blocker> blocking = connections.use(this::blocking);
       List<Partition> partitions =
           rows.stream()
@@ -78,7 +66,9 @@ final class StatusReport {
   /** Appends on their way hold the mark back for moments only: they are not worth a word. */
   private List<Blocker> blocking(Connection connection) throws SQLException {
     boolean heldBack = highWaterMark.heldBackFor().compareTo(Duration.ZERO) > 0;
-    return blockers.olderThan(connection, heldBack ? Duration.ZERO : Duration.ofSeconds(1));
+    return tables
+        .blockers()
+        .olderThan(connection, heldBack ? Duration.ZERO : Duration.ofSeconds(1));
   }
 
   private static State overall(State state, Map<Integer, Progress.Snapshot> lanes) {

@@ -2,13 +2,9 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
-import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.Connections;
-import dev.pgeventstore.postgres.internal.tables.EventsTable;
-import dev.pgeventstore.postgres.internal.tables.ParkedTable;
-import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionSpec;
 import java.sql.Connection;
@@ -16,43 +12,48 @@ import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 
 /** The subscriptions that run in this store. */
 public final class SubscriptionRuns implements AutoCloseable {
 
-  private final PostgresFeed feed;
-  private final Connections connections;
-  private final SubscriptionsTable table;
-  private final ParkedTable parking;
-  private final EventsTable events;
+  private final Scheduler scheduler;
+  private final Readers readers;
+  private final SubscriptionTables tables;
   private final StartPosition starts;
   private final LeaseKeeper keeper;
   private final StatusReport report;
-  private final ReentrantLock suspects = new ReentrantLock();
+  private final Lock suspects;
+
+  /** Held while one is started or this is closed. */
+  private final Lock lock;
+
   private final List<RunningSubscription> running = new ArrayList<>();
   private boolean closed;
 
+  /**
+   * @param node tells this store from all others that run the same subscriptions
+   */
   public SubscriptionRuns(
-      PostgresFeed feed,
-      Connections connections,
+      Scheduler scheduler,
+      Readers readers,
+      SubscriptionTables tables,
       HighWaterMark highWaterMark,
       CommitSignals signals,
-      EventsTable events,
-      Schema schema) {
-    this.feed = feed;
-    this.connections = connections;
-    this.table = new SubscriptionsTable(schema);
-    this.parking = new ParkedTable(schema);
-    this.events = events;
-    this.starts = new StartPosition(connections, events, highWaterMark);
-    this.keeper = new LeaseKeeper(connections, table, signals, node());
-    this.report =
-        new StatusReport(connections, table, parking, new BlockersQuery(schema), highWaterMark);
+      String node) {
+    this.scheduler = scheduler;
+    this.readers = readers;
+    this.tables = tables;
+    this.starts = new StartPosition(tables.connections(), tables.events(), highWaterMark);
+    this.keeper =
+        new LeaseKeeper(scheduler, tables.connections(), tables.subscriptions(), signals, node);
+    this.report = new StatusReport(tables, highWaterMark);
+    this.suspects = scheduler.newLock();
+    this.lock = scheduler.newLock();
   }
 
   /** Tells this store from all others, also of the same process, and people where to look. */
-  private static String node() {
+  public static String node() {
     String host = System.getenv().getOrDefault("HOSTNAME", "localhost");
     return "%s/%d/%s"
         .formatted(
@@ -60,7 +61,16 @@ public final class SubscriptionRuns implements AutoCloseable {
   }
 
   /** Starts one. A process runs each name once at a time. */
-  public synchronized Subscription start(SubscriptionSpec spec) {
+  public Subscription start(SubscriptionSpec spec) {
+    lock.lock();
+    try {
+      return startAlone(spec);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private Subscription startAlone(SubscriptionSpec spec) {
     if (closed) {
       throw new IllegalStateException("the event store is closed");
     }
@@ -71,18 +81,21 @@ public final class SubscriptionRuns implements AutoCloseable {
     }
     RunningSubscription subscription =
         new RunningSubscription(
+            scheduler,
             spec,
-            feed,
-            new SubscriptionTables(connections, table, parking),
-            new ParkingLot(spec.name(), spec.handler(), connections, parking, events),
+            readers,
+            tables,
+            new ParkingLot(spec.name(), spec.handler(), tables),
             keeper,
             report,
             suspects);
     try {
-      long start = connections.use(c -> table.exists(c, spec.name())) ? 0 : starts.of(spec.start());
+      Connections connections = tables.connections();
+      boolean exists = connections.use(c -> tables.subscriptions().exists(c, spec.name()));
+      long start = exists ? 0 : starts.of(spec.start());
       connections.inTransaction(
           connection -> {
-            table.arrange(connection, spec.name(), spec.partitions(), start);
+            tables.subscriptions().arrange(connection, spec.name(), spec.partitions(), start);
             return start;
           });
       keeper.add(subscription);
@@ -96,7 +109,7 @@ public final class SubscriptionRuns implements AutoCloseable {
   /** Where a subscription has come to, as a transaction sees it. */
   public Position position(String name, Connection connection) {
     try {
-      return Position.of(table.lowestCheckpoint(connection, name));
+      return Position.of(tables.subscriptions().lowestCheckpoint(connection, name));
     } catch (SQLException e) {
       throw SqlErrors.of("the checkpoint of " + name + " cannot be read", e);
     }
@@ -105,9 +118,12 @@ public final class SubscriptionRuns implements AutoCloseable {
   @Override
   public void close() {
     List<RunningSubscription> toClose;
-    synchronized (this) {
+    lock.lock();
+    try {
       closed = true;
       toClose = List.copyOf(running);
+    } finally {
+      lock.unlock();
     }
     toClose.forEach(RunningSubscription::close);
     keeper.close();

@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.Optional;
 
 /** Who holds the high-water mark back, as far as this role may see it. */
-public final class BlockersQuery {
+public class BlockersQuery {
 
   // The holders are those that observe_fence() sees. A prepared transaction has no process; it is
   // found by the lock on its own id, since what pg_locks calls it changes with a restart. The locks

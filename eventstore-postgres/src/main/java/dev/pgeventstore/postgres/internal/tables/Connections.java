@@ -2,82 +2,21 @@ package dev.pgeventstore.postgres.internal.tables;
 
 import java.sql.Connection;
 import java.sql.SQLException;
-import javax.sql.DataSource;
-import org.jdbi.v3.core.JdbiException;
 
-/**
- * Connections of a data source, whatever mode they come in: a pool may hand them out with
- * auto-commit off.
- */
-public final class Connections {
-
-  private final DataSource dataSource;
-
-  public Connections(DataSource dataSource) {
-    this.dataSource = dataSource;
-  }
+/** How the store comes by connections to its database. Safe for many threads. */
+public interface Connections {
 
   /**
    * Does something of the store's that is one statement, or several that need no common
    * transaction.
    */
-  public <T> T use(Work<T> work) throws SQLException {
-    try (Connection connection = dataSource.getConnection()) {
-      if (connection.getAutoCommit()) {
-        return work.on(connection);
-      }
-      return end(connection, work, true);
-    } catch (JdbiException e) {
-      // Who talks to the store knows nothing of Jdbi, and SQLSTATEs tell what can be retried.
-      if (e.getCause() instanceof SQLException cause) {
-        throw cause;
-      }
-      throw e;
-    }
-  }
+  <T> T use(Work<T> work) throws SQLException;
 
   /** Does something in a transaction. It is rolled back if that throws anything. */
-  public <T> T inTransaction(Work<T> work) throws SQLException {
-    return inTransaction(work, true);
-  }
+  <T> T inTransaction(Work<T> work) throws SQLException;
 
   /** Does something in a transaction that is rolled back in any case. */
-  public <T> T inTransactionRolledBack(Work<T> work) throws SQLException {
-    return inTransaction(work, false);
-  }
-
-  private <T> T inTransaction(Work<T> work, boolean keep) throws SQLException {
-    try (Connection connection = dataSource.getConnection()) {
-      boolean autoCommit = connection.getAutoCommit();
-      if (!autoCommit) {
-        return end(connection, work, keep);
-      }
-      connection.setAutoCommit(false);
-      try {
-        return end(connection, work, keep);
-      } finally {
-        if (!connection.isClosed()) {
-          connection.setAutoCommit(true);
-        }
-      }
-    }
-  }
-
-  private static <T> T end(Connection connection, Work<T> work, boolean keep) throws SQLException {
-    boolean committed = false;
-    try {
-      T result = work.on(connection);
-      if (keep) {
-        connection.commit();
-        committed = true;
-      }
-      return result;
-    } finally {
-      if (!committed && !connection.isClosed()) {
-        connection.rollback();
-      }
-    }
-  }
+  <T> T inTransactionRolledBack(Work<T> work) throws SQLException;
 
   /**
    * What is done with a connection.
@@ -85,7 +24,7 @@ public final class Connections {
    * @param <T> what comes of it
    */
   @FunctionalInterface
-  public interface Work<T> {
+  interface Work<T> {
     /** Does it. */
     T on(Connection connection) throws SQLException;
   }

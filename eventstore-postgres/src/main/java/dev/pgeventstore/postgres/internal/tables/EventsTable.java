@@ -34,7 +34,7 @@ import org.postgresql.copy.CopyIn;
  *
  * <p>Plain JDBC: these are the hot paths, and a row is ten columns of which none needs mapping.
  */
-public final class EventsTable {
+public class EventsTable {
 
   static final String COLUMNS =
       """

@@ -23,7 +23,7 @@ import java.util.Set;
  * <p>Who parks an event of a stream that is parked already holds the stream's row against its end;
  * who replays or discards one holds it alone.
  */
-public final class ParkedTable {
+public class ParkedTable {
 
   private static final String STREAMS =
       """

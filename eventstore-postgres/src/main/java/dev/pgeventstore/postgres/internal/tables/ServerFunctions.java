@@ -5,7 +5,7 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 
-/** What is asked of the server itself: identity, write-ahead log, notifications. */
+/** What is asked of the server itself: identity and write-ahead log. */
 public final class ServerFunctions {
 
   private static final String DATABASE_ID =
@@ -25,10 +25,6 @@ public final class ServerFunctions {
       select set_config('synchronous_commit', 'on', true),
              pg_logical_emit_message(true, 'pgeventstore', 'flush')
       """;
-
-  // A notifying transaction has a commit record; nobody needs it to be durable.
-  private static final String NOTIFY =
-      "select set_config('synchronous_commit', 'off', true), pg_notify(?, ?)";
 
   private ServerFunctions() {}
 
@@ -53,16 +49,6 @@ public final class ServerFunctions {
       try (PreparedStatement statement = connection.prepareStatement(FLUSH)) {
         statement.execute();
       }
-    }
-  }
-
-  /** Notifies the listeners of a channel, in the transaction of this statement. */
-  public static void notify(Connection connection, String channel, String payload)
-      throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(NOTIFY)) {
-      statement.setString(1, channel);
-      statement.setString(2, payload);
-      statement.execute();
     }
   }
 }

@@ -13,7 +13,7 @@ import java.util.OptionalInt;
 import org.jdbi.v3.core.Jdbi;
 
 /** The subscriptions table: checkpoints and leases. Every statement of it is in this file. */
-public final class SubscriptionsTable {
+public class SubscriptionsTable {
 
   private static final String LOWEST_CHECKPOINT =
       """

@@ -11,6 +11,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.postgres.PostgresEventStore;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.testkit.servers.Database;
@@ -67,7 +68,11 @@ class FrozenObserverTest {
 
   private static HighWaterMark mark(DataSource dataSource, Duration patience) {
     return new HighWaterMark(
-        dataSource, new FenceFunction(new Schema("eventstore")), Duration.ofMillis(20), patience);
+        Scheduler.threads(),
+        dataSource,
+        new FenceFunction(new Schema("eventstore")),
+        Duration.ofMillis(20),
+        patience);
   }
 
   @AfterEach

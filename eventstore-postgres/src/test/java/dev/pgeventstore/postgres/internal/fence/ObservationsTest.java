@@ -2,21 +2,22 @@ package dev.pgeventstore.postgres.internal.fence;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pgeventstore.postgres.internal.scheduling.TurnedClock;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
 class ObservationsTest {
 
-  private long now = -50;
-  private final Observations observations = new Observations(() -> now);
+  private final TurnedClock clock = new TurnedClock(-50);
+  private final Observations observations = new Observations(clock);
 
   @Test
   void nobody_asking_is_no_failure() {
     assertThat(observations.unansweredFor()).isZero();
     observations.begins();
-    now += 10;
+    clock.turn(10);
     observations.came(new Mark(1, "life"), false);
-    now += 1_000_000;
+    clock.turn(1_000_000);
 
     assertThat(observations.unansweredFor()).isZero();
   }
@@ -24,7 +25,7 @@ class ObservationsTest {
   @Test
   void what_does_not_come_back_counts_from_its_beginning() {
     observations.begins();
-    now += 10;
+    clock.turn(10);
 
     assertThat(observations.unansweredFor()).isEqualTo(Duration.ofNanos(10));
   }
@@ -32,31 +33,31 @@ class ObservationsTest {
   @Test
   void attempts_that_fail_one_after_the_other_count_from_the_first() {
     observations.begins();
-    now += 10;
+    clock.turn(10);
     observations.begins();
-    now += 10;
+    clock.turn(10);
 
     assertThat(observations.unansweredFor()).isEqualTo(Duration.ofNanos(20));
 
     observations.came(new Mark(1, "life"), false);
     assertThat(observations.unansweredFor()).isZero();
     observations.begins();
-    now += 5;
+    clock.turn(5);
     assertThat(observations.unansweredFor()).isEqualTo(Duration.ofNanos(5));
   }
 
   @Test
   void a_mark_is_held_back_since_it_last_moved() {
     observations.came(new Mark(7, "life"), true);
-    now += 10;
+    clock.turn(10);
     observations.came(new Mark(8, "life"), true);
     assertThat(observations.heldBackFor()).isZero();
-    now += 20;
+    clock.turn(20);
     observations.came(new Mark(8, "life"), true);
 
     assertThat(observations.heldBackFor()).isEqualTo(Duration.ofNanos(20));
 
-    now += 20;
+    clock.turn(20);
     observations.came(new Mark(8, "next life"), true);
     assertThat(observations.heldBackFor()).isZero();
   }
@@ -64,9 +65,9 @@ class ObservationsTest {
   @Test
   void a_mark_with_nothing_above_it_is_not_held_back() {
     observations.came(new Mark(7, "life"), true);
-    now += 10;
+    clock.turn(10);
     observations.came(new Mark(7, "life"), false);
-    now += 10;
+    clock.turn(10);
     assertThat(observations.heldBackFor()).isZero();
 
     // From now on, not since the last time.
@@ -77,9 +78,9 @@ class ObservationsTest {
   @Test
   void of_what_happened_after_the_last_observation_nothing_is_claimed() {
     observations.came(new Mark(7, "life"), true);
-    now += 10;
+    clock.turn(10);
     observations.came(new Mark(7, "life"), true);
-    now += 1_000;
+    clock.turn(1_000);
 
     assertThat(observations.heldBackFor()).isEqualTo(Duration.ofNanos(10));
   }

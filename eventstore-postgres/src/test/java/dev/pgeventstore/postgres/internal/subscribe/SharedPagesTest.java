@@ -12,6 +12,7 @@ import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.scheduling.TurnedClock;
 import dev.pgeventstore.postgres.internal.subscribe.SharedPages.Source;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -20,7 +21,6 @@ import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
@@ -31,7 +31,7 @@ class SharedPagesTest {
   private static final Mark MARK = new Mark(1_000_000, LIFE);
   private static final int LIMIT = 10;
 
-  private final AtomicLong now = new AtomicLong();
+  private final TurnedClock clock = new TurnedClock(0);
   private final List<Long> readAfter = new ArrayList<>();
   private final List<Runnable> toRead = new ArrayList<>();
   private boolean later;
@@ -48,7 +48,7 @@ class SharedPagesTest {
               work.run();
             }
           },
-          now::get);
+          clock);
 
   private final Source source = pages.open(EventQuery.all(), Durability.VISIBLE);
 
@@ -130,10 +130,10 @@ class SharedPagesTest {
       throws Exception {
     SettledPage first = page(0);
     page(10);
-    now.addAndGet(SharedPages.KEPT_NANOS);
+    clock.turn(SharedPages.KEPT_NANOS);
     assertThat(page(0)).isSameAs(first);
 
-    now.incrementAndGet();
+    clock.turn(1);
 
     assertThat(source.isUsable(first, 0, LIFE)).isFalse();
     assertThat(source.run(first, 1_000)).containsExactly(first);
