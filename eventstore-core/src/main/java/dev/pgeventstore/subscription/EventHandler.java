@@ -13,6 +13,10 @@ public interface EventHandler {
    * subscription's checkpoint, so it happens exactly once. What it does elsewhere happens at least
    * once: use the events' positions or ids to make it idempotent.
    *
+   * <p>An interrupt that the handler leaves behind, as after catching an {@link
+   * InterruptedException}, is cleared and changes nothing. A subscription that is closed does not
+   * interrupt its handler.
+   *
    * @param events at least one, in position order; unless it asks for types, there may be erased
    *     ones among them, see {@link RecordedEvent#isErased()}
    * @param connection of the transaction that moves the checkpoint; do not commit, roll back or

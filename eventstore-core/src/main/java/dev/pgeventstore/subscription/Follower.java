@@ -80,7 +80,10 @@ public interface Follower extends AutoCloseable {
   interface Handler {
 
     /**
-     * Handles some events. Called by one thread, which nobody interrupts.
+     * Handles some events. Called by one thread, which the follower does not interrupt. An
+     * interrupt that the handler leaves behind, as after catching an {@link InterruptedException},
+     * is cleared and changes nothing: the events are handled if it returns, and the follower ends
+     * if it throws.
      *
      * @param events at least one, in position order; unless the query asks for types, there may be
      *     erased ones among them, see {@link RecordedEvent#isErased()}

@@ -9,9 +9,13 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** How far a follower has come, and whether it is to stop. Safe for many threads. */
 final class FollowerProgress {
+
+  private static final Logger LOG = LoggerFactory.getLogger(FollowerProgress.class);
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
@@ -80,6 +84,7 @@ final class FollowerProgress {
    * Waits for something, until asked to stop.
    *
    * @return null if asked to stop
+   * @throws InterruptedException if something else has interrupted the thread
    */
   <T> @Nullable T unlessStopping(Waiting<T> waiting) throws InterruptedException {
     lock.lock();
@@ -98,28 +103,35 @@ final class FollowerProgress {
       if (isStopping()) {
         return null;
       }
+      if (Thread.interrupted()) {
+        throw interrupted(e);
+      }
       throw e;
     } finally {
       endInterruptible();
     }
   }
 
+  private static InterruptedException interrupted(Exception cause) {
+    InterruptedException interrupted = new InterruptedException(cause.getMessage());
+    interrupted.initCause(cause);
+    return interrupted;
+  }
+
   private void endInterruptible() {
     lock.lock();
     try {
       interruptible = false;
-      if (stopping) {
-        // An interrupt that came too late must not reach the handler.
-        Thread.interrupted();
-      }
+      // An interrupt that came too late must not reach the handler.
+      Thread.interrupted();
     } finally {
       lock.unlock();
     }
   }
 
-  /** Pauses, unless asked to stop. */
-  void retryAfter(Throwable cause, Duration pause) throws InterruptedException {
-    lock.lockInterruptibly();
+  /** Pauses, unless asked to stop. An interrupt, which is not for the follower, ends the pause. */
+  void retryAfter(Throwable cause, Duration pause) {
+    lock.lock();
     try {
       status =
           new Status(State.RETRYING, status.position(), status.highWaterMark(), Optional.of(cause));
@@ -128,6 +140,8 @@ final class FollowerProgress {
       while (remaining > 0 && !stopping) {
         remaining = changed.awaitNanos(remaining);
       }
+    } catch (InterruptedException e) {
+      LOG.debug("A pause was interrupted", e);
     } finally {
       lock.unlock();
     }

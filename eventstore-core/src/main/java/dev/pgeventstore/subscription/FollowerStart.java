@@ -27,7 +27,7 @@ final class FollowerStart {
     // First: what is loaded must not be older than the life it is taken for.
     String life = feed.life();
     Position position = position();
-    Position mark = feed.highWaterMark();
+    Position mark = highWaterMark();
     if (position.isAfter(mark)) {
       throw new IllegalArgumentException(
           "start %s lies beyond the high-water mark %s: events may still appear below it"
@@ -46,6 +46,18 @@ final class FollowerStart {
         Thread.currentThread().interrupt();
       }
       throw new EventStoreException("loading the start of a follower failed", e);
+    }
+  }
+
+  /** An interrupt that loading has left behind is not for the database, but for the caller. */
+  private Position highWaterMark() {
+    boolean interrupted = Thread.interrupted();
+    try {
+      return feed.highWaterMark();
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 

@@ -42,7 +42,9 @@ public interface ParkedEvents {
    * nodes replay at the same time.
    *
    * <p>The handler is called by the calling thread, maybe at the same time as by the subscription's
-   * own for other streams.
+   * own for other streams. If that thread is interrupted, or the handler leaves an interrupt
+   * behind, the replay ends after the event that is being handled, and the thread stays
+   * interrupted.
    *
    * @param stream one with parked events; if there are none, nothing is done
    * @return what came of it

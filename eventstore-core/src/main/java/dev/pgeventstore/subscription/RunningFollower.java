@@ -72,7 +72,7 @@ final class RunningFollower implements Follower {
       }
       progress.end(null);
     } catch (Throwable e) {
-      // Whatever it was, an interrupt that the handler left behind too: it must not end unnoticed.
+      // Whatever it was: it must not end unnoticed.
       LOG.error("A follower has ended at position {}", progress.status().position(), e);
       progress.end(e);
     }
@@ -99,13 +99,15 @@ final class RunningFollower implements Follower {
   }
 
   private void handle(EventPage page) throws Exception {
-    handler.handle(page.events());
-    if (Thread.interrupted()) {
-      throw new InterruptedException("the handler of a follower has left an interrupt behind");
+    try {
+      handler.handle(page.events());
+    } finally {
+      // One that the handler has left behind says no more than what the handler did otherwise.
+      Thread.interrupted();
     }
   }
 
-  private void loadAgain() throws InterruptedException {
+  private void loadAgain() {
     while (!progress.isStopping()) {
       try {
         Place found = progress.unlessStopping(start::load);
@@ -113,7 +115,7 @@ final class RunningFollower implements Follower {
           startAt(found);
         }
         return;
-      } catch (RuntimeException e) {
+      } catch (InterruptedException | RuntimeException e) {
         backOff(e);
       }
     }
@@ -124,7 +126,7 @@ final class RunningFollower implements Follower {
    *
    * @return null if asked to stop
    */
-  private <T> @Nullable T retrying(Waiting<T> question) throws InterruptedException {
+  private <T> @Nullable T retrying(Waiting<T> question) {
     while (true) {
       try {
         T answer = progress.unlessStopping(question);
@@ -132,13 +134,14 @@ final class RunningFollower implements Follower {
         return answer;
       } catch (HistoryChangedException e) {
         throw e;
-      } catch (EventStoreException e) {
+      } catch (InterruptedException | EventStoreException e) {
+        // The interrupt is not that of closing: then the answer is null.
         backOff(e);
       }
     }
   }
 
-  private void backOff(RuntimeException e) throws InterruptedException {
+  private void backOff(Exception e) {
     LOG.warn("A follower tries again in {} ms: {}", backOff.toMillis(), e.toString());
     progress.retryAfter(e, backOff);
     Duration doubled = backOff.multipliedBy(2);

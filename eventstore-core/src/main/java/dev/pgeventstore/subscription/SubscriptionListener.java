@@ -8,8 +8,8 @@ import java.time.Duration;
  * nothing unless overridden.
  *
  * <p>Methods are called by the threads that handle events, so a slow one delays them; what they
- * throw is logged and changes nothing. Of a subscription with partitions several may be called at
- * the same time.
+ * throw is logged and changes nothing, and an interrupt that they leave behind is cleared. Of a
+ * subscription with partitions several may be called at the same time.
  */
 public interface SubscriptionListener {
 

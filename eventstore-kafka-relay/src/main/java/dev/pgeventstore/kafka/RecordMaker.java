@@ -58,7 +58,7 @@ final class RecordMaker {
   void add(RecordedEvent event, ParcelBuilder parcel) throws InterruptedException {
     if (!isSkipped(event.position()) && !isParked(event)) {
       try {
-        addRecords(event, mapped(event), Placing.inTurn(event.position()), false, parcel);
+        addRecords(event, mappedByLane(event), Placing.inTurn(event.position()), false, parcel);
         parcel.countEvent();
       } catch (Unpublishable e) {
         decide(event, e.why(), parcel);
@@ -101,6 +101,15 @@ final class RecordMaker {
           "event %s of stream %s still cannot be published: %s"
               .formatted(event.position(), event.stream(), e.why().getMessage()),
           e.why());
+    }
+  }
+
+  private List<RelayRecord> mappedByLane(RecordedEvent event) throws Unpublishable {
+    try {
+      return mapped(event);
+    } finally {
+      // One that the mapper has left behind says no more than what the mapper did otherwise.
+      Thread.interrupted();
     }
   }
 
@@ -291,6 +300,8 @@ final class RecordMaker {
           "the poison policy fails on what stands at position %s: %s"
               .formatted(poison.position(), Failures.reason(e)),
           e);
+    } finally {
+      Thread.interrupted();
     }
   }
 }

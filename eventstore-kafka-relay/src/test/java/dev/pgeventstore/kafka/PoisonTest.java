@@ -60,6 +60,35 @@ class PoisonTest {
     };
   }
 
+  @Test
+  void an_interrupt_that_a_mapper_or_a_policy_leaves_behind_changes_nothing() throws Exception {
+    RecordMapper mapper = mapper();
+    publish(
+        bench
+            .relay()
+            .mapper(
+                event -> {
+                  Thread.currentThread().interrupt();
+                  return mapper.map(event);
+                })
+            .onPoison(
+                PoisonPolicy.decide(
+                    poison -> {
+                      Thread.currentThread().interrupt();
+                      return Decision.SKIP;
+                    })));
+
+    assertThat(published())
+        .containsExactlyInAnyOrder(
+            "order-1@1",
+            "order-1@2",
+            "order-13@1",
+            "order-13@3",
+            "order-13@4",
+            "order-2@1",
+            "order-2@2");
+  }
+
   private KafkaRelay.Builder relay(Delivery delivery) {
     return bench.relay().delivery(delivery).mapper(mapper());
   }

@@ -106,22 +106,6 @@ class FeedTest {
   }
 
   @Test
-  void an_interrupt_that_a_handler_leaves_behind_does_not_stop_the_subscription_silently()
-      throws Exception {
-    try (Subscription view =
-        Subscriptions.of(store.store)
-            .create("view")
-            .handler((events, c) -> Thread.currentThread().interrupt())
-            .start()) {
-      store.append("order-1");
-      await().atMost(PATIENCE).until(() -> view.status().state() != State.RUNNING);
-
-      assertThat(view.status().state()).isEqualTo(State.FAILED);
-      assertThat(view.status().error()).containsInstanceOf(InterruptedException.class);
-    }
-  }
-
-  @Test
   void an_observer_that_dies_of_an_error_is_replaced() throws Exception {
     AtomicBoolean exhausted = new AtomicBoolean();
     try (PostgresEventStore fragile =

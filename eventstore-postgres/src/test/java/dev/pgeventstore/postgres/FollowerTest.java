@@ -574,18 +574,6 @@ class FollowerTest {
   }
 
   @Test
-  void an_interrupt_that_the_handler_leaves_behind_does_not_end_it_silently() throws Exception {
-    AppendResult event = store.append("order-1");
-    try (Follower follower =
-        everything().handler(events -> Thread.currentThread().interrupt()).start()) {
-      assertThatThrownBy(() -> follower.awaitApplied(event, PATIENCE))
-          .isInstanceOf(IllegalStateException.class)
-          .hasRootCauseInstanceOf(InterruptedException.class);
-      assertThat(follower.status().state()).isEqualTo(State.FAILED);
-    }
-  }
-
-  @Test
   void closing_its_store_ends_it() throws Exception {
     try (TestStore closing = new TestStore(store.database);
         Follower follower = everything(closing).start()) {

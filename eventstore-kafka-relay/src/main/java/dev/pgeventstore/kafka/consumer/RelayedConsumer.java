@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka.consumer;
 
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.State;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientException;
 import java.time.Duration;
@@ -25,6 +26,7 @@ import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -41,7 +43,8 @@ import org.slf4j.LoggerFactory;
  * on. Then it is set aside if there is a dead letter topic, otherwise its partition stops, until
  * {@link #resume()}, a rebalance or a restart. A gap, or a record that cannot be read, stops the
  * partition at once. A database that cannot be reached, a deadlock or a serialization failure is
- * tried again without end, and is nobody's attempt.
+ * tried again without end, and is nobody's attempt. An interrupt that the handler leaves behind is
+ * cleared and changes nothing.
  *
  * <p>What is set aside is overtaken by the later records of its key. A process that is killed after
  * a record was set aside and before the mark was moved tries it again: it is then set aside twice,
@@ -131,17 +134,22 @@ public final class RelayedConsumer implements AutoCloseable {
     return closing.getCount() == 0;
   }
 
-  private void goOn() throws InterruptedException {
+  private void goOn() {
     resumeThoseThatWaited();
     ConsumerRecords<byte[], byte[]> polled;
     try {
       polled = consumer.poll(POLL);
       reason = null;
+    } catch (InterruptException e) {
+      // Closing interrupts nothing, so it was not meant for this thread.
+      Thread.interrupted();
+      LOG.info("consumer {} goes on after an interrupt", inbox.group());
+      return;
     } catch (KafkaException e) {
       // Such as missing rights, which may be granted later. The client retries what it can itself.
       LOG.warn("consumer {} cannot read: {}", inbox.group(), e.toString());
       reason = e.toString();
-      boolean unused = closing.await(backoffs.longest().toMillis(), TimeUnit.MILLISECONDS);
+      pause(backoffs.longest());
       return;
     }
     for (TopicPartition partition : polled.partitions()) {
@@ -151,6 +159,14 @@ public final class RelayedConsumer implements AutoCloseable {
       handle(partition, polled.records(partition));
     }
     commitOffsets();
+  }
+
+  private void pause(Duration time) {
+    try {
+      boolean unused = closing.await(time.toMillis(), TimeUnit.MILLISECONDS);
+    } catch (InterruptedException e) {
+      LOG.debug("A pause was interrupted", e);
+    }
   }
 
   private void resumeThoseThatWaited() {
@@ -172,8 +188,7 @@ public final class RelayedConsumer implements AutoCloseable {
         });
   }
 
-  private void handle(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records)
-      throws InterruptedException {
+  private void handle(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records) {
     PartitionProgress progress =
         partitions.computeIfAbsent(partition, key -> new PartitionProgress());
     if (progress.attempts() > 0) {
@@ -189,8 +204,7 @@ public final class RelayedConsumer implements AutoCloseable {
     }
   }
 
-  private void oneByOne(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records)
-      throws InterruptedException {
+  private void oneByOne(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records) {
     for (ConsumerRecord<byte[], byte[]> record : records) {
       Exception failure = tryToHandle(partition, List.of(record));
       if (failure != null && !onFailure(partition, record, failure)) {
@@ -201,18 +215,26 @@ public final class RelayedConsumer implements AutoCloseable {
 
   /** Returns what was thrown, null if they were handled. */
   private @Nullable Exception tryToHandle(
-      TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records)
-      throws InterruptedException {
+      TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records) {
     try {
-      InboxResult result = inbox.handle(dataSource, originals(records), handler);
+      InboxResult result = inbox.handle(dataSource, originals(records), this::callHandler);
       handled += result.handled();
       repeated += result.repeated();
       reached(partition, records.get(records.size() - 1));
       return null;
-    } catch (InterruptedException e) {
-      throw e;
     } catch (Exception e) {
       return e;
+    } finally {
+      Thread.interrupted();
+    }
+  }
+
+  private void callHandler(List<RelayedRecord> records, Connection connection) throws Exception {
+    try {
+      handler.handle(records, connection);
+    } finally {
+      // One that the handler has left behind says no more than what the handler did otherwise.
+      Thread.interrupted();
     }
   }
 
@@ -234,8 +256,7 @@ public final class RelayedConsumer implements AutoCloseable {
 
   /** Returns whether the records behind it may go on. */
   private boolean onFailure(
-      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Exception failure)
-      throws InterruptedException {
+      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Exception failure) {
     PartitionProgress progress = progress(partition);
     if (failure instanceof GapException || failure instanceof NotRelayedException) {
       stop(partition, record, failure);
@@ -258,8 +279,7 @@ public final class RelayedConsumer implements AutoCloseable {
       TopicPartition partition,
       ConsumerRecord<byte[], byte[]> record,
       Exception failure,
-      int attempts)
-      throws InterruptedException {
+      int attempts) {
     try {
       topic.send(record, inbox.group(), failure, attempts);
       setAside++;
@@ -267,8 +287,6 @@ public final class RelayedConsumer implements AutoCloseable {
       InboxResult unused = inbox.handle(dataSource, List.of(record), (records, connection) -> {});
       reached(partition, record);
       return true;
-    } catch (InterruptedException e) {
-      throw e;
     } catch (Exception e) {
       retryLater(partition, record, e);
       return false;

@@ -10,7 +10,8 @@ import java.util.List;
  * <p>It must say the same of the same event whenever it is asked: after a failure it is asked
  * again. It is called by one thread at a time for each lane of a relay, and by several for a relay
  * of several lanes. What it throws is dealt with as the relay's {@link
- * dev.pgeventstore.kafka.PoisonPolicy} says.
+ * dev.pgeventstore.kafka.PoisonPolicy} says. An interrupt that it leaves behind in a lane's thread
+ * is cleared and changes nothing.
  */
 @FunctionalInterface
 public interface RecordMapper {

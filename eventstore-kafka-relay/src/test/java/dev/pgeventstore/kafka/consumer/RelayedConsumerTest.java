@@ -81,6 +81,26 @@ class RelayedConsumerTest {
   }
 
   @Test
+  void an_interrupt_that_the_handler_throws_or_leaves_behind_ends_no_consumer() throws Exception {
+    bench.publish(3, 4);
+    RelayedHandler handler =
+        (records, connection) -> {
+          if (attempts.incrementAndGet() == 1) {
+            throw new InterruptedException("by a client of something else");
+          }
+          ConsumerBench.work(records, connection);
+          Thread.currentThread().interrupt();
+        };
+    try (RelayedConsumer consumer = bench.consumer(handler).start()) {
+      bench.awaitDone(12);
+      bench.publish(3, 4);
+      bench.awaitDone(24);
+      assertThat(consumer.status().state()).isEqualTo(State.RUNNING);
+    }
+    assertThat(bench.done()).isEqualTo(bench.expected());
+  }
+
+  @Test
   void two_of_a_group_share_the_partitions_and_one_takes_over_when_the_other_ends()
       throws Exception {
     bench.publish(9, 10);

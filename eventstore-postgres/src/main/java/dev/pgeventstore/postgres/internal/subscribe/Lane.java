@@ -149,11 +149,17 @@ final class Lane implements Runnable {
           follow();
         } catch (HistoryChangedException | CheckpointMovedException e) {
           LOG.info("{} goes on from its stored checkpoint: {}", this, e.getMessage());
+        } catch (InterruptedException e) {
+          // Not by closing, which interrupts nothing that would come as far as here.
+          LOG.info("{} goes on after an interrupt", this);
         } catch (SQLException | RuntimeException e) {
-          if (!SqlErrors.isTransient(e)) {
+          if (Thread.interrupted()) {
+            LOG.info("{} goes on after an interrupt: {}", this, e.toString());
+          } else if (!SqlErrors.isTransient(e)) {
             throw e;
+          } else {
+            backOff(e);
           }
-          backOff(e);
         }
       }
       progress.stop();
@@ -163,8 +169,7 @@ final class Lane implements Runnable {
     } catch (HandlerFailedException e) {
       fail(e.failure());
     } catch (Throwable e) {
-      // Whatever it was: nothing was skipped, and it must not end unnoticed. That includes an
-      // interrupt: closing makes none that comes as far as here, so a handler has left it behind.
+      // Whatever it was: nothing was skipped, and it must not end unnoticed.
       fail(e);
     } finally {
       subscription.ended(this, lease.isLost());
@@ -172,7 +177,7 @@ final class Lane implements Runnable {
   }
 
   /** Two never handle events of one partition at the same time in this process. */
-  private void awaitPredecessor() throws InterruptedException {
+  private void awaitPredecessor() {
     while (predecessor != null && predecessor.isAlive() && !progress.isStopping()) {
       progress.pause(20);
     }
@@ -198,7 +203,7 @@ final class Lane implements Runnable {
     }
   }
 
-  private void backOff(Exception e) throws InterruptedException {
+  private void backOff(Exception e) {
     news.willTryAgain(checkpoint.position(), e, backOffMillis);
     progress.retryAfter(e, backOffMillis);
     backOffMillis = Math.min(2 * backOffMillis, LONGEST_BACK_OFF_MILLIS);

@@ -32,7 +32,7 @@ final class LaneLease {
   }
 
   /** Nothing is begun when somebody else may have the lease; to end it would be in vain. */
-  void await() throws InterruptedException {
+  void await() {
     while (untilNanos - scheduler.nanoTime() <= 0 && !progress.isStopping()) {
       progress.pause(LOOK_AGAIN_MILLIS);
     }

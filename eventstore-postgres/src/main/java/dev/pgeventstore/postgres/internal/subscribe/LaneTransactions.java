@@ -112,6 +112,9 @@ final class LaneTransactions {
         throw new EventStoreException("the database failed while events were handled", e);
       }
       throw new HandlerFailedException(e);
+    } finally {
+      // One that the handler has left behind says no more than what the handler did otherwise.
+      Thread.interrupted();
     }
   }
 

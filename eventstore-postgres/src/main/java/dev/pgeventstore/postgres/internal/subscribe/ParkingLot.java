@@ -72,6 +72,9 @@ final class ParkingLot implements ParkedEvents {
         Replay one = replay(stream);
         handled += one.handled();
         failed.addAll(one.failed());
+        if (Thread.currentThread().isInterrupted()) {
+          return new Replay(handled, List.copyOf(failed));
+        }
       }
     }
   }
@@ -88,11 +91,23 @@ final class ParkingLot implements ParkedEvents {
         return new Replay(handled, List.of());
       }
       handled++;
+      if (Thread.currentThread().isInterrupted()) {
+        return new Replay(handled, List.of());
+      }
     }
   }
 
   /** Handles the first parked event of a stream, in a transaction of its own. */
   private Step next(StreamId stream) {
+    KeptInterrupt interrupt = new KeptInterrupt();
+    try {
+      return next(stream, interrupt);
+    } finally {
+      interrupt.restore();
+    }
+  }
+
+  private Step next(StreamId stream, KeptInterrupt interrupt) {
     while (true) {
       try {
         return connections.inTransaction(
@@ -106,7 +121,7 @@ final class ParkingLot implements ParkedEvents {
               }
               Optional<RecordedEvent> event = events.at(connection, first.get().position());
               if (event.isPresent()) {
-                handle(event.get(), first.get(), connection);
+                handle(event.get(), first.get(), connection, interrupt);
                 table.remove(connection, name, first.get());
               } else {
                 table.discard(connection, name, first.get(), "the event was truncated");
@@ -127,7 +142,8 @@ final class ParkingLot implements ParkedEvents {
     }
   }
 
-  private void handle(RecordedEvent event, ParkedEvent parked, Connection connection) {
+  private void handle(
+      RecordedEvent event, ParkedEvent parked, Connection connection, KeptInterrupt interrupt) {
     try {
       handler.handle(List.of(event), connection);
     } catch (Exception e) {
@@ -135,6 +151,8 @@ final class ParkingLot implements ParkedEvents {
         Thread.currentThread().interrupt();
       }
       throw new HandlerFailedException(parked, e);
+    } finally {
+      interrupt.keep();
     }
   }
 
@@ -185,6 +203,25 @@ final class ParkingLot implements ParkedEvents {
    */
   private interface Question<T> {
     T ask() throws SQLException;
+  }
+
+  /**
+   * An interrupt of the thread that replays. It is kept from the handler's return to the end of the
+   * transaction, which it could break. For that thread.
+   */
+  private static final class KeptInterrupt {
+
+    private boolean interrupted;
+
+    void keep() {
+      interrupted |= Thread.interrupted();
+    }
+
+    void restore() {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
   }
 
   /**

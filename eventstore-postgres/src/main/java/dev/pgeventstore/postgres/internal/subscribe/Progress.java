@@ -8,12 +8,16 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * How far a lane has come, and whether it is to stop. Safe for many threads. All lanes of a
  * subscription share one lock, so that somebody can wait for any of them.
  */
 final class Progress {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Progress.class);
 
   private final Scheduler scheduler;
   private final Lock lock;
@@ -117,6 +121,7 @@ final class Progress {
    * Waits for something, until asked to stop.
    *
    * @return null if asked to stop
+   * @throws InterruptedException if something else has interrupted the thread
    */
   <T> @Nullable T interruptibly(Waiting<T> waiting) throws InterruptedException {
     lock.lock();
@@ -135,19 +140,26 @@ final class Progress {
       if (isStopping()) {
         return null;
       }
+      if (Thread.interrupted()) {
+        throw interrupted(e);
+      }
       throw e;
     } finally {
       lock.lock();
       try {
         interruptible = false;
-        if (stopping) {
-          // An interrupt that came too late must not reach the handler's or the last statement.
-          Thread.interrupted();
-        }
+        // An interrupt that came too late must not reach the handler's or the last statement.
+        Thread.interrupted();
       } finally {
         lock.unlock();
       }
     }
+  }
+
+  private static InterruptedException interrupted(Exception cause) {
+    InterruptedException interrupted = new InterruptedException(cause.getMessage());
+    interrupted.initCause(cause);
+    return interrupted;
   }
 
   /** It will try again what has failed. */
@@ -160,19 +172,21 @@ final class Progress {
   }
 
   /** Pauses after a failure, unless asked to stop. */
-  void retryAfter(Throwable cause, long millis) throws InterruptedException {
+  void retryAfter(Throwable cause, long millis) {
     retrying(cause);
     pause(millis);
   }
 
-  /** Pauses, unless asked to stop. */
-  void pause(long millis) throws InterruptedException {
-    lock.lockInterruptibly();
+  /** Pauses, unless asked to stop. An interrupt, which is not for the lane, ends the pause. */
+  void pause(long millis) {
+    lock.lock();
     try {
       long remaining = TimeUnit.MILLISECONDS.toNanos(millis);
       while (remaining > 0 && !stopping) {
         remaining = changed.awaitNanos(remaining);
       }
+    } catch (InterruptedException e) {
+      LOG.debug("A pause was interrupted", e);
     } finally {
       lock.unlock();
     }

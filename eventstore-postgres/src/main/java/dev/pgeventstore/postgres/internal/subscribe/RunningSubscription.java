@@ -238,12 +238,18 @@ final class RunningSubscription implements Subscription {
     }
   }
 
-  /** Tells the listener, whatever it throws. */
+  /** Tells the listener, whatever it throws, and whatever interrupt it leaves behind. */
   void tell(Consumer<SubscriptionListener> what) {
+    boolean interrupted = Thread.currentThread().isInterrupted();
     try {
       what.accept(spec.listener());
     } catch (RuntimeException | Error e) {
       LOG.warn("The listener of subscription {} failed", name(), e);
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    } else {
+      Thread.interrupted();
     }
   }
 

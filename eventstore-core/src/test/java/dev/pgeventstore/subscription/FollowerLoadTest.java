@@ -1,0 +1,112 @@
+package dev.pgeventstore.subscription;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.pgeventstore.EventPage;
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.feed.FeedReader;
+import dev.pgeventstore.feed.HistoryChangedException;
+import java.lang.reflect.Proxy;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+
+/** What finds the start of a follower, and leaves an interrupt behind. */
+class FollowerLoadTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+  private final AtomicInteger opened = new AtomicInteger();
+  private final AtomicInteger loads = new AtomicInteger();
+
+  /** The first reader finds that the server was restarted; the mark is 7. */
+  private EventFeed feed() {
+    return (EventFeed)
+        Proxy.newProxyInstance(
+            EventFeed.class.getClassLoader(),
+            new Class<?>[] {EventFeed.class},
+            (proxy, method, arguments) ->
+                switch (method.getName()) {
+                  case "life" -> "one";
+                  case "highWaterMark" -> {
+                    assertThat(Thread.currentThread().isInterrupted()).isFalse();
+                    yield Position.of(7);
+                  }
+                  case "open" -> reader(opened.incrementAndGet() == 1);
+                  default -> throw new UnsupportedOperationException(method.getName());
+                });
+  }
+
+  private static FeedReader reader(boolean fails) {
+    return new FeedReader() {
+      @Override
+      public EventPage next(int limit, Duration maxWait) throws InterruptedException {
+        if (fails) {
+          throw new HistoryChangedException("restarted");
+        }
+        Thread.sleep(1);
+        return new EventPage(List.of(), Position.of(7), Position.of(7));
+      }
+
+      @Override
+      public void close() {}
+    };
+  }
+
+  private Follower follower(Follower.Load load) {
+    EventFeed feed = feed();
+    RunningFollower follower =
+        new RunningFollower(
+            feed, EventQuery.all(), new FollowerStart(feed, load, true), 10, events -> {});
+    follower.start();
+    return follower;
+  }
+
+  @Test
+  void an_interrupt_that_loading_afresh_leaves_behind_changes_nothing() throws Exception {
+    Follower.Load load =
+        () -> {
+          if (loads.incrementAndGet() > 1) {
+            Thread.currentThread().interrupt();
+          }
+          return Position.of(loads.get());
+        };
+    try (Follower follower = follower(load)) {
+      follower.awaitPosition(Position.of(7), PATIENCE);
+
+      assertThat(follower.status().state()).isEqualTo(Follower.State.RUNNING);
+    }
+    assertThat(loads).hasValue(2);
+  }
+
+  @Test
+  void loading_afresh_that_was_interrupted_by_something_else_is_tried_again() throws Exception {
+    Follower.Load load =
+        () -> {
+          if (loads.incrementAndGet() == 2) {
+            throw new InterruptedException("by a client of something else");
+          }
+          return Position.of(loads.get());
+        };
+    try (Follower follower = follower(load)) {
+      follower.awaitPosition(Position.of(7), PATIENCE);
+    }
+    assertThat(loads).hasValue(3);
+  }
+
+  @Test
+  void an_interrupt_that_the_first_loading_leaves_behind_is_the_callers() {
+    try (Follower follower =
+        follower(
+            () -> {
+              Thread.currentThread().interrupt();
+              return Position.START;
+            })) {
+      assertThat(Thread.interrupted()).isTrue();
+      assertThat(follower.status().state()).isEqualTo(Follower.State.RUNNING);
+    }
+  }
+}
