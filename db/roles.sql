@@ -99,9 +99,9 @@ grant select, insert, update, delete
 grant select, insert (name, stream_id, position, version, reason, error)
   on "${schema}".discarded_events to "${schema}_writer", "${schema}_reader";
 grant execute on function
-  "${schema}".keep_leases(text, text[], bigint[]),
+  "${schema}".keep_leases(text, text[], bigint[], text[]),
   "${schema}".divide_anew(text),
-  "${schema}".arrange_partitions(text, integer, bigint)
+  "${schema}".arrange_partitions(text, integer, bigint, text, text[])
   to "${schema}_reader";
 
 grant select on "${schema}".snapshots to "${schema}_writer", "${schema}_reader";

@@ -1,5 +1,7 @@
 package dev.pgeventstore;
 
+import static java.util.stream.Collectors.joining;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -164,9 +166,35 @@ public final class EventQuery {
     return alternatives.hashCode();
   }
 
+  /**
+   * The query as a text that can be stored and compared with that of another process, such as
+   * {@code category in ('order') and type in ('placed', 'shipped')}. Queries with the same
+   * alternatives have the same text, in whatever order alternatives and names were given. Later
+   * versions of this library give the same text.
+   *
+   * <p>Two texts may differ although the same events match: only what is repeated, or covered by an
+   * alternative without parts, is left out.
+   *
+   * @return never empty
+   */
+  public String canonicalText() {
+    return matchesAll()
+        ? "all events"
+        : alternatives.stream()
+            .map(Alternative::canonicalText)
+            .distinct()
+            .sorted()
+            .collect(joining(" or "));
+  }
+
+  /**
+   * For people.
+   *
+   * @return the {@link #canonicalText()}
+   */
   @Override
   public String toString() {
-    return alternatives.toString();
+    return canonicalText();
   }
 
   /**
@@ -199,6 +227,27 @@ public final class EventQuery {
       return (categories.isEmpty() || categories.contains(event.stream().category()))
           && (types.isEmpty() || types.contains(event.type()))
           && streamPrefix.map(event.stream().toString()::startsWith).orElse(true);
+    }
+
+    private String canonicalText() {
+      List<String> parts = new ArrayList<>();
+      if (!categories.isEmpty()) {
+        parts.add("category in " + list(categories));
+      }
+      if (!types.isEmpty()) {
+        parts.add("type in " + list(types));
+      }
+      streamPrefix.ifPresent(prefix -> parts.add("stream begins with " + quoted(prefix)));
+      return String.join(" and ", parts);
+    }
+
+    private static String list(Set<String> names) {
+      return names.stream().sorted().map(Alternative::quoted).collect(joining(", ", "(", ")"));
+    }
+
+    // As in SQL, so that no name can look like another query.
+    private static String quoted(String name) {
+      return "'" + name.replace("'", "''") + "'";
     }
   }
 }

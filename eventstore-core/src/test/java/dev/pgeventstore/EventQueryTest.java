@@ -75,6 +75,33 @@ class EventQueryTest {
   }
 
   @Test
+  void the_canonical_text_does_not_depend_on_the_order_of_alternatives_and_names() {
+    EventQuery orders = EventQuery.all().categories("order", "basket").types("sent", "placed");
+    EventQuery other = EventQuery.all().streamPrefix("customer-1");
+    String text =
+        "category in ('basket', 'order') and type in ('placed', 'sent')"
+            + " or stream begins with 'customer-1'";
+    assertThat(orders.or(other).canonicalText()).isEqualTo(text);
+    assertThat(
+            other
+                .or(EventQuery.all().types("placed", "sent").categories("basket", "order"))
+                .or(other)
+                .canonicalText())
+        .isEqualTo(text);
+    assertThat(other.or(EventQuery.all()).canonicalText()).isEqualTo("all events");
+    assertThat(EventQuery.all().canonicalText()).isEqualTo("all events");
+  }
+
+  @Test
+  void no_name_makes_the_canonical_text_look_like_that_of_another_query() {
+    assertThat(EventQuery.all().types("a', 'b").canonicalText())
+        .isEqualTo("type in ('a'', ''b')")
+        .isNotEqualTo(EventQuery.all().types("a", "b").canonicalText());
+    assertThat(EventQuery.all().types("a') or type in ('b").canonicalText())
+        .isNotEqualTo(EventQuery.all().types("a").or(EventQuery.all().types("b")).canonicalText());
+  }
+
+  @Test
   void a_part_that_means_nothing_is_refused() {
     EventQuery all = EventQuery.all();
     assertThatThrownBy(all::categories).isInstanceOf(IllegalArgumentException.class);

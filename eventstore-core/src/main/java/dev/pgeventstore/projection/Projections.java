@@ -9,6 +9,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.FailurePolicy;
+import dev.pgeventstore.subscription.QueryMismatchException;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
 import dev.pgeventstore.subscription.Subscriptions;
@@ -214,7 +215,7 @@ public final class Projections {
     }
 
     /**
-     * Only events that match. The default is all events.
+     * Only events that match. The default is all events. Another query makes another version.
      *
      * @param wanted which events
      * @return this builder
@@ -311,6 +312,8 @@ public final class Projections {
      *
      * @return the running version
      * @throws IllegalStateException if there is no definition, or if it runs in this store already
+     * @throws QueryMismatchException if this version is declared with another query: give the new
+     *     one a new version. Nothing was changed, and nodes that run it go on
      */
     public Projection start() {
       ProjectionDefinition what = definition;
@@ -319,8 +322,23 @@ public final class Projections {
       }
       ProjectionRegistry registry = projections.registry;
       registry.register(version, connection -> what.create(version.table(), connection));
-      Subscription running = subscription.handler(handler(what, registry)).start();
+      Subscription running = follow(subscription.handler(handler(what, registry)));
       return new Projection(projections.store, registry, version, what, running);
+    }
+
+    private Subscription follow(Subscriptions.Builder described) {
+      try {
+        return described.start();
+      } catch (QueryMismatchException e) {
+        QueryMismatchException mismatch =
+            new QueryMismatchException(
+                "%s is made of [%s], not of [%s]: its table would hold some events of each. Give the changed query a new version; nothing was changed"
+                    .formatted(version, e.declared(), e.refused()),
+                e.declared(),
+                e.refused());
+        mismatch.initCause(e);
+        throw mismatch;
+      }
     }
 
     private EventHandler handler(ProjectionDefinition what, ProjectionRegistry registry) {

@@ -6,6 +6,8 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.FeedSource;
 import java.sql.Connection;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -82,6 +84,7 @@ public final class Subscriptions {
     private final SubscriptionHost host;
     private final String name;
     private EventQuery query = EventQuery.all();
+    private final List<EventQuery> replaced = new ArrayList<>();
     private Start start = Start.beginning();
     private int batchSize = 500;
     private int partitions = 1;
@@ -105,6 +108,10 @@ public final class Subscriptions {
 
     /**
      * Only events that match. The default is all events.
+     *
+     * <p>The first start of a subscription declares its query, for all nodes. A node that declares
+     * another one does not join ({@link QueryMismatchException}), unless it says which one it
+     * replaces: {@link #replacing}.
      *
      * @param wanted which events
      * @return this builder
@@ -138,7 +145,28 @@ public final class Subscriptions {
     }
 
     /**
-     * Where to start if there is no checkpoint of this name. The default is the beginning.
+     * An earlier query of this subscription, which that of this builder replaces when it starts. If
+     * the subscription is declared with neither, the start is refused. Call it once for each query
+     * that may still be the declared one. It may stay in the code: where the query was replaced
+     * already, it does nothing.
+     *
+     * <p>From the checkpoints on the new query counts. Events before them that only the new query
+     * wants are not handled: for these take a new name, or a new version of a projection. What is
+     * parked stays parked, and is replayed by the new handler. Nodes that run with the earlier
+     * query commit nothing any more, and fail with {@link QueryMismatchException}; when they are
+     * started again with it they are refused.
+     *
+     * @param earlier as it was declared; types whose classes are gone by {@link EventQuery#types}
+     * @return this builder
+     */
+    public Builder replacing(EventQuery earlier) {
+      replaced.add(earlier);
+      return this;
+    }
+
+    /**
+     * Where to start if there is no checkpoint of this name; if there is one, this is ignored. The
+     * default is the beginning.
      *
      * @param where beginning, end, or a position
      * @return this builder
@@ -256,6 +284,8 @@ public final class Subscriptions {
      * @return the running subscription
      * @throws IllegalStateException if there is no handler
      * @throws IllegalArgumentException if the start lies beyond the high-water mark
+     * @throws QueryMismatchException if the subscription is declared with another query, which this
+     *     one does not replace; nothing was changed, and nodes that run it go on
      */
     public Subscription start() {
       if (handler == null) {
@@ -265,6 +295,7 @@ public final class Subscriptions {
           new SubscriptionSpec(
               name,
               query,
+              replaced,
               start,
               batchSize,
               partitions,

@@ -5,12 +5,12 @@ import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Leased;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Membership;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -186,17 +186,14 @@ final class LeaseKeeper implements AutoCloseable {
   private long keep() throws SQLException {
     List<RunningSubscription> known = new ArrayList<>();
     with(known::addAll);
-    Map<String, Duration> times = new LinkedHashMap<>();
-    for (RunningSubscription subscription : known) {
-      times.put(subscription.name(), subscription.leaseTime());
-    }
-    if (times.isEmpty()) {
+    if (known.isEmpty()) {
       return NOTHING_TO_DO_MILLIS;
     }
+    List<Membership> memberships = known.stream().map(RunningSubscription::membership).toList();
     // Before it is sent: the time that is left was left later than this.
     long askedNanos = scheduler.nanoTime();
     Map<String, List<Leased>> leases =
-        connections.use(c -> table.keepLeases(c, owner, times)).stream()
+        connections.use(c -> table.keepLeases(c, owner, memberships)).stream()
             .collect(Collectors.groupingBy(lease -> lease.key().name()));
     long pause = NOTHING_TO_DO_MILLIS;
     for (RunningSubscription subscription : known) {

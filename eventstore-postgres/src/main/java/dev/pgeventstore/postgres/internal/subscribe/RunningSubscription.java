@@ -6,10 +6,12 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Leased;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Membership;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.PartitionRow;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
 import dev.pgeventstore.subscription.ParkedEvents;
 import dev.pgeventstore.subscription.Partitions;
+import dev.pgeventstore.subscription.QueryMismatchException;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
 import dev.pgeventstore.subscription.SubscriptionSpec;
@@ -101,8 +103,28 @@ final class RunningSubscription implements Subscription {
     return spec.leaseTime();
   }
 
+  /** What this node takes part in. */
+  Membership membership() {
+    return new Membership(name(), leaseTime(), spec.query().canonicalText());
+  }
+
   /** The leases as they were some time after a moment. */
   void leases(List<Leased> leases, long askedNanos) {
+    String query = spec.query().canonicalText();
+    Optional<String> other =
+        leases.stream()
+            .flatMap(lease -> lease.query().stream())
+            .filter(declared -> !declared.equals(query))
+            .findFirst();
+    if (other.isPresent()) {
+      failed(
+          new QueryMismatchException(
+              "subscription %s was declared anew with the query [%s]; this node declares [%s], so it has left. What it has not committed, a node that declares the new query handles"
+                  .formatted(name(), other.get(), query),
+              other.get(),
+              query));
+      return;
+    }
     Optional<Leased> stopped = leases.stream().filter(Leased::stopped).findFirst();
     if (stopped.isPresent()) {
       failed(

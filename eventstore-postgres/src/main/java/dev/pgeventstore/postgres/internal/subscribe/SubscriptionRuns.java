@@ -1,16 +1,20 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.subscription.QueryMismatchException;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionSpec;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.locks.Lock;
 
@@ -21,6 +25,7 @@ public final class SubscriptionRuns implements AutoCloseable {
   private final Readers readers;
   private final SubscriptionTables tables;
   private final StartPosition starts;
+  private final CommitSignals signals;
   private final LeaseKeeper keeper;
   private final StatusReport report;
   private final Lock suspects;
@@ -45,6 +50,7 @@ public final class SubscriptionRuns implements AutoCloseable {
     this.readers = readers;
     this.tables = tables;
     this.starts = new StartPosition(tables.connections(), tables.events(), highWaterMark);
+    this.signals = signals;
     this.keeper =
         new LeaseKeeper(scheduler, tables.connections(), tables.subscriptions(), signals, node);
     this.report = new StatusReport(tables, highWaterMark);
@@ -90,20 +96,39 @@ public final class SubscriptionRuns implements AutoCloseable {
             report,
             suspects);
     try {
-      Connections connections = tables.connections();
-      boolean exists = connections.use(c -> tables.subscriptions().exists(c, spec.name()));
-      long start = exists ? 0 : starts.of(spec.start());
-      connections.inTransaction(
-          connection -> {
-            tables.subscriptions().arrange(connection, spec.name(), spec.partitions(), start);
-            return start;
-          });
+      arrange(spec);
       keeper.add(subscription);
     } catch (SQLException e) {
       throw SqlErrors.of("subscription " + spec.name() + " cannot be started", e);
     }
     running.add(subscription);
     return subscription;
+  }
+
+  private void arrange(SubscriptionSpec spec) throws SQLException {
+    Connections connections = tables.connections();
+    SubscriptionsTable table = tables.subscriptions();
+    String query = spec.query().canonicalText();
+    List<String> replaced = spec.replaced().stream().map(EventQuery::canonicalText).toList();
+    long start = connections.use(c -> table.exists(c, spec.name())) ? 0 : starts.of(spec.start());
+    Optional<String> declared =
+        connections.inTransaction(
+            connection -> {
+              Optional<String> other =
+                  table.arrange(connection, spec.name(), spec.partitions(), start, query, replaced);
+              if (other.isEmpty() && !replaced.isEmpty()) {
+                // Nodes that run with the query that was replaced learn it at once.
+                signals.leasesGivenBack(connection);
+              }
+              return other;
+            });
+    if (declared.isPresent()) {
+      throw new QueryMismatchException(
+          "subscription %s is declared with the query [%s], and this node declares [%s]: it has not joined, and nothing was changed. To change the query, call replacing(the declared one) on the builder; for a subscription of its own, take another name"
+              .formatted(spec.name(), declared.get(), query),
+          declared.get(),
+          query);
+    }
   }
 
   /** Where a subscription has come to, as a transaction sees it. */

@@ -7,7 +7,6 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import org.jdbi.v3.core.Jdbi;
@@ -53,12 +52,13 @@ public class SubscriptionsTable {
       select exists (select from $schema.subscriptions where name = ?)
       """;
 
-  private static final String ARRANGE = "select $schema.arrange_partitions(?, ?, ?)";
+  private static final String ARRANGE = "select $schema.arrange_partitions(?, ?, ?, ?, ?)";
 
   private static final String KEEP_LEASES =
       """
-      select subscription, number, of, tenure, holder, lease_left, is_stopped, why_stopped, gives_back
-        from $schema.keep_leases(?, ?, ?)
+      select subscription, number, of, tenure, holder, lease_left, is_stopped, why_stopped, gives_back,
+             declared
+        from $schema.keep_leases(?, ?, ?, ?)
       """;
 
   private static final String TENURE =
@@ -322,26 +322,51 @@ public class SubscriptionsTable {
   /**
    * Makes the partitions of a subscription, asks for another number of them if there are some, and
    * lets it go on if it had stopped.
+   *
+   * @param query which events the caller declares
+   * @param replaced queries that this one replaces
+   * @return the query that the subscription is declared with, if it is another: then nothing was
+   *     changed
    */
-  public void arrange(Connection connection, String name, int partitions, long start)
+  public Optional<String> arrange(
+      Connection connection,
+      String name,
+      int partitions,
+      long start,
+      String query,
+      List<String> replaced)
       throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(arrange)) {
       statement.setString(1, name);
       statement.setInt(2, partitions);
       statement.setLong(3, start);
-      statement.execute();
+      statement.setString(4, query);
+      statement.setArray(5, connection.createArrayOf("text", replaced.toArray(String[]::new)));
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return Optional.ofNullable(row.getString(1));
+      }
     }
   }
 
   /** Renews and takes leases. Answers with all partitions of these subscriptions. */
-  public List<Leased> keepLeases(Connection connection, String owner, Map<String, Duration> times)
+  public List<Leased> keepLeases(Connection connection, String owner, List<Membership> memberships)
       throws SQLException {
-    String[] names = times.keySet().toArray(String[]::new);
-    Long[] millis = times.values().stream().map(Duration::toMillis).toArray(Long[]::new);
     try (PreparedStatement statement = connection.prepareStatement(keepLeases)) {
       statement.setString(1, owner);
-      statement.setArray(2, connection.createArrayOf("text", names));
-      statement.setArray(3, connection.createArrayOf("bigint", millis));
+      statement.setArray(
+          2,
+          connection.createArrayOf(
+              "text", memberships.stream().map(Membership::name).toArray(String[]::new)));
+      statement.setArray(
+          3,
+          connection.createArrayOf(
+              "bigint",
+              memberships.stream().map(m -> m.leaseTime().toMillis()).toArray(Long[]::new)));
+      statement.setArray(
+          4,
+          connection.createArrayOf(
+              "text", memberships.stream().map(Membership::query).toArray(String[]::new)));
       List<Leased> leased = new ArrayList<>();
       try (ResultSet row = statement.executeQuery()) {
         while (row.next()) {
@@ -356,7 +381,8 @@ public class SubscriptionsTable {
                   free ? 0 : left,
                   row.getBoolean(7),
                   Optional.ofNullable(row.getString(8)),
-                  row.getBoolean(9)));
+                  row.getBoolean(9),
+                  Optional.ofNullable(row.getString(10))));
         }
       }
       return leased;
@@ -602,6 +628,15 @@ public class SubscriptionsTable {
   public record Standing(long position, long barrier, int attempts) {}
 
   /**
+   * A subscription that a node takes part in.
+   *
+   * @param name of the subscription
+   * @param leaseTime how long its leases last unless they are renewed
+   * @param query which events the node declares
+   */
+  public record Membership(String name, Duration leaseTime, String query) {}
+
+  /**
    * The lease of a partition.
    *
    * @param key the partition
@@ -612,6 +647,7 @@ public class SubscriptionsTable {
    * @param stopped whether an error has stopped it
    * @param error which one
    * @param givesBack whether the caller has it and is to give it back
+   * @param query which events the subscription is declared with; empty if none are known
    */
   public record Leased(
       Key key,
@@ -621,7 +657,8 @@ public class SubscriptionsTable {
       long millisLeft,
       boolean stopped,
       Optional<String> error,
-      boolean givesBack) {}
+      boolean givesBack,
+      Optional<String> query) {}
 
   /**
    * What is known of a partition.
