@@ -5,6 +5,7 @@ import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
 import java.sql.SQLException;
+import java.sql.SQLTransientException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -321,7 +322,9 @@ public final class HighWaterMark implements AutoCloseable {
       if (failure == null && !closed) {
         LOG.warn("The high-water mark cannot be observed, trying again: {}", e.toString());
       }
-      failure = e instanceof SQLException sql ? sql : new SQLException(e);
+      // Readers try again, as this does: what is unknown may pass.
+      failure =
+          e instanceof SQLException sql ? sql : new SQLTransientException(e.toString(), "08000", e);
     } finally {
       lock.unlock();
     }
@@ -343,11 +346,16 @@ public final class HighWaterMark implements AutoCloseable {
       }
       return !closed;
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return false;
+      return goesOn(e);
     } finally {
       lock.unlock();
     }
+  }
+
+  /** The interrupt is not from here: a data source or a driver has left it behind. */
+  private boolean goesOn(InterruptedException e) {
+    LOG.debug("The observer of the high-water mark was interrupted", e);
+    return !closed;
   }
 
   private void releaseIdle() {
@@ -378,8 +386,7 @@ public final class HighWaterMark implements AutoCloseable {
       told = false;
       return !closed;
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return false;
+      return goesOn(e);
     } finally {
       lock.unlock();
     }

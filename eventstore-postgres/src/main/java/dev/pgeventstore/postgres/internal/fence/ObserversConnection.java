@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.fence;
 
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
+import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -57,7 +58,7 @@ final class ObserversConnection implements FenceView {
   private Connection get() throws SQLException {
     Connection used = connection;
     if (used == null) {
-      used = dataSource.getConnection();
+      used = PooledConnections.take(dataSource);
       connection = used;
       networkTimeout = used.getNetworkTimeout();
       autoCommit = used.getAutoCommit();

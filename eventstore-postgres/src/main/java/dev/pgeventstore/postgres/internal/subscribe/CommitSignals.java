@@ -126,36 +126,37 @@ public final class CommitSignals implements AutoCloseable {
 
   private void notifyOthers() {
     boolean warned = false;
-    try {
-      while (awaitCommit()) {
-        try {
-          connections.use(
-              connection -> {
-                notifications.send(connection, sender);
-                return sender;
-              });
-          warned = false;
-          scheduler.sleep(SHORTEST_PAUSE_NANOS);
-        } catch (SQLException e) {
-          if (!warned && !closed) {
-            LOG.info(
-                "Other processes were not notified and will find the events by polling: {}",
-                e.toString());
-            warned = true;
-          }
+    while (awaitCommit()) {
+      try {
+        connections.use(
+            connection -> {
+              notifications.send(connection, sender);
+              return sender;
+            });
+        warned = false;
+      } catch (SQLException | RuntimeException | Error e) {
+        // Whatever it is: without this thread other processes would not be notified any more.
+        if (!warned && !closed) {
+          LOG.info(
+              "Other processes were not notified and will find the events by polling: {}",
+              e.toString());
+          warned = true;
         }
       }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      pause(SHORTEST_PAUSE_NANOS);
     }
   }
 
   /** Waits for a commit; false if this is closed. */
-  private boolean awaitCommit() throws InterruptedException {
-    lock.lockInterruptibly();
+  private boolean awaitCommit() {
+    lock.lock();
     try {
       while (!committed && !closed) {
-        work.await();
+        try {
+          work.await();
+        } catch (InterruptedException e) {
+          ignore(e);
+        }
       }
       // Before it is notified: what is committed meanwhile is notified again.
       committed = false;
@@ -163,6 +164,19 @@ public final class CommitSignals implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+  }
+
+  private void pause(long nanos) {
+    try {
+      scheduler.sleep(nanos);
+    } catch (InterruptedException e) {
+      ignore(e);
+    }
+  }
+
+  /** Closing interrupts nothing: a data source or a driver has left it behind. */
+  private static void ignore(InterruptedException e) {
+    LOG.debug("Interrupted", e);
   }
 
   private void listen() {
@@ -179,16 +193,12 @@ public final class CommitSignals implements AutoCloseable {
         }
         hear(hearing.get());
         warned = false;
-      } catch (SQLException e) {
+      } catch (SQLException | RuntimeException | Error e) {
         if (!warned && !closed) {
           LOG.info("Not listening for other processes' commits, polling instead: {}", e.toString());
           warned = true;
         }
-        try {
-          scheduler.sleep(retry.toNanos());
-        } catch (InterruptedException interrupted) {
-          return;
-        }
+        pause(retry.toNanos());
       }
     }
   }

@@ -175,8 +175,9 @@ final class LeaseKeeper implements AutoCloseable {
       awake = false;
       return !closed;
     } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      return false;
+      // Closing interrupts nothing: a data source, a driver or a listener has left it behind.
+      LOG.debug("The keeper of leases was interrupted", e);
+      return !closed;
     } finally {
       lock.unlock();
     }
@@ -244,14 +245,26 @@ final class LeaseKeeper implements AutoCloseable {
   /** For some time at most: a pool may have no connection to spare. */
   private void tell(Statement statement) {
     Task telling = scheduler.start("eventstore-leases-back", () -> giveBack(statement));
-    boolean told = false;
+    if (!ended(telling)) {
+      telling.interrupt();
+    }
+  }
+
+  /** Waits for it, also if this thread is interrupted: a lease that is not given back runs out. */
+  private boolean ended(Task telling) {
+    long deadline = scheduler.nanoTime() + LONGEST_TELLING_NANOS;
+    boolean interrupted = false;
     try {
-      told = telling.join(LONGEST_TELLING_NANOS);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
+      while (true) {
+        try {
+          return telling.join(deadline - scheduler.nanoTime());
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
     } finally {
-      if (!told) {
-        telling.interrupt();
+      if (interrupted) {
+        Thread.currentThread().interrupt();
       }
     }
   }

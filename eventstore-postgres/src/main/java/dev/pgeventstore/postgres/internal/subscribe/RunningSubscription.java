@@ -212,9 +212,16 @@ final class RunningSubscription implements Subscription {
 
   /** A lane has ended. Called by its thread. */
   void ended(Lane lane, boolean lost) {
-    if (!lost) {
-      keeper.giveBack(lane.tenure());
+    try {
+      if (!lost) {
+        keeper.giveBack(lane.tenure());
+      }
+    } finally {
+      forget(lane, lost);
     }
+  }
+
+  private void forget(Lane lane, boolean lost) {
     tell(listener -> listener.leaseEnded(name(), lane.tenure().key().partition(), lost));
     boolean last;
     lock.lock();

@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.tables;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
 import javax.sql.DataSource;
 import org.jdbi.v3.core.JdbiException;
 
@@ -17,9 +18,22 @@ public final class PooledConnections implements Connections {
     this.dataSource = dataSource;
   }
 
+  /**
+   * Takes a connection. Pools also throw unchecked exceptions, when they are interrupted, closed or
+   * cannot begin: whatever it is, there is no connection now, and there may be one later.
+   */
+  public static Connection take(DataSource dataSource) throws SQLException {
+    try {
+      return dataSource.getConnection();
+    } catch (RuntimeException e) {
+      throw new SQLTransientConnectionException(
+          "the data source gives no connection: " + e, "08001", e);
+    }
+  }
+
   @Override
   public <T> T use(Work<T> work) throws SQLException {
-    try (Connection connection = dataSource.getConnection()) {
+    try (Connection connection = take(dataSource)) {
       if (connection.getAutoCommit()) {
         return work.on(connection);
       }
@@ -44,7 +58,7 @@ public final class PooledConnections implements Connections {
   }
 
   private <T> T inTransaction(Work<T> work, boolean keep) throws SQLException {
-    try (Connection connection = dataSource.getConnection()) {
+    try (Connection connection = take(dataSource)) {
       boolean autoCommit = connection.getAutoCommit();
       if (!autoCommit) {
         return end(connection, work, keep);

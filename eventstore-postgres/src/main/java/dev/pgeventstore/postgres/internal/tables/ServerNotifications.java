@@ -44,7 +44,7 @@ public final class ServerNotifications implements Notifications {
 
   @Override
   public Optional<Hearing> listen() throws SQLException {
-    Connection connection = dataSource.getConnection();
+    Connection connection = PooledConnections.take(dataSource);
     boolean listens = false;
     try {
       PGConnection postgres = connection.unwrap(PGConnection.class);
