@@ -18,8 +18,9 @@ public interface EventStore extends EventStreams, AutoCloseable {
    *
    * <p>What can be refused without the database is refused at once, by an exception of this method;
    * all else completes the future, with the exceptions that {@link #append(Append)} throws. Appends
-   * to one stream are carried out in the order of these calls. If more is in flight than the store
-   * keeps, this method waits for room.
+   * to one stream are carried out in the order of these calls; if the outcome of one is unknown,
+   * those behind it on its streams that were not sent yet fail, and nothing of theirs is written.
+   * If more is in flight than the store keeps, this method waits for room.
    *
    * <p>Futures are completed by a thread of the store's that only does that. What depends on one
    * must not block it: other futures would wait.
@@ -103,6 +104,10 @@ public interface EventStore extends EventStreams, AutoCloseable {
   /**
    * Stops what runs for this store: subscriptions, observers, connections it opened. A data source
    * given by the caller stays open. Closing twice does nothing.
+   *
+   * <p>Appends that were taken are sent and answered first, which waits for 11 seconds at most:
+   * then those that were not sent are refused, and those that the database has not answered have an
+   * unknown outcome. What depends on a future may take 10 seconds more.
    */
   @Override
   void close();

@@ -115,6 +115,7 @@ public final class PostgresEventStore
             new OutboxTable(schema),
             new EventEncoder(encoding),
             builder.groupAppends,
+            builder.appendTimeout,
             signals::appended);
     feed = new PostgresFeed(scheduler, connections, schema, events, fence, highWaterMark, signals);
     subscriptions =
@@ -293,6 +294,7 @@ public final class PostgresEventStore
     private Migrations migrations = Migrations.APPLY;
     private int maxEventBytes = 900 * 1024;
     private boolean groupAppends = true;
+    private Duration appendTimeout = Duration.ofSeconds(30);
     private Duration pollInterval = Duration.ofMillis(250);
     private Listening listening = Listening.DIRECTLY;
 
@@ -363,6 +365,31 @@ public final class PostgresEventStore
      */
     public Builder groupAppends(boolean together) {
       this.groupAppends = together;
+      return this;
+    }
+
+    /**
+     * How long appends that are committed together wait for their answer, once they have a
+     * connection. The default is 30 seconds. After that the connection is closed, the outcome of
+     * all of them is unknown ({@link dev.pgeventstore.OutcomeUnknownException}), and the next ones
+     * are sent through another connection: a server or network that is silent stops the appends of
+     * one batch and no others. Waiting for a stream that another transaction holds does not count,
+     * since no batch waits for that; waiting for a synchronous standby does.
+     *
+     * <p>An append that goes alone has no such limit, because it may have to wait for a stream and
+     * may be large: one that is waited for and has 16 events or more, or messages, or is made with
+     * {@code groupAppends(false)}. There it is the driver's {@code socketTimeout} that ends the
+     * wait for a server that is silent.
+     *
+     * @param limit 1 ms or more
+     * @return this builder
+     * @throws IllegalArgumentException if it is shorter
+     */
+    public Builder appendTimeout(Duration limit) {
+      if (limit.toMillis() < 1) {
+        throw new IllegalArgumentException("a time limit is 1 ms or more, not " + limit);
+      }
+      this.appendTimeout = limit;
       return this;
     }
 

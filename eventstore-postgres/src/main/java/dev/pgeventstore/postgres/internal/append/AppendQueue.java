@@ -5,8 +5,10 @@ import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -70,6 +72,34 @@ final class AppendQueue {
     if (removed) {
       left(append);
     }
+    return removed;
+  }
+
+  /** Takes all that wait. */
+  List<PendingAppend> removeAll() {
+    List<PendingAppend> removed = List.copyOf(waiting);
+    waiting.clear();
+    removed.forEach(this::left);
+    return removed;
+  }
+
+  /** Takes those that a thread had appended to a stream behind one of these of its own. */
+  List<PendingAppend> removeThoseBehind(List<PendingAppend> appends) {
+    Map<Thread, Set<StreamId>> streams = new HashMap<>();
+    for (PendingAppend append : appends) {
+      streams
+          .computeIfAbsent(append.caller(), unused -> new HashSet<>())
+          .addAll(append.request().streams());
+    }
+    List<PendingAppend> removed = new ArrayList<>();
+    for (PendingAppend append : waiting) {
+      Set<StreamId> ofCaller = streams.getOrDefault(append.caller(), Set.of());
+      if (!Collections.disjoint(ofCaller, append.request().streams())) {
+        removed.add(append);
+      }
+    }
+    waiting.removeAll(new HashSet<>(removed));
+    removed.forEach(this::left);
     return removed;
   }
 

@@ -11,6 +11,7 @@ import dev.pgeventstore.postgres.internal.tables.OutboxTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import javax.sql.DataSource;
@@ -41,6 +42,7 @@ public final class Appender implements AutoCloseable {
    * The append path.
    *
    * @param grouping whether appends that are waited for go together
+   * @param limit how long those that go together wait for their answer
    * @param committed is told after each commit that wrote something
    */
   public Appender(
@@ -49,6 +51,7 @@ public final class Appender implements AutoCloseable {
       OutboxTable outbox,
       EventEncoder encoder,
       boolean grouping,
+      Duration limit,
       Runnable committed) {
     this.sender = new Sender(dataSource, false);
     this.function = function;
@@ -56,7 +59,14 @@ public final class Appender implements AutoCloseable {
     this.encoder = encoder;
     this.grouping = grouping;
     this.committed = committed;
-    this.group = new GroupAppender(new Sender(dataSource, true), function, committed);
+    Sender ofGroup = new Sender(dataSource, true);
+    this.group =
+        new GroupAppender(
+            new BatchSender(
+                (requests, exchange) ->
+                    ofGroup.send(c -> function.callImpatiently(c, requests), exchange),
+                committed),
+            limit);
   }
 
   /** Appends, and waits for the answer. */

@@ -4,18 +4,11 @@ import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.OutcomeUnknownException;
-import dev.pgeventstore.StreamId;
-import dev.pgeventstore.postgres.internal.tables.AppendFunction;
-import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
-import dev.pgeventstore.postgres.internal.tables.AppendFunction.Outcome;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
-import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -42,14 +35,19 @@ final class GroupAppender implements AutoCloseable {
   /** The longest that a batch waits for those who are likely to come. */
   private static final long GATHERING_NANOS = TimeUnit.MICROSECONDS.toNanos(50);
 
-  /** How long closing waits for rows that others hold. */
-  private static final long CLOSING_NANOS = TimeUnit.SECONDS.toNanos(10);
+  /**
+   * How long closing waits: for rows that others hold, for answers, and for what depends on them.
+   */
+  private static final Duration CLOSING = Duration.ofSeconds(10);
+
+  /** How long closing then waits for the batch that is under way. */
+  private static final long LAST_ANSWER_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private static final Logger LOG = LoggerFactory.getLogger(GroupAppender.class);
 
-  private final Sender sender;
-  private final AppendFunction function;
-  private final Runnable committed;
+  private final BatchSender sender;
+  private final long closingNanos;
+  private final AnswerWatch watch;
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition room = lock.newCondition();
@@ -57,6 +55,7 @@ final class GroupAppender implements AutoCloseable {
   private final Condition idle = lock.newCondition();
   private final AppendQueue queue = new AppendQueue();
   private boolean sending;
+  private @Nullable SentBatch underWay;
   private boolean closed;
   private long closedNanos;
   private @Nullable Thread dispatcher;
@@ -68,20 +67,25 @@ final class GroupAppender implements AutoCloseable {
 
   /** Only completes futures, so what depends on them delays no append. */
   private final ExecutorService completions =
-      Executors.newSingleThreadExecutor(work -> completer = daemon(work, "eventstore-completions"));
+      Executors.newSingleThreadExecutor(
+          work -> completer = Threads.daemon(work, "eventstore-completions"));
 
   private volatile @Nullable Thread completer;
 
-  GroupAppender(Sender sender, AppendFunction function, Runnable committed) {
-    this.sender = sender;
-    this.function = function;
-    this.committed = committed;
+  /**
+   * A group without members.
+   *
+   * @param limit how long a batch waits for its answer
+   */
+  GroupAppender(BatchSender sender, Duration limit) {
+    this(sender, limit, CLOSING);
   }
 
-  private static Thread daemon(Runnable work, String name) {
-    Thread thread = new Thread(work, name);
-    thread.setDaemon(true);
-    return thread;
+  /** The same, with another limit for closing. */
+  GroupAppender(BatchSender sender, Duration limit, Duration closing) {
+    this.sender = sender;
+    this.closingNanos = closing.toNanos();
+    this.watch = new AnswerWatch(limit, this::late);
   }
 
   /** Appends, and waits for the answer. */
@@ -89,17 +93,19 @@ final class GroupAppender implements AutoCloseable {
     PendingAppend own = PendingAppend.ofThisThread(append, request);
     boolean leads = enqueue(own);
     while (true) {
-      if (leads) {
+      if (leads || own.takeChoice()) {
         lead(own);
+        leads = false;
       }
       if (own.isDone()) {
         return own.result();
       }
       LockSupport.park(this);
-      if (Thread.interrupted() && !own.isDone()) {
-        throw interrupted(own);
+      // An interrupt is looked at and never taken away, or one that comes as the answer does would
+      // be lost.
+      if (Thread.currentThread().isInterrupted() && !own.isDone()) {
+        return interrupted(own);
       }
-      leads = takeChoice(own);
     }
   }
 
@@ -108,6 +114,16 @@ final class GroupAppender implements AutoCloseable {
     PendingAppend pending = PendingAppend.withFuture(append, request);
     enqueue(pending);
     return pending.future();
+  }
+
+  /** How many wait to be sent. */
+  int queued() {
+    lock.lock();
+    try {
+      return queue.size();
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** True if the caller is to send. */
@@ -144,27 +160,23 @@ final class GroupAppender implements AutoCloseable {
         "interrupted before it was sent, nothing was written: " + append);
   }
 
-  private boolean takeChoice(PendingAppend own) {
-    if (!own.isChosen()) {
-      return false;
-    }
-    own.takeChoice();
-    return true;
-  }
-
-  private RuntimeException interrupted(PendingAppend own) {
-    Thread.currentThread().interrupt();
+  /** The answer, if there is one by now. */
+  private AppendResult interrupted(PendingAppend own) {
     lock.lock();
     try {
+      if (own.isReleased()) {
+        return own.result();
+      }
       boolean unsent = queue.remove(own);
       own.abandon();
+      room.signalAll();
       if (!sending && queue.isEmpty()) {
         idle.signalAll();
       }
-      if (takeChoice(own)) {
+      if (own.takeChoice()) {
         handOver();
       }
-      return unsent
+      throw unsent
           ? notSent(own)
           : new OutcomeUnknownException(
               "interrupted while waiting for the answer to the %s: it may be committed or not. Retry with the same event ids."
@@ -182,14 +194,17 @@ final class GroupAppender implements AutoCloseable {
   private void lead(PendingAppend own) {
     // An interrupt is the caller's affair, not that of the others in the batch.
     boolean interrupted = Thread.interrupted();
-    boolean again = true;
-    while (again) {
-      List<PendingAppend> batch = take();
-      again = !batch.isEmpty() && sendAndSettle(batch, own);
-      interrupted |= Thread.interrupted();
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
+    try {
+      boolean again = true;
+      while (again) {
+        SentBatch batch = take();
+        again = batch != null && sendAndSettle(batch, own);
+        interrupted |= Thread.interrupted();
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 
@@ -208,12 +223,12 @@ final class GroupAppender implements AutoCloseable {
     }
   }
 
-  private List<PendingAppend> take() {
+  private @Nullable SentBatch take() {
     gather();
     lock.lock();
     try {
-      List<PendingAppend> batch = takeLocked();
-      if (batch.isEmpty()) {
+      SentBatch batch = takeLocked();
+      if (batch == null) {
         // All that is left is put off, which is the dispatcher's affair.
         sending = false;
         wakeDispatcherOrClose();
@@ -224,87 +239,32 @@ final class GroupAppender implements AutoCloseable {
     }
   }
 
-  private List<PendingAppend> takeLocked() {
-    List<PendingAppend> batch = queue.take(System.nanoTime());
-    lastSize = batch.size();
+  private @Nullable SentBatch takeLocked() {
+    List<PendingAppend> appends = queue.take(System.nanoTime());
+    lastSize = appends.size();
     waiting = queue.size();
     room.signalAll();
-    return batch;
+    underWay = appends.isEmpty() ? null : new SentBatch(appends, Exchange.watchedBy(watch));
+    return underWay;
   }
 
-  private boolean sendAndSettle(List<PendingAppend> batch, @Nullable PendingAppend own) {
-    send(batch);
+  private boolean sendAndSettle(SentBatch batch, @Nullable PendingAppend own) {
+    sender.send(batch);
     return settle(batch, own);
   }
 
-  private void send(List<PendingAppend> batch) {
-    List<AppendRequest> requests = new ArrayList<>(batch.size());
-    for (PendingAppend append : batch) {
-      requests.add(append.request());
-    }
-    try {
-      List<Answer> answers = sender.send(c -> function.callImpatiently(c, requests));
-      boolean written = false;
-      for (int i = 0; i < answers.size(); i++) {
-        batch.get(i).answered(answers.get(i));
-        written |= answers.get(i).outcome() == Outcome.WRITTEN;
-      }
-      if (written) {
-        committed.run();
-      }
-    } catch (SQLException e) {
-      failed(batch, e);
-    } catch (RuntimeException | Error e) {
-      batch.forEach(append -> append.failed(e));
-    }
-  }
-
-  private void failed(List<PendingAppend> batch, SQLException e) {
-    if (e instanceof Sender.NotSentException || SqlErrors.isConnectionLost(e)) {
-      batch.forEach(append -> append.failed(e));
-    } else if (batch.size() > 1) {
-      sendOneByOne(batch);
-    } else if (!SqlErrors.isLockNotAvailable(e)) {
-      batch.get(0).failed(e);
-    }
-  }
-
-  /** All of the batch was undone because of one of them, which will fail alone. */
-  private void sendOneByOne(List<PendingAppend> batch) {
-    Set<StreamId> held = new HashSet<>();
-    for (PendingAppend append : batch) {
-      List<StreamId> streams = append.request().streams();
-      if (Collections.disjoint(held, streams)) {
-        send(List.of(append));
-      }
-      if (append.isBusy()) {
-        // What comes later must not overtake it.
-        held.addAll(streams);
-      }
-    }
-  }
-
   /** Gives the answers out. True if the same thread is to send the next batch too. */
-  private boolean settle(List<PendingAppend> batch, @Nullable PendingAppend own) {
-    List<PendingAppend> threads = new ArrayList<>(batch.size());
-    List<PendingAppend> futures = new ArrayList<>();
-    List<PendingAppend> busy = new ArrayList<>();
+  private boolean settle(SentBatch batch, @Nullable PendingAppend own) {
+    List<PendingAppend> threads;
     boolean again;
     lock.lock();
     try {
-      for (PendingAppend append : batch) {
-        if (append.isBusy() && !isGivenUp(append)) {
-          busy.add(append);
-        } else {
-          (append.hasWaiter() ? threads : futures).add(append);
-        }
+      if (underWay != batch) {
+        return false; // It was given up, and others have been sending since.
       }
-      queue.putOff(busy, System.nanoTime());
-      if (!futures.isEmpty()) {
-        // Before the store can be found idle, and closed.
-        completions.execute(() -> futures.forEach(PendingAppend::complete));
-      }
-      again = own != null && !threads.contains(own) && !own.isDelayed();
+      batch.settle();
+      threads = finish(batch);
+      again = own != null && !own.isReleased() && !own.isDelayed();
       if (!again) {
         handOver();
       }
@@ -315,15 +275,98 @@ final class GroupAppender implements AutoCloseable {
     return again;
   }
 
+  /** Sorts out whose append is done: those of threads are to be released. The lock is held. */
+  private List<PendingAppend> finish(SentBatch batch) {
+    underWay = null;
+    List<PendingAppend> done = new ArrayList<>(batch.size());
+    List<PendingAppend> busy = new ArrayList<>();
+    List<PendingAppend> unknown = new ArrayList<>();
+    for (PendingAppend append : batch.appends) {
+      if (append.isBusy() && !isGivenUp(append)) {
+        busy.add(append);
+      } else {
+        done.add(append);
+        if (append.isUnknown()) {
+          unknown.add(append);
+        }
+      }
+    }
+    queue.putOff(busy, System.nanoTime());
+    if (!unknown.isEmpty()) {
+      done.addAll(failThoseBehind(unknown));
+    }
+    return completeFutures(done);
+  }
+
+  /**
+   * What comes behind an append that may still be carried out must not be carried out before it.
+   */
+  private List<PendingAppend> failThoseBehind(List<PendingAppend> unknown) {
+    List<PendingAppend> behind = queue.removeThoseBehind(unknown);
+    for (PendingAppend append : behind) {
+      append.failed(
+          new EventStoreException(
+              "the outcome of an append to the same stream before the %s is unknown, so this one was not sent: nothing was written"
+                  .formatted(append)));
+    }
+    return behind;
+  }
+
+  /** Gives the others back, those that threads wait for. */
+  private List<PendingAppend> completeFutures(List<PendingAppend> done) {
+    List<PendingAppend> threads = new ArrayList<>(done.size());
+    List<PendingAppend> futures = new ArrayList<>();
+    for (PendingAppend append : done) {
+      append.setReleased();
+      (append.hasWaiter() ? threads : futures).add(append);
+    }
+    if (!futures.isEmpty()) {
+      // Before the store can be found idle, and closed.
+      completions.execute(() -> futures.forEach(PendingAppend::complete));
+    }
+    return threads;
+  }
+
+  /** A batch has not been answered in time. */
+  private void late(Exchange exchange) {
+    List<PendingAppend> threads = List.of();
+    lock.lock();
+    try {
+      if (underWay != null && underWay.exchange == exchange) {
+        threads =
+            giveUp(
+                underWay,
+                "no answer from the database within "
+                    + watch.limit()
+                    + ", its connection is closed");
+        wakeDispatcherOrClose();
+      }
+    } finally {
+      lock.unlock();
+    }
+    threads.forEach(PendingAppend::release);
+  }
+
+  /** Leaves the thread that sends a batch to itself, whatever it waits for. The lock is held. */
+  private List<PendingAppend> giveUp(SentBatch batch, String reason) {
+    batch.settle(
+        batch.exchange.giveUp()
+            ? new SQLException(reason, "08006")
+            : new Sender.NotSentException(reason));
+    List<PendingAppend> threads = finish(batch);
+    sending = false;
+    if (batch.sender == dispatcher) {
+      dispatcher = null;
+    }
+    return threads;
+  }
+
   /** After a while a store that is being closed does not wait for strangers any more. */
   private boolean isGivenUp(PendingAppend append) {
-    if (!closed || System.nanoTime() - closedNanos < CLOSING_NANOS) {
+    if (!closed || System.nanoTime() - closedNanos < closingNanos) {
       return false;
     }
-    append.failed(
-        new EventStoreException(
-            "another transaction holds a stream of the %s, and the store is closed: nothing was written"
-                .formatted(append)));
+    append.failed(closedBefore(append));
     return true;
   }
 
@@ -348,7 +391,7 @@ final class GroupAppender implements AutoCloseable {
 
   private void wakeDispatcher() {
     if (dispatcher == null) {
-      dispatcher = daemon(this::dispatch, "eventstore-appender");
+      dispatcher = Threads.daemon(this::dispatch, "eventstore-appender");
       dispatcher.start();
     } else {
       work.signal();
@@ -358,7 +401,7 @@ final class GroupAppender implements AutoCloseable {
   private void dispatch() {
     lock.lock();
     try {
-      while (!closed || sending || !queue.isEmpty()) {
+      while (Thread.currentThread() == dispatcher && (!closed || sending || !queue.isEmpty())) {
         if (sending || queue.isEmpty()) {
           work.awaitUninterruptibly();
         } else {
@@ -371,15 +414,15 @@ final class GroupAppender implements AutoCloseable {
   }
 
   private void dispatchNext() {
-    List<PendingAppend> batch = takeLocked();
-    if (batch.isEmpty()) {
+    SentBatch batch = takeLocked();
+    if (batch == null) {
       awaitWork(queue.nanosUntilDue(System.nanoTime()));
       return;
     }
     sending = true;
     lock.unlock();
     try {
-      sendAndSettle(batch, null);
+      boolean unused = sendAndSettle(batch, null);
     } finally {
       lock.lock();
     }
@@ -394,9 +437,13 @@ final class GroupAppender implements AutoCloseable {
     }
   }
 
-  /** Takes no more appends, and sends what it has taken. */
+  /**
+   * Takes no more appends, and sends what it has taken, for some seconds. What is not answered by
+   * then is refused or has an unknown outcome.
+   */
   @Override
   public void close() {
+    List<PendingAppend> threads = new ArrayList<>();
     lock.lock();
     try {
       if (!closed) {
@@ -404,15 +451,60 @@ final class GroupAppender implements AutoCloseable {
         closedNanos = System.nanoTime();
       }
       room.signalAll();
-      while (sending || !queue.isEmpty()) {
-        idle.awaitUninterruptibly();
+      awaitIdle(closedNanos + closingNanos);
+      threads.addAll(refuse(queue.removeAll()));
+      awaitIdle(closedNanos + closingNanos + LAST_ANSWER_NANOS);
+      if (underWay != null) {
+        threads.addAll(giveUp(underWay, "the store was closed while it waited for the database"));
       }
+      idle.signalAll();
       work.signalAll();
     } finally {
       lock.unlock();
     }
+    threads.forEach(PendingAppend::release);
+    watch.close();
     completions.shutdown();
     awaitCompletions();
+  }
+
+  private void awaitIdle(long deadlineNanos) {
+    boolean interrupted = false;
+    while (sending || !queue.isEmpty()) {
+      long left = deadlineNanos - System.nanoTime();
+      if (left <= 0) {
+        break;
+      }
+      try {
+        long unused = idle.awaitNanos(left);
+      } catch (InterruptedException e) {
+        interrupted =
+            true; // Closing is not cut short, and the caller finds its interrupt after it.
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private List<PendingAppend> refuse(List<PendingAppend> waited) {
+    boolean choice = false;
+    for (PendingAppend append : waited) {
+      append.failed(closedBefore(append));
+      choice |= append.takeChoice();
+    }
+    if (choice) {
+      sending = false; // It was to be the next to send.
+    }
+    return completeFutures(waited);
+  }
+
+  private static EventStoreException closedBefore(PendingAppend append) {
+    return new EventStoreException(
+        append.isDelayed()
+            ? "another transaction holds a stream of the %s, and the store is closed: nothing was written"
+                .formatted(append)
+            : "the store was closed before the %s was sent: nothing was written".formatted(append));
   }
 
   private void awaitCompletions() {
@@ -420,7 +512,7 @@ final class GroupAppender implements AutoCloseable {
       return;
     }
     try {
-      if (!completions.awaitTermination(CLOSING_NANOS, TimeUnit.NANOSECONDS)) {
+      if (!completions.awaitTermination(closingNanos, TimeUnit.NANOSECONDS)) {
         LOG.warn("What depends on an append is still running, and the store is closed");
       }
     } catch (InterruptedException e) {

@@ -5,9 +5,11 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Outcome;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
+import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.SQLException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
@@ -21,16 +23,18 @@ final class PendingAppend {
 
   private final Append append;
   private final AppendRequest request;
+  private final Thread caller = Thread.currentThread();
   private volatile @Nullable Thread waiter;
   private final CompletableFuture<AppendResult> future = new CompletableFuture<>();
 
   private @Nullable Answer answer;
   private @Nullable Throwable failure;
+  private boolean released;
   private long delayNanos;
   private long notBeforeNanos;
 
   /** The waiting thread is to send the next batch. */
-  private volatile boolean chosen;
+  private final AtomicBoolean chosen = new AtomicBoolean();
 
   /** Publishes the answer to the waiting thread. */
   private volatile boolean done;
@@ -59,6 +63,11 @@ final class PendingAppend {
     return future;
   }
 
+  /** The thread that called. */
+  Thread caller() {
+    return caller;
+  }
+
   boolean hasWaiter() {
     return waiter != null;
   }
@@ -68,7 +77,7 @@ final class PendingAppend {
     waiter = null;
   }
 
-  // Before it is done only whoever sends the batch touches the following.
+  // Before it is done the following is for those who hold the group's lock.
 
   void answered(Answer with) {
     answer = with;
@@ -81,6 +90,13 @@ final class PendingAppend {
   /** Somebody else holds a row: nothing was written, and it is to be tried again. */
   boolean isBusy() {
     return failure == null && (answer == null || answer.outcome() == Outcome.BUSY);
+  }
+
+  /** It was sent, and there is no telling whether it is committed. */
+  boolean isUnknown() {
+    return failure instanceof SQLException e
+        && !(e instanceof Sender.NotSentException)
+        && SqlErrors.isConnectionLost(e);
   }
 
   /** Puts the next try off, each time for longer. */
@@ -101,16 +117,22 @@ final class PendingAppend {
 
   /** Tells the waiting thread to send the next batch. */
   void choose() {
-    chosen = true;
+    chosen.set(true);
     LockSupport.unpark(waiter);
   }
 
-  boolean isChosen() {
-    return chosen;
+  /** True, once, if the waiting thread is to send the next batch. */
+  boolean takeChoice() {
+    return chosen.get() && chosen.getAndSet(false);
   }
 
-  void takeChoice() {
-    chosen = false;
+  /** Its answer stands, and is about to be given out. */
+  void setReleased() {
+    released = true;
+  }
+
+  boolean isReleased() {
+    return released;
   }
 
   /** The waiting thread gets its answer. */

@@ -30,16 +30,22 @@ final class Sender {
     this.forOthers = forOthers;
   }
 
+  /** Does it, however long the answer takes. */
+  <T> T send(Request<T> request) throws SQLException {
+    return send(request, Exchange.withoutLimit());
+  }
+
   /**
    * Does it in one transaction, and once more in another if a race has undone it.
    *
+   * @param exchange is told of each connection, and may end it
    * @throws NotSentException if there is no connection
    * @throws SQLException if it failed; whether it was committed is told by the state
    */
-  <T> T send(Request<T> request) throws SQLException {
+  <T> T send(Request<T> request, Exchange exchange) throws SQLException {
     for (int attempt = 1; ; attempt++) {
       try {
-        return sendOnce(request);
+        return sendOnce(request, exchange);
       } catch (SQLException e) {
         if (!SqlErrors.isRolledBackByRace(e) || attempt == TRIES) {
           throw e;
@@ -48,12 +54,15 @@ final class Sender {
     }
   }
 
-  private <T> T sendOnce(Request<T> request) throws SQLException {
+  private <T> T sendOnce(Request<T> request, Exchange exchange) throws SQLException {
     Connection connection = connect();
     try {
+      exchange.begin(connection);
       return inTransaction(connection, request);
     } finally {
+      exchange.release();
       giveBack(connection);
+      exchange.end();
     }
   }
 
@@ -121,6 +130,10 @@ final class Sender {
 
     NotSentException(SQLException cause) {
       super(cause.getMessage(), cause.getSQLState(), cause);
+    }
+
+    NotSentException(String reason) {
+      super(reason);
     }
   }
 }

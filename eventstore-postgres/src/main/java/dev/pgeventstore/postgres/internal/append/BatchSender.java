@@ -1,0 +1,103 @@
+package dev.pgeventstore.postgres.internal.append;
+
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
+import dev.pgeventstore.postgres.internal.tables.AppendFunction.Outcome;
+import dev.pgeventstore.postgres.internal.tables.AppendRequest;
+import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import java.sql.SQLException;
+import java.util.Collections;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/** Sends the appends of a batch together, and one by one if they fail because of one of them. */
+final class BatchSender {
+
+  private final Statement statement;
+  private final Runnable committed;
+
+  /**
+   * @param committed is told after each commit that wrote something
+   */
+  BatchSender(Statement statement, Runnable committed) {
+    this.statement = statement;
+    this.committed = committed;
+  }
+
+  /** Sends, and notes in the batch what came of it. */
+  void send(SentBatch batch) {
+    try {
+      List<Answer> answers = statement.send(batch.requests(), batch.exchange);
+      for (int i = 0; i < answers.size(); i++) {
+        batch.answered(i, answers.get(i));
+      }
+      tellIfWritten(answers);
+    } catch (SQLException e) {
+      failed(batch, e);
+    } catch (RuntimeException | Error e) {
+      batch.allFailed(e);
+    }
+  }
+
+  private void tellIfWritten(List<Answer> answers) {
+    if (answers.stream().anyMatch(answer -> answer.outcome() == Outcome.WRITTEN)) {
+      committed.run();
+    }
+  }
+
+  private void failed(SentBatch batch, SQLException e) {
+    if (isEnd(e)) {
+      batch.allFailed(e);
+    } else if (batch.size() > 1) {
+      sendOneByOne(batch);
+    } else if (!SqlErrors.isLockNotAvailable(e)) {
+      batch.failed(0, e);
+    }
+  }
+
+  /** Nothing is wrong with the append, but with the way to the database. */
+  private static boolean isEnd(SQLException e) {
+    return e instanceof Sender.NotSentException || SqlErrors.isConnectionLost(e);
+  }
+
+  /** All of the batch was undone because of one of them, which will fail alone. */
+  private void sendOneByOne(SentBatch batch) {
+    Set<StreamId> held = new HashSet<>();
+    for (int i = 0; i < batch.size(); i++) {
+      List<StreamId> streams = batch.request(i).streams();
+      // What comes later must not overtake what is put off.
+      if (!Collections.disjoint(held, streams)) {
+        held.addAll(streams);
+        continue;
+      }
+      try {
+        List<Answer> answers = statement.send(List.of(batch.request(i)), batch.exchange);
+        batch.answered(i, answers.get(0));
+        tellIfWritten(answers);
+        if (answers.get(0).outcome() == Outcome.BUSY) {
+          held.addAll(streams);
+        }
+      } catch (SQLException e) {
+        if (SqlErrors.isLockNotAvailable(e)) {
+          held.addAll(streams);
+          continue;
+        }
+        batch.failed(i, e);
+        if (isEnd(e)) {
+          return; // The rest has not been sent, and goes with the next batch.
+        }
+      } catch (RuntimeException | Error e) {
+        batch.failed(i, e);
+      }
+    }
+  }
+
+  /** One statement for some appends. */
+  @FunctionalInterface
+  interface Statement {
+
+    /** Sends it, and takes an answer for each. */
+    List<Answer> send(List<AppendRequest> requests, Exchange exchange) throws SQLException;
+  }
+}
