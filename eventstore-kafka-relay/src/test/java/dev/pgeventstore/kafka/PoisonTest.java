@@ -21,6 +21,7 @@ import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,6 +29,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** What becomes of events that cannot be published, and of the others. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
+@Order(1)
 class PoisonTest {
 
   private static final StreamId SICK = StreamId.parse("order-13");

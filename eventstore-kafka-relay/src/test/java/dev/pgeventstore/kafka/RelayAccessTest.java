@@ -20,12 +20,14 @@ import java.util.concurrent.TimeoutException;
 import org.apache.kafka.common.acl.AclBinding;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /** A relay that must log in, and may not do everything at any time. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
+@Order(1)
 class RelayAccessTest {
 
   private Bench bench;

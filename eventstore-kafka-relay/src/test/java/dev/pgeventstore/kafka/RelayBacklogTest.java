@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.OwnBroker;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -16,6 +17,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
+@OwnBroker
+@Tag("faults")
 class RelayBacklogTest {
 
   private static final int EVENTS = 100_000;

@@ -15,6 +15,8 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeoutException;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -23,6 +25,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** A database that loses what it had: in a crash what it never flushed, from a backup the rest. */
 @ExtendWith(KafkaExtension.class)
+@Tag("faults")
+@Order(1)
 class RelayCrashedServerTest {
 
   @TempDir private Path folder;

@@ -9,12 +9,14 @@ import dev.pgeventstore.kafka.RelayStatus.State;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.OwnBroker;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.nio.file.Path;
 import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -22,6 +24,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Whatever is killed, a committed reader finds every event once and in order. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
+@OwnBroker
+@Tag("faults")
+@Order(1)
 class RelayFaultsTest {
 
   private Bench bench;

@@ -8,6 +8,7 @@ import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.nio.file.Path;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -15,6 +16,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** A relay that ends without a word, at each moment of a transaction there is. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
+@Tag("faults")
 class RelayKillPointsTest {
 
   private static final int EVENTS = 300;

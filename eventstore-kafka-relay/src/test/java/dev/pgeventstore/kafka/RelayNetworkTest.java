@@ -9,6 +9,7 @@ import dev.pgeventstore.kafka.RelayStatus.State;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.OwnBroker;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import dev.pgeventstore.testkit.servers.TcpProxy;
 import java.util.HashMap;
@@ -21,6 +22,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What the network does to a relay between it and Kafka. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
+@OwnBroker
+@Tag("faults")
 class RelayNetworkTest {
 
   private Bench bench;

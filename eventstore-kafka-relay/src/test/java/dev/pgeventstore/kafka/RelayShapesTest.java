@@ -7,12 +7,14 @@ import dev.pgeventstore.kafka.RelayStatus.State;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.OwnBroker;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import dev.pgeventstore.testkit.servers.TcpProxy;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,6 +23,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Faults that relays of several lanes, and those that send at least once, survive as well. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
+@OwnBroker
+@Tag("faults")
+@Order(1)
 class RelayShapesTest {
 
   @TempDir private Path folder;

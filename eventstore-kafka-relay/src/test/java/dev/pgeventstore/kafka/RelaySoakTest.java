@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.OwnBroker;
 import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.nio.file.Path;
 import java.util.List;
@@ -16,6 +17,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Whatever happens, in whatever order: readers find every event once and in order. */
 @ExtendWith(KafkaExtension.class)
+@OwnBroker
+@Tag("faults")
 class RelaySoakTest {
 
   @TempDir private Path folder;

@@ -110,11 +110,11 @@ class BlockersTest {
 
   @Test
   void a_prepared_transaction_is_named_by_its_global_id_and_no_process() throws SQLException {
-    prepare("left_open");
+    prepare("left_blocking");
 
-    assertNamesPrepared(store.database, "left_open");
+    assertNamesPrepared(store.database, "left_blocking");
 
-    store.execute("commit prepared 'left_open'");
+    store.execute("commit prepared 'left_blocking'");
     assertThat(blockers()).isEmpty();
   }
 

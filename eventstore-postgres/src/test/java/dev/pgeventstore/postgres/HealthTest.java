@@ -78,16 +78,16 @@ class HealthTest {
       view.awaitApplied(store.append("order-1"), PATIENCE);
       try (Connection slow = store.begin()) {
         store.append("order-2", slow);
-        TestStore.execute(slow, "prepare transaction 'left_open'");
+        TestStore.execute(slow, "prepare transaction 'left_unhealthy'");
       }
       store.append("order-3");
 
       until(
           () ->
               assertThat(view.status().complaint().orElse("none"))
-                  .contains("prepared transaction left_open"));
+                  .contains("prepared transaction left_unhealthy"));
 
-      store.execute("rollback prepared 'left_open'");
+      store.execute("rollback prepared 'left_unhealthy'");
       until(() -> assertThat(view.status().isHealthy()).isTrue());
     }
   }

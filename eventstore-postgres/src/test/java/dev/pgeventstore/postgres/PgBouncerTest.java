@@ -32,9 +32,11 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -238,16 +240,21 @@ class PgBouncerTest {
 
   @Test
   void no_connection_of_the_server_is_left_listening() throws Exception {
-    try (Subscription view =
-        Subscriptions.of(store.store).create("view").handler((events, c) -> {}).start()) {
+    // Stores of other tests listen in other groups of threads.
+    ThreadGroup threads = new ThreadGroup("of this store");
+    try (TestStore grouped = in(threads, this::open);
+        Subscription view =
+            in(
+                threads,
+                () ->
+                    Subscriptions.of(grouped.store)
+                        .create("view")
+                        .handler((events, c) -> {})
+                        .start())) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
       // It has looked at its connection, and ended.
-      await()
-          .atMost(PATIENCE)
-          .until(
-              () ->
-                  Thread.getAllStackTraces().keySet().stream()
-                      .noneMatch(thread -> thread.getName().equals("eventstore-listener")));
+      await().atMost(PATIENCE).until(() -> !names(threads).contains("eventstore-listener"));
+      assertThat(names(threads)).contains("eventstore-notifier");
       assertThat(eachServerConnection("select count(*) from pg_listening_channels()"))
           .containsOnly("0");
     }
@@ -266,6 +273,18 @@ class PgBouncerTest {
                   eachServerConnection("select count(*) from pg_listening_channels()")
                       .contains("1"));
     }
+  }
+
+  private static <T> T in(ThreadGroup group, Callable<T> action) throws Exception {
+    FutureTask<T> task = new FutureTask<>(action);
+    new Thread(group, task).start();
+    return task.get();
+  }
+
+  private static List<String> names(ThreadGroup group) {
+    Thread[] threads = new Thread[100];
+    int count = group.enumerate(threads);
+    return Stream.of(threads).limit(count).map(Thread::getName).toList();
   }
 
   @Test

@@ -22,6 +22,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -29,6 +30,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Events that the handler does not get over, and what becomes of the others. */
 @ExtendWith(PostgresExtension.class)
+@Order(1)
 class PoisonedSubscriptionTest {
 
   private static final Duration PATIENCE = LedgerScene.PATIENCE;

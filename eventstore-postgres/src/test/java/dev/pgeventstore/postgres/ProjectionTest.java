@@ -401,6 +401,7 @@ class ProjectionTest {
       """
       select count(*) from pg_locks
        where not granted and relation = 'public.visits'::regclass and mode = 'AccessExclusiveLock'
+         and database = (select oid from pg_database where datname = current_database())
       """;
 
   @Test
@@ -550,6 +551,7 @@ class ProjectionTest {
       """
       select count(*) from pg_locks
        where not granted and relation = 'public.visits_v1'::regclass
+         and database = (select oid from pg_database where datname = current_database())
       """;
 
   @Test

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -26,6 +27,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Nodes that share a subscription, are killed and paused, come and go. */
 @ExtendWith(PostgresExtension.class)
+@Order(1)
 class SubscriptionNodesTest {
 
   private static final Duration PATIENCE = LedgerScene.PATIENCE;
@@ -246,6 +248,7 @@ class SubscriptionNodesTest {
               """
               select count(pg_terminate_backend(pid)) from pg_stat_activity
                where application_name = 'one' and state = 'idle in transaction'
+                 and datname = current_database()
               """);
       assertThat(cut).isEqualTo("1");
       one.ledger.letGo();
@@ -262,7 +265,8 @@ class SubscriptionNodesTest {
         Statement statement = connection.createStatement();
         ResultSet row =
             statement.executeQuery(
-                "select pid from pg_stat_activity where application_name = '%s'".formatted(node))) {
+                "select pid from pg_stat_activity where datname = current_database() and application_name = '%s'"
+                    .formatted(node))) {
       while (row.next()) {
         pids.add(row.getString(1));
       }

@@ -11,6 +11,7 @@ import org.junit.jupiter.api.Test;
  * Runs {@link SubscriptionTorture} with seeds of the moment, odd ones first, each printed; {@code
  * -Dtorture.seed} repeats one.
  */
+@Tag("faults")
 class SubscriptionTortureTest {
 
   @Test

@@ -139,7 +139,8 @@ class TombstoneTest {
           .until(
               () ->
                   store
-                      .query("select count(*) from pg_stat_activity where wait_event_type = 'Lock'")
+                      .query(
+                          "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
                       .equals("1"));
       open.commit();
     }

@@ -37,6 +37,8 @@ import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -45,6 +47,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Whatever is killed, deleted, repeated or taken over, the consumer's database has it once. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
+@Tag("faults")
+@Order(1)
 class ConsumerFaultsTest {
 
   private static final int BACKLOG = 20_000;

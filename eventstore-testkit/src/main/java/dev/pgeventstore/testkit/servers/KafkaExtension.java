@@ -3,11 +3,13 @@ package dev.pgeventstore.testkit.servers;
 import org.junit.jupiter.api.extension.ExtensionContext;
 import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
+import org.junit.platform.commons.support.AnnotationSupport;
 
 /**
  * Gives tests a {@link KafkaBroker} as a parameter of a test method, a set-up method or the
- * constructor. All tests share one, which is started for the first and stopped after the last, so
- * each makes its own topics. A test that kills brokers starts one itself.
+ * constructor. The classes of tests share one, which is started for the first and stopped after the
+ * last, and several of them may use it at once: each makes its own topics. Classes that are
+ * annotated with {@link OwnBroker} have one of their own, from their first test to their last.
  */
 public final class KafkaExtension implements ParameterResolver {
 
@@ -24,9 +26,22 @@ public final class KafkaExtension implements ParameterResolver {
 
   @Override
   public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
-    return context
-        .getRoot()
+    ExtensionContext sharing = isForOneClass(context) ? classOf(context) : context.getRoot();
+    return sharing
         .getStore(NAMESPACE)
-        .computeIfAbsent("broker", key -> KafkaBroker.start(), KafkaBroker.class);
+        .computeIfAbsent(
+            "broker:" + sharing.getUniqueId(), key -> KafkaBroker.start(), KafkaBroker.class);
+  }
+
+  private static boolean isForOneClass(ExtensionContext context) {
+    return AnnotationSupport.isAnnotated(context.getTestClass(), OwnBroker.class);
+  }
+
+  private static ExtensionContext classOf(ExtensionContext context) {
+    ExtensionContext of = context;
+    while (of.getTestMethod().isPresent()) {
+      of = of.getParent().orElseThrow();
+    }
+    return of;
   }
 }

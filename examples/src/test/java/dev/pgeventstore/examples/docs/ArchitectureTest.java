@@ -19,9 +19,11 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.Future;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 
 /** Keeps the table "Who may import whom" of docs/architecture.md. */
+@Order(1)
 class ArchitectureTest {
 
   private static final String OURS = "dev.pgeventstore";

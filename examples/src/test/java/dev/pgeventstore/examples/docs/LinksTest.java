@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -21,6 +22,8 @@ class LinksTest {
 
   private static final Pattern LINK = Pattern.compile("\\[([^]]*)]\\(([^)\\s]+)\\)");
   private static final Pattern METHOD = Pattern.compile("`?(\\w+)#(\\w+)`?");
+  private static final Pattern TEST = Pattern.compile("@(Test|ParameterizedTest|RepeatedTest)\\b");
+  private static final Pattern NOT_RUN = Pattern.compile("@(Disabled|Enabled)");
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ +(.+)$");
 
   @Test
@@ -38,6 +41,79 @@ class LinksTest {
             .toList();
 
     assertThat(without).isEmpty();
+  }
+
+  /** Those that run with the other profiles than {@code soak}: CONTRIBUTING.md. */
+  @Test
+  void every_test_of_a_promise_runs_in_the_default_or_in_the_fault_tier() throws IOException {
+    List<String> that = new ArrayList<>();
+    for (String name : List.of("README.md", "docs/guarantees.md")) {
+      Path document = Project.folder().resolve(name);
+      for (MatchResult link : LINK.matcher(Files.readString(document)).results().toList()) {
+        for (MatchResult test : METHOD.matcher(link.group(1)).results().toList()) {
+          Path file = document.resolveSibling(link.group(2)).normalize();
+          String flaw = flawOfTest(Files.readString(file), test.group(1), test.group(2));
+          if (!flaw.isEmpty()) {
+            that.add("%s: %s: %s".formatted(document, link.group(), flaw));
+          }
+        }
+      }
+    }
+    assertThat(that).isEmpty();
+  }
+
+  static String flawOfTest(String source, String type, String method) {
+    String ofMethod = declaration(source, "\\bvoid " + method + "\\(");
+    String ofClass = declaration(source, "\\b(class|interface) " + type + "\\b");
+    if (!TEST.matcher(ofMethod).find()) {
+      return "this is no test";
+    }
+    if (NOT_RUN.matcher(ofMethod + ofClass).find()) {
+      return "this test is disabled, or runs on condition";
+    }
+    return (ofMethod + ofClass).contains("@Tag(\"soak\")") ? "this test runs with soak only" : "";
+  }
+
+  /** From the blank line before it, so with all annotations. */
+  private static String declaration(String source, String name) {
+    Matcher found = Pattern.compile(name).matcher(source);
+    if (!found.find()) {
+      return "";
+    }
+    String before = source.substring(0, found.start());
+    return before.substring(Math.max(0, before.lastIndexOf("\n\n"))) + '\n';
+  }
+
+  @Test
+  void a_test_that_is_missing_disabled_or_too_long_does_not_count() {
+    String source =
+        """
+        /** Tests. */
+        class SomeTest {
+
+          @Test
+          void a() {}
+
+          @Tag("soak")
+          @Test
+          void b() {}
+
+          @Disabled
+          @ParameterizedTest
+          void c(int i) {}
+
+          void d() {}
+        }
+        """;
+    assertThat(flawOfTest(source, "SomeTest", "a")).isEmpty();
+    assertThat(flawOfTest(source, "SomeTest", "b")).contains("soak");
+    assertThat(flawOfTest(source, "SomeTest", "c")).contains("disabled");
+    assertThat(flawOfTest(source, "SomeTest", "d")).contains("no test");
+    assertThat(flawOfTest(source, "SomeTest", "e")).contains("no test");
+    String tagged = source.replace("class", "@Tag(\"soak\")\nclass");
+    assertThat(flawOfTest(tagged, "SomeTest", "a")).contains("soak");
+    String condition = source.replace("class", "@EnabledIf(\"x\")\nclass");
+    assertThat(flawOfTest(condition, "SomeTest", "a")).contains("condition");
   }
 
   private static List<String> broken() throws IOException {

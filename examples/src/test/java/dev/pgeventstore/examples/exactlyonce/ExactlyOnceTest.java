@@ -12,10 +12,14 @@ import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
+@Tag("faults")
+@Order(1)
 class ExactlyOnceTest {
 
   @Test

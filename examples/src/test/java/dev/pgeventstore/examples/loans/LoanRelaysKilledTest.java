@@ -21,6 +21,7 @@ import java.util.Random;
 import java.util.UUID;
 import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -30,6 +31,7 @@ import org.junit.jupiter.api.io.TempDir;
  * published something in its life: killing those that have just begun to start would prove nothing.
  */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
+@Tag("faults")
 class LoanRelaysKilledTest {
 
   private static final int MOST_KILLS = 5;
