@@ -94,14 +94,18 @@ grant execute on function
 -- Running subscriptions, on one node or on several, and looking after what they have parked. What was
 -- given up is recorded for good.
 grant select, insert, update, delete
-  on "${schema}".subscription_members, "${schema}".parked_streams, "${schema}".parked_events
+  on "${schema}".subscription_members, "${schema}".subscription_declines,
+     "${schema}".parked_streams, "${schema}".parked_events
   to "${schema}_writer", "${schema}_reader";
 grant select, insert (name, stream_id, position, version, reason, error)
   on "${schema}".discarded_events to "${schema}_writer", "${schema}_reader";
 grant execute on function
   "${schema}".keep_leases(text, text[], bigint[], text[]),
   "${schema}".divide_anew(text),
-  "${schema}".arrange_partitions(text, integer, bigint, text, text[])
+  "${schema}".arrange_partitions(text, integer, bigint, text, text[], text, bigint),
+  "${schema}".members_by_partition(text, text[]),
+  "${schema}".join_members(text, text, interval),
+  "${schema}".decline_partition(text, integer, text, bigint, bigint, text)
   to "${schema}_reader";
 
 grant select on "${schema}".snapshots to "${schema}_writer", "${schema}_reader";

@@ -20,8 +20,8 @@ public interface EventCodec {
    * @param event as stored
    * @return the domain object
    * @throws UnknownEventTypeException if no class is known for the type
-   * @throws EventStoreException if the revision is newer than the known one, or the JSON does not
-   *     fit the class
+   * @throws UndecodableEventException if the revision is newer than the known one, or the JSON does
+   *     not fit the class
    */
   Object decode(EncodedEvent event);
 

@@ -2,6 +2,7 @@ package dev.pgeventstore;
 
 import java.time.Instant;
 import java.util.UUID;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -156,12 +157,13 @@ public final class RecordedEvent {
    * The domain object, in its current shape.
    *
    * @return decoded once; {@link ErasedEvent#instance()} if it was erased, whatever it was before
-   * @throws EventStoreException if the type is unknown or the JSON does not fit it
+   * @throws UndecodableEventException if the type is unknown or the JSON does not fit it; whatever
+   *     else the codec throws is its cause
    */
   public Object payload() {
     Object decoded = payload;
     if (decoded == null) {
-      decoded = isErased() ? ErasedEvent.instance() : codec.decode(encoded);
+      decoded = isErased() ? ErasedEvent.instance() : decoded(() -> codec.decode(encoded));
       payload = decoded;
     }
     return decoded;
@@ -171,14 +173,30 @@ public final class RecordedEvent {
    * Why and by whom the event came about.
    *
    * @return possibly empty
+   * @throws UndecodableEventException if the codec cannot decode it
    */
   public Metadata metadata() {
     Metadata decoded = metadata;
     if (decoded == null) {
-      decoded = metadataJson == null ? Metadata.none() : codec.decodeMetadata(metadataJson);
+      byte[] json = metadataJson;
+      decoded = json == null ? Metadata.none() : decoded(() -> codec.decodeMetadata(json));
       metadata = decoded;
     }
     return decoded;
+  }
+
+  /** Whatever a codec throws, it must not be taken for a failure of what is done with the event. */
+  private <T> T decoded(Supplier<T> decoding) {
+    try {
+      return decoding.get();
+    } catch (UndecodableEventException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw new UndecodableEventException(
+          "the event of type '%s' at position %s cannot be decoded: %s"
+              .formatted(type(), position, e.getMessage()),
+          e);
+    }
   }
 
   @Override

@@ -4,7 +4,7 @@ package dev.pgeventstore;
  * A stored event has a type name that the codec does not know. The event itself is sound: {@link
  * RecordedEvent#encoded()} gives it as it is stored.
  */
-public class UnknownEventTypeException extends EventStoreException {
+public class UnknownEventTypeException extends UndecodableEventException {
 
   private static final long serialVersionUID = 1L;
 

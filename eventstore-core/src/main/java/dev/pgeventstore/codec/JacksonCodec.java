@@ -13,8 +13,8 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventCodec;
-import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Metadata;
+import dev.pgeventstore.UndecodableEventException;
 import dev.pgeventstore.UnknownEventTypeException;
 import java.io.IOException;
 import java.util.HashMap;
@@ -145,7 +145,7 @@ public final class JacksonCodec implements EventCodec {
     }
     RegisteredType type = mapping.type;
     if (event.revision() > type.revision()) {
-      throw new EventStoreException(
+      throw new UndecodableEventException(
           ("event of type '%s' has revision %d, but %s is registered with revision %d: a newer"
                   + " version of the application wrote it, and that is what it takes to read it")
               .formatted(
@@ -158,14 +158,14 @@ public final class JacksonCodec implements EventCodec {
               ? mapping.reader.readValue(event.dataUtf8())
               : mapping.reader.readValue(upcast(type, event));
     } catch (IOException e) {
-      throw new EventStoreException(
+      throw new UndecodableEventException(
           "JSON of an event of type '%s', revision %d, does not fit %s: %s"
               .formatted(
                   event.type(), event.revision(), type.payloadClass().getName(), e.getMessage()),
           e);
     }
     if (payload == null) {
-      throw new EventStoreException(
+      throw new UndecodableEventException(
           "JSON of an event of type '%s' is null, which is no %s"
               .formatted(event.type(), type.payloadClass().getName()));
     }
@@ -176,7 +176,7 @@ public final class JacksonCodec implements EventCodec {
     JsonNode json = trees.readTree(event.dataUtf8());
     for (int revision = event.revision(); revision < type.revision(); revision++) {
       if (!(json instanceof ObjectNode object)) {
-        throw new EventStoreException(
+        throw new UndecodableEventException(
             "event of type '%s' cannot be upcast from revision %d: its JSON is no object"
                 .formatted(type.name(), revision));
       }
@@ -190,13 +190,13 @@ public final class JacksonCodec implements EventCodec {
     try {
       next = type.steps().get(revision - 1).upcast(json);
     } catch (RuntimeException e) {
-      throw new EventStoreException(
+      throw new UndecodableEventException(
           "the upcaster of event type '%s' from revision %d failed: %s"
               .formatted(type.name(), revision, e),
           e);
     }
     if (next == null) {
-      throw new EventStoreException(
+      throw new UndecodableEventException(
           "the upcaster of event type '%s' from revision %d returned null"
               .formatted(type.name(), revision));
     }

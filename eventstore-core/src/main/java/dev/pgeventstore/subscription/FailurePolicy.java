@@ -10,6 +10,11 @@ import java.util.Objects;
  * finished and it is known which one it is. That one is tried a number of times, with pauses; then
  * the subscription stops, or the event is parked. Nothing is ever skipped.
  *
+ * <p>An event that a node cannot decode ({@link dev.pgeventstore.UndecodableEventException}) is
+ * left to a node that can: this one gives the partition up, and takes it again only when no other
+ * is left, or some time after the event was handled. The policy applies once every live node has
+ * declined it.
+ *
  * <p>It concerns the handler only. A database that cannot be reached, a deadlock or a serialization
  * failure is retried without end, and is nobody's attempt.
  */

@@ -87,7 +87,9 @@ public interface Follower extends AutoCloseable {
      *
      * @param events at least one, in position order; unless the query asks for types, there may be
      *     erased ones among them, see {@link RecordedEvent#isErased()}
-     * @throws Exception if they cannot be handled: the follower ends
+     * @throws Exception if they cannot be handled: the follower ends. So it does when an event
+     *     cannot be decoded on this node ({@link dev.pgeventstore.UndecodableEventException}): ask
+     *     only for types that are known, or read {@link RecordedEvent#encoded()}
      */
     void handle(List<RecordedEvent> events) throws Exception;
   }

@@ -32,6 +32,8 @@ public interface ParkedEvents {
    * Handles the parked events of all streams again: {@link #replay(StreamId)} for each.
    *
    * @return what came of it
+   * @throws dev.pgeventstore.UndecodableEventException if a first event of a stream cannot be
+   *     decoded on this node; all other streams were replayed before
    */
   Replay replay();
 
@@ -48,6 +50,9 @@ public interface ParkedEvents {
    *
    * @param stream one with parked events; if there are none, nothing is done
    * @return what came of it
+   * @throws dev.pgeventstore.UndecodableEventException if the next event of the stream cannot be
+   *     decoded on this node; that is no attempt, and the event stays parked as it was: replay it
+   *     on a node that knows it
    */
   Replay replay(StreamId stream);
 

@@ -110,8 +110,10 @@ class OperatingTest {
     append("order-1", null);
     execute(
         """
-        insert into eventstore.subscriptions (name, partition, position, stopped_at, error)
-        values ('orders', 0, 1, clock_timestamp(), 'no such customer');
+        insert into eventstore.subscriptions (name, partition, position, query, stopped_at, error)
+        values ('orders', 0, 1, 'all events', clock_timestamp(), 'no such customer');
+        insert into eventstore.subscription_declines (name, partition, owner, position, reason)
+        values ('orders', 0, 'a node', 2, 'unknown'), ('orders', 0, 'another', 1, 'unknown');
         insert into eventstore.subscription_members (name, owner, alive_until)
         values ('orders', 'a node', clock_timestamp() + interval '15 s');
         insert into eventstore.parked_streams (name, stream_id) values ('orders', 'order-1');
@@ -133,6 +135,11 @@ class OperatingTest {
                 assertThat(row)
                     .containsEntry("lag", 1L)
                     .containsEntry("error", "no such customer"));
+    assertThat(run(statement("query is not null")))
+        .containsExactly(Map.of("name", "orders", "query", "all events"));
+    assertThat(run(statement("subscription_declines")))
+        .singleElement()
+        .satisfies(row -> assertThat(row).containsEntry("owner", "a node"));
     assertThat(run(statement("subscription_members")))
         .singleElement()
         .satisfies(row -> assertThat(row).containsEntry("owner", "a node"));
@@ -174,7 +181,7 @@ class OperatingTest {
   /** So that a statement which is added is looked at here too. */
   @Test
   void there_are_no_other_statements() throws IOException {
-    assertThat(statements()).hasSize(10);
+    assertThat(statements()).hasSize(12);
   }
 
   private static String statement(String about) throws IOException {

@@ -1,11 +1,27 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.UndecodableEventException;
+
 /** What is written down of a failure. */
 final class Failure {
 
   private static final int LONGEST = 2_000;
+  private static final int MOST_CAUSES = 100;
 
   private Failure() {}
+
+  /** Whether an event could not be decoded, so that the handler never came to handle it. */
+  static boolean isUndecodable(Throwable failure) {
+    Throwable cause = failure;
+    // A chain of causes may be a ring.
+    for (int depth = 0; cause != null && depth < MOST_CAUSES; depth++) {
+      if (cause instanceof UndecodableEventException) {
+        return true;
+      }
+      cause = cause.getCause();
+    }
+    return false;
+  }
 
   /** The failure and its causes, in a line that PostgreSQL can store. */
   static String describe(Throwable failure) {

@@ -14,4 +14,9 @@ final class HandlerFailedException extends RuntimeException {
   Throwable failure() {
     return failure;
   }
+
+  /** Whether an event could not be decoded here, so that another node may do better. */
+  boolean isUndecodable() {
+    return Failure.isUndecodable(failure);
+  }
 }

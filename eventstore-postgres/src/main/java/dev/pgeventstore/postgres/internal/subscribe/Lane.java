@@ -48,6 +48,7 @@ final class Lane implements Runnable {
   private final LaneNews news;
   private final LaneCheckpoint checkpoint;
   private final LaneTransactions transactions;
+  private final Declines declines;
   private final OneByOne oneByOne;
   private volatile @Nullable Task task;
   private @Nullable Lane predecessor;
@@ -86,9 +87,17 @@ final class Lane implements Runnable {
     this.transactions =
         new LaneTransactions(
             scheduler, spec, tables.connections(), tables.parked(), checkpoint, progress, news);
+    this.declines = new Declines(checkpoint);
     this.oneByOne =
         new OneByOne(
-            spec.failurePolicy(), checkpoint, transactions, lease, suspects, progress, news);
+            spec.failurePolicy(),
+            checkpoint,
+            transactions,
+            declines,
+            lease,
+            suspects,
+            progress,
+            news);
   }
 
   /** Starts, once an earlier lane of the partition has ended. */
@@ -166,6 +175,9 @@ final class Lane implements Runnable {
     } catch (LeaseLostException e) {
       lease.lose();
       progress.stop();
+    } catch (DeclinedException e) {
+      LOG.warn("{} is given up, for a node that knows more: {}", this, Failure.describe(e));
+      progress.stop();
     } catch (HandlerFailedException e) {
       fail(e.failure());
     } catch (Throwable e) {
@@ -186,7 +198,9 @@ final class Lane implements Runnable {
   private void fail(Throwable cause) {
     boolean told;
     try {
-      told = checkpoint.stop(Failure.describe(cause));
+      String error = Failure.describe(cause);
+      told =
+          Failure.isUndecodable(cause) ? checkpoint.stopUndecodable(error) : checkpoint.stop(error);
     } catch (SQLException | RuntimeException e) {
       LOG.warn("Other nodes cannot be told that {} has stopped: {}", this, e.toString());
       told = true;
@@ -291,6 +305,7 @@ final class Lane implements Runnable {
       } catch (HandlerFailedException e) {
         news.handlerFailed(checkpoint.position(), e.failure());
         if (spec.failurePolicy().retries() == 0) {
+          declines.unlessTheLast(batch.get(0), e);
           throw e;
         }
         oneByOne.handle(batch, mark);

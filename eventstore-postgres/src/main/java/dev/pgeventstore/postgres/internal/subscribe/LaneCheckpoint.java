@@ -31,6 +31,9 @@ final class LaneCheckpoint {
 
   private long storedAtNanos;
 
+  /** The event that was last found to be undecodable. */
+  private long undecodable;
+
   LaneCheckpoint(
       Scheduler scheduler,
       Connections connections,
@@ -118,11 +121,37 @@ final class LaneCheckpoint {
   }
 
   /**
+   * Declines the partition, since an event cannot be decoded here.
+   *
+   * @return false if no other live node is left that might decode it: then the lease is kept
+   * @throws LeaseLostException if the tenure is over
+   */
+  boolean decline(long event, String reason) throws SQLException {
+    undecodable = event;
+    return connections
+        .use(connection -> table.decline(connection, tenure, event, reason))
+        .orElseThrow(LeaseLostException::new);
+  }
+
+  /**
    * Stops all partitions with an error.
    *
    * @return false if the tenure is over
    */
   boolean stop(String error) throws SQLException {
     return connections.use(connection -> table.stop(connection, tenure, error));
+  }
+
+  /**
+   * Stops all partitions, since an event cannot be decoded, unless a node has joined that might: a
+   * node that joins waits for this transaction, and lets the subscription go on.
+   *
+   * @return false if the tenure is over, or has ended with this
+   */
+  boolean stopUndecodable(String error) throws SQLException {
+    return connections.inTransaction(
+        connection ->
+            !table.decline(connection, tenure, undecodable, error).orElse(true)
+                && table.stop(connection, tenure, error));
   }
 }

@@ -22,6 +22,7 @@ final class OneByOne {
   private final FailurePolicy policy;
   private final LaneCheckpoint checkpoint;
   private final LaneTransactions transactions;
+  private final Declines declines;
   private final LaneLease lease;
   private final Lock suspects;
   private final Progress progress;
@@ -39,6 +40,7 @@ final class OneByOne {
       FailurePolicy policy,
       LaneCheckpoint checkpoint,
       LaneTransactions transactions,
+      Declines declines,
       LaneLease lease,
       Lock suspects,
       Progress progress,
@@ -46,6 +48,7 @@ final class OneByOne {
     this.policy = policy;
     this.checkpoint = checkpoint;
     this.transactions = transactions;
+    this.declines = declines;
     this.lease = lease;
     this.suspects = suspects;
     this.progress = progress;
@@ -130,6 +133,7 @@ final class OneByOne {
     } catch (HandlerFailedException e) {
       begun = -1;
       news.handlerFailed(checkpoint.position(), e.failure());
+      declines.unlessTheLast(event, e);
       if (attempts >= most) {
         giveUp(event, attempts, e.failure(), mark);
         return DONE;

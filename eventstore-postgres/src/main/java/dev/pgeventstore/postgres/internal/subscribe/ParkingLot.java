@@ -4,6 +4,7 @@ import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.UndecodableEventException;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
@@ -56,6 +57,7 @@ final class ParkingLot implements ParkedEvents {
   public Replay replay() {
     int handled = 0;
     List<ParkedEvent> failed = new ArrayList<>();
+    List<UndecodableEventException> undecodable = new ArrayList<>();
     Set<StreamId> tried = new LinkedHashSet<>();
     while (true) {
       List<StreamId> streams =
@@ -65,17 +67,31 @@ final class ParkingLot implements ParkedEvents {
               .limit(STREAMS_AT_ONCE)
               .toList();
       if (streams.isEmpty()) {
+        requireAllDecoded(undecodable, handled);
         return new Replay(handled, List.copyOf(failed));
       }
       for (StreamId stream : streams) {
         tried.add(stream);
-        Replay one = replay(stream);
-        handled += one.handled();
-        failed.addAll(one.failed());
+        try {
+          Replay one = replay(stream);
+          handled += one.handled();
+          failed.addAll(one.failed());
+        } catch (UndecodableEventException e) {
+          undecodable.add(e);
+        }
         if (Thread.currentThread().isInterrupted()) {
           return new Replay(handled, List.copyOf(failed));
         }
       }
+    }
+  }
+
+  private void requireAllDecoded(List<UndecodableEventException> undecodable, int handled) {
+    if (!undecodable.isEmpty()) {
+      throw new UndecodableEventException(
+          "subscription %s has parked events of %d streams that this node cannot decode; they stay parked as they were, the other streams were replayed, with at least %d events handled. The first: %s"
+              .formatted(name, undecodable.size(), handled, undecodable.get(0).getMessage()),
+          undecodable.get(0));
     }
   }
 
@@ -131,6 +147,9 @@ final class ParkingLot implements ParkedEvents {
       } catch (HandlerFailedException e) {
         if (SqlErrors.isTransient(e.failure)) {
           throw e.asEventStoreException();
+        }
+        if (Failure.isUndecodable(e.failure)) {
+          throw e.asUndecodable();
         }
         remember(e);
         return new Step(false, Optional.of(e.parked(Failure.describe(e.failure))));
@@ -256,6 +275,14 @@ final class ParkingLot implements ParkedEvents {
           parked.attempts() + 1,
           Optional.of(error),
           parked.parkedAt());
+    }
+
+    /** Of no attempt: the handler never came to it. */
+    UndecodableEventException asUndecodable() {
+      return new UndecodableEventException(
+          "the parked event at position %s of stream %s cannot be decoded on this node; it stays parked as it was: replay it on a node that knows it"
+              .formatted(parked.position(), parked.stream()),
+          failure);
     }
 
     EventStoreException asEventStoreException() {

@@ -107,7 +107,7 @@ final class StatusReport {
         row.lease(),
         lane != null && lane.error().isPresent()
             ? lane.error().map(Failure::describe)
-            : row.error());
+            : row.error().or(() -> row.declined().map(who -> "declined by " + who)));
   }
 
   private Optional<String> complaint(
@@ -122,6 +122,10 @@ final class StatusReport {
       Partition partition = partitions.get(i);
       if (partition.state() == State.FAILED && failure.isEmpty()) {
         complaints.add("it was stopped: " + partition.error().orElse("unknown"));
+      } else if (rows.get(i).declined().isPresent() && rows.get(i).declinedByAll()) {
+        complaints.add(
+            "no live node can decode an event of partition %d behind position %s: %s"
+                .formatted(partition.number(), partition.position(), rows.get(i).declined().get()));
       } else if (partition.lag() > 0
           && rows.get(i).unmoved().compareTo(spec.unhealthyAfter()) > 0
           && partition.behind().compareTo(spec.unhealthyAfter()) > 0) {

@@ -115,7 +115,15 @@ public final class SubscriptionRuns implements AutoCloseable {
         connections.inTransaction(
             connection -> {
               Optional<String> other =
-                  table.arrange(connection, spec.name(), spec.partitions(), start, query, replaced);
+                  table.arrange(
+                      connection,
+                      spec.name(),
+                      spec.partitions(),
+                      start,
+                      query,
+                      replaced,
+                      keeper.owner(),
+                      spec.leaseTime());
               if (other.isEmpty() && !replaced.isEmpty()) {
                 // Nodes that run with the query that was replaced learn it at once.
                 signals.leasesGivenBack(connection);

@@ -42,7 +42,9 @@ public class SubscriptionsTable {
   private static final String REMOVE =
       """
       with members as (
-        delete from $schema.subscription_members where name = ?)
+        delete from $schema.subscription_members where name = ?),
+      declines as (
+        delete from $schema.subscription_declines where name = ?)
       delete from $schema.subscriptions
        where name = ?
       """;
@@ -52,7 +54,7 @@ public class SubscriptionsTable {
       select exists (select from $schema.subscriptions where name = ?)
       """;
 
-  private static final String ARRANGE = "select $schema.arrange_partitions(?, ?, ?, ?, ?)";
+  private static final String ARRANGE = "select $schema.arrange_partitions(?, ?, ?, ?, ?, ?, ?)";
 
   private static final String KEEP_LEASES =
       """
@@ -125,6 +127,8 @@ public class SubscriptionsTable {
                       where o.name = ? and o.partition = ? and o.owner = ? and o.epoch = ?)
       """;
 
+  private static final String DECLINE = "select $schema.decline_partition(?, ?, ?, ?, ?, ?)";
+
   private static final String GIVE_BACK =
       """
       update $schema.subscriptions
@@ -138,7 +142,9 @@ public class SubscriptionsTable {
   private static final String LEAVE =
       """
       with member as (
-        delete from $schema.subscription_members where name = ? and owner = ?)
+        delete from $schema.subscription_members where name = ? and owner = ?),
+      declines as (
+        delete from $schema.subscription_declines where name = ? and owner = ?)
       update $schema.subscriptions
          set lease_until = null, owner = null
        where name = ?
@@ -157,7 +163,15 @@ public class SubscriptionsTable {
                         where e.position > s.position and e.position <= ?
                         order by e.position
                         limit 1), 0),
-             (extract(epoch from clock_timestamp() - s.updated_at) * 1000)::bigint
+             (extract(epoch from clock_timestamp() - s.updated_at) * 1000)::bigint,
+             (select string_agg(d.owner || ': ' || d.reason, '; ' order by d.at)
+                from $schema.subscription_declines as d
+               where d.name = s.name and d.partition = s.partition and d.position > s.position),
+             not exists (select from $schema.subscription_members as m
+                          where m.name = s.name and m.alive_until > clock_timestamp()
+                            and not exists (select from $schema.subscription_declines as d
+                                             where d.name = s.name and d.partition = s.partition
+                                               and d.owner = m.owner and d.position > s.position))
         from $schema.subscriptions as s
        where s.name = ?
        order by s.partition
@@ -224,6 +238,7 @@ public class SubscriptionsTable {
   private final String countAttempt;
   private final String forgetAttempts;
   private final String stop;
+  private final String decline;
   private final String giveBack;
   private final String leave;
   private final String status;
@@ -245,6 +260,7 @@ public class SubscriptionsTable {
     this.countAttempt = schema.in(COUNT_ATTEMPT);
     this.forgetAttempts = schema.in(FORGET_ATTEMPTS);
     this.stop = schema.in(STOP);
+    this.decline = schema.in(DECLINE);
     this.giveBack = schema.in(GIVE_BACK);
     this.leave = schema.in(LEAVE);
     this.status = schema.in(STATUS);
@@ -304,6 +320,7 @@ public class SubscriptionsTable {
     try (PreparedStatement statement = connection.prepareStatement(remove)) {
       statement.setString(1, name);
       statement.setString(2, name);
+      statement.setString(3, name);
       statement.executeUpdate();
     }
   }
@@ -325,6 +342,8 @@ public class SubscriptionsTable {
    *
    * @param query which events the caller declares
    * @param replaced queries that this one replaces
+   * @param owner the caller's node, a member from then on
+   * @param leaseTime how long it is one without keeping leases
    * @return the query that the subscription is declared with, if it is another: then nothing was
    *     changed
    */
@@ -334,7 +353,9 @@ public class SubscriptionsTable {
       int partitions,
       long start,
       String query,
-      List<String> replaced)
+      List<String> replaced,
+      String owner,
+      Duration leaseTime)
       throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(arrange)) {
       statement.setString(1, name);
@@ -342,6 +363,8 @@ public class SubscriptionsTable {
       statement.setLong(3, start);
       statement.setString(4, query);
       statement.setArray(5, connection.createArrayOf("text", replaced.toArray(String[]::new)));
+      statement.setString(6, owner);
+      statement.setLong(7, leaseTime.toMillis());
       try (ResultSet row = statement.executeQuery()) {
         row.next();
         return Optional.ofNullable(row.getString(1));
@@ -468,6 +491,28 @@ public class SubscriptionsTable {
     }
   }
 
+  /**
+   * Declines a partition: its owner cannot decode an event. The lease is given back if another live
+   * member has not declined it.
+   *
+   * @param position of the event
+   * @param reason why it cannot be decoded
+   * @return whether the lease was given back; empty if the tenure is over
+   */
+  public Optional<Boolean> decline(Connection connection, Tenure of, long position, String reason)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(decline)) {
+      bind(statement, 1, of);
+      statement.setLong(5, position);
+      statement.setString(6, reason);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        boolean givenBack = row.getBoolean(1);
+        return row.wasNull() ? Optional.empty() : Optional.of(givenBack);
+      }
+    }
+  }
+
   /** Gives the lease of a partition back, if it is still held. */
   public void giveBack(Connection connection, Tenure of) throws SQLException {
     update(connection, giveBack, of);
@@ -480,6 +525,8 @@ public class SubscriptionsTable {
       statement.setString(2, owner);
       statement.setString(3, name);
       statement.setString(4, owner);
+      statement.setString(5, name);
+      statement.setString(6, owner);
       statement.executeUpdate();
     }
   }
@@ -503,7 +550,9 @@ public class SubscriptionsTable {
                   row.getBoolean(6),
                   Optional.ofNullable(row.getString(7)),
                   Duration.ofMillis(Math.max(0, row.getLong(8))),
-                  Duration.ofMillis(Math.max(0, row.getLong(9)))));
+                  Duration.ofMillis(Math.max(0, row.getLong(9))),
+                  Optional.ofNullable(row.getString(10)),
+                  row.getBoolean(11)));
         }
       }
       return partitions;
@@ -672,6 +721,8 @@ public class SubscriptionsTable {
    * @param error which one
    * @param behind how long the first settled event behind it has been stored
    * @param unmoved how long ago its checkpoint moved
+   * @param declined which nodes cannot decode an event behind it, and why
+   * @param declinedByAll whether no live node is left that might
    */
   public record PartitionRow(
       int number,
@@ -682,5 +733,7 @@ public class SubscriptionsTable {
       boolean stopped,
       Optional<String> error,
       Duration behind,
-      Duration unmoved) {}
+      Duration unmoved,
+      Optional<String> declined,
+      boolean declinedByAll) {}
 }
