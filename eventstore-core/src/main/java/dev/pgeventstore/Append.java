@@ -14,6 +14,9 @@ import java.util.UUID;
  * were decided on: written all, or none. Immutable; {@link #and}, {@link #check} and {@link
  * #message} return a larger copy.
  *
+ * <p>Ids of events are drawn when it is built, so sending it again is a retry of the first time,
+ * and is recognised as one: see {@link EventStreams#append(Append)}.
+ *
  * <pre>{@code
  * store.append(
  *     Append.to(from, exactly(7), List.of(new Withdrawn(100)))

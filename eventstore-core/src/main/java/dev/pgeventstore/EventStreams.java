@@ -17,10 +17,23 @@ public interface EventStreams {
    *
    * <p>Everything that can be checked without the database is checked before anything is sent.
    *
-   * <p>A retry is told by the ids of its events. They are looked for where the append expects to
-   * stand; one that expects {@link ExpectedVersion#any() any} version or {@link
-   * ExpectedVersion#streamExists() an existing stream} looks for them in the whole stream, if they
-   * are the caller's. That ids are unique beyond that is not checked.
+   * <p>A retry is told by the ids of its events, and gets the result of the first try. What is
+   * recognised depends on what is expected of a stream:
+   *
+   * <ul>
+   *   <li>{@link ExpectedVersion#noStream() no stream} or {@link ExpectedVersion#exactly an exact
+   *       version}: ids are looked for at the place behind that version, once it is taken. So an
+   *       append that expects the same version again is recognised, also when the stream has gone
+   *       on. One that expects another version is not: if the stream is at that version, the events
+   *       are written once more.
+   *   <li>{@link ExpectedVersion#any() Any version} or {@link ExpectedVersion#streamExists() an
+   *       existing stream}: ids are looked for in the whole stream, if they are the caller's
+   *       ({@link NewEvent#withId}) or the {@link NewEvent}s have been sent before, as they have
+   *       when the same {@link Append} is sent again. Otherwise nothing is looked for.
+   * </ul>
+   *
+   * <p>Domain objects that are given again get new ids, which tell nothing. That ids are unique
+   * beyond this is not checked.
    *
    * @param append the events, and the conditions they were decided on
    * @return the new versions and the last position
@@ -31,7 +44,7 @@ public interface EventStreams {
    * @throws EventIdReusedException if some of the ids are found, but this is no retry: with other
    *     content, in another order, or without the other streams
    * @throws TombstonedException if a stream that it writes to or checks is gone for good
-   * @throws OutcomeUnknownException if the answer was lost; retry with the same event ids
+   * @throws OutcomeUnknownException if the answer was lost; send the same append again
    */
   AppendResult append(Append append);
 
@@ -48,7 +61,8 @@ public interface EventStreams {
    * @throws EventIdReusedException if some of the ids are found, but this is no retry: with other
    *     content or in another order
    * @throws TombstonedException if the stream is gone for good
-   * @throws OutcomeUnknownException if the answer was lost; retry with the same event ids
+   * @throws OutcomeUnknownException if the answer was lost. To be able to send the same events
+   *     again, give {@link NewEvent}s: domain objects get new ids each time
    */
   default AppendResult append(StreamId stream, ExpectedVersion expected, List<?> events) {
     return append(Append.to(stream, expected, events));

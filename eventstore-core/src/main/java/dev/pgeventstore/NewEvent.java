@@ -1,20 +1,30 @@
 package dev.pgeventstore;
 
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
 
-/** An event to append: a domain object, an id and metadata. Immutable. */
+/**
+ * An event to append: a domain object, an id and metadata. Immutable, but for one thing: it knows
+ * whether it has been given to a store before, so that an append which is sent again can be
+ * recognised. Safe for many threads.
+ */
 public final class NewEvent {
+
+  private static final AtomicIntegerFieldUpdater<NewEvent> SENT =
+      AtomicIntegerFieldUpdater.newUpdater(NewEvent.class, "sent");
 
   private final Object payload;
   private final UUID id;
   private final boolean idSupplied;
   private final Metadata metadata;
+  private volatile int sent;
 
-  private NewEvent(Object payload, UUID id, boolean idSupplied, Metadata metadata) {
+  private NewEvent(Object payload, UUID id, boolean idSupplied, Metadata metadata, int sent) {
     this.payload = payload;
     this.id = id;
     this.idSupplied = idSupplied;
     this.metadata = metadata;
+    this.sent = sent;
   }
 
   /**
@@ -30,18 +40,19 @@ public final class NewEvent {
     }
     return payload instanceof NewEvent event
         ? event
-        : new NewEvent(payload, UuidV7.next(), false, Metadata.none());
+        : new NewEvent(payload, UuidV7.next(), false, Metadata.none(), 0);
   }
 
   /**
-   * The same event with an id of the caller's. An append whose ids the stream has already, at the
-   * same place and with the same content, is recognised as a retry of the one before.
+   * The same event with an id of the caller's. An append that is sent again with the same ids, the
+   * same content and the same expected versions is recognised as a retry, by any process: see
+   * {@link EventStreams#append(Append)}.
    *
    * @param suppliedId unique at least within the stream
    * @return a copy that has it
    */
   public NewEvent withId(UUID suppliedId) {
-    return new NewEvent(payload, suppliedId, true, metadata);
+    return new NewEvent(payload, suppliedId, true, metadata, 0);
   }
 
   /**
@@ -51,7 +62,7 @@ public final class NewEvent {
    * @return a copy that has it
    */
   public NewEvent withMetadata(Metadata newMetadata) {
-    return new NewEvent(payload, id, idSupplied, newMetadata);
+    return new NewEvent(payload, id, idSupplied, newMetadata, sent);
   }
 
   /**
@@ -73,14 +84,32 @@ public final class NewEvent {
   }
 
   /**
-   * Whether the id came from the caller. Only then an append that expects {@link
-   * ExpectedVersion#any()} or {@link ExpectedVersion#streamExists()} looks whether the stream has
-   * it already.
+   * Whether the id came from the caller.
    *
    * @return true after {@link #withId}
    */
   public boolean idSupplied() {
     return idSupplied;
+  }
+
+  /**
+   * For stores: notes that an append with this event is about to be sent. It cannot be taken back,
+   * whatever the append comes to.
+   */
+  public void sending() {
+    SENT.incrementAndGet(this);
+  }
+
+  /**
+   * For stores: whether its stream may have this event already, because the id came from the
+   * caller, or because this object is being sent for the second time at least. Only then an append
+   * that expects {@link ExpectedVersion#any()} or {@link ExpectedVersion#streamExists()} looks for
+   * it.
+   *
+   * @return false for an event that is new for certain
+   */
+  public boolean mayBeStored() {
+    return idSupplied || sent > 1;
   }
 
   /**

@@ -2,12 +2,15 @@ package dev.pgeventstore;
 
 /**
  * The connection was lost, or the wait ended, after an append was sent and before its answer came:
- * it may have been committed or not. Retrying with the same event ids is always safe: what was
+ * it may have been committed or not, or may still be. Send the same {@link Append} again: what was
  * committed already is recognised and answered with its first result.
  *
- * <p>Appending the same {@link Append} again brings the same ids. One that expects {@link
- * ExpectedVersion#any() any} version or {@link ExpectedVersion#streamExists() an existing stream}
- * is recognised only if the ids are the caller's ({@link NewEvent#withId}).
+ * <p>An append that is built again is recognised as well if it has the same {@link NewEvent}s, or
+ * ids of the caller's ({@link NewEvent#withId}), and expects the same versions; see {@link
+ * EventStreams#append(Append)}. Where a retry expects {@link ExpectedVersion#any() any} version or
+ * {@link ExpectedVersion#streamExists() an existing stream} and its ids are not the caller's, the
+ * first try must not be carried out after it: that can happen when a server, or a process of it,
+ * was frozen with the request.
  */
 public class OutcomeUnknownException extends EventStoreException {
 

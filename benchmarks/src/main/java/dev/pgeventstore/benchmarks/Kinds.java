@@ -44,6 +44,7 @@ final class Kinds implements AutoCloseable {
     all.add(new AppendWorks(options, writers, plainConnections));
     all.add(new PipelineWorks(writing, options, writers, plainConnections));
     all.add(new HotStreamWorks(writing, options));
+    all.add(new RetryWorks(stage()));
     all.add(new ImportWorks(stage(), options));
     all.add(new LoadWorks(stage(), options));
     all.add(new CatchUpWorks(stage(), options));

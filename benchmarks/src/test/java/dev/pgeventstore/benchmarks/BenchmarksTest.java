@@ -26,6 +26,8 @@ class BenchmarksTest {
           "append 1 event, 8 writers on one stream, any version",
           "append 1 event, 8 writers on one stream, exact version",
           "import by COPY",
+          "retry 2000 events in 1 stream : first try",
+          "retry 500 events in 500 streams : first try",
           "load 10 events, 1 reader",
           "load 10 events, 8 readers",
           "load 100 events, 1 reader",
@@ -59,8 +61,8 @@ class BenchmarksTest {
   /** Throughput, p50 and p99. */
   private static final int SPEED_AND_LATENCY = 5 + 3 + 2 + 3 + 2;
 
-  /** One figure: imports, loads, reading and publishing the log. */
-  private static final int SPEED = 1 + 7 + 4 + 2 + 2 + 3;
+  /** One figure: retries, imports, loads, reading and publishing the log. */
+  private static final int SPEED = 2 + 1 + 7 + 4 + 2 + 2 + 3;
 
   /** Appends at a pace and how soon they are heard of and can be read; the cost of idleness. */
   private static final int LIVE = 3 * 7 + 2 + 2 * 3;

@@ -223,12 +223,14 @@ class AppendAsyncTest {
   void the_same_append_sent_again_before_it_is_answered_is_written_once(
       Appending appending, Database database) throws Exception {
     open(database, appending);
-    for (int round = 0; round < 10; round++) {
+    for (int round = 0; round < 12; round++) {
       Append append =
-          round % 2 == 0
-              ? Append.to(STREAM, any(), events(2))
-              : Append.to(StreamId.of("new", "" + round), exactly(0), events(1))
-                  .and(STREAM, any(), events(1));
+          round % 3 == 0
+              ? Append.to(STREAM, any(), List.of(TestStore.raw("e"), TestStore.raw("e")))
+              : round % 3 == 1
+                  ? Append.to(STREAM, any(), events(2))
+                  : Append.to(StreamId.of("new", "" + round), exactly(0), events(1))
+                      .and(STREAM, any(), events(1));
       List<CompletableFuture<AppendResult>> answers = new ArrayList<>();
       for (int i = 0; i < 8; i++) {
         answers.add(history.appendAsync(store.store, append));

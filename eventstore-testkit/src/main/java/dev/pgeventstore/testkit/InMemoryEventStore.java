@@ -94,6 +94,7 @@ public final class InMemoryEventStore implements EventStore, SnapshotHost {
     Map<StreamId, List<CheckedEvent>> contents = encode(append);
     checkSizes(append.messages());
     synchronized (this) {
+      append.events().values().forEach(events -> events.forEach(NewEvent::sending));
       Map<StreamId, Long> stored = whereStored(append, contents);
       if (stored.keySet().equals(append.events().keySet()) && !stored.containsValue(0L)) {
         return replayed(stored, !append.messages().isEmpty());
@@ -202,7 +203,7 @@ public final class InMemoryEventStore implements EventStore, SnapshotHost {
     if (expected instanceof ExpectedVersion.NoStream) {
       return 0;
     }
-    if (events.stream().anyMatch(NewEvent::idSupplied)) {
+    if (events.stream().anyMatch(NewEvent::mayBeStored)) {
       for (int i = 0; i < stream.size(); i++) {
         if (ids.contains(stream.get(i).id())) {
           return i;

@@ -75,6 +75,91 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
+  void an_append_that_is_sent_again_is_recognised_whatever_it_expects() {
+    int number = 0;
+    for (ExpectedVersion expected : List.of(any(), streamExists(), exactly(1))) {
+      String key = "s" + number++;
+      append(stream(key), opened("ann"));
+      // Its ids are generated.
+      Append append = Append.to(stream(key), expected, List.of(deposited(1), deposited(2)));
+      AppendResult original = store.append(append);
+      assertThat(original.replayed()).isFalse();
+      assertReplayed(original, append);
+      append(stream(key), deposited(3));
+      assertReplayed(original, append);
+    }
+  }
+
+  @Test
+  void the_same_new_events_in_another_append_are_recognised() {
+    append(stream("1"), opened("ann"));
+    List<NewEvent> events = List.of(NewEvent.of(deposited(1)), NewEvent.of(deposited(2)));
+    AppendResult original = store.append(stream("1"), any(), events);
+    append(stream("1"), deposited(3));
+    assertReplayed(original, Append.to(stream("1"), any(), events));
+    assertReplayed(original, Append.to(stream("1"), streamExists(), events));
+    assertReplayed(
+        original,
+        Append.to(
+            stream("1"),
+            any(),
+            events.stream()
+                .map(event -> event.withMetadata(Metadata.none().withUserId("bob")))
+                .toList()));
+  }
+
+  @Test
+  void several_streams_are_replayed_together_though_their_ids_are_generated() {
+    append(stream("b"), opened("b"));
+    Append both =
+        Append.to(stream("b"), any(), List.of(deposited(1)))
+            .and(stream("a"), noStream(), List.of(deposited(2)))
+            .check(stream("b2"), noStream());
+    AppendResult original = store.append(both);
+    append(stream("a"), deposited(3));
+    append(stream("b"), deposited(3));
+    append(stream("b2"), deposited(3));
+    assertReplayed(original, both);
+  }
+
+  @Test
+  void an_append_that_was_refused_is_written_when_it_is_sent_again_and_may_be() {
+    Append append = Append.to(stream("1"), streamExists(), List.of(deposited(1)));
+    assertThatThrownBy(() -> store.append(append)).isInstanceOf(ConflictException.class);
+    append(stream("1"), opened("ann"));
+    AppendResult written = store.append(append);
+    assertThat(written.replayed()).isFalse();
+    assertReplayed(written, append);
+  }
+
+  @Test
+  void domain_objects_that_are_given_again_are_other_events() {
+    List<Object> events = List.of(deposited(1));
+    store.append(stream("1"), any(), events);
+    assertThat(store.append(stream("1"), any(), events).version()).isEqualTo(2);
+    assertThat(store.append(stream("1"), streamExists(), events).version()).isEqualTo(3);
+    assertThatThrownBy(() -> store.append(stream("1"), exactly(2), events))
+        .isInstanceOf(ConflictException.class);
+  }
+
+  /** No promise to build on: an index on ids would cost every append. */
+  @Test
+  void an_exact_version_that_is_met_is_written_whatever_ids_the_stream_has() {
+    append(stream("1"), event(first, deposited(1)));
+    AppendResult again = store.append(stream("1"), exactly(1), List.of(event(first, deposited(1))));
+    assertThat(again.replayed()).isFalse();
+    assertThat(again.version()).isEqualTo(2);
+    // What expects the place of the first try is recognised, and what expects another conflicts.
+    append(stream("1"), deposited(2));
+    assertThat(
+            store.append(stream("1"), noStream(), List.of(event(first, deposited(1)))).replayed())
+        .isTrue();
+    assertThatThrownBy(
+            () -> store.append(stream("1"), exactly(2), List.of(event(first, deposited(1)))))
+        .isInstanceOf(ConflictException.class);
+  }
+
+  @Test
   void json_is_compared_by_its_meaning() {
     AppendResult original =
         append(stream("1"), event(first, EncodedEvent.of("raw", 1, "{\"a\":1.50,\"b\":[1,null]}")));

@@ -153,7 +153,10 @@ final class AppendQueue {
   /** Appends that go together, as long as they are not too many. */
   private static final class Batch {
     private final List<PendingAppend> appends = new ArrayList<>();
-    private final Set<UUID> ids = new HashSet<>();
+
+    /** Of all appends, once there is one that looks for its own. */
+    private @Nullable Set<UUID> ids;
+
     private int rows;
     private boolean hasMessages;
     private int bytes;
@@ -171,7 +174,7 @@ final class AppendQueue {
         // Messages come after all events of a batch, and so would after those of later appends.
         return false;
       }
-      if (request.looksForIds() && !addIds(request.ids())) {
+      if (!canStandBesideOthers(request)) {
         return false;
       }
       appends.add(append);
@@ -182,8 +185,19 @@ final class AppendQueue {
     }
 
     /** Ids are looked for in what is stored, so a retry cannot go together with its first try. */
-    private boolean addIds(List<UUID> more) {
-      if (!Collections.disjoint(ids, more)) {
+    private boolean canStandBesideOthers(AppendRequest request) {
+      boolean looks = request.looksForIds();
+      if (looks && ids == null) {
+        ids = new HashSet<>();
+        for (PendingAppend before : appends) {
+          ids.addAll(before.request().ids());
+        }
+      }
+      if (ids == null) {
+        return true;
+      }
+      List<UUID> more = request.ids();
+      if (looks && !Collections.disjoint(ids, more)) {
         return false;
       }
       ids.addAll(more);

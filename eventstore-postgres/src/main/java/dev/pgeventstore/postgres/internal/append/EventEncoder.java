@@ -39,13 +39,26 @@ public final class EventEncoder {
       List<NewEvent> ofStream = append.events().getOrDefault(condition.stream(), List.of());
       streams[i] = condition.stream();
       counts[i] = ofStream.size();
-      expected[i] = expected(condition.expected(), ofStream);
+      expected[i] = expected(condition.expected());
       for (int number = 1; number <= ofStream.size(); number++) {
         events.add(encode(ofStream.get(number - 1), condition.stream(), number));
       }
     }
     checkSizes(append.messages());
-    return new AppendRequest(streams, expected, counts, events, append.messages());
+    append.events().values().forEach(ofStream -> ofStream.forEach(NewEvent::sending));
+    return new AppendRequest(
+        streams, expected, counts, events, append.messages(), () -> mayBeStored(append));
+  }
+
+  private static boolean mayBeStored(Append append) {
+    for (List<NewEvent> ofStream : append.events().values()) {
+      for (NewEvent event : ofStream) {
+        if (event.mayBeStored()) {
+          return true;
+        }
+      }
+    }
+    return false;
   }
 
   /** Refuses messages that cannot be stored. */
@@ -67,18 +80,16 @@ public final class EventEncoder {
     }
   }
 
-  private static long expected(ExpectedVersion expected, List<NewEvent> events) {
+  private static long expected(ExpectedVersion expected) {
     if (expected instanceof ExpectedVersion.Exactly exactly) {
       return exactly.version();
     }
     if (expected instanceof ExpectedVersion.NoStream) {
       return 0;
     }
-    boolean knownIds = events.stream().anyMatch(NewEvent::idSupplied);
-    if (expected instanceof ExpectedVersion.StreamExists) {
-      return knownIds ? AppendRequest.EXISTS_KNOWN_IDS : AppendRequest.EXISTS;
-    }
-    return knownIds ? AppendRequest.ANY_KNOWN_IDS : AppendRequest.ANY;
+    return expected instanceof ExpectedVersion.StreamExists
+        ? AppendRequest.EXISTS
+        : AppendRequest.ANY;
   }
 
   private AppendRequest.Event encode(NewEvent event, StreamId stream, int number) {

@@ -62,16 +62,19 @@ public final class AppendFunction {
    */
   public List<Answer> callImpatiently(Connection connection, List<AppendRequest> requests)
       throws SQLException {
-    return requests.size() == 1 && requests.get(0).isOneEvent()
-        ? List.of(callOne(connection, requests.get(0)))
+    AppendRequest first = requests.get(0);
+    long expected = first.expected(0);
+    return requests.size() == 1 && first.isOneEvent() && expected >= AppendRequest.EXISTS
+        ? List.of(callOne(connection, first, expected))
         : call(connection, requests, false);
   }
 
-  private Answer callOne(Connection connection, AppendRequest request) throws SQLException {
+  private Answer callOne(Connection connection, AppendRequest request, long expected)
+      throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(appendOne)) {
       Event event = request.events.get(0);
       statement.setString(1, request.streams[0].toString());
-      statement.setLong(2, request.expected[0]);
+      statement.setLong(2, expected);
       statement.setObject(3, event.id());
       statement.setString(4, event.type());
       statement.setInt(5, event.revision());
@@ -233,7 +236,7 @@ public final class AppendFunction {
           create[stream] |= request.creates(c);
           appends[condition] = append + 1;
           conditionStreams[condition] = stream + 1;
-          expected[condition] = request.expected[c];
+          expected[condition] = request.expected(c);
           counts[condition] = request.counts[c];
           condition++;
           for (int number = 1; number <= request.counts[c]; number++) {

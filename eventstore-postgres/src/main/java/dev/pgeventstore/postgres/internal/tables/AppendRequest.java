@@ -4,6 +4,7 @@ import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.StreamId;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.BooleanSupplier;
 
 /**
  * An append as the functions take it. Immutable by convention: nobody changes the arrays.
@@ -16,36 +17,40 @@ public final class AppendRequest {
   // What is expected, if it is no version. With known ids a retry is looked for first.
   public static final long ANY = -1;
   public static final long EXISTS = -2;
-  public static final long ANY_KNOWN_IDS = -3;
-  public static final long EXISTS_KNOWN_IDS = -4;
+  private static final long ANY_KNOWN_IDS = -3;
+  private static final long EXISTS_KNOWN_IDS = -4;
 
   final StreamId[] streams;
-  final long[] expected;
+  private final long[] expected;
   final int[] counts;
   final List<Event> events;
   final List<OutboxMessage> messages;
+  private final BooleanSupplier mayBeStored;
   private final int bytes;
 
   /**
    * An append.
    *
    * @param streams per condition
-   * @param expected per condition: a version, or one of the constants
+   * @param expected per condition: a version, {@link #ANY} or {@link #EXISTS}
    * @param counts per condition: how many of the events are for its stream, 0 if it is only checked
    * @param events of one condition after the other
    * @param messages that go with them
+   * @param mayBeStored whether some of the events may be stored; may become true at any time
    */
   public AppendRequest(
       StreamId[] streams,
       long[] expected,
       int[] counts,
       List<Event> events,
-      List<OutboxMessage> messages) {
+      List<OutboxMessage> messages,
+      BooleanSupplier mayBeStored) {
     this.streams = streams;
     this.expected = expected;
     this.counts = counts;
     this.events = events;
     this.messages = messages;
+    this.mayBeStored = mayBeStored;
     long sum = 0;
     for (Event event : events) {
       sum += event.bytes();
@@ -78,12 +83,27 @@ public final class AppendRequest {
 
   /** Whether the ids of a condition's events are looked for in its stream. */
   public boolean looksForIds() {
-    for (long want : expected) {
-      if (want <= ANY_KNOWN_IDS) {
+    for (int condition = 0; condition < expected.length; condition++) {
+      if (expected(condition) <= ANY_KNOWN_IDS) {
         return true;
       }
     }
     return false;
+  }
+
+  /**
+   * What is expected of a condition's stream. Asked for as late as can be: a first try that is sent
+   * after its retry must look for ids too.
+   */
+  long expected(int condition) {
+    long want = expected[condition];
+    if (want == ANY) {
+      return mayBeStored.getAsBoolean() ? ANY_KNOWN_IDS : ANY;
+    }
+    if (want == EXISTS) {
+      return mayBeStored.getAsBoolean() ? EXISTS_KNOWN_IDS : EXISTS;
+    }
+    return want;
   }
 
   /** The ids of all events. */
@@ -92,14 +112,12 @@ public final class AppendRequest {
   }
 
   boolean isOneEvent() {
-    return streams.length == 1 && events.size() == 1 && messages.isEmpty() && expected[0] >= EXISTS;
+    return streams.length == 1 && events.size() == 1 && messages.isEmpty();
   }
 
   /** Whether the stream of a condition gets a row if it has none. */
   boolean creates(int condition) {
-    return expected[condition] == 0
-        || (counts[condition] > 0
-            && (expected[condition] == ANY || expected[condition] == ANY_KNOWN_IDS));
+    return expected[condition] == 0 || (counts[condition] > 0 && expected[condition] == ANY);
   }
 
   /**

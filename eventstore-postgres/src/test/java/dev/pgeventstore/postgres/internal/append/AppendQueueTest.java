@@ -11,6 +11,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.postgres.internal.encoding.EventEncoding;
+import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
@@ -154,5 +155,48 @@ class AppendQueueTest {
     assertThat(queue.remove(first)).isTrue();
     assertThat(queue.take(NOW)).containsExactly(second);
     assertThat(queue.remove(second)).isFalse();
+  }
+
+  @Test
+  void a_retry_does_not_go_together_with_a_first_try_that_looks_for_nothing() {
+    Append generated =
+        Append.to(
+            StreamId.parse("order-1"),
+            ExpectedVersion.any(),
+            List.of(EncodedEvent.of("happened", 1, "{}")));
+    PendingAppend first = add(generated);
+    PendingAppend retry = add(generated);
+
+    assertThat(queue.take(NOW)).containsExactly(first);
+    assertThat(queue.take(NOW)).containsExactly(retry);
+  }
+
+  @Test
+  void a_retry_does_not_go_together_with_a_first_try_that_expects_a_version() {
+    UUID id = UUID.randomUUID();
+    NewEvent event = NewEvent.of(EncodedEvent.of("happened", 1, "{}")).withId(id);
+    PendingAppend first =
+        add(Append.to(StreamId.parse("order-1"), ExpectedVersion.noStream(), List.of(event)));
+    PendingAppend other = add("order-2");
+    PendingAppend retry = add(withId("order-1", id));
+
+    assertThat(queue.take(NOW)).containsExactly(first, other);
+    assertThat(queue.take(NOW)).containsExactly(retry);
+  }
+
+  /** They may have been handed over in either order. */
+  @Test
+  void a_first_try_that_is_sent_after_its_retry_looks_for_its_ids() {
+    Append append =
+        Append.to(
+            StreamId.parse("order-1"),
+            ExpectedVersion.any(),
+            List.of(EncodedEvent.of("happened", 1, "{}")));
+    AppendRequest first = encoder.encode(append);
+    assertThat(first.looksForIds()).isFalse();
+    AppendRequest retry = encoder.encode(append);
+
+    assertThat(retry.looksForIds()).isTrue();
+    assertThat(first.looksForIds()).isTrue();
   }
 }
