@@ -83,6 +83,10 @@ begin
 end
 $$;
 
+-- Whoever waits for an append is told that it was given up.
+create index discarded_events_of_stream
+  on "${schema}".discarded_events (name, stream_id, version);
+
 -- A version that was dropped is not made again, nor one that is older than what readers have seen:
 -- a node that runs an old program may be started at any time.
 alter table "${schema}".projections add column highest_version integer;

@@ -1,18 +1,30 @@
 package dev.pgeventstore;
 
+import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
 
 /** What an append came to. Immutable. */
 public final class AppendResult {
 
   private final Position position;
   private final Map<StreamId, Long> versions;
+  private final Map<StreamId, Part> parts;
   private final boolean replayed;
+  private final String incarnation;
 
-  private AppendResult(Position position, Map<StreamId, Long> versions, boolean replayed) {
+  private AppendResult(
+      Position position,
+      Map<StreamId, Long> versions,
+      Map<StreamId, Part> parts,
+      boolean replayed,
+      String incarnation) {
     this.position = position;
     this.versions = Map.copyOf(versions);
+    this.parts = Map.copyOf(parts);
     this.replayed = replayed;
+    this.incarnation = incarnation;
   }
 
   /**
@@ -24,7 +36,24 @@ public final class AppendResult {
    * @return the result
    */
   public static AppendResult of(Position position, Map<StreamId, Long> versions, boolean replayed) {
-    return new AppendResult(position, versions, replayed);
+    return new AppendResult(position, versions, Map.of(), replayed, "");
+  }
+
+  /**
+   * For stores: a result by which can be found out later whether the server still has the append.
+   *
+   * @param position of the last event or message
+   * @param parts what was written to each stream
+   * @param replayed whether an earlier append had written the events already
+   * @param incarnation of the server, as it was known before the append was sent; empty if it was
+   *     not
+   * @return the result
+   */
+  public static AppendResult of(
+      Position position, Map<StreamId, Part> parts, boolean replayed, String incarnation) {
+    Map<StreamId, Long> versions = new HashMap<>();
+    parts.forEach((stream, part) -> versions.put(stream, part.version()));
+    return new AppendResult(position, versions, parts, replayed, incarnation);
   }
 
   /**
@@ -79,6 +108,26 @@ public final class AppendResult {
   }
 
   /**
+   * What was written to each stream. By it an append is recognised after the server has crashed or
+   * failed over.
+   *
+   * @return unmodifiable; empty if the store has not said
+   */
+  public Map<StreamId, Part> parts() {
+    return parts;
+  }
+
+  /**
+   * The incarnation of the server that was known before the append was sent. If it is still the
+   * same, the server cannot have lost the append.
+   *
+   * @return empty if it was not known
+   */
+  public Optional<String> incarnation() {
+    return incarnation.isEmpty() ? Optional.empty() : Optional.of(incarnation);
+  }
+
+  /**
    * Whether an earlier try of the same append, told by its event ids, had written the events
    * already. Then this is the result of that one, and nothing was written now.
    *
@@ -91,5 +140,24 @@ public final class AppendResult {
   @Override
   public String toString() {
     return "position %s, versions %s%s".formatted(position, versions, replayed ? ", replayed" : "");
+  }
+
+  /**
+   * What an append has written to one stream.
+   *
+   * @param version of the last event
+   * @param events how many
+   * @param lastId the id of the last event
+   */
+  public record Part(long version, int events, UUID lastId) {
+
+    /**
+     * The version of the first event.
+     *
+     * @return 1 or more
+     */
+    public long firstVersion() {
+      return version - events + 1;
+    }
   }
 }

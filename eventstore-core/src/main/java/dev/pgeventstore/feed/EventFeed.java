@@ -1,5 +1,6 @@
 package dev.pgeventstore.feed;
 
+import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
@@ -84,6 +85,23 @@ public interface EventFeed {
    * @return what tells this life from every other one; observed by this call
    */
   String life();
+
+  /**
+   * The life of the server that was observed last, by whatever reader of this store, without asking
+   * the database. No reader has given out anything of a later one.
+   *
+   * @return as {@link #life}; empty before the first observation
+   */
+  String lastLife();
+
+  /**
+   * Where an append stands now, whatever has become of its events since: also if they were
+   * truncated, erased or purged. It is recognised by the ids of its events.
+   *
+   * @param append as it was acknowledged
+   * @return the position of its last event; empty if the server has lost it
+   */
+  Optional<Position> find(AppendResult append);
 
   /**
    * Tries to take a lease: the right, kept in the database and limited in time by its clock, to do

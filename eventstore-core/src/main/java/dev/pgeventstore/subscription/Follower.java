@@ -42,7 +42,9 @@ public interface Follower extends AutoCloseable {
   }
 
   /**
-   * Waits until it has come to a position.
+   * Waits until it has come to a position. After a crash or a fail-over of the server a position
+   * may be that of another event, and nothing can be told by it: for an append use {@link
+   * #awaitApplied}.
    *
    * @param wanted what to wait for
    * @param timeout how long to wait
@@ -60,6 +62,8 @@ public interface Follower extends AutoCloseable {
    * @param timeout how long to wait
    * @throws TimeoutException if it has not come that far; the message says where it is
    * @throws IllegalStateException if it has ended, with the error that ended it as the cause
+   * @throws dev.pgeventstore.feed.AppendLostException if the server has lost the append, by a
+   *     fail-over for example
    * @throws InterruptedException if the thread was interrupted
    */
   default void awaitApplied(AppendResult append, Duration timeout)

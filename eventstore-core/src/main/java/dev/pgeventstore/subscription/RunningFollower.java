@@ -1,9 +1,11 @@
 package dev.pgeventstore.subscription;
 
+import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.feed.AppendWait;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.FeedReader;
@@ -157,6 +159,12 @@ final class RunningFollower implements Follower {
   public void awaitPosition(Position wanted, Duration timeout)
       throws TimeoutException, InterruptedException {
     progress.await(wanted, timeout);
+  }
+
+  @Override
+  public void awaitApplied(AppendResult append, Duration timeout)
+      throws TimeoutException, InterruptedException {
+    new AppendWait(feed, progress::await).until(append, timeout);
   }
 
   @Override

@@ -32,14 +32,24 @@ public interface Subscription extends AutoCloseable {
   /**
    * Waits until this subscription has applied an append, or passed over it if its filter drops the
    * events. Then what the handler has written for it can be read. All partitions that the append's
-   * streams belong to are waited for, on whatever node they are handled. What is parked counts as
-   * applied.
+   * streams belong to are waited for, on whatever node they are handled.
+   *
+   * <p>If the server has crashed, was restarted or failed over since the append was sent, or if
+   * that is not known, it is looked for by the ids of its events, whatever has become of them
+   * since. A result that was made without ids, by {@link AppendResult#of(dev.pgeventstore.Position,
+   * java.util.Map, boolean)}, cannot be looked for: only its position is waited for.
    *
    * @param append what to wait for
    * @param timeout how long to wait
    * @throws TimeoutException if it has not come that far; the message says where it is, and what
    *     keeps it
-   * @throws IllegalStateException if it has stopped, with the error that stopped it as the cause
+   * @throws EventParkedException if an event of the append is parked; once it was replayed this
+   *     method returns
+   * @throws EventDiscardedException if an event of the append was parked and then discarded
+   * @throws dev.pgeventstore.feed.AppendLostException if the server has lost the append, by a
+   *     fail-over for example
+   * @throws IllegalStateException if it has stopped, with the error that stopped it as the cause,
+   *     or if it was removed on another node
    * @throws InterruptedException if the thread was interrupted
    */
   void awaitApplied(AppendResult append, Duration timeout)

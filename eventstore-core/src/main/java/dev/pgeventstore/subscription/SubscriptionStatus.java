@@ -29,9 +29,10 @@ public record SubscriptionStatus(
     Optional<String> complaint) {
 
   /**
-   * Whether all is well. It is not if the subscription has stopped with an error; if it is behind
-   * and has not moved for some time ({@link Subscriptions.Builder#unhealthyAfter}); or if for that
-   * time the high-water mark was held back, or could not be observed.
+   * Whether all is well. It is not if the subscription has stopped with an error, or was removed;
+   * if it has parked events; if it is behind and has not moved for some time ({@link
+   * Subscriptions.Builder#unhealthyAfter}); or if for that time the high-water mark was held back,
+   * or could not be observed.
    *
    * @return false if somebody should look after it; {@link #complaint()} says why
    */

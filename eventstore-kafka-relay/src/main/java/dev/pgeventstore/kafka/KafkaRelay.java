@@ -4,6 +4,7 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.feed.AppendWait;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.kafka.record.RecordMapper;
@@ -52,11 +53,13 @@ public final class KafkaRelay implements AutoCloseable {
 
   private final RelaySpec spec;
   private final List<Progress> progress = new ArrayList<>();
+  private final EventFeed feed;
   private final List<Thread> threads = new ArrayList<>();
   private final StopSignal stop = new StopSignal();
 
   private KafkaRelay(Builder builder, RelaySpec spec, EventFeed feed) {
     this.spec = spec;
+    this.feed = feed;
     String owner = UUID.randomUUID().toString();
     for (int lane = 0; lane < spec.lanes(); lane++) {
       Leadership leadership =
@@ -109,17 +112,22 @@ public final class KafkaRelay implements AutoCloseable {
    * @throws TimeoutException if it has not come that far; the message has the status
    * @throws IllegalStateException if the relay has halted or was closed, with what halted it as the
    *     cause
+   * @throws dev.pgeventstore.feed.AppendLostException if the database has lost the append, by a
+   *     fail-over for example
    * @throws InterruptedException if the thread was interrupted
    */
   public void awaitPublished(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
     Set<Integer> lanes = new TreeSet<>();
     append.versions().keySet().forEach(stream -> lanes.add(Partitions.of(stream, spec.lanes())));
-    await(lanes, append.position(), timeout);
+    new AppendWait(feed, (position, atMost) -> await(lanes, position, atMost))
+        .until(append, timeout);
   }
 
   /**
-   * Waits until everything wanted up to a position is committed in Kafka, messages too.
+   * Waits until everything wanted up to a position is committed in Kafka, messages too. After a
+   * fail-over of the database a position may be that of another event: for an append use {@link
+   * #awaitPublished(AppendResult, Duration)}.
    *
    * @param position what to wait for
    * @param timeout how long to wait

@@ -113,7 +113,7 @@ public final class PostgresEventStore
             builder.dataSource,
             new AppendFunction(schema),
             new OutboxTable(schema),
-            new EventEncoder(encoding),
+            new EventEncoder(encoding, () -> highWaterMark.last().incarnation()),
             builder.groupAppends,
             builder.appendTimeout,
             signals::appended);

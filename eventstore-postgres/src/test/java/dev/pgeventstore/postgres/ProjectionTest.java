@@ -18,6 +18,7 @@ import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.projection.Projection;
 import dev.pgeventstore.projection.ProjectionProgress;
 import dev.pgeventstore.projection.Projections;
+import dev.pgeventstore.subscription.EventParkedException;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.subscription.Start;
@@ -764,7 +765,8 @@ class ProjectionTest {
           }
         };
     try (Projection first = parking(poisoned)) {
-      first.subscription().awaitApplied(last, PATIENCE);
+      assertThatThrownBy(() -> first.subscription().awaitApplied(last, PATIENCE))
+          .isInstanceOf(EventParkedException.class);
       assertThat(first.subscription().parked().count()).isEqualTo(3);
       assertThat(first.drop()).isTrue();
       assertThat(first.subscription().parked().count()).isZero();

@@ -83,7 +83,7 @@ public final class FlakyHandler {
       }
       AppendResult last = correct(13, "AT", 9_000);
       last = correct(1, "DE", 50);
-      // What is parked counts as applied: nobody has to wait for it.
+      // Others go on: waiting for what is parked would end with an EventParkedException.
       taxes.awaitApplied(last, PATIENCE);
       List<TaxBook.Entry> first = book.entries();
       List<ParkedEvent> parked = taxes.parked().list(MANY);

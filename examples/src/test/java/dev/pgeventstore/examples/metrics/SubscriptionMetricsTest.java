@@ -121,7 +121,7 @@ class SubscriptionMetricsTest {
                       .containsEntry("lease{subscription=\"orders\",partition=\"0\"}", 1.0)
                       .containsEntry("caught_up{subscription=\"orders\",partition=\"0\"}", 1.0)
                       .containsEntry("lag{subscription=\"orders\"}", 0.0)
-                      .containsEntry("healthy{subscription=\"orders\"}", 1.0)
+                      .containsEntry("healthy{subscription=\"orders\"}", 0.0)
                       .containsEntry("stops_total{subscription=\"orders\"}", 0.0));
       assertThat(figures(get(server.address())))
           .hasEntrySatisfying(

@@ -2,28 +2,32 @@ package dev.pgeventstore.postgres.internal.append;
 
 import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.AppendResult.Part;
 import dev.pgeventstore.Condition;
 import dev.pgeventstore.Conflict;
 import dev.pgeventstore.ConflictException;
 import dev.pgeventstore.EventIdReusedException;
+import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.TombstonedException;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
+import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 
 /** Says in the caller's terms what the database answered. */
 final class Answers {
 
   private Answers() {}
 
-  static AppendResult result(Append append, Answer answer) {
+  static AppendResult result(Append append, AppendRequest request, Answer answer) {
     return switch (answer.outcome()) {
-      case WRITTEN -> result(append, answer, false);
-      case REPLAYED -> result(append, answer, true);
+      case WRITTEN -> result(append, request, answer, false);
+      case REPLAYED -> result(append, request, answer, true);
       case CONFLICT -> throw new ConflictException(conflicts(append, answer));
       case IDS_REUSED -> throw reused(culprit(append, answer));
       case TOMBSTONED -> throw tombstoned(culprit(append, answer));
@@ -31,21 +35,20 @@ final class Answers {
     };
   }
 
-  private static AppendResult result(Append append, Answer answer, boolean replayed) {
+  private static AppendResult result(
+      Append append, AppendRequest request, Answer answer, boolean replayed) {
     List<Condition> conditions = append.conditions();
     Position position = Position.of(answer.position());
-    if (conditions.size() == 1) {
-      return AppendResult.of(
-          position, Map.of(stream(conditions.get(0)), answer.versions()[0]), replayed);
-    }
-    Map<StreamId, Long> versions = new HashMap<>();
+    Map<StreamId, Part> parts = new HashMap<>();
     for (int i = 0; i < conditions.size(); i++) {
       StreamId stream = stream(conditions.get(i));
-      if (append.events().containsKey(stream)) {
-        versions.put(stream, answer.versions()[i]);
+      List<NewEvent> events = append.events().getOrDefault(stream, List.of());
+      if (!events.isEmpty()) {
+        UUID last = events.get(events.size() - 1).id();
+        parts.put(stream, new Part(answer.versions()[i], events.size(), last));
       }
     }
-    return AppendResult.of(position, versions, replayed);
+    return AppendResult.of(position, parts, replayed, request.incarnation());
   }
 
   private static List<Conflict> conflicts(Append append, Answer answer) {

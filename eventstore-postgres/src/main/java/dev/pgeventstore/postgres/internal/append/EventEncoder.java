@@ -10,6 +10,7 @@ import dev.pgeventstore.postgres.internal.encoding.EventEncoding;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * Turns an append into what the append function takes, and refuses what cannot be stored before
@@ -20,9 +21,18 @@ public final class EventEncoder {
   private static final byte[] NONE = {};
 
   private final EventEncoding encoding;
+  private final Supplier<String> incarnation;
 
   public EventEncoder(EventEncoding encoding) {
+    this(encoding, () -> "");
+  }
+
+  /**
+   * @param incarnation that the server was observed in last
+   */
+  public EventEncoder(EventEncoding encoding, Supplier<String> incarnation) {
     this.encoding = encoding;
+    this.incarnation = incarnation;
   }
 
   AppendRequest encode(Append append) {
@@ -47,7 +57,13 @@ public final class EventEncoder {
     checkSizes(append.messages());
     append.events().values().forEach(ofStream -> ofStream.forEach(NewEvent::sending));
     return new AppendRequest(
-        streams, expected, counts, events, append.messages(), () -> mayBeStored(append));
+        streams,
+        expected,
+        counts,
+        events,
+        append.messages(),
+        () -> mayBeStored(append),
+        incarnation.get());
   }
 
   private static boolean mayBeStored(Append append) {

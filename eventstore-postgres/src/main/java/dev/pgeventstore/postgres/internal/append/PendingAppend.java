@@ -171,7 +171,7 @@ final class PendingAppend {
     if (answer == null) {
       throw new IllegalStateException("there is no answer yet: " + append);
     }
-    return Answers.result(append, answer);
+    return Answers.result(append, request, answer);
   }
 
   @Override

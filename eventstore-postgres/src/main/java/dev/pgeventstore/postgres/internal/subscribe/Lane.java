@@ -53,6 +53,9 @@ final class Lane implements Runnable {
   private volatile @Nullable Task task;
   private @Nullable Lane predecessor;
 
+  /** The incarnation in which its present position is one; empty while that is not known. */
+  private volatile String incarnation = "";
+
   // The rest belongs to the lane's thread.
 
   private long barrier;
@@ -113,6 +116,23 @@ final class Lane implements Runnable {
 
   Progress.Snapshot progress() {
     return progress.snapshot();
+  }
+
+  /** Whether it has come to a position in an incarnation of the server. */
+  boolean hasReached(long position, String in) {
+    // Asked before and after: in between it may have been set back.
+    return incarnation.equals(in)
+        && progress.snapshot().position() >= position
+        && incarnation.equals(in);
+  }
+
+  /** Whether its position is known to be one of an incarnation. */
+  boolean isIn(String that) {
+    return incarnation.equals(that);
+  }
+
+  boolean maySetAside() {
+    return transactions.maySetAside();
   }
 
   /** The lease was renewed: until then nobody else can have it. */
@@ -240,6 +260,7 @@ final class Lane implements Runnable {
         if (page == null) {
           break;
         }
+        incarnation = reader.incarnation();
         handle(page, new Mark(page.highWaterMark().value(), reader.incarnation()));
         backOffMillis = FIRST_BACK_OFF_MILLIS;
         if (checkpoint.position() >= barrier) {
@@ -257,6 +278,7 @@ final class Lane implements Runnable {
   }
 
   private void load() throws SQLException {
+    incarnation = "";
     Standing standing =
         tables
             .connections()

@@ -34,6 +34,9 @@ final class LaneTransactions {
   private final LaneNews news;
   private final Set<StreamId> parkedStreams = new HashSet<>();
 
+  /** Whether any event of the subscription may be parked, or may have been discarded. */
+  private volatile boolean setAside;
+
   LaneTransactions(
       Scheduler scheduler,
       SubscriptionSpec spec,
@@ -54,9 +57,17 @@ final class LaneTransactions {
   /** Learns which of the lane's own streams are parked. */
   void load(Connection connection, Share share) throws SQLException {
     parkedStreams.clear();
-    parking.streams(connection, spec.name()).stream()
-        .filter(share::has)
-        .forEach(parkedStreams::add);
+    ParkedTable.Parked parked = parking.parked(connection, spec.name());
+    parked.streams().stream().filter(share::has).forEach(parkedStreams::add);
+    setAside |= parked.discarded() || !parked.streams().isEmpty();
+  }
+
+  /**
+   * Whether any event that this lane has passed may not have been applied: in its tenure nobody
+   * else parks events of its streams, and only what is parked is discarded. For any thread.
+   */
+  boolean maySetAside() {
+    return setAside;
   }
 
   /**
@@ -159,6 +170,7 @@ final class LaneTransactions {
           return position;
         });
     parkedStreams.add(event.stream());
+    setAside = true;
     reached(position);
     news.parkedStream(event, attempts, error, cause);
   }

@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
@@ -162,6 +163,20 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
       return highWaterMark.observe().incarnation();
     } catch (SQLException e) {
       throw SqlErrors.of("the life of the server cannot be observed", e);
+    }
+  }
+
+  @Override
+  public String lastLife() {
+    return highWaterMark.last().incarnation();
+  }
+
+  @Override
+  public Optional<Position> find(AppendResult append) {
+    try {
+      return connections.use(connection -> events.find(connection, append)).position();
+    } catch (SQLException e) {
+      throw SqlErrors.of("the append at " + append + " cannot be looked up", e);
     }
   }
 

@@ -3,11 +3,14 @@ package dev.pgeventstore.postgres.internal.subscribe;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.feed.AppendLostException;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import dev.pgeventstore.postgres.internal.subscribe.AwaitedStreams.Passed;
+import dev.pgeventstore.postgres.internal.tables.EventsTable.Found;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Checkpoints;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Leased;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Membership;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.PartitionRow;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
 import dev.pgeventstore.subscription.ParkedEvents;
 import dev.pgeventstore.subscription.Partitions;
@@ -21,7 +24,6 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -54,6 +56,7 @@ final class RunningSubscription implements Subscription {
   private final ParkingLot parked;
   private final LeaseKeeper keeper;
   private final StatusReport report;
+  private final AppendFates fates;
 
   /** Of the whole process: held while an event is handled that may have ended the last owner. */
   private final Lock suspects;
@@ -89,6 +92,7 @@ final class RunningSubscription implements Subscription {
     this.parked = parked;
     this.keeper = keeper;
     this.report = report;
+    this.fates = new AppendFates(spec.name(), tables);
     this.suspects = suspects;
     this.lock = scheduler.newLock();
     this.changed = lock.newCondition();
@@ -308,12 +312,53 @@ final class RunningSubscription implements Subscription {
       throws TimeoutException, InterruptedException {
     long deadline = scheduler.nanoTime() + timeout.toNanos();
     long wanted = append.position().value();
-    Set<StreamId> pending = new HashSet<>(append.versions().keySet());
-    long look = SHORTEST_LOOK_MILLIS;
-    while (!awaitHere(pending, wanted, deadline)) {
-      // Other nodes handle what is left, or none does.
-      if (passedElsewhere(pending, wanted)) {
+    try {
+      while (true) {
+        Passed passed = awaitPassed(append.versions().keySet(), wanted, deadline);
+        if (!AppendFates.isCertainIn(append, passed.incarnation())) {
+          // Looked for after it was passed: its position may be another event's by now.
+          Found found = fates.find(append);
+          wanted = Math.max(wanted, found.position().orElseThrow().value());
+          if (!found.incarnation().equals(passed.incarnation()) || wanted > passed.position()) {
+            continue;
+          }
+        }
+        if (passed.setAside()) {
+          fates.requireApplied(append);
+        }
         return;
+      }
+    } catch (TimeoutException e) {
+      if (!AppendFates.isCertainIn(append, incarnation()) && fates.isLost(append)) {
+        throw new AppendLostException(append);
+      }
+      throw e;
+    }
+  }
+
+  /** The incarnation of the server, as it was observed last. */
+  private String incarnation() {
+    return report.incarnation();
+  }
+
+  /** Waits until all partitions of some streams have come to a position in one incarnation. */
+  private Passed awaitPassed(Set<StreamId> streams, long wanted, long deadline)
+      throws TimeoutException, InterruptedException {
+    AwaitedStreams awaited = new AwaitedStreams(streams, wanted, incarnation());
+    long look = SHORTEST_LOOK_MILLIS;
+    while (true) {
+      if (awaitHere(awaited, deadline)) {
+        String now = incarnation();
+        if (now.equals(awaited.incarnation())) {
+          return awaited.passed();
+        }
+        awaited.startOver(now);
+        continue;
+      }
+      // Other nodes handle what is left, or none does.
+      lookElsewhere(awaited);
+      if (awaited.isEmpty()) {
+        return awaited.passed();
       }
       if (deadline - scheduler.nanoTime() <= 0) {
         throw new TimeoutException(explain(wanted));
@@ -324,27 +369,28 @@ final class RunningSubscription implements Subscription {
   }
 
   /** Waits for the partitions that this node handles. True if nothing is left to be waited for. */
-  private boolean awaitHere(Set<StreamId> pending, long wanted, long deadline)
+  private boolean awaitHere(AwaitedStreams awaited, long deadline)
       throws InterruptedException, TimeoutException {
     lock.lockInterruptibly();
     try {
       while (true) {
         boolean elsewhere = false;
-        for (StreamId stream : List.copyOf(pending)) {
+        for (StreamId stream : awaited.pending()) {
           Lane lane = lanes.get(Partitions.of(stream, partitions));
-          if (lane == null) {
+          if (lane == null || !lane.isIn(awaited.incarnation())) {
             elsewhere = true;
-          } else if (lane.progress().position() >= wanted) {
-            pending.remove(stream);
+          } else if (lane.hasReached(awaited.wanted(), awaited.incarnation())) {
+            awaited.pass(stream, lane.maySetAside());
           }
         }
-        if (pending.isEmpty()) {
+        if (awaited.isEmpty()) {
           return true;
         }
         if (isOver()) {
           throw new IllegalStateException(
               "subscription %s has %s at position %d, before %d"
-                  .formatted(name(), failure == null ? "stopped" : "failed", reached, wanted),
+                  .formatted(
+                      name(), failure == null ? "stopped" : "failed", reached, awaited.wanted()),
               failure);
         }
         if (elsewhere) {
@@ -359,20 +405,24 @@ final class RunningSubscription implements Subscription {
     } finally {
       lock.unlock();
     }
-    throw new TimeoutException(explain(wanted));
+    throw new TimeoutException(explain(awaited.wanted()));
   }
 
-  private boolean passedElsewhere(Set<StreamId> pending, long wanted) {
+  private void lookElsewhere(AwaitedStreams awaited) {
+    Checkpoints found;
     try {
-      List<PartitionRow> rows =
-          tables.connections().use(c -> tables.subscriptions().status(c, name(), 0));
-      pending.removeIf(stream -> rows.get(Partitions.of(stream, rows.size())).position() >= wanted);
+      found = tables.connections().use(c -> tables.subscriptions().checkpoints(c, name()));
     } catch (SQLException e) {
       if (!SqlErrors.isTransient(e)) {
         throw SqlErrors.of("the checkpoints of subscription " + name() + " cannot be read", e);
       }
+      return;
     }
-    return pending.isEmpty();
+    if (found.positions().isEmpty()) {
+      throw new IllegalStateException(
+          "subscription %s was removed: it has no checkpoint any more".formatted(name()), failure);
+    }
+    awaited.look(found);
   }
 
   private void pause(long millis) throws InterruptedException {

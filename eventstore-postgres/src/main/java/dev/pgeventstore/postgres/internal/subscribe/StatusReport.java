@@ -29,6 +29,11 @@ final class StatusReport {
     this.highWaterMark = highWaterMark;
   }
 
+  /** The incarnation of the server, as it was observed last. */
+  String incarnation() {
+    return highWaterMark.last().incarnation();
+  }
+
   /** The status of a subscription whose lanes here are in some states. */
   SubscriptionStatus of(
       SubscriptionSpec spec,
@@ -57,7 +62,7 @@ final class StatusReport {
           partitions,
           parked,
           blocking,
-          complaint(spec, failure, partitions, rows, blocking));
+          complaint(spec, failure, partitions, rows, parked, blocking));
     } catch (SQLException e) {
       return unreachable(state, failure, lanes, mark, e);
     }
@@ -115,6 +120,7 @@ final class StatusReport {
       Optional<Throwable> failure,
       List<Partition> partitions,
       List<PartitionRow> rows,
+      long parked,
       List<Blocker> blocking) {
     List<String> complaints = new ArrayList<>();
     failure.ifPresent(error -> complaints.add("it has stopped: " + Failure.describe(error)));
@@ -137,6 +143,14 @@ final class StatusReport {
                     rows.get(i).unmoved().toSeconds(),
                     partition.state() == State.WAITING ? ": no node has its lease" : ""));
       }
+    }
+    if (rows.isEmpty() && failure.isEmpty()) {
+      complaints.add("it was removed: it has no checkpoint any more");
+    }
+    if (parked > 0) {
+      complaints.add(
+          "%d %s: replay or discard them"
+              .formatted(parked, parked == 1 ? "event is parked" : "events are parked"));
     }
     Duration unobserved = highWaterMark.sinceObserved();
     if (unobserved.compareTo(spec.unhealthyAfter()) > 0) {

@@ -26,6 +26,7 @@ public final class AppendRequest {
   final List<Event> events;
   final List<OutboxMessage> messages;
   private final BooleanSupplier mayBeStored;
+  private final String incarnation;
   private final int bytes;
 
   /**
@@ -37,6 +38,7 @@ public final class AppendRequest {
    * @param events of one condition after the other
    * @param messages that go with them
    * @param mayBeStored whether some of the events may be stored; may become true at any time
+   * @param incarnation of the server as it was observed last; empty if it was not
    */
   public AppendRequest(
       StreamId[] streams,
@@ -44,7 +46,9 @@ public final class AppendRequest {
       int[] counts,
       List<Event> events,
       List<OutboxMessage> messages,
-      BooleanSupplier mayBeStored) {
+      BooleanSupplier mayBeStored,
+      String incarnation) {
+    this.incarnation = incarnation;
     this.streams = streams;
     this.expected = expected;
     this.counts = counts;
@@ -59,6 +63,11 @@ public final class AppendRequest {
       sum += message.bytes();
     }
     this.bytes = (int) Math.min(Integer.MAX_VALUE, sum);
+  }
+
+  /** The incarnation of the server that was known before the append is sent; may be empty. */
+  public String incarnation() {
+    return incarnation;
   }
 
   /** Streams that are written or checked. */

@@ -1,5 +1,7 @@
 package dev.pgeventstore.postgres.internal.tables;
 
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.AppendResult.Part;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventQuery;
@@ -20,6 +22,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
@@ -107,6 +110,20 @@ public class EventsTable {
       select position, id from $schema.purged_events where position = any (?)
       """;
 
+  // A row of an event stays when it is truncated or erased, so by stream and version it is found.
+  // Of
+  // purged ones only the ids are left, and no index: it is asked for after a crash only.
+  private static final String FIND =
+      """
+      select coalesce(
+               (select max(e.position)
+                  from unnest(?::text[], ?::bigint[], ?::uuid[]) as w (stream_id, version, id)
+                  join $schema.events as e
+                    on e.stream_id = w.stream_id and e.version = w.version and e.id = w.id),
+               (select max(p.position) from $schema.purged_events as p where p.id = any (?))),
+             $schema.incarnation()
+      """;
+
   // Positions are drawn by the identity, row by row, as the rows arrive.
   private static final String COPY =
       """
@@ -130,6 +147,7 @@ public class EventsTable {
   private final String atPosition;
   private final String firstSince;
   private final String idsAtPositions;
+  private final String find;
   private final String copy;
   private final String positionOf;
 
@@ -142,6 +160,7 @@ public class EventsTable {
     this.atPosition = schema.in(AT_POSITION);
     this.firstSince = schema.in(FIRST_SINCE);
     this.idsAtPositions = schema.in(IDS_AT_POSITIONS);
+    this.find = schema.in(FIND);
     this.copy = schema.in(COPY);
     this.positionOf = schema.in(POSITION_OF);
   }
@@ -213,6 +232,39 @@ public class EventsTable {
     }
     return ids;
   }
+
+  /**
+   * Finds an append by the ids of the last events that it has written to its streams: they were
+   * committed together, so one is as good as all.
+   */
+  public Found find(Connection connection, AppendResult append) throws SQLException {
+    List<StreamId> streams = List.copyOf(append.parts().keySet());
+    List<Part> parts = streams.stream().map(append.parts()::get).toList();
+    Array ids = connection.createArrayOf("uuid", parts.stream().map(Part::lastId).toArray());
+    try (PreparedStatement statement = connection.prepareStatement(find)) {
+      statement.setArray(
+          1, connection.createArrayOf("text", streams.stream().map(StreamId::toString).toArray()));
+      statement.setArray(
+          2, connection.createArrayOf("bigint", parts.stream().map(Part::version).toArray()));
+      statement.setArray(3, ids);
+      statement.setArray(4, ids);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        long position = row.getLong(1);
+        return new Found(
+            row.wasNull() ? Optional.empty() : Optional.of(Position.of(position)),
+            Objects.requireNonNullElse(row.getString(2), ""));
+      }
+    }
+  }
+
+  /**
+   * Where an append stands.
+   *
+   * @param position of its last event; empty if it is not there
+   * @param incarnation of the server that was asked
+   */
+  public record Found(Optional<Position> position, String incarnation) {}
 
   /**
    * Writes rows. It takes the lock on events (docs/adr/0001), so all else that an import waits for

@@ -1,5 +1,7 @@
 package dev.pgeventstore.postgres.internal.tables;
 
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.AppendResult.Part;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
@@ -134,6 +136,37 @@ public class ParkedTable {
                           where e.name = s.name and e.stream_id = s.stream_id)
       """;
 
+  // A row without a stream says that something was given up.
+  private static final String STREAMS_AND_DISCARDS =
+      STREAMS
+          + """
+             union all
+            (select null
+               from $schema.discarded_events
+              where name = ?
+              limit 1)
+            """;
+
+  // Of some versions of some streams, the first.
+  private static final String SET_ASIDE =
+      """
+      select f.stream_id, f.version, f."position", f.attempts, f.error, f.at, f.reason
+        from unnest(?::text[], ?::bigint[], ?::bigint[]) as w (stream_id, first, last)
+       cross join lateral (
+             select p.stream_id, p.version, p."position", p.attempts, p.error, p.parked_at as at,
+                    null as reason
+               from $schema.parked_events as p
+              where p.name = ? and p.stream_id = w.stream_id
+                and p.version between w.first and w.last
+              union all
+             select d.stream_id, d.version, d."position", 0, d.error, d.at, d.reason
+               from $schema.discarded_events as d
+              where d.name = ? and d.stream_id = w.stream_id
+                and d.version between w.first and w.last) as f
+       order by f."position"
+       limit 1
+      """;
+
   private static final List<String> REMOVE_ALL =
       List.of(
           "delete from $schema.parked_events where name = ?",
@@ -152,6 +185,8 @@ public class ParkedTable {
   private final String remove;
   private final String discard;
   private final String endStream;
+  private final String streamsAndDiscards;
+  private final String setAside;
   private final List<String> removeAll;
 
   public ParkedTable(Schema schema) {
@@ -168,6 +203,8 @@ public class ParkedTable {
     this.remove = schema.in(REMOVE);
     this.discard = schema.in(DISCARD);
     this.endStream = schema.in(END_STREAM);
+    this.streamsAndDiscards = schema.in(STREAMS_AND_DISCARDS);
+    this.setAside = schema.in(SET_ASIDE);
     this.removeAll = REMOVE_ALL.stream().map(schema::in).toList();
   }
 
@@ -271,17 +308,20 @@ public class ParkedTable {
     List<ParkedEvent> events = new ArrayList<>();
     try (ResultSet row = statement.executeQuery()) {
       while (row.next()) {
-        events.add(
-            new ParkedEvent(
-                StreamId.parse(row.getString(1)),
-                row.getLong(2),
-                Position.of(row.getLong(3)),
-                row.getInt(4),
-                Optional.ofNullable(row.getString(5)),
-                row.getObject(6, OffsetDateTime.class).toInstant()));
+        events.add(parkedEvent(row));
       }
     }
     return events;
+  }
+
+  private static ParkedEvent parkedEvent(ResultSet row) throws SQLException {
+    return new ParkedEvent(
+        StreamId.parse(row.getString(1)),
+        row.getLong(2),
+        Position.of(row.getLong(3)),
+        row.getInt(4),
+        Optional.ofNullable(row.getString(5)),
+        row.getObject(6, OffsetDateTime.class).toInstant());
   }
 
   /** How many events are parked. */
@@ -293,6 +333,55 @@ public class ParkedTable {
         return row.getLong(1);
       }
     }
+  }
+
+  /** The streams that are parked, and whether any event was ever given up. */
+  public Parked parked(Connection connection, String name) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(streamsAndDiscards)) {
+      statement.setString(1, name);
+      statement.setString(2, name);
+      Set<StreamId> streams = new HashSet<>();
+      boolean discarded = false;
+      try (ResultSet row = statement.executeQuery()) {
+        while (row.next()) {
+          String stream = row.getString(1);
+          if (stream == null) {
+            discarded = true;
+          } else {
+            streams.add(StreamId.parse(stream));
+          }
+        }
+      }
+      return new Parked(streams, discarded);
+    }
+  }
+
+  /** The first event of an append that a subscription has parked or given up. */
+  public Optional<SetAside> setAside(Connection connection, String name, AppendResult append)
+      throws SQLException {
+    List<StreamId> streams = List.copyOf(append.versions().keySet());
+    try (PreparedStatement statement = connection.prepareStatement(setAside)) {
+      statement.setArray(
+          1, connection.createArrayOf("text", streams.stream().map(StreamId::toString).toArray()));
+      statement.setArray(
+          2,
+          connection.createArrayOf(
+              "bigint", streams.stream().map(stream -> firstVersion(append, stream)).toArray()));
+      statement.setArray(
+          3, connection.createArrayOf("bigint", streams.stream().map(append::version).toArray()));
+      statement.setString(4, name);
+      statement.setString(5, name);
+      try (ResultSet row = statement.executeQuery()) {
+        return row.next()
+            ? Optional.of(new SetAside(parkedEvent(row), Optional.ofNullable(row.getString(7))))
+            : Optional.empty();
+      }
+    }
+  }
+
+  private static long firstVersion(AppendResult append, StreamId stream) {
+    Part part = append.parts().get(stream);
+    return part == null ? 1 : part.firstVersion();
   }
 
   /** Remembers what a replay failed with. */
@@ -341,4 +430,20 @@ public class ParkedTable {
     }
     remove(connection, name, event);
   }
+
+  /**
+   * What a subscription has set aside.
+   *
+   * @param streams that are parked
+   * @param discarded whether any event was ever given up
+   */
+  public record Parked(Set<StreamId> streams, boolean discarded) {}
+
+  /**
+   * An event that was not applied.
+   *
+   * @param event which one
+   * @param reason why it was given up; empty if it is still parked
+   */
+  public record SetAside(ParkedEvent event, Optional<String> reason) {}
 }

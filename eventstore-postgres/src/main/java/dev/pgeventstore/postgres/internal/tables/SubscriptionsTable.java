@@ -177,6 +177,17 @@ public class SubscriptionsTable {
        order by s.partition
       """;
 
+  private static final String CHECKPOINTS =
+      """
+      select s.position,
+             coalesce($schema.incarnation(), ''),
+             exists (select from $schema.parked_events as p where p.name = s.name)
+               or exists (select from $schema.discarded_events as d where d.name = s.name)
+        from $schema.subscriptions as s
+       where s.name = ?
+       order by s.partition
+      """;
+
   // The clock of the statement, not of the transaction: now() may be long past.
   private static final String TAKE_LEASE =
       """
@@ -242,6 +253,7 @@ public class SubscriptionsTable {
   private final String giveBack;
   private final String leave;
   private final String status;
+  private final String checkpoints;
   private final String takeLease;
   private final String seizeLease;
   private final String renewLease;
@@ -264,6 +276,7 @@ public class SubscriptionsTable {
     this.giveBack = schema.in(GIVE_BACK);
     this.leave = schema.in(LEAVE);
     this.status = schema.in(STATUS);
+    this.checkpoints = schema.in(CHECKPOINTS);
     this.takeLease = schema.in(TAKE_LEASE);
     this.seizeLease = schema.in(SEIZE_LEASE);
     this.renewLease = schema.in(RENEW_LEASE);
@@ -559,6 +572,24 @@ public class SubscriptionsTable {
     }
   }
 
+  /** Where all partitions stand, in which incarnation, and whether anything was set aside. */
+  public Checkpoints checkpoints(Connection connection, String name) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(checkpoints)) {
+      statement.setString(1, name);
+      List<Long> positions = new ArrayList<>();
+      String incarnation = "";
+      boolean setAside = false;
+      try (ResultSet row = statement.executeQuery()) {
+        while (row.next()) {
+          positions.add(row.getLong(1));
+          incarnation = row.getString(2);
+          setAside = row.getBoolean(3);
+        }
+      }
+      return new Checkpoints(positions, incarnation, setAside);
+    }
+  }
+
   private static void update(Connection connection, String sql, Tenure of) throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(sql)) {
       bind(statement, 1, of);
@@ -648,6 +679,15 @@ public class SubscriptionsTable {
    */
   public record Reached(
       int partitions, long lowest, long furthest, boolean stopped, Optional<String> error) {}
+
+  /**
+   * The checkpoints of a subscription.
+   *
+   * @param positions of each partition; empty if the subscription was removed
+   * @param incarnation of the server that was asked
+   * @param setAside whether any event is parked or was discarded
+   */
+  public record Checkpoints(List<Long> positions, String incarnation, boolean setAside) {}
 
   /**
    * A row of the table.

@@ -1,0 +1,243 @@
+package dev.pgeventstore.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+import static org.awaitility.Awaitility.await;
+
+import dev.pgeventstore.Append;
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.subscription.EventDiscardedException;
+import dev.pgeventstore.subscription.EventHandler;
+import dev.pgeventstore.subscription.EventParkedException;
+import dev.pgeventstore.subscription.FailurePolicy;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.Subscriptions;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** Waiting for an append is over when it was applied, and says so when it was not. */
+@ExtendWith(PostgresExtension.class)
+class AwaitAppliedTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private TestStore store;
+  private TestStore other;
+  private volatile boolean mended;
+
+  @BeforeEach
+  void open(Database database) {
+    store = new TestStore(database);
+    other = new TestStore(database);
+  }
+
+  @AfterEach
+  void close() {
+    other.close();
+    store.close();
+  }
+
+  private static AppendResult append(TestStore in, String stream, String... types) {
+    return in.store.append(
+        StreamId.parse(stream),
+        ExpectedVersion.any(),
+        List.of(types).stream().map(TestStore::raw).toList());
+  }
+
+  private Subscription start(TestStore in) {
+    EventHandler picky =
+        (events, connection) -> {
+          if (!mended && events.stream().anyMatch(event -> event.type().equals("poison"))) {
+            throw new IllegalStateException("poison");
+          }
+        };
+    return Subscriptions.of(in.store)
+        .create("view")
+        .onFailure(
+            FailurePolicy.retry(2).backOff(Duration.ofMillis(1), Duration.ofMillis(1)).thenPark())
+        .handler(picky)
+        .start();
+  }
+
+  @Test
+  void an_append_whose_event_is_parked_is_told_with_stream_version_position_and_error()
+      throws Exception {
+    try (Subscription view = start(store);
+        Subscription elsewhere = start(other)) {
+      AppendResult fine = append(store, "order-1", "happened");
+      AppendResult poisoned = append(store, "order-2", "happened", "poison", "happened");
+      AppendResult behind = append(store, "order-2", "happened");
+      AppendResult beside = append(store, "order-3", "happened");
+
+      for (Subscription node : List.of(view, elsewhere)) {
+        node.awaitApplied(fine, PATIENCE);
+        node.awaitApplied(beside, PATIENCE);
+        EventParkedException told =
+            catchThrowableOfType(
+                EventParkedException.class, () -> node.awaitApplied(poisoned, PATIENCE));
+        assertThat(told)
+            .hasMessageContaining("version 2 of stream order-2, at position 3")
+            .hasMessageContaining("poison");
+        assertThat(told.event().stream()).isEqualTo(StreamId.parse("order-2"));
+        assertThat(told.event().version()).isEqualTo(2);
+        assertThat(told.event().position()).isEqualTo(Position.of(3));
+        assertThatThrownBy(() -> node.awaitApplied(behind, PATIENCE))
+            .isInstanceOf(EventParkedException.class)
+            .hasMessageContaining("version 4 of stream order-2")
+            .hasMessageContaining("behind an earlier event");
+        assertThat(node.status().isHealthy()).isFalse();
+        assertThat(node.status().complaint())
+            .hasValueSatisfying(c -> assertThat(c).contains("3 events are parked"));
+      }
+    }
+  }
+
+  @Test
+  void of_an_append_to_several_streams_each_stream_counts() throws Exception {
+    try (Subscription view = start(store)) {
+      AppendResult both =
+          store.store.append(
+              Append.to(
+                      StreamId.parse("order-1"),
+                      ExpectedVersion.any(),
+                      List.of(TestStore.raw("poison")))
+                  .and(
+                      StreamId.parse("order-2"),
+                      ExpectedVersion.any(),
+                      List.of(TestStore.raw("happened"))));
+      assertThatThrownBy(() -> view.awaitApplied(both, PATIENCE))
+          .isInstanceOf(EventParkedException.class)
+          .hasMessageContaining("version 1 of stream order-1");
+    }
+  }
+
+  @Test
+  void what_was_replayed_is_applied_and_what_was_discarded_is_told() throws Exception {
+    AppendResult replayed;
+    AppendResult discarded;
+    try (Subscription view = start(store);
+        Subscription elsewhere = start(other)) {
+      replayed = append(store, "order-1", "poison");
+      discarded = append(store, "order-2", "poison");
+      AppendResult after = append(store, "order-2", "happened");
+      await().atMost(PATIENCE).until(() -> view.parked().count() == 3);
+      assertThat(elsewhere.parked().discard(discarded.position(), "a test order")).isTrue();
+      mended = true;
+      assertThat(elsewhere.parked().replay().handled()).isEqualTo(2);
+
+      for (Subscription node : List.of(view, elsewhere)) {
+        node.awaitApplied(replayed, PATIENCE);
+        node.awaitApplied(after, PATIENCE);
+        assertThatThrownBy(() -> node.awaitApplied(discarded, PATIENCE))
+            .isInstanceOf(EventDiscardedException.class)
+            .hasMessageContaining("version 1 of stream order-2")
+            .hasMessageContaining("a test order");
+        assertThat(node.status().isHealthy()).isTrue();
+      }
+    }
+    // Also by a node that has not seen it.
+    try (Subscription again = start(store)) {
+      append(store, "order-3", "happened");
+      again.awaitApplied(replayed, PATIENCE);
+      assertThatThrownBy(() -> again.awaitApplied(discarded, PATIENCE))
+          .isInstanceOf(EventDiscardedException.class);
+    }
+  }
+
+  @Test
+  void on_a_node_that_handles_it_waiting_asks_the_database_nothing() throws Exception {
+    CountingDataSource counting = new CountingDataSource(store.pool);
+    try (PostgresEventStore counted =
+            PostgresEventStore.builder(counting).codec(JacksonCodec.of(EventTypes.none())).build();
+        Subscription view =
+            Subscriptions.of(counted).create("view").handler((events, c) -> {}).start()) {
+      StreamId stream = StreamId.parse("order-1");
+      view.awaitApplied(
+          counted.append(stream, ExpectedVersion.any(), List.of(TestStore.raw("happened"))),
+          PATIENCE);
+      counting.reset();
+      for (int i = 0; i < 20; i++) {
+        view.awaitApplied(
+            counted.append(stream, ExpectedVersion.any(), List.of(TestStore.raw("happened"))),
+            PATIENCE);
+      }
+      assertThat(counting.statements())
+          .isNotEmpty()
+          .noneMatch(sql -> sql.contains("purged_events"))
+          .noneMatch(sql -> sql.contains("discarded_events"));
+    }
+  }
+
+  @Test
+  void a_subscription_that_was_removed_elsewhere_says_so() throws Exception {
+    try (Subscription view = start(store)) {
+      view.awaitApplied(append(store, "order-1", "happened"), PATIENCE);
+      other.execute("delete from eventstore.subscriptions");
+      AppendResult late = append(store, "order-1", "happened");
+      assertThatThrownBy(() -> view.awaitApplied(late, PATIENCE))
+          .isInstanceOf(IllegalStateException.class)
+          .isNotInstanceOf(ArithmeticException.class)
+          .satisfies(
+              e ->
+                  assertThat(e.getMessage() + e.getCause())
+                      .containsAnyOf("was removed", "failed at position"));
+      assertThat(view.status().isHealthy()).isFalse();
+    }
+    try (Subscription none = start(other)) {
+      assertThat(none.name()).isEqualTo("view");
+    }
+  }
+
+  @Test
+  void a_node_without_a_partition_says_that_its_subscription_was_removed() throws Exception {
+    try (Subscription view = start(store);
+        Subscription elsewhere = start(other)) {
+      AppendResult first = append(store, "order-1", "happened");
+      view.awaitApplied(first, PATIENCE);
+      elsewhere.awaitApplied(first, PATIENCE);
+      store.execute("delete from eventstore.subscriptions");
+      assertThatThrownBy(() -> elsewhere.awaitApplied(first, PATIENCE))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("was removed");
+      assertThat(elsewhere.status().complaint())
+          .hasValueSatisfying(complaint -> assertThat(complaint).contains("was removed"));
+    }
+  }
+
+  @Test
+  void while_the_number_of_partitions_changes_no_append_is_missed() throws Exception {
+    AppendResult last = null;
+    try (Subscription one = start(store)) {
+      last = append(store, "order-1", "happened");
+      one.awaitApplied(last, PATIENCE);
+      try (Subscription three =
+          Subscriptions.of(other.store)
+              .create("view")
+              .partitions(3)
+              .handler((events, c) -> {})
+              .start()) {
+        for (int i = 0; i < 30; i++) {
+          last = append(store, "order-" + i, "happened");
+          one.awaitApplied(last, PATIENCE);
+          three.awaitApplied(last, PATIENCE);
+        }
+        await()
+            .atMost(PATIENCE)
+            .until(() -> store.query("select count(*) from eventstore.subscriptions").equals("3"));
+        three.awaitApplied(last, PATIENCE);
+      }
+    }
+  }
+}

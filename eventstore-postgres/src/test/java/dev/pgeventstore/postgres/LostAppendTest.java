@@ -1,0 +1,180 @@
+package dev.pgeventstore.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.pgeventstore.Append;
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.feed.AppendLostException;
+import dev.pgeventstore.subscription.Follower;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.Subscriptions;
+import dev.pgeventstore.testkit.servers.PostgresServer;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Waiting for appends over crashes and restarts of a server, which is one of its own. */
+class LostAppendTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private static PostgresServer server;
+
+  @BeforeAll
+  static void startServer() {
+    // Nothing is flushed by itself for a while, so that a crash loses commits for certain.
+    server = PostgresServer.start(Map.of("wal_writer_delay", "10s"));
+  }
+
+  @AfterAll
+  static void stopServer() {
+    server.close();
+  }
+
+  private static Subscription start(TestStore in) {
+    return Subscriptions.of(in.store)
+        .create("view")
+        .partitions(2)
+        .handler((events, connection) -> {})
+        .start();
+  }
+
+  private static Follower follow(TestStore in) {
+    return Subscriptions.of(in.store)
+        .follow(EventQuery.all())
+        .load(() -> Position.START)
+        .handler(events -> {})
+        .start();
+  }
+
+  private static Append append(String first, String second) {
+    return Append.to(
+            StreamId.parse(first), ExpectedVersion.any(), List.of(TestStore.raw("happened")))
+        .and(StreamId.parse(second), ExpectedVersion.any(), List.of(TestStore.raw("happened")));
+  }
+
+  private static AppendResult eventually(TestStore in, String stream) {
+    return await()
+        .atMost(PATIENCE)
+        .ignoreExceptions()
+        .until(() -> in.append(stream), Objects::nonNull);
+  }
+
+  @Test
+  void an_append_that_a_crash_has_lost_is_told_as_lost_when_its_position_is_passed_again()
+      throws Exception {
+    assumeTrue(server.canBeKilled(), "needs a server that was started here");
+    try (TestStore store = new TestStore(server.createDatabase());
+        TestStore other = new TestStore(store.database);
+        TestStore third = new TestStore(store.database)) {
+      AppendResult kept = store.store.append(append("kept-1", "kept-2"));
+      AppendResult truncated = store.store.append(append("gone-1", "gone-2"));
+      AppendResult shortened = store.append("gone-1");
+      try (Subscription here = start(store);
+          Subscription there = start(other);
+          Subscription nothing = start(third);
+          Follower follower = follow(store)) {
+        for (Subscription node : List.of(here, there, nothing)) {
+          node.awaitApplied(kept, PATIENCE);
+        }
+        follower.awaitApplied(kept, PATIENCE);
+        // Truncated and purged: what is left of the first events is their ids.
+        Eraser eraser = Eraser.of(store.pool, "eventstore");
+        eraser.truncateBefore(StreamId.parse("gone-1"), 2);
+        eraser.purge(StreamId.parse("gone-1"));
+        eraser.tombstone(StreamId.parse("gone-2"));
+        eraser.purge(StreamId.parse("gone-2"));
+        List<AppendResult> lost = loseAppends(store);
+        AppendResult next = eventually(store, "next-0");
+        for (int i = 0; i < 50; i++) {
+          next = store.append("next-" + i);
+        }
+        assertThat(next.position()).isGreaterThan(lost.get(lost.size() - 1).position());
+
+        for (Subscription node : List.of(here, there, nothing)) {
+          node.awaitApplied(next, PATIENCE);
+          node.awaitApplied(kept, PATIENCE);
+          node.awaitApplied(truncated, PATIENCE);
+          node.awaitApplied(shortened, PATIENCE);
+          for (AppendResult one : lost.subList(0, 3)) {
+            assertThatThrownBy(() -> node.awaitApplied(one, PATIENCE))
+                .isInstanceOf(AppendLostException.class)
+                .hasMessageContaining("decide again")
+                .extracting(e -> ((AppendLostException) e).append())
+                .isEqualTo(one);
+          }
+        }
+        follower.awaitApplied(next, PATIENCE);
+        follower.awaitApplied(kept, PATIENCE);
+        follower.awaitApplied(truncated, PATIENCE);
+        assertThatThrownBy(() -> follower.awaitApplied(lost.get(0), PATIENCE))
+            .isInstanceOf(AppendLostException.class);
+      }
+    }
+  }
+
+  /** Appends to one stream and to two that are committed, and never come to the disk. */
+  private static List<AppendResult> loseAppends(TestStore store) throws SQLException {
+    List<AppendResult> lost = new ArrayList<>();
+    store.store.highWaterMark();
+    try (Connection careless = store.database.open()) {
+      TestStore.execute(careless, "set synchronous_commit = off");
+      careless.setAutoCommit(false);
+      for (int i = 0; i < 40; i++) {
+        lost.add(
+            i % 2 == 0
+                ? store.append("lost-" + i, careless)
+                : store.store.within(careless).append(append("lost-" + i, "kept-1")));
+      }
+      careless.commit();
+    }
+    server.killHard();
+    server.restart();
+    await()
+        .atMost(PATIENCE)
+        .ignoreExceptions()
+        .until(
+            () ->
+                store
+                    .query("select count(*) from eventstore.events where stream_id like 'lost-%'")
+                    .equals("0"));
+    return lost;
+  }
+
+  @Test
+  void over_a_clean_restart_nothing_is_lost_and_waiting_comes_to_its_end() throws Exception {
+    assumeTrue(server.canBeKilled(), "needs a server that was started here");
+    try (TestStore store = new TestStore(server.createDatabase());
+        TestStore other = new TestStore(store.database);
+        Subscription here = start(store);
+        Subscription there = start(other);
+        Follower follower = follow(store)) {
+      AppendResult unknown = store.append("order-1");
+      here.awaitApplied(unknown, PATIENCE);
+      AppendResult before = store.store.append(append("order-1", "order-2"));
+      server.restart();
+
+      here.awaitApplied(before, PATIENCE);
+      there.awaitApplied(before, PATIENCE);
+      there.awaitApplied(unknown, PATIENCE);
+      follower.awaitApplied(before, PATIENCE);
+      AppendResult after = eventually(store, "order-3");
+      here.awaitApplied(after, PATIENCE);
+      follower.awaitApplied(after, PATIENCE);
+    }
+  }
+}
