@@ -36,6 +36,7 @@ import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.OutboxTable;
+import dev.pgeventstore.postgres.internal.tables.OwnTransactions;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.Schema;
@@ -428,7 +429,8 @@ public final class PostgresEventStore
      * builds the store.
      *
      * @return the store; close it
-     * @throws IllegalArgumentException if the schema's name is not allowed
+     * @throws IllegalArgumentException if the schema's name is not allowed, or the data source
+     *     gives the store connections of a framework's transactions
      * @throws IllegalStateException if there is no codec
      * @throws EventStoreException if the database cannot be reached, or is not fit for a store
      */
@@ -437,6 +439,12 @@ public final class PostgresEventStore
       EventCodec with = codec;
       if (with == null) {
         throw new IllegalStateException("a store needs a codec");
+      }
+      OwnTransactions.requireOwnConnections(dataSource);
+      try (Connection connection = PooledConnections.take(dataSource)) {
+        StartUpChecks.beforeMigrating(connection);
+      } catch (SQLException e) {
+        throw SqlErrors.of("the database cannot be checked", e);
       }
       Migrator migrator = new Migrator(dataSource, checked);
       switch (migrations) {

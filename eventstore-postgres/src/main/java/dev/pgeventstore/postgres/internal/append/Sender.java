@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.append;
 
+import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -71,7 +72,7 @@ final class Sender {
     try {
       while (true) {
         try {
-          return dataSource.getConnection();
+          return PooledConnections.take(dataSource);
         } catch (SQLException e) {
           if (!forOthers || !Thread.interrupted()) {
             throw new NotSentException(e);

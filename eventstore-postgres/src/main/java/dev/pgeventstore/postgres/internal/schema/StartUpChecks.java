@@ -39,10 +39,31 @@ public final class StartUpChecks {
   private static final String IS_DISTRIBUTED =
       "select exists (select from pg_dist_partition where logicalrelid = '$schema.events'::regclass)";
 
+  private static final String ENCODING =
+      "select current_setting('server_encoding') as encoding, current_database() as name";
+
   private final Schema schema;
 
   public StartUpChecks(Schema schema) {
     this.schema = schema;
+  }
+
+  /**
+   * Checks what no migration can mend.
+   *
+   * @throws EventStoreException if the database cannot hold every text. Retries would not be
+   *     recognised there, since what is stored is compared with what is sent.
+   */
+  public static void beforeMigrating(Connection connection) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(ENCODING);
+        ResultSet row = statement.executeQuery()) {
+      row.next();
+      if (!row.getString("encoding").equals("UTF8")) {
+        throw new EventStoreException(
+            "database %s has the encoding %s, and a store needs UTF8: make another one, by create database … encoding 'UTF8' template template0"
+                .formatted(row.getString("name"), row.getString("encoding")));
+      }
+    }
   }
 
   /**

@@ -21,13 +21,34 @@ public final class PooledConnections implements Connections {
   /**
    * Takes a connection. Pools also throw unchecked exceptions, when they are interrupted, closed or
    * cannot begin: whatever it is, there is no connection now, and there may be one later.
+   *
+   * @throws SQLException also if there is a transaction of others on it
    */
   public static Connection take(DataSource dataSource) throws SQLException {
+    Connection connection = connect(dataSource);
+    try {
+      OwnTransactions.requireNone(connection);
+      return connection;
+    } catch (SQLException | RuntimeException e) {
+      closeAfter(e, connection);
+      throw e;
+    }
+  }
+
+  private static Connection connect(DataSource dataSource) throws SQLException {
     try {
       return dataSource.getConnection();
     } catch (RuntimeException e) {
       throw new SQLTransientConnectionException(
           "the data source gives no connection: " + e, "08001", e);
+    }
+  }
+
+  private static void closeAfter(Exception failure, Connection connection) {
+    try {
+      connection.close();
+    } catch (SQLException e) {
+      failure.addSuppressed(e);
     }
   }
 
