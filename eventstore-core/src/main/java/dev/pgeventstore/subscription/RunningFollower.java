@@ -10,6 +10,7 @@ import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.FeedReader;
 import dev.pgeventstore.feed.HistoryChangedException;
+import dev.pgeventstore.feed.ReadingPlace;
 import dev.pgeventstore.subscription.FollowerProgress.Waiting;
 import dev.pgeventstore.subscription.FollowerStart.Place;
 import java.time.Duration;
@@ -81,6 +82,7 @@ final class RunningFollower implements Follower {
   }
 
   private void follow() throws Exception {
+    ReadingPlace reached = ReadingPlace.of("a follower", place.position());
     try (FeedReader reader = feed.open(query, place.position(), Durability.VISIBLE)) {
       EventPage page = retrying(() -> reader.next(batchSize, LOOK_UP));
       // After the reader has tied itself to a life of the server: from here on it fails if that
@@ -91,6 +93,7 @@ final class RunningFollower implements Follower {
             return place;
           });
       while (page != null && !progress.isStopping()) {
+        reached.advance(page);
         if (!page.events().isEmpty()) {
           handle(page);
         }

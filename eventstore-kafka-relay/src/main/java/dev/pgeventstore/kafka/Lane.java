@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.kafka.RelayStatus.State;
@@ -81,7 +82,8 @@ final class Lane implements Runnable {
         progress.enter(State.STANDBY);
         stop.pause(STANDBY_PAUSE);
       }
-    } catch (RelayHaltedException e) {
+    } catch (RelayHaltedException | InvariantBrokenException e) {
+      // To try again would not put right what never should be.
       throw e;
     } catch (RuntimeException e) {
       tryAgainAfter(e);

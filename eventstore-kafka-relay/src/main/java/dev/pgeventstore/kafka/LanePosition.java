@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
@@ -21,8 +22,17 @@ record LanePosition(Position position, Optional<Anchor> anchor, String database,
 
   private static final String FORMAT = "1";
 
-  /** The same lane further on. */
+  /**
+   * The same lane further on.
+   *
+   * @throws InvariantBrokenException if that lies before this
+   */
   LanePosition at(Position reached, Optional<Anchor> last) {
+    if (position.isAfter(reached)) {
+      throw new InvariantBrokenException(
+          "a lane that has published all up to position %s was about to note position %s"
+              .formatted(position, reached));
+    }
     return new LanePosition(reached, last.or(() -> anchor), database, lanes);
   }
 

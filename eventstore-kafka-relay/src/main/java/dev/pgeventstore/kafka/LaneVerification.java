@@ -5,6 +5,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.FeedReader;
+import dev.pgeventstore.feed.ReadingPlace;
 import dev.pgeventstore.kafka.Difference.Kind;
 import dev.pgeventstore.kafka.Tape.Succession;
 import dev.pgeventstore.kafka.VerificationReport.VerifiedPartition;
@@ -49,8 +50,9 @@ final class LaneVerification {
                     findings.unreadable(raw.topic(), raw.partition(), raw.offset(), why));
         FeedReader reader = plan.feed().open(plan.query(), lane.start(), Durability.VISIBLE)) {
       Position at = lane.start();
+      ReadingPlace reading = ReadingPlace.of("a verification", at);
       while (lane.position().isAfter(at)) {
-        EventPage page = reader.next(PAGE, WAIT);
+        EventPage page = reading.advance(reader.next(PAGE, WAIT));
         for (RecordedEvent event : page.events()) {
           if (!event.position().isAfter(lane.position()) && lane.has(event, plan.lanes().size())) {
             compare(event, tapes);

@@ -1,11 +1,13 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.EventPage;
+import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.FeedReader;
+import dev.pgeventstore.feed.ReadingPlace;
 import dev.pgeventstore.feed.RecordedMessage;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
@@ -126,10 +128,11 @@ final class Preparer implements AutoCloseable {
   }
 
   private void run() {
+    ReadingPlace reading = ReadingPlace.of(lane(), start.position());
     try (FeedReader reader = feed.open(spec.query(), start.position(), Durability.FLUSHED)) {
       // The reader ties itself to this life of the server before the history is checked: from here
       // on it fails if the server is not in that life any more.
-      EventPage page = reader.next(MOST_EVENTS, FIRST_WAIT);
+      EventPage page = reading.advance(reader.next(MOST_EVENTS, FIRST_WAIT));
       history.verify(start);
       feed.deleteMessages(spec.name(), lane, spec.lanes(), start.position());
       deleted = start.position();
@@ -141,7 +144,7 @@ final class Preparer implements AutoCloseable {
           return;
         }
         deleteMessages();
-        page = reader.next(MOST_EVENTS, WAIT);
+        page = reading.advance(reader.next(MOST_EVENTS, WAIT));
       }
     } catch (InterruptedException e) {
       LOG.debug("Interrupted", e);
@@ -149,6 +152,10 @@ final class Preparer implements AutoCloseable {
     } catch (RuntimeException | Error e) {
       fail(e);
     }
+  }
+
+  private String lane() {
+    return "lane %d of relay %s".formatted(lane, spec.name());
   }
 
   /** Packs a page, and what messages lie beside its events. Tells whether to go on. */
@@ -186,6 +193,7 @@ final class Preparer implements AutoCloseable {
   }
 
   private boolean add(RecordedEvent event) throws InterruptedException {
+    requireNext(event.position());
     try {
       if (spec.lanes() == 1 || Partitions.of(event.stream(), spec.lanes()) == lane) {
         maker.add(event, parcel);
@@ -199,11 +207,21 @@ final class Preparer implements AutoCloseable {
   }
 
   private boolean add(RecordedMessage message) throws InterruptedException {
+    requireNext(message.position());
     try {
       maker.add(message, parcel);
       return added(message.position());
     } catch (RelayHaltedException e) {
       return refused(e);
+    }
+  }
+
+  /** Events and messages stand in one order, and each is published once. */
+  private void requireNext(Position position) {
+    if (!position.isAfter(reached)) {
+      throw new InvariantBrokenException(
+          "%s has prepared all up to position %s, and was given what stands at %s. It was not sent."
+              .formatted(lane(), reached, position));
     }
   }
 

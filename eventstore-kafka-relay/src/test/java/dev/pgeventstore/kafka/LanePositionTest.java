@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.LanePosition.Anchor;
@@ -29,6 +30,16 @@ class LanePositionTest {
 
     assertThat(LanePosition.parse(START.format())).isEqualTo(START);
     assertThat(LanePosition.parse(later.format())).isEqualTo(later);
+  }
+
+  @Test
+  void a_lane_notes_no_position_before_the_one_it_has_noted() {
+    LanePosition noted = START.at(Position.of(44), Optional.empty());
+
+    assertThat(noted.at(Position.of(44), Optional.empty())).isEqualTo(noted);
+    assertThatThrownBy(() -> noted.at(Position.of(43), Optional.empty()))
+        .isInstanceOf(InvariantBrokenException.class)
+        .hasMessageContaining("up to position 44 was about to note position 43");
   }
 
   @Test

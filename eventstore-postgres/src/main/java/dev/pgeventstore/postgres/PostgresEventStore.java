@@ -92,13 +92,13 @@ public final class PostgresEventStore
 
   private PostgresEventStore(Builder builder, Schema schema, EventCodec codec) {
     this.codec = codec;
-    Scheduler scheduler = Scheduler.threads();
+    Scheduler scheduler = builder.scheduler;
     Connections connections = new PooledConnections(builder.dataSource);
     EventsTable events = new EventsTable(schema, codec);
     FenceFunction fence = new FenceFunction(schema);
     reader = new StreamReader(connections, events);
     snapshots = new SnapshotKeeper(connections, new SnapshotsTable(schema, events));
-    highWaterMark = new HighWaterMark(builder.dataSource, fence, builder.pollInterval);
+    highWaterMark = new HighWaterMark(scheduler, builder.dataSource, fence, builder.pollInterval);
     signals =
         new CommitSignals(
             scheduler,
@@ -298,6 +298,7 @@ public final class PostgresEventStore
     private Duration appendTimeout = Duration.ofSeconds(30);
     private Duration pollInterval = Duration.ofMillis(250);
     private Listening listening = Listening.DIRECTLY;
+    private Scheduler scheduler = Scheduler.threads();
 
     private Builder(DataSource dataSource) {
       this.dataSource = Objects.requireNonNull(dataSource, "data source");
@@ -421,6 +422,12 @@ public final class PostgresEventStore
      */
     public Builder listening(Listening when) {
       this.listening = when;
+      return this;
+    }
+
+    /** For tests that turn the readers' clock. */
+    Builder scheduler(Scheduler instead) {
+      this.scheduler = instead;
       return this;
     }
 

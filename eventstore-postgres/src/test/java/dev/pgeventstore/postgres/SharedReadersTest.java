@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres;
 
 import static dev.pgeventstore.EventQuery.all;
 import static dev.pgeventstore.Position.START;
+import static dev.pgeventstore.feed.EventFeed.Durability.FLUSHED;
 import static dev.pgeventstore.feed.EventFeed.Durability.VISIBLE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -19,6 +20,9 @@ import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.feed.FeedReader;
 import dev.pgeventstore.feed.HistoryChangedException;
+import dev.pgeventstore.postgres.internal.scheduling.TurnedClock;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import dev.pgeventstore.testkit.servers.PostgresServer;
@@ -27,10 +31,12 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -38,6 +44,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -90,6 +97,109 @@ class SharedReadersTest {
                         ImportedEvent.of(
                             StreamId.of("c" + i % categories, Integer.toString(i / 10)),
                             TestStore.raw("happened"))));
+  }
+
+  /**
+   * Pages are kept for seconds. {@code slow} is at its first batch for longer, reads its second
+   * afresh, and so leaves a page that begins within one that {@code other} reads after that.
+   */
+  @Test
+  void a_subscription_beside_slower_ones_gets_each_event_once_and_in_order() throws Exception {
+    importEvents(60, 1);
+    TurnedClock clock = TurnedClock.running();
+    CountDownLatch slowHasBegun = new CountDownLatch(1);
+    CountDownLatch slowMayGoOn = new CountDownLatch(1);
+    List<Long> handled = Collections.synchronizedList(new ArrayList<>());
+    try (PostgresEventStore turned =
+        PostgresEventStore.builder(store.pool)
+            .codec(JacksonCodec.of(EventTypes.none()))
+            .scheduler(clock)
+            .build()) {
+      Subscriptions subscriptions = Subscriptions.of(turned);
+      Subscription slow =
+          subscriptions
+              .create("slow")
+              .batchSize(20)
+              .handler(
+                  (events, connection) -> {
+                    slowHasBegun.countDown();
+                    slowMayGoOn.await();
+                  })
+              .start();
+      slowHasBegun.await();
+      clock.turn(Duration.ofSeconds(6));
+      slowMayGoOn.countDown();
+      awaitPosition(slow, 60);
+      awaitPosition(
+          subscriptions.create("other").batchSize(30).handler((events, connection) -> {}).start(),
+          60);
+
+      Subscription view =
+          subscriptions
+              .create("view")
+              .handler(
+                  (events, connection) ->
+                      events.forEach(event -> handled.add(event.position().value())))
+              .start();
+      awaitPosition(view, 60);
+    }
+
+    assertThat(handled).isEqualTo(LongStream.rangeClosed(1, 60).boxed().toList());
+  }
+
+  /**
+   * The lanes of relays read as much at once as comes, so their pages end where the bytes do: a
+   * lane that has fallen behind reads afresh from within the first page of the next relay.
+   */
+  @Test
+  void lanes_of_relays_of_different_pace_get_each_event_once_and_in_order() throws Exception {
+    TurnedClock clock = TurnedClock.running();
+    String text = "\"" + "x".repeat(60_000) + "\"";
+    store
+        .store
+        .importer()
+        .run(
+            IntStream.range(0, 60)
+                .mapToObj(
+                    i ->
+                        ImportedEvent.of(
+                            StreamId.of("c", Integer.toString(i)),
+                            EncodedEvent.of("happened", 1, text))));
+    try (PostgresEventStore turned =
+        PostgresEventStore.builder(store.pool)
+            .codec(JacksonCodec.of(EventTypes.none()))
+            .scheduler(clock)
+            .build()) {
+      List<FeedReader> lanes =
+          Stream.generate(() -> turned.feed().open(all(), START, FLUSHED)).limit(6).toList();
+      List<List<Long>> positions = new ArrayList<>();
+      for (FeedReader lane : lanes) {
+        positions.add(new ArrayList<>());
+      }
+      long first = next(lanes.get(0), positions.get(0));
+      clock.turn(Duration.ofSeconds(6));
+      long second = next(lanes.get(0), positions.get(0));
+      long ofOther = next(lanes.get(1), positions.get(1));
+      assertThat(ofOther).as("what the test is about").isBetween(first + 1, second - 1);
+
+      for (int lane = 0; lane < lanes.size(); lane++) {
+        while (next(lanes.get(lane), positions.get(lane)) < 60) {
+          // Reads on.
+        }
+        lanes.get(lane).close();
+      }
+      assertThat(positions).containsOnly(LongStream.rangeClosed(1, 60).boxed().toList());
+    }
+  }
+
+  private static long next(FeedReader lane, List<Long> positions) throws InterruptedException {
+    EventPage page = lane.next(2_000, Duration.ZERO);
+    page.events().forEach(event -> positions.add(event.position().value()));
+    return page.upTo().value();
+  }
+
+  private static void awaitPosition(Subscription subscription, long position) {
+    await().atMost(PATIENCE).until(() -> subscription.status().position().value() >= position);
   }
 
   private FeedReader reader(EventQuery query) {

@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.fence;
 
+import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
@@ -48,6 +49,7 @@ public final class HighWaterMark implements AutoCloseable {
   private final Lock observing;
 
   private Fence fence = new Fence(0);
+  private long drawn;
   private boolean heldBack;
   private final Observations observations;
 
@@ -78,8 +80,9 @@ public final class HighWaterMark implements AutoCloseable {
   private @Nullable Task observer;
   private boolean closed;
 
-  public HighWaterMark(DataSource dataSource, FenceFunction function, Duration pollInterval) {
-    this(Scheduler.threads(), dataSource, function, pollInterval, PATIENCE);
+  public HighWaterMark(
+      Scheduler scheduler, DataSource dataSource, FenceFunction function, Duration pollInterval) {
+    this(scheduler, dataSource, function, pollInterval, PATIENCE);
   }
 
   /**
@@ -170,6 +173,7 @@ public final class HighWaterMark implements AutoCloseable {
       fence = new Fence(view.settled());
       seen = view.observe();
     }
+    requireForward(seen);
     List<Holder> holders =
         seen.locks().stream()
             .map(l -> new Holder(l.virtualTransaction(), l.pid() == null))
@@ -177,6 +181,19 @@ public final class HighWaterMark implements AutoCloseable {
     long position = fence.observe(seen.drawn(), holders);
     heldBack = position < seen.visible();
     return new Mark(position, seen.incarnation());
+  }
+
+  /**
+   * In one incarnation positions are drawn upwards, or the mark would cover what is yet to come.
+   */
+  private void requireForward(Observation seen) {
+    if (seen.incarnation().equals(mark.incarnation()) && seen.drawn() < drawn) {
+      throw new InvariantBrokenException(
+          ("position %d was drawn in incarnation %s, and now %d is the last that was: the sequence"
+                  + " of positions was set back. The high-water mark stays at %d.")
+              .formatted(drawn, seen.incarnation(), seen.drawn(), mark.position()));
+    }
+    drawn = seen.drawn();
   }
 
   private void publish(Mark observed) {
@@ -217,6 +234,9 @@ public final class HighWaterMark implements AutoCloseable {
           throw new IllegalStateException("the event store is closed");
         }
         remaining = moved.awaitNanos(remaining);
+      }
+      if (failure != null && failure.getCause() instanceof InvariantBrokenException broken) {
+        throw broken;
       }
       if (failure != null && !mark.isNews(after, incarnation)) {
         throw new SQLException(

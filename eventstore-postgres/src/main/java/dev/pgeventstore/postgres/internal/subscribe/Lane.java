@@ -1,9 +1,11 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.EventPage;
+import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.HistoryChangedException;
+import dev.pgeventstore.feed.ReadingPlace;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
@@ -252,6 +254,7 @@ final class Lane implements Runnable {
       progress.pause(LOOK_UP.toMillis());
       return;
     }
+    ReadingPlace reading = ReadingPlace.of(toString(), Position.of(checkpoint.position()));
     try (PrefetchingReader reader =
         readers.follow(spec.query(), checkpoint.position(), Durability.VISIBLE)) {
       while (!progress.isStopping()) {
@@ -261,7 +264,7 @@ final class Lane implements Runnable {
           break;
         }
         incarnation = reader.incarnation();
-        handle(page, new Mark(page.highWaterMark().value(), reader.incarnation()));
+        handle(reading.advance(page), new Mark(page.highWaterMark().value(), incarnation));
         backOffMillis = FIRST_BACK_OFF_MILLIS;
         if (checkpoint.position() >= barrier) {
           return;

@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
@@ -77,8 +78,14 @@ final class LaneCheckpoint {
    * Moves it in a transaction.
    *
    * @throws CheckpointMovedException if it may not be moved: the transaction must not commit
+   * @throws InvariantBrokenException if that would not be forward
    */
   void advance(Connection connection, long to, String incarnation) throws SQLException {
+    if (to <= position) {
+      throw new InvariantBrokenException(
+          "the checkpoint of subscription %s, partition %d, stands at position %d and was to be moved to %d. Nothing was written."
+              .formatted(tenure.key().name(), tenure.key().partition(), position, to));
+    }
     if (!table.advance(connection, tenure, position, to, incarnation, leaseTime)) {
       throw new CheckpointMovedException(
           "its tenure is over, its checkpoint no longer stands at %d, it may not go as far as %d, or the server was restarted"

@@ -1,6 +1,7 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.HistoryChangedException;
@@ -78,6 +79,7 @@ final class LaneTransactions {
    * @throws HandlerFailedException if the handler failed, or the commit because of it
    */
   void apply(List<RecordedEvent> events, long reached, Mark mark) throws SQLException {
+    requireOrder(events, reached, mark);
     long started = scheduler.nanoTime();
     List<RecordedEvent> parked;
     try {
@@ -89,7 +91,10 @@ final class LaneTransactions {
                 checkpoint.advance(connection, reached, mark.incarnation());
                 return aside;
               });
-    } catch (CheckpointMovedException | HandlerFailedException | HistoryChangedException e) {
+    } catch (CheckpointMovedException
+        | HandlerFailedException
+        | HistoryChangedException
+        | InvariantBrokenException e) {
       throw e;
     } catch (SQLException | RuntimeException e) {
       // Also what only the commit has found: a constraint that was deferred is the handler's.
@@ -105,6 +110,39 @@ final class LaneTransactions {
         reached,
         mark.position(),
         Duration.ofNanos(scheduler.nanoTime() - started));
+  }
+
+  /** What the handler is given lies behind the checkpoint, in order, and not beyond the next. */
+  private void requireOrder(List<RecordedEvent> events, long reached, Mark mark) {
+    long last = checkpoint.position();
+    for (RecordedEvent event : events) {
+      if (event.position().value() <= last) {
+        throw new InvariantBrokenException(
+            ("subscription %s was about to handle the event at position %s behind position %d; its"
+                    + " checkpoint stands at %d, in incarnation %s. Nothing of the batch was"
+                    + " handled.")
+                .formatted(
+                    spec.name(),
+                    event.position(),
+                    last,
+                    checkpoint.position(),
+                    mark.incarnation()));
+      }
+      last = event.position().value();
+    }
+    if (last > reached || reached > mark.position()) {
+      throw new InvariantBrokenException(
+          ("subscription %s was about to handle events up to position %d, and to move its checkpoint"
+                  + " from %d to %d, below mark %d of incarnation %s. Nothing of the batch was"
+                  + " handled.")
+              .formatted(
+                  spec.name(),
+                  last,
+                  checkpoint.position(),
+                  reached,
+                  mark.position(),
+                  mark.incarnation()));
+    }
   }
 
   private static List<RecordedEvent> without(

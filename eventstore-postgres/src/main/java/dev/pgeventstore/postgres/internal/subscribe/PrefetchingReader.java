@@ -3,6 +3,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.feed.EventFeed.Durability;
@@ -170,23 +171,37 @@ public final class PrefetchingReader implements FeedReader {
   /** What this reader wants of some pages, behind the place where it is. */
   private EventPage page(List<SettledPage> run, Mark mark, int limit, boolean allMatch) {
     List<RecordedEvent> events = new ArrayList<>();
-    SettledPage last = run.get(run.size() - 1);
-    long upTo = last.upTo();
+    long taken = after;
+    // A page that another reader was quicker to read may have been read below a newer mark.
+    long known = mark.position();
     taking:
     for (SettledPage page : run) {
+      requireGoesOn(page, taken);
+      known = Math.max(known, page.mark().position());
       for (RecordedEvent event : page.events()) {
-        if (event.position().value() > after && (allMatch || query.matches(event))) {
+        if (event.position().value() > taken && (allMatch || query.matches(event))) {
           if (events.size() == limit) {
-            upTo = events.get(limit - 1).position().value();
+            taken = events.get(limit - 1).position().value();
             break taking;
           }
           events.add(event);
         }
       }
+      taken = page.upTo();
     }
-    // A page that another reader was quicker to read may have been read below a newer mark.
-    long known = Math.max(mark.position(), last.mark().position());
-    return new EventPage(List.copyOf(events), Position.of(upTo), Position.of(known));
+    return new EventPage(List.copyOf(events), Position.of(taken), Position.of(known));
+  }
+
+  /** Behind what has been taken, not behind the place where reading began. */
+  private void requireGoesOn(SettledPage page, long taken) {
+    if (!page.reachesBeyond(taken) || !page.mark().incarnation().equals(incarnation)) {
+      throw new InvariantBrokenException(
+          ("a reader of %s, opened in incarnation %s, has taken all up to position %d, and was"
+                  + " given a page from position %d to %d of incarnation %s. Nothing of it was"
+                  + " handed out.")
+              .formatted(
+                  query, incarnation, taken, page.from(), page.upTo(), page.mark().incarnation()));
+    }
   }
 
   /** The life of the server that all pages so far were read in. */

@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
@@ -19,6 +20,29 @@ public record SettledPage(
 
   /** What an event takes beside its content: objects, references, names. */
   private static final int EVENT_OVERHEAD = 400;
+
+  /**
+   * Checks the order.
+   *
+   * @throws InvariantBrokenException if positions do not rise strictly from {@code from} to {@code
+   *     upTo}, or the page reaches beyond the mark
+   */
+  public SettledPage {
+    long last = from;
+    for (RecordedEvent event : events) {
+      if (event.position().value() <= last) {
+        throw new InvariantBrokenException(
+            "the database has answered with an event at position %s behind position %d"
+                .formatted(event.position(), last));
+      }
+      last = event.position().value();
+    }
+    if (upTo <= from || last > upTo || upTo > mark.position()) {
+      throw new InvariantBrokenException(
+          "a page behind position %d was read up to %d, the last event at %d, below mark %d"
+              .formatted(from, upTo, last, mark.position()));
+    }
+  }
 
   boolean reachesBeyond(long position) {
     return from <= position && position < upTo;

@@ -1,6 +1,8 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.postgres.internal.fence.Mark;
@@ -12,7 +14,9 @@ import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /** Reads pages below a mark, in the life of the server that the mark was observed in. */
 final class SettledPageReader {
@@ -107,11 +111,37 @@ final class SettledPageReader {
       throw new HistoryChangedException(
           "the server crashed, restarted or was replaced: positions may have been handed out again");
     }
+    requireVersions(events, mark);
     if (durability == Durability.FLUSHED) {
       ServerFunctions.flush(connection);
     }
     long upTo = page.isCut() ? events.get(events.size() - 1).position().value() : to;
     return new SettledPage(after, upTo, events, mark, now);
+  }
+
+  /**
+   * Versions of a stream rise with the positions. What is hidden of a stream is its beginning, and
+   * this is one statement, so none is missing between two of them.
+   */
+  private void requireVersions(List<RecordedEvent> events, Mark mark) {
+    Map<StreamId, Long> versions = new HashMap<>();
+    for (RecordedEvent event : events) {
+      Long before = versions.put(event.stream(), event.version());
+      if (before != null
+          && (event.version() <= before
+              || (pages.wantsWholeStreams() && event.version() > before + 1))) {
+        throw new InvariantBrokenException(
+            ("the log has version %d of stream %s at position %s behind version %d, below mark %d of"
+                    + " incarnation %s. Nothing of the page was handed out.")
+                .formatted(
+                    event.version(),
+                    event.stream(),
+                    event.position(),
+                    before,
+                    mark.position(),
+                    mark.incarnation()));
+      }
+    }
   }
 
   private long reach(long after, long mark, int limit) {

@@ -1,6 +1,7 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
@@ -99,16 +100,25 @@ public final class SharedPages {
   }
 
   private void keep(Source source, SettledPage page) {
+    for (Kept overlapped = source.overlapping(page);
+        overlapped != null;
+        overlapped = source.overlapping(page)) {
+      oldestFirst.remove(overlapped);
+      drop(overlapped);
+    }
     Kept added = new Kept(source, page, page.weight());
-    source.put(page);
+    source.kept.put(page.from(), added);
     oldestFirst.addLast(added);
     bytes += added.weight;
     long most = open > OPEN_FOR_ONE ? MOST_BYTES : MOST_BYTES_FOR_ONE;
     while (oldestFirst.size() > 1 && (bytes > most || !isFresh(oldestFirst.peek().page))) {
-      Kept oldest = oldestFirst.remove();
-      oldest.source.remove(oldest.page);
-      bytes -= oldest.weight;
+      drop(oldestFirst.remove());
     }
+  }
+
+  private void drop(Kept page) {
+    page.source.kept.remove(page.page.from());
+    bytes -= page.weight;
   }
 
   private void dropAll(Source source) {
@@ -123,7 +133,18 @@ public final class SharedPages {
 
   private record Key(EventQuery query, Durability durability) {}
 
-  private record Kept(Source source, SettledPage page, long weight) {}
+  /** A page that is kept, of which there is one. */
+  private static final class Kept {
+    private final Source source;
+    private final SettledPage page;
+    private final long weight;
+
+    Kept(Source source, SettledPage page, long weight) {
+      this.source = source;
+      this.page = page;
+      this.weight = weight;
+    }
+  }
 
   /** How pages come from the database. */
   @FunctionalInterface
@@ -146,12 +167,12 @@ public final class SharedPages {
     SettledPage read(long after, Mark mark, int limit, long now) throws SQLException;
   }
 
-  /** The pages of one query. */
+  /** The pages of one query. Those that are kept never overlap: the last one read is kept. */
   final class Source implements AutoCloseable {
 
     private final Key key;
     private final Loader loader;
-    private final NavigableMap<Long, SettledPage> kept = new TreeMap<>();
+    private final NavigableMap<Long, Kept> kept = new TreeMap<>();
     private final List<Flight> flights = new ArrayList<>();
     private int readers;
     private int liveReaders;
@@ -202,6 +223,7 @@ public final class SharedPages {
       SettledPage page;
       try {
         page = loader.read(flight.after, flight.mark, flight.limit, scheduler.nanoTime());
+        flight.requireAnswer(page);
       } catch (Throwable e) {
         land(flight, null);
         flight.page.completeExceptionally(e);
@@ -226,9 +248,18 @@ public final class SharedPages {
 
     /** A page that reaches beyond a position. */
     private @Nullable SettledPage find(long position, String incarnation) {
-      Map.Entry<Long, SettledPage> entry = kept.floorEntry(position);
-      SettledPage page = entry == null ? null : entry.getValue();
-      return page != null && isUsable(page, position, incarnation) ? page : null;
+      Map.Entry<Long, Kept> entry = kept.floorEntry(position);
+      return entry == null ? null : ifUsable(entry.getValue(), position, incarnation);
+    }
+
+    private @Nullable SettledPage ifUsable(Kept found, long position, String incarnation) {
+      return isUsable(found.page, position, incarnation) ? found.page : null;
+    }
+
+    /** A kept page that has positions in common with another one; null if none has. */
+    private @Nullable Kept overlapping(SettledPage page) {
+      Map.Entry<Long, Kept> last = kept.lowerEntry(page.upTo());
+      return last != null && last.getValue().page.upTo() > page.from() ? last.getValue() : null;
     }
 
     /** Whether a kept page goes on behind a position, in a life of the server, and is fresh. */
@@ -238,17 +269,20 @@ public final class SharedPages {
           && isFresh(page);
     }
 
-    /** A page and those that follow it without a gap, as long as few events come together. */
+    /**
+     * A page and those that follow it, each of which begins where the one before ends, as long as
+     * few events come together.
+     */
     List<SettledPage> run(SettledPage first, int events) {
       List<SettledPage> run = new ArrayList<>(List.of(first));
       int count = first.events().size();
       lock.lock();
       try {
-        SettledPage next = find(first.upTo(), first.mark().incarnation());
+        SettledPage next = next(first);
         while (next != null && count < events) {
           run.add(next);
           count += next.events().size();
-          next = find(next.upTo(), first.mark().incarnation());
+          next = next(next);
         }
       } finally {
         lock.unlock();
@@ -256,13 +290,9 @@ public final class SharedPages {
       return run;
     }
 
-    private void put(SettledPage page) {
-      kept.put(page.from(), page);
-    }
-
-    private void remove(SettledPage page) {
-      // Unless another has taken its place.
-      kept.remove(page.from(), page);
+    private @Nullable SettledPage next(SettledPage page) {
+      Kept found = kept.get(page.upTo());
+      return found == null ? null : ifUsable(found, page.upTo(), page.mark().incarnation());
     }
 
     /** A reader has come near the mark, or is there no more. */
@@ -306,6 +336,15 @@ public final class SharedPages {
 
   /** A page that is being read. */
   private record Flight(long after, Mark mark, int limit, CompletableFuture<SettledPage> page) {
+
+    /** Whether what was read is what was asked for. */
+    void requireAnswer(SettledPage answer) {
+      if (answer.from() != after || !answer.mark().equals(mark)) {
+        throw new InvariantBrokenException(
+            "a page behind position %d below mark %s was asked for, and one behind %d below %s was read"
+                .formatted(after, mark, answer.from(), answer.mark()));
+      }
+    }
 
     /** Whether it will, unless its events are very large: so many events need as many positions. */
     boolean willReachBeyond(long position, String incarnation) {

@@ -382,6 +382,11 @@ public class EventsTable {
       return query.access();
     }
 
+    /** Whether all events of a stream are wanted if one is. */
+    public boolean wantsWholeStreams() {
+      return query.wantsWholeStreams();
+    }
+
     /**
      * Reads a page.
      *

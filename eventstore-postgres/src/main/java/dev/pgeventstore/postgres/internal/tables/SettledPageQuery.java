@@ -117,10 +117,12 @@ public final class SettledPageQuery {
       """;
 
   private final Access access;
+  private final boolean wholeStreams;
   private final String page;
   private final List<Object> parameters = new ArrayList<>();
 
   private SettledPageQuery(EventQuery query) {
+    wholeStreams = query.alternatives().stream().allMatch(wanted -> wanted.types().isEmpty());
     Map<String, List<Alternative>> categories = byCategory(query);
     if (categories == null) {
       access = Access.BY_POSITION;
@@ -214,6 +216,11 @@ public final class SettledPageQuery {
 
   Access access() {
     return access;
+  }
+
+  /** Whether all events of a stream are wanted if one is. */
+  boolean wantsWholeStreams() {
+    return wholeStreams;
   }
 
   /** The text, with the schema left open. */

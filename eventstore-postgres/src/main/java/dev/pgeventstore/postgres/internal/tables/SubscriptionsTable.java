@@ -73,8 +73,9 @@ public class SubscriptionsTable {
          and epoch = ?
       """;
 
-  // Moves only in the tenure of its owner and from where he stands, so a stalled one that wakes up
-  // moves nothing, and not beyond a barrier. If the server is in another life than the one the
+  // Moves only in the tenure of its owner, from where the owner takes it to stand, and forward, so
+  // a stalled owner that wakes up moves nothing, and not beyond a barrier. If the server is in
+  // another life than the one the
   // events were read in, nothing is moved either. Then the transaction must not commit. The last
   // condition is true: where the handler has written nothing, nobody need wait for the disk, since
   // a
@@ -86,6 +87,7 @@ public class SubscriptionsTable {
        where name = ?
          and partition = ?
          and position = ?
+         and position < ?
          and owner = ?
          and epoch = ?
          and (barrier is null or barrier >= ?)
@@ -448,8 +450,8 @@ public class SubscriptionsTable {
    * connection takes several times the CPU of the statement.
    *
    * @param patience how long the server waits for the commit
-   * @return false if the tenure is over, it does not stand at {@code from}, {@code to} lies beyond
-   *     a barrier, or the server is in another life
+   * @return false if the tenure is over, it does not stand at {@code from}, {@code to} does not lie
+   *     behind that or lies beyond a barrier, or the server is in another life
    */
   public boolean advance(
       Connection connection, Tenure of, long from, long to, String incarnation, Duration patience)
@@ -459,11 +461,12 @@ public class SubscriptionsTable {
       statement.setString(2, of.key().name());
       statement.setInt(3, of.key().partition());
       statement.setLong(4, from);
-      statement.setString(5, of.owner());
-      statement.setLong(6, of.epoch());
-      statement.setLong(7, to);
-      statement.setString(8, incarnation);
-      statement.setString(9, Long.toString(patience.toMillis()));
+      statement.setLong(5, to);
+      statement.setString(6, of.owner());
+      statement.setLong(7, of.epoch());
+      statement.setLong(8, to);
+      statement.setString(9, incarnation);
+      statement.setString(10, Long.toString(patience.toMillis()));
       return statement.executeUpdate() == 1;
     }
   }

@@ -8,7 +8,7 @@ import org.junit.jupiter.api.Test;
 
 class ObservationsTest {
 
-  private final TurnedClock clock = new TurnedClock(-50);
+  private final TurnedClock clock = TurnedClock.standing(-50);
   private final Observations observations = new Observations(clock);
 
   @Test

@@ -5,28 +5,40 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Lock;
+import java.util.function.LongSupplier;
 
-/** Real threads and locks, and a clock that stands until it is turned. */
+/** Real threads and locks, and a clock that a test turns forward. */
 public final class TurnedClock implements Scheduler {
 
   private final Scheduler threads = Scheduler.threads();
-  private final AtomicLong now;
+  private final LongSupplier untouched;
+  private final AtomicLong turned = new AtomicLong();
 
-  public TurnedClock(long start) {
-    now = new AtomicLong(start);
+  private TurnedClock(LongSupplier untouched) {
+    this.untouched = untouched;
+  }
+
+  /** A clock that stands until it is turned. */
+  public static TurnedClock standing(long now) {
+    return new TurnedClock(() -> now);
+  }
+
+  /** The system's clock, until it is turned: then it is ahead. */
+  public static TurnedClock running() {
+    return new TurnedClock(System::nanoTime);
   }
 
   public void turn(Duration time) {
-    now.addAndGet(time.toNanos());
+    turn(time.toNanos());
   }
 
   public void turn(long nanos) {
-    now.addAndGet(nanos);
+    turned.addAndGet(nanos);
   }
 
   @Override
   public long nanoTime() {
-    return now.get();
+    return untouched.getAsLong() + turned.get();
   }
 
   @Override

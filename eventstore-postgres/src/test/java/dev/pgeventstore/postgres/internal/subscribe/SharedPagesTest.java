@@ -31,7 +31,7 @@ class SharedPagesTest {
   private static final Mark MARK = new Mark(1_000_000, LIFE);
   private static final int LIMIT = 10;
 
-  private final TurnedClock clock = new TurnedClock(0);
+  private final TurnedClock clock = TurnedClock.standing(0);
   private final List<Long> readAfter = new ArrayList<>();
   private final List<Runnable> toRead = new ArrayList<>();
   private boolean later;
@@ -187,6 +187,26 @@ class SharedPagesTest {
     assertThat(pages.keptBytes())
         .as("for one reader, which has opened two")
         .isLessThanOrEqualTo(SharedPages.MOST_BYTES_FOR_ONE);
+  }
+
+  @Test
+  void pages_that_are_kept_never_overlap_and_the_last_one_read_stays() throws Exception {
+    source.page(20, MARK, 20).get();
+    source.page(60, MARK, 20).get();
+    SettledPage between = source.page(10, MARK, 15).get();
+
+    assertThat(source.run(between, 1_000)).containsExactly(between);
+    assertThat(source.page(24, MARK, 1).get()).isSameAs(between);
+    readAfter.clear();
+    assertThat(source.page(25, MARK, 40).get().upTo()).as("read afresh").isEqualTo(65);
+    source.page(65, MARK, 1).get();
+    assertThat(readAfter).containsExactly(25L, 65L);
+    assertThat(pages.keptBytes())
+        .as("nothing of those that had to go")
+        .isEqualTo(
+            between.weight()
+                + source.page(25, MARK, 1).get().weight()
+                + source.page(65, MARK, 1).get().weight());
   }
 
   @Test
