@@ -2,6 +2,7 @@ package dev.pgeventstore.projection;
 
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.subscription.Subscription;
+import java.sql.Connection;
 import java.time.Duration;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeoutException;
@@ -88,31 +89,55 @@ public final class Projection implements AutoCloseable {
   /**
    * Makes this version the one that readers see, as soon as it has come far enough: to the
    * high-water mark of this call, and to where the live version stands. That is kept from moving
-   * meanwhile, for a few seconds at most, so that readers never go back in time. What {@link
-   * ProjectionDefinition#promote} does and the change of the live version are one transaction.
+   * meanwhile, for a few seconds at most and at most a third of the time, so that readers never go
+   * back in time. What {@link ProjectionDefinition#promote} does and the change of the live version
+   * are one transaction.
    *
-   * <p>Any version may follow any other: promoting an older one that still follows the store takes
-   * a newer one back. Both go on; {@link #drop} removes the one that is not needed any more.
+   * <p>It only goes upwards: if this version or a newer one was ever live nothing is done, so a
+   * program may call it whenever it starts. A node that still runs an old program does not take the
+   * view back, and one that is started again does not undo what {@link #makeLive} has done. {@link
+   * #isLive} says which case it is, and so does a warning in the log.
    *
    * <p>Of several nodes that promote a version at the same time one does it. When the answer is
    * lost, call it again.
    *
    * @param timeout how long to wait
-   * @return false if it was live already
-   * @throws TimeoutException if it has not come far enough; the live version stays
+   * @return false if nothing was done, because this version or a newer one was live already
+   * @throws TimeoutException if it has not come far enough in that time; the live version stays,
+   *     and the message says how far this one is behind
+   * @throws IllegalStateException if it was dropped, has stopped with an error, or has parked
+   *     events
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public boolean promote(Duration timeout) throws TimeoutException, InterruptedException {
+    return registry.promote(version, timeout, this::show);
+  }
+
+  /**
+   * Makes this version the one that readers see, whichever was before: takes a newer version back,
+   * or shows one again that was taken back. It is for an operator's decision, not for the start of
+   * a program. All else is as for {@link #promote}: an older version must still follow the store.
+   *
+   * @param timeout how long to wait
+   * @return false if it is live already
+   * @throws TimeoutException if it has not come far enough in that time; the live version stays
    * @throws IllegalStateException if it was dropped, has stopped with an error, or has parked
    *     events; or if another version was made live during this call
    * @throws InterruptedException if the thread was interrupted
    */
-  public boolean promote(Duration timeout) throws TimeoutException, InterruptedException {
-    return registry.promote(
-        version, timeout, connection -> definition.promote(table(), connection));
+  public boolean makeLive(Duration timeout) throws TimeoutException, InterruptedException {
+    return registry.makeLive(version, timeout, this::show);
+  }
+
+  private void show(Connection connection) throws Exception {
+    definition.promote(table(), connection);
   }
 
   /**
    * Gives this version up, built or not: stops it, and removes its checkpoints, what it has parked,
    * and by {@link ProjectionDefinition#drop} its tables, in one transaction. Where it runs on other
-   * nodes it stops with an error.
+   * nodes it stops with an error. A version that was dropped is not made again: see {@link
+   * VersionDroppedException}.
    *
    * @return false if it was dropped already
    * @throws IllegalStateException if it is the live one; then it is stopped, but nothing is removed

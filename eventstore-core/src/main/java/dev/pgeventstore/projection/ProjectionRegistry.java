@@ -18,6 +18,7 @@ public interface ProjectionRegistry {
    * @param version which one
    * @param create makes its tables, in the same transaction
    * @return whether this call did it
+   * @throws VersionDroppedException if it was dropped, or is older than one that readers have seen
    */
   boolean register(ProjectionVersion version, Step create);
 
@@ -56,16 +57,29 @@ public interface ProjectionRegistry {
   Position position(ProjectionVersion version);
 
   /**
-   * Makes a version the live one.
+   * Makes a version the live one, if it is newer than all that ever were.
    *
    * @param version which one
    * @param timeout how long to wait until it has come far enough
    * @param show shows it to readers, in the same transaction
-   * @return false if it was live already
+   * @return false if it or a newer one was live already
    * @throws TimeoutException if it has not come far enough
    * @throws InterruptedException if the thread was interrupted
    */
   boolean promote(ProjectionVersion version, Duration timeout, Step show)
+      throws TimeoutException, InterruptedException;
+
+  /**
+   * Makes a version the live one, whichever was before.
+   *
+   * @param version which one
+   * @param timeout how long to wait until it has come far enough
+   * @param show shows it to readers, in the same transaction
+   * @return false if it is live already
+   * @throws TimeoutException if it has not come far enough
+   * @throws InterruptedException if the thread was interrupted
+   */
+  boolean makeLive(ProjectionVersion version, Duration timeout, Step show)
       throws TimeoutException, InterruptedException;
 
   /**

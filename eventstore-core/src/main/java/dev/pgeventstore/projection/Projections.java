@@ -311,6 +311,8 @@ public final class Projections {
      * beginning, or from where it stopped.
      *
      * @return the running version
+     * @throws VersionDroppedException if this version was dropped, or does not exist and is older
+     *     than one that readers have seen
      * @throws IllegalStateException if there is no definition, or if it runs in this store already
      * @throws QueryMismatchException if this version is declared with another query: give the new
      *     one a new version. Nothing was changed, and nodes that run it go on

@@ -18,6 +18,7 @@ import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.projection.Projection;
 import dev.pgeventstore.projection.ProjectionProgress;
 import dev.pgeventstore.projection.Projections;
+import dev.pgeventstore.projection.VersionDroppedException;
 import dev.pgeventstore.subscription.EventParkedException;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Partitions;
@@ -39,6 +40,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -259,13 +261,99 @@ class ProjectionTest {
       AppendResult last = store.append("page-0");
       second.subscription().awaitApplied(last, PATIENCE);
 
-      assertThat(first.promote(PATIENCE)).isTrue();
+      assertThat(first.makeLive(PATIENCE)).isTrue();
 
       assertThat(first.isLive()).isTrue();
       assertThat(view()).startsWith("page-0 2 4");
+      // A node of the new program that starts again does not undo that.
+      assertThat(second.promote(PATIENCE)).isFalse();
+      assertThat(liveVersion()).isEqualTo("1");
+      assertThat(second.makeLive(PATIENCE)).isTrue();
+      assertThat(second.makeLive(PATIENCE)).isFalse();
+      assertThat(first.makeLive(PATIENCE)).isTrue();
       assertThat(second.drop()).isTrue();
     }
     assertThat(store.query("select to_regclass('public.visits_v2') is null")).isEqualTo("t");
+  }
+
+  @Test
+  void a_node_of_an_old_program_that_starts_again_does_not_take_the_view_back() throws Exception {
+    appendMany(3);
+    try (Projection second = startLive(2)) {
+      assertThat(second.isLive()).isTrue();
+      // It is the usual code at the start of a program.
+      assertThatThrownBy(() -> start(other, 1, new Visits()))
+          .isInstanceOf(VersionDroppedException.class)
+          .hasMessageContaining("version 1 of projection visits");
+    }
+    try (Projection second = start(2, new Visits());
+        Projection third = startLive(3)) {
+      assertThat(third.isLive()).isTrue();
+      try (Projection old = start(other, 2, new Visits())) {
+        assertThat(old.promote(PATIENCE)).isFalse();
+        assertThat(old.isLive()).isFalse();
+      }
+      assertThat(liveVersion()).isEqualTo("3");
+      assertThat(second.drop()).isTrue();
+      assertThatThrownBy(() -> start(other, 2, new Visits()))
+          .isInstanceOf(VersionDroppedException.class)
+          .hasMessageContaining("version 2 of projection visits")
+          .hasMessageContaining("it was dropped at");
+      assertThat(store.query("select to_regclass('public.visits_v2') is null")).isEqualTo("t");
+      assertThat(liveVersion()).isEqualTo("3");
+    }
+  }
+
+  @Test
+  void a_promotion_that_is_too_far_behind_again_and_again_ends_in_time_and_holds_little()
+      throws Exception {
+    appendMany(3);
+    // It comes as far as the live one was, but never while that one is held.
+    Visits late =
+        new Visits() {
+          @Override
+          public void handle(String table, List<RecordedEvent> events, Connection connection)
+              throws Exception {
+            super.handle(table, events, connection);
+            await().atMost(PATIENCE).until(() -> !liveIsHeld());
+          }
+        };
+    try (Projection live = startLive(1);
+        Projection next = start(2, late)) {
+      AtomicBoolean over = new AtomicBoolean();
+      Future<Long> appending =
+          threads.submit(
+              () -> {
+                long longest = 0;
+                while (!over.get()) {
+                  AppendResult last = store.append("page-0");
+                  long started = System.nanoTime();
+                  live.subscription().awaitApplied(last, PATIENCE);
+                  longest = Math.max(longest, System.nanoTime() - started);
+                }
+                return longest;
+              });
+      Future<Boolean> promoting = threads.submit(() -> next.promote(Duration.ofSeconds(4)));
+      assertThatThrownBy(() -> promoting.get(20, TimeUnit.SECONDS))
+          .hasCauseInstanceOf(TimeoutException.class)
+          .hasMessageContaining("version 2 of projection visits has come to position")
+          .hasMessageContaining("behind")
+          .hasMessageContaining("version 1 stays live");
+      over.set(true);
+      assertThat(appending.get(30, TimeUnit.SECONDS)).isLessThan(TimeUnit.SECONDS.toNanos(4));
+    }
+  }
+
+  private boolean liveIsHeld() throws SQLException {
+    try (Connection connection = store.database.open()) {
+      TestStore.query(
+          connection,
+          "select 1 from eventstore.projections where name = 'visits' for no key update nowait");
+      return false;
+    } catch (SQLException e) {
+      assertThat(e.getSQLState()).isEqualTo("55P03");
+      return true;
+    }
   }
 
   @Test
@@ -319,9 +407,7 @@ class ProjectionTest {
       third.promote(PATIENCE);
       slow.open.countDown();
 
-      assertThatThrownBy(promoting::get)
-          .hasCauseInstanceOf(IllegalStateException.class)
-          .hasMessageContaining("version 3 of projection visits was made live meanwhile");
+      assertThat(promoting.get()).isFalse();
       assertThat(third.isLive()).isTrue();
       assertThat(first.isLive()).isFalse();
     }
@@ -438,7 +524,8 @@ class ProjectionTest {
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("dropped");
     }
-    try (Projection again = start(2, new Visits())) {
+    assertThatThrownBy(() -> start(2, new Visits())).isInstanceOf(VersionDroppedException.class);
+    try (Projection again = start(3, new Visits())) {
       assertThat(again.promote(PATIENCE)).isTrue();
       assertThat(view()).isEqualTo("page-0 2 4, page-1 2 5, page-2 1 3");
     }
@@ -653,7 +740,8 @@ class ProjectionTest {
       assertThat(four.promote(PATIENCE)).isTrue();
       assertThat(view()).isEqualTo("page-0 17 49, page-1 17 50, page-2 16 48");
       one.subscription().awaitApplied(last, PATIENCE);
-      assertThat(one.promote(PATIENCE)).isTrue();
+      assertThat(one.promote(PATIENCE)).isFalse();
+      assertThat(one.makeLive(PATIENCE)).isTrue();
       assertThat(four.drop()).isTrue();
     }
     assertThat(store.query("select count(*) from eventstore.subscriptions")).isEqualTo("1");
@@ -771,7 +859,7 @@ class ProjectionTest {
       assertThat(first.drop()).isTrue();
       assertThat(first.subscription().parked().count()).isZero();
     }
-    try (Projection again = startLive(1)) {
+    try (Projection again = startLive(2)) {
       assertThat(again.isLive()).isTrue();
       assertThat(view()).isEqualTo("page-0 1 1, page-1 1 2, page-2 1 3");
     }

@@ -4,14 +4,18 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.ProjectionsTable;
+import dev.pgeventstore.postgres.internal.tables.ProjectionsTable.Standing;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.projection.ProjectionRegistry;
 import dev.pgeventstore.projection.ProjectionVersion;
+import dev.pgeventstore.projection.VersionDroppedException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -49,6 +53,8 @@ public final class PostgresProjections implements ProjectionRegistry {
             if (!table.add(connection, version)) {
               return false;
             }
+            // Now that the row is there nobody drops this version until this transaction ends.
+            requireNotDropped(connection, version);
             // Somebody who was about to start the version of this number that was dropped.
             removeSubscription(connection, version);
             Transactions.run(create, connection, version + " cannot be created");
@@ -56,6 +62,15 @@ public final class PostgresProjections implements ProjectionRegistry {
           });
     } catch (SQLException e) {
       throw SqlErrors.of(version + " cannot be registered", e);
+    }
+  }
+
+  private void requireNotDropped(Connection connection, ProjectionVersion version)
+      throws SQLException {
+    Optional<Instant> droppedAt = table.droppedAt(connection, version);
+    if (droppedAt.isPresent()
+        || version.version() <= table.standing(connection, version.name()).highest()) {
+      throw new VersionDroppedException(version, droppedAt);
     }
   }
 
@@ -100,10 +115,17 @@ public final class PostgresProjections implements ProjectionRegistry {
   @Override
   public boolean promote(ProjectionVersion version, Duration timeout, Step show)
       throws TimeoutException, InterruptedException {
-    OptionalInt live = liveVersion(version.name());
-    if (live.isPresent() && live.getAsInt() == version.version()) {
-      return false;
-    }
+    return promote(version, timeout, show, true);
+  }
+
+  @Override
+  public boolean makeLive(ProjectionVersion version, Duration timeout, Step show)
+      throws TimeoutException, InterruptedException {
+    return promote(version, timeout, show, false);
+  }
+
+  private boolean promote(ProjectionVersion version, Duration timeout, Step show, boolean upwards)
+      throws TimeoutException, InterruptedException {
     Promotion promotion =
         new Promotion(
             connections,
@@ -111,8 +133,8 @@ public final class PostgresProjections implements ProjectionRegistry {
             subscriptions,
             parked,
             version,
-            live,
-            highWaterMark.get(),
+            upwards,
+            highWaterMark,
             show,
             timeout);
     try {
@@ -140,11 +162,11 @@ public final class PostgresProjections implements ProjectionRegistry {
       throws SQLException {
     Transactions.readCommitted(connection);
     Transactions.lockTimeout(connection, LOCK_TIMEOUT_OF_DROP);
-    OptionalInt live = table.lock(connection, version.name());
+    Standing standing = table.lock(connection, version.name());
     if (!table.has(connection, version)) {
       return false;
     }
-    if (live.isPresent() && live.getAsInt() == version.version()) {
+    if (standing.shows(version)) {
       throw new IllegalStateException(
           "%s is the live one: promote another, then drop it".formatted(version));
     }

@@ -4,6 +4,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.ProjectionsTable;
+import dev.pgeventstore.postgres.internal.tables.ProjectionsTable.Standing;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Reached;
 import dev.pgeventstore.projection.ProjectionRegistry.Step;
@@ -15,6 +16,9 @@ import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Makes a version the live one. First it waits, holding nothing, until the version is close to the
@@ -22,6 +26,8 @@ import java.util.concurrent.locks.LockSupport;
  * for, and the two change places.
  */
 final class Promotion {
+
+  private static final Logger LOG = LoggerFactory.getLogger(Promotion.class);
 
   /** Whoever waits for the view's lock makes all readers wait behind him. */
   private static final Duration LOCK_TIMEOUT = Duration.ofSeconds(1);
@@ -35,23 +41,30 @@ final class Promotion {
   private static final long FIRST_HOLD_NANOS = TimeUnit.SECONDS.toNanos(1);
   private static final long LONGEST_HOLD_NANOS = TimeUnit.SECONDS.toNanos(8);
 
+  /** After a hold the live one goes on for at least so many times as long as it was held. */
+  private static final int FREE_FOR_HELD = 2;
+
   private final Connections connections;
   private final ProjectionsTable table;
   private final SubscriptionsTable subscriptions;
   private final ParkedTable parked;
   private final ProjectionVersion version;
-  private final OptionalInt live;
-  private final long mark;
+  private final boolean upwards;
+  private final Supplier<Position> highWaterMark;
   private final Step show;
   private final Duration timeout;
   private final long giveUp;
 
+  /** The version that is to be replaced. */
+  private OptionalInt live = OptionalInt.empty();
+
+  /** What has to be reached in any case: a live version may stand still. */
+  private long mark;
+
   /**
    * A promotion.
    *
-   * @param live the version that is to be replaced; if it is another by then, somebody else has
-   *     decided otherwise
-   * @param mark what has to be reached in any case: a live version may stand still
+   * @param upwards whether nothing is to be done if the version, or a newer one, was ever live
    */
   Promotion(
       Connections connections,
@@ -59,8 +72,8 @@ final class Promotion {
       SubscriptionsTable subscriptions,
       ParkedTable parked,
       ProjectionVersion version,
-      OptionalInt live,
-      Position mark,
+      boolean upwards,
+      Supplier<Position> highWaterMark,
       Step show,
       Duration timeout) {
     this.connections = connections;
@@ -68,37 +81,66 @@ final class Promotion {
     this.subscriptions = subscriptions;
     this.parked = parked;
     this.version = version;
-    this.live = live;
-    this.mark = mark.value();
+    this.upwards = upwards;
+    this.highWaterMark = highWaterMark;
     this.show = show;
     this.timeout = timeout;
     this.giveUp = System.nanoTime() + timeout.toNanos();
   }
 
-  /** Promotes; false if somebody else did it meanwhile. */
+  /** Promotes; false if there is nothing to be done. */
   boolean run() throws SQLException, TimeoutException, InterruptedException {
+    Standing standing = connections.use(c -> table.standing(c, version.name()));
+    if (isDone(standing)) {
+      return false;
+    }
+    live = standing.live();
+    mark = highWaterMark.get().value();
     long hold = FIRST_HOLD_NANOS;
     while (true) {
       approach();
-      long untilNanos = System.nanoTime() + hold;
-      try {
-        switch (connections.inTransaction(connection -> change(connection, untilNanos))) {
-          case PROMOTED -> {
-            return true;
-          }
-          case PROMOTED_BEFORE -> {
-            return false;
-          }
-          case TOO_FAR_BEHIND -> hold = Math.min(2 * hold, LONGEST_HOLD_NANOS);
+      long started = System.nanoTime();
+      // Once at least, however little time there is.
+      long untilNanos = started + Math.max(0, Math.min(hold, giveUp - started));
+      Outcome outcome = change(untilNanos);
+      switch (outcome) {
+        case PROMOTED -> {
+          return true;
         }
-      } catch (SQLException e) {
-        if (!Transactions.isHeldUp(e) || hasTimedOut()) {
-          throw e;
+        case NOTHING_TO_DO -> {
+          return false;
         }
+        case TOO_FAR_BEHIND -> hold = Math.min(2 * hold, LONGEST_HOLD_NANOS);
+        case HELD_UP, ANOTHER_IS_LIVE -> {}
       }
-      // Others go on for a moment before everything is held again.
-      TimeUnit.NANOSECONDS.sleep(LOOK_AGAIN_NANOS);
+      if (hasTimedOut()) {
+        throw timedOut(
+            outcome == Outcome.HELD_UP
+                ? "others hold locks that its promotion needs"
+                : "it did not come to where the live one was held");
+      }
+      // Others go on before everything is held again: readers and the live version.
+      long held = System.nanoTime() - started;
+      long pause = Math.max(LOOK_AGAIN_NANOS, FREE_FOR_HELD * held);
+      TimeUnit.NANOSECONDS.sleep(Math.max(0, Math.min(pause, giveUp - System.nanoTime())));
     }
+  }
+
+  /** Whether there is nothing to be done, and says so if that may be a surprise. */
+  private boolean isDone(Standing standing) {
+    if (standing.shows(version)) {
+      return true;
+    }
+    if (upwards && version.version() <= standing.highest()) {
+      LOG.warn(
+          "{} is not promoted: {}. To show it all the same, call makeLive",
+          version,
+          version.version() == standing.highest()
+              ? "it was taken back, and version %d is live".formatted(standing.live().orElse(0))
+              : "version %d was live already".formatted(standing.highest()));
+      return true;
+    }
+    return false;
   }
 
   /** Waits until the version is close to the live one. */
@@ -109,33 +151,61 @@ final class Promotion {
       long target = Math.max(mark, furthestOfLive());
       while (reached().lowest() < target) {
         if (hasTimedOut()) {
-          throw new TimeoutException(
-              "%s has come to position %d of %d in %s; %s"
-                  .formatted(version, reached().lowest(), target, timeout, liveOne()));
+          throw timedOut("it has not come to " + target);
         }
         TimeUnit.NANOSECONDS.sleep(LOOK_AGAIN_NANOS);
       }
-    } while (System.nanoTime() - started > CLOSE_NANOS);
+    } while (System.nanoTime() - started > CLOSE_NANOS && !hasTimedOut());
+  }
+
+  private TimeoutException timedOut(String why) throws SQLException {
+    long position = reached().lowest();
+    long target = Math.max(mark, furthestOfLive());
+    return new TimeoutException(
+        "%s has come to position %d of %d in %s, %d behind: %s; %s"
+            .formatted(
+                version,
+                position,
+                target,
+                timeout,
+                Math.max(0, target - position),
+                why,
+                liveOne()));
+  }
+
+  private Outcome change(long untilNanos) throws SQLException {
+    try {
+      return connections.inTransaction(connection -> change(connection, untilNanos));
+    } catch (SQLException e) {
+      if (!Transactions.isHeldUp(e)) {
+        throw e;
+      }
+      return Outcome.HELD_UP;
+    }
   }
 
   private Outcome change(Connection connection, long untilNanos) throws SQLException {
     Transactions.readCommitted(connection);
     Transactions.lockTimeout(connection, LOCK_TIMEOUT);
-    OptionalInt now = table.lock(connection, version.name());
-    if (now.isPresent() && now.getAsInt() == version.version()) {
-      return Outcome.PROMOTED_BEFORE;
+    Standing now = table.lock(connection, version.name());
+    if (isDone(now)) {
+      return Outcome.NOTHING_TO_DO;
     }
-    if (!now.equals(live)) {
-      throw new IllegalStateException(
-          "version %d of projection %s was made live meanwhile, so %s was not"
-              .formatted(now.orElse(0), version.name(), version));
+    if (!now.live().equals(live)) {
+      if (!upwards) {
+        throw new IllegalStateException(
+            "version %d of projection %s was made live meanwhile, so %s was not"
+                .formatted(now.live().orElse(0), version.name(), version));
+      }
+      live = now.live();
+      return Outcome.ANOTHER_IS_LIVE;
     }
     long target = mark;
     if (live.isPresent()) {
       target = Math.max(target, subscriptions.hold(connection, subscriptionOf(live.getAsInt())));
     }
     while (reached(connection).lowest() < target) {
-      if (System.nanoTime() > untilNanos || Thread.currentThread().isInterrupted()) {
+      if (System.nanoTime() - untilNanos >= 0 || Thread.currentThread().isInterrupted()) {
         return Outcome.TOO_FAR_BEHIND;
       }
       LockSupport.parkNanos(LOOK_AGAIN_NANOS);
@@ -192,7 +262,9 @@ final class Promotion {
 
   private enum Outcome {
     PROMOTED,
-    PROMOTED_BEFORE,
-    TOO_FAR_BEHIND
+    NOTHING_TO_DO,
+    ANOTHER_IS_LIVE,
+    TOO_FAR_BEHIND,
+    HELD_UP
   }
 }

@@ -1,0 +1,54 @@
+package dev.pgeventstore.projection;
+
+import java.time.Instant;
+import java.util.Optional;
+
+/**
+ * A version of a projection is not made again: it was dropped, or readers have seen a newer one
+ * already. It says that this program is an old one; a version that is to be built takes a new
+ * number.
+ */
+public class VersionDroppedException extends IllegalStateException {
+
+  private static final long serialVersionUID = 1L;
+
+  private final transient ProjectionVersion version;
+  private final transient Optional<Instant> droppedAt;
+
+  /**
+   * Names the version.
+   *
+   * @param version that was to be started
+   * @param droppedAt when it was dropped; empty if it is not known to have been, but older than one
+   *     that readers have seen
+   */
+  public VersionDroppedException(ProjectionVersion version, Optional<Instant> droppedAt) {
+    super(
+        "%s is not made again: %s; give a version that is to be built a new number"
+            .formatted(
+                version,
+                droppedAt
+                    .map(at -> "it was dropped at " + at)
+                    .orElse("readers have seen a newer one, and it does not exist any more")));
+    this.version = version;
+    this.droppedAt = droppedAt;
+  }
+
+  /**
+   * The version.
+   *
+   * @return as it was to be started
+   */
+  public ProjectionVersion version() {
+    return version;
+  }
+
+  /**
+   * When it was dropped.
+   *
+   * @return empty if that is not known
+   */
+  public Optional<Instant> droppedAt() {
+    return droppedAt;
+  }
+}
