@@ -1,0 +1,45 @@
+package dev.pgeventstore.postgres.internal.simulation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import dev.pgeventstore.postgres.internal.simulation.Plan.Append;
+import dev.pgeventstore.postgres.internal.simulation.Plan.End;
+import dev.pgeventstore.postgres.internal.simulation.Plan.Query;
+import dev.pgeventstore.postgres.internal.simulation.Plan.Setting;
+import dev.pgeventstore.postgres.internal.simulation.Plan.Subscribe;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The plans of faults that the simulation has found. Each was seen failing, and stays mended. */
+class FoundFaultsTest {
+
+  /** The order of steps changes with the code, so each plan is run in many. */
+  private static final int ORDERS = 40;
+
+  private static Stream<Arguments> plans() {
+    return Stream.of(
+        arguments(
+            "readers of different pace are given the events of pages that overlap twice",
+            new Plan(
+                62L,
+                new Setting(2, 0, 5, 2000, 0, 150),
+                List.of(
+                    new Append(0, -1, 3, 3, 30, 9000, 0, 5, End.COMMIT),
+                    new Subscribe(0, 0, "view3", Query.TYPE_X, 100, 2, 0, 10, 50, true),
+                    new Subscribe(98, 0, "view2", Query.TYPE_X_OF_B, 20, 1, 6000, 0, 0, true),
+                    new Subscribe(2033, 0, "view1", Query.TYPE_X, 20, 1, 0, 10, 3, true)))));
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("plans")
+  void it_stays_mended(String fault, Plan plan) {
+    for (int i = 0; i < ORDERS; i++) {
+      Plan other = plan.with(plan.seed() + i, plan.actions());
+      assertThat(Simulation.run(other).failure()).as("%s: %s", fault, other).isNull();
+    }
+  }
+}

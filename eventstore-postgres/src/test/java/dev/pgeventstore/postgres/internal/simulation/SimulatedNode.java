@@ -1,0 +1,126 @@
+package dev.pgeventstore.postgres.internal.simulation;
+
+import dev.pgeventstore.EncodedEvent;
+import dev.pgeventstore.EventCodec;
+import dev.pgeventstore.Metadata;
+import dev.pgeventstore.postgres.internal.fence.FenceView;
+import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.subscribe.CommitSignals;
+import dev.pgeventstore.postgres.internal.subscribe.PostgresFeed;
+import dev.pgeventstore.postgres.internal.subscribe.SubscriptionRuns;
+import dev.pgeventstore.postgres.internal.subscribe.SubscriptionTables;
+import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
+import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.EventsTable;
+import dev.pgeventstore.postgres.internal.tables.FenceFunction;
+import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
+import dev.pgeventstore.postgres.internal.tables.ParkedTable;
+import dev.pgeventstore.postgres.internal.tables.PooledConnections;
+import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.subscription.Subscription;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
+
+/** A process with a store: the engine's own classes, on the simulated scheduler and database. */
+final class SimulatedNode {
+
+  private static final Duration POLL = Duration.ofMillis(250);
+  private static final Duration PATIENCE = Duration.ofSeconds(4);
+
+  final SimulatedScheduler.Node process;
+  final HighWaterMark highWaterMark;
+  final CommitSignals signals;
+  final PostgresFeed feed;
+  final SubscriptionRuns subscriptions;
+  final Map<String, Subscription> running = new HashMap<>();
+
+  SimulatedNode(SimulatedPostgres postgres, SimulatedScheduler.Node process) {
+    this.process = process;
+    Schema schema = new Schema("eventstore");
+    Connections connections = new PooledConnections(SimulatedConnections.of(postgres, process));
+    FenceFunction fence = new FenceFunction(schema);
+    EventsTable events = new EventsTable(schema, new NoCodec());
+    highWaterMark = new HighWaterMark(process, new View(connections, fence), POLL);
+    signals =
+        new CommitSignals(
+            process,
+            connections,
+            new SimulatedNotifications(postgres, process),
+            highWaterMark,
+            POLL,
+            true);
+    feed = new PostgresFeed(process, connections, schema, events, fence, highWaterMark, signals);
+    subscriptions =
+        new SubscriptionRuns(
+            process,
+            feed.readers(),
+            new SubscriptionTables(
+                connections,
+                new SubscriptionsTable(schema),
+                new ParkedTable(schema),
+                events,
+                new BlockersQuery(schema)),
+            highWaterMark,
+            signals,
+            process.name());
+  }
+
+  void close() {
+    subscriptions.close();
+    signals.close();
+    feed.close();
+    highWaterMark.close();
+  }
+
+  private record View(Connections connections, FenceFunction fence) implements FenceView {
+
+    @Override
+    public Observation observe() throws SQLException {
+      return connections.use(connection -> fence.observe(connection, PATIENCE));
+    }
+
+    @Override
+    public long settled() throws SQLException {
+      return connections.use(connection -> fence.settled(connection, PATIENCE));
+    }
+
+    @Override
+    public void release() {}
+  }
+
+  /** Nobody looks into the events. */
+  private static final class NoCodec implements EventCodec {
+
+    private static UnsupportedOperationException none() {
+      return new UnsupportedOperationException("simulated events have no content");
+    }
+
+    @Override
+    public EncodedEvent encode(Object payload) {
+      throw none();
+    }
+
+    @Override
+    public Object decode(EncodedEvent event) {
+      throw none();
+    }
+
+    @Override
+    public String typeName(Class<?> payloadClass) {
+      throw none();
+    }
+
+    @Override
+    public byte[] encodeMetadata(Metadata metadata) {
+      throw none();
+    }
+
+    @Override
+    public Metadata decodeMetadata(byte[] json) {
+      throw none();
+    }
+  }
+}

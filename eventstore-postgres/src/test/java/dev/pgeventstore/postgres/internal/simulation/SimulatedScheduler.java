@@ -1,0 +1,575 @@
+package dev.pgeventstore.postgres.internal.simulation;
+
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Lets one task run at a time, and chooses by a seed which one goes on.
+ *
+ * <p>Every task has a thread, but only the one that holds the baton runs. It hands the baton on at
+ * scheduling points: where it takes or releases a lock, waits, sleeps, starts or ends a task, or
+ * talks to the simulated database. All other state belongs to the holder of the baton, so none of
+ * it needs a lock, and the same seed gives the same run.
+ *
+ * <p>Time passes by a few microseconds with each step, and jumps to the next deadline when no task
+ * can run, now and then also when one can.
+ */
+final class SimulatedScheduler {
+
+  private static final ExecutorService THREADS =
+      Executors.newCachedThreadPool(
+          work -> {
+            Thread thread = new Thread(work, "simulation");
+            thread.setDaemon(true);
+            return thread;
+          });
+
+  private static final long FOREVER = Long.MAX_VALUE;
+  private static final long HANGS_AFTER_SECONDS = 60;
+
+  /** How often a task that is being unwound may try to go on before it is left behind. */
+  private static final int PATIENCE = 1_000;
+
+  private final SplittableRandom random;
+  private final Style style;
+  private final long maxSteps;
+  private final List<Task> tasks = new ArrayList<>();
+  private final List<Task> runnable = new ArrayList<>();
+  private final CountDownLatch ended = new CountDownLatch(1);
+  private final Deque<String> trace = new ArrayDeque<>();
+  private final int traced;
+
+  private volatile @Nullable Task current;
+  private volatile boolean over;
+  private volatile @Nullable Throwable failure;
+  private long now;
+  private long steps;
+  private int started;
+  private long hash;
+
+  /**
+   * How a run is scheduled.
+   *
+   * @param switchOneIn at how many scheduling points a task that could go on gives way once
+   * @param jumpOneIn in how many choices the clock jumps although a task could run; 0 for never
+   * @param stepNanos the most time that a step takes
+   */
+  record Style(int switchOneIn, int jumpOneIn, long stepNanos) {}
+
+  /**
+   * @param traced how many of the last steps to remember
+   */
+  SimulatedScheduler(long seed, Style style, long maxSteps, int traced) {
+    this.random = new SplittableRandom(seed);
+    this.style = style;
+    this.maxSteps = maxSteps;
+    this.traced = traced;
+  }
+
+  /** A process: its tasks can be frozen and killed together. */
+  Node node(String name) {
+    return new Node(name);
+  }
+
+  /**
+   * Runs a task, and all that it starts, until it ends or anything fails. All tasks are dead then.
+   */
+  void run(Node node, Runnable root) throws Throwable {
+    Task first = new Task(node, "root", root);
+    first.isRoot = true;
+    add(first);
+    current = first;
+    wake(first);
+    if (!ended.await(HANGS_AFTER_SECONDS, TimeUnit.SECONDS)) {
+      failure = hanging();
+    }
+    unwind();
+    Throwable found = failure;
+    if (found != null) {
+      throw found;
+    }
+  }
+
+  private Throwable hanging() {
+    Task task = current;
+    Throwable hangs =
+        new AssertionError("the simulation hangs outside of its scheduler in " + task);
+    Thread thread = task == null ? null : task.thread;
+    if (thread != null) {
+      hangs.setStackTrace(thread.getStackTrace());
+    }
+    return hangs;
+  }
+
+  /** Ends all threads, one after the other, by an error at their scheduling points. */
+  private void unwind() throws InterruptedException {
+    over = true;
+    for (Task task : List.copyOf(tasks)) {
+      if (!task.isEnded) {
+        current = task;
+        wake(task);
+        task.gone.await(5, TimeUnit.SECONDS);
+      }
+    }
+  }
+
+  long nanoTime() {
+    return now;
+  }
+
+  long steps() {
+    return steps;
+  }
+
+  /** What the run was, in a number. */
+  long hash() {
+    return hash;
+  }
+
+  SplittableRandom random() {
+    return random;
+  }
+
+  boolean oneIn(int n) {
+    return n > 0 && random.nextInt(n) == 0;
+  }
+
+  /** Remembers what happens. Costs nothing unless the run is traced. */
+  void note(String format, Object... arguments) {
+    if (traced > 0) {
+      if (trace.size() == traced) {
+        trace.removeFirst();
+      }
+      Task task = current;
+      trace.addLast(
+          "%9.3f ms %-24s %s"
+              .formatted(now / 1e6, task == null ? "" : task, format.formatted(arguments)));
+    }
+  }
+
+  List<String> trace() {
+    return List.copyOf(trace);
+  }
+
+  /** Makes what has happened part of the run's hash. */
+  void mix(long value) {
+    hash = (hash ^ value) * 0x9E3779B97F4A7C15L;
+    hash ^= hash >>> 29;
+  }
+
+  /** Ends the run with a failure. */
+  RuntimeException fail(Throwable cause) {
+    if (failure == null && !over) {
+      dump();
+      note("FAILED: %s", cause);
+      failure = cause;
+    }
+    ended.countDown();
+    throw park();
+  }
+
+  /** Another task may go on here. */
+  void point() {
+    Task me = me();
+    me.requireLife();
+    now += 1 + random.nextLong(style.stepNanos);
+    if (oneIn(style.switchOneIn) || me.node.isStopped()) {
+      reschedule(me);
+    } else {
+      step(me);
+    }
+  }
+
+  /** Waits until a condition holds, or a time has come. */
+  void block(BooleanSupplier until, long deadline) {
+    Task me = me();
+    me.requireLife();
+    me.until = until;
+    me.deadline = deadline;
+    reschedule(me);
+    me.until = null;
+  }
+
+  private void blockInterruptibly(BooleanSupplier until, long deadline)
+      throws InterruptedException {
+    Task me = me();
+    me.requireLife();
+    requireNoInterrupt();
+    me.interruptible = true;
+    block(until, deadline);
+    me.interruptible = false;
+  }
+
+  private static void requireNoInterrupt() throws InterruptedException {
+    if (Thread.interrupted()) {
+      throw new InterruptedException();
+    }
+  }
+
+  /** Waits while time passes. */
+  void sleep(long nanos) {
+    block(() -> false, now + Math.max(1, nanos));
+  }
+
+  private Task me() {
+    Task me = current;
+    if (me == null || me.thread != Thread.currentThread()) {
+      throw new IllegalStateException("a thread that the simulation does not know");
+    }
+    return me;
+  }
+
+  private void reschedule(Task me) {
+    Task next = choose();
+    if (next != me) {
+      hand(next);
+      me.awaitBaton();
+    }
+    me.receive();
+  }
+
+  private void hand(Task next) {
+    current = next;
+    wake(next);
+  }
+
+  private static void wake(Task task) {
+    Thread thread = task.thread;
+    if (thread != null) {
+      LockSupport.unpark(thread);
+    }
+  }
+
+  private void step(Task task) {
+    steps++;
+    mix(task.number);
+    if (steps > maxSteps) {
+      fail(new AssertionError("no end after " + maxSteps + " steps: " + waiting()));
+    }
+  }
+
+  private Task choose() {
+    while (true) {
+      runnable.clear();
+      long earliest = FOREVER;
+      for (Task task : tasks) {
+        if (task.node.isKilled) {
+          continue;
+        }
+        long from = task.node.frozenUntil;
+        if (from <= now && task.canRun()) {
+          runnable.add(task);
+        } else {
+          earliest = Math.min(earliest, Math.max(from, task.canRun() ? 0 : task.deadline));
+        }
+      }
+      boolean jumps = runnable.isEmpty() || (earliest < FOREVER && oneIn(style.jumpOneIn));
+      if (!jumps) {
+        Task next = runnable.get(random.nextInt(runnable.size()));
+        step(next);
+        return next;
+      }
+      if (earliest == FOREVER) {
+        throw fail(new AssertionError("deadlock: " + waiting()));
+      }
+      now = Math.max(now, earliest);
+    }
+  }
+
+  /** Where all tasks are, for the trace. */
+  private void dump() {
+    for (Task task : tasks) {
+      Thread thread = task.thread;
+      if (traced > 0 && thread != null) {
+        note(
+            "%s is at %s",
+            task,
+            Arrays.stream(thread.getStackTrace())
+                .filter(frame -> frame.getClassName().startsWith("dev.pgeventstore"))
+                .filter(frame -> !frame.getClassName().contains("SimulatedScheduler"))
+                .limit(12)
+                .map(frame -> frame.getFileName() + ":" + frame.getLineNumber())
+                .toList());
+      }
+    }
+  }
+
+  private String waiting() {
+    return tasks.stream().filter(task -> !task.node.isKilled).map(Task::toString).toList()
+        + " at "
+        + now;
+  }
+
+  private void add(Task task) {
+    tasks.add(task);
+    THREADS.execute(task::run);
+  }
+
+  /** Where a task of a run that is over waits for nothing. */
+  private RuntimeException park() {
+    Task me = me();
+    if (!over && !me.isEnded) {
+      current = null;
+      me.awaitBaton();
+    }
+    throw new Over();
+  }
+
+  /** Ends the threads of a run that is over. An error, so that nothing takes it for its own. */
+  static final class Over extends Error {
+    private static final long serialVersionUID = 1L;
+
+    Over() {
+      super("the simulation is over", null, false, false);
+    }
+  }
+
+  /** A process, as its tasks see it. */
+  final class Node implements Scheduler {
+
+    private final String name;
+    private long frozenUntil;
+    private boolean isKilled;
+
+    private Node(String name) {
+      this.name = name;
+    }
+
+    String name() {
+      return name;
+    }
+
+    /** None of its tasks goes on for some time. */
+    void freeze(long nanos) {
+      frozenUntil = now + nanos;
+    }
+
+    /** None of its tasks ever goes on. */
+    void kill() {
+      isKilled = true;
+      if (me().node == this) {
+        block(() -> false, FOREVER);
+      }
+    }
+
+    boolean isKilled() {
+      return isKilled;
+    }
+
+    private boolean isStopped() {
+      return isKilled || frozenUntil > now;
+    }
+
+    @Override
+    public long nanoTime() {
+      return now;
+    }
+
+    @Override
+    public SimulatedLock newLock() {
+      return new SimulatedLock(SimulatedScheduler.this);
+    }
+
+    @Override
+    public Task start(String taskName, Runnable work) {
+      SimulatedScheduler.Task task = new SimulatedScheduler.Task(this, taskName, work);
+      if (over) {
+        throw new Over();
+      }
+      add(task);
+      point();
+      return task;
+    }
+
+    @Override
+    public <T> T await(Future<T> future) throws InterruptedException, ExecutionException {
+      blockInterruptibly(future::isDone, FOREVER);
+      requireNoInterrupt();
+      return future.get();
+    }
+
+    @Override
+    public void sleep(long nanos) throws InterruptedException {
+      blockInterruptibly(() -> false, now + Math.max(1, nanos));
+      requireNoInterrupt();
+    }
+  }
+
+  /** A thread that runs while it has the baton. */
+  final class Task implements Scheduler.Task {
+
+    private final Node node;
+    private final String name;
+    private final Runnable work;
+    private final int number = started++;
+    private final CountDownLatch gone = new CountDownLatch(1);
+    private boolean isRoot;
+    private boolean isEnded;
+    private volatile @Nullable Thread thread;
+    private @Nullable BooleanSupplier until;
+    private long deadline = FOREVER;
+    private boolean interruptible;
+    private boolean isInterrupted;
+    private int refused;
+
+    private Task(Node node, String name, Runnable work) {
+      this.node = node;
+      this.name = name;
+      this.work = work;
+    }
+
+    private void run() {
+      Thread.interrupted();
+      thread = Thread.currentThread();
+      try {
+        awaitBaton();
+        receive();
+        requireLife();
+        work.run();
+      } catch (Over e) {
+        // The run has ended before the task.
+      } catch (Throwable e) {
+        if (!over) {
+          failure = e;
+          ended.countDown();
+          current = null;
+        }
+      } finally {
+        end();
+      }
+    }
+
+    private void end() {
+      isEnded = true;
+      gone.countDown();
+      if (over || current != this) {
+        return;
+      }
+      tasks.remove(this);
+      if (isRoot) {
+        current = null;
+        ended.countDown();
+        return;
+      }
+      try {
+        hand(choose());
+      } catch (Over e) {
+        // Nothing could go on.
+      }
+    }
+
+    private boolean canRun() {
+      BooleanSupplier condition = until;
+      return condition == null
+          || deadline <= now
+          || (interruptible && isInterrupted)
+          || condition.getAsBoolean();
+    }
+
+    private void awaitBaton() {
+      boolean interrupted = Thread.interrupted();
+      while (current != this) {
+        LockSupport.park(this);
+      }
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+
+    private void receive() {
+      requireLife();
+      if (isInterrupted) {
+        isInterrupted = false;
+        Thread.currentThread().interrupt();
+      }
+    }
+
+    private void requireLife() {
+      if (over) {
+        if (++refused > PATIENCE) {
+          gone.countDown();
+          while (true) {
+            LockSupport.park(this);
+          }
+        }
+        throw new Over();
+      }
+    }
+
+    @Override
+    public boolean isAlive() {
+      return !isEnded;
+    }
+
+    @Override
+    public boolean isCurrent() {
+      return current == this;
+    }
+
+    @Override
+    public void interrupt() {
+      if (isCurrent()) {
+        Thread.currentThread().interrupt();
+      } else {
+        isInterrupted = true;
+      }
+      point();
+    }
+
+    @Override
+    public boolean join(long nanos) throws InterruptedException {
+      blockInterruptibly(() -> isEnded, after(nanos));
+      requireNoInterrupt();
+      return isEnded;
+    }
+
+    @Override
+    public String toString() {
+      return node.name + "/" + name.replace("eventstore-", "");
+    }
+  }
+
+  /** When some time is over. */
+  long after(long nanos) {
+    long end = now + Math.max(0, nanos);
+    return end < 0 ? FOREVER : end;
+  }
+
+  /** What a lock needs of the scheduler that made it. */
+  boolean isOver() {
+    return over;
+  }
+
+  Object holder() {
+    return me();
+  }
+
+  void waitFor(BooleanSupplier until, long deadline, boolean interruptible)
+      throws InterruptedException {
+    if (interruptible) {
+      blockInterruptibly(until, deadline);
+    } else {
+      block(until, deadline);
+    }
+  }
+
+  /** The tasks of a node that have not ended, for tests. */
+  Optional<String> unfinished() {
+    return tasks.isEmpty() ? Optional.empty() : Optional.of(waiting());
+  }
+}
