@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 /** A broker in a JVM of its own: one node that is broker and controller. */
 final class ChildKafkaBroker extends KafkaBroker {
 
-  private static final Duration TO_START = Duration.ofSeconds(90);
+  private static final Duration TO_START = Duration.ofMinutes(3);
 
   /** Logged when the node has joined its own cluster; its port is open well before. */
   private static final String STARTED = "Kafka Server started";

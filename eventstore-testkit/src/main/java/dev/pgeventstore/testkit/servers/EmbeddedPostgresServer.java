@@ -45,7 +45,7 @@ final class EmbeddedPostgresServer extends PostgresServer {
                         "eventstore-pg-binaries-" + System.getProperty("user.name"))
                     .toFile())
             .setPort(port)
-            .setPGStartupWait(Duration.ofSeconds(60))
+            .setPGStartupWait(Duration.ofMinutes(2))
             .setLocaleConfig("locale", "C")
             .setConnectConfig("connectTimeout", "5")
             .setServerConfig("listen_addresses", "127.0.0.1")
