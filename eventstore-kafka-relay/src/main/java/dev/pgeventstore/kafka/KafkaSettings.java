@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.kafka.internal.KafkaClients;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -41,10 +42,13 @@ final class KafkaSettings {
     }
     this.given = Map.copyOf(given);
     try {
-      new ProducerConfig(transactionalProducer("not used"));
-      new ProducerConfig(idempotentProducer());
-      new ConsumerConfig(consumer());
-      new AdminClientConfig(admin());
+      KafkaClients.whereKafkaIsSeen(
+          () ->
+              List.of(
+                  new ProducerConfig(transactionalProducer("not used")),
+                  new ProducerConfig(idempotentProducer()),
+                  new ConsumerConfig(consumer()),
+                  new AdminClientConfig(admin())));
     } catch (ConfigException e) {
       throw new IllegalArgumentException("the Kafka configuration is wrong: " + e.getMessage(), e);
     }

@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.kafka.internal.KafkaClients;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -12,7 +13,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
-import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
@@ -51,7 +51,7 @@ final class PipelinedWriter implements LaneWriter {
   PipelinedWriter(KafkaSettings settings, Lease lease, BooleanSupplier leads) {
     this.lease = lease;
     this.leads = leads;
-    this.producer = new KafkaProducer<>(settings.idempotentProducer());
+    this.producer = KafkaClients.producer(settings.idempotentProducer());
   }
 
   @Override

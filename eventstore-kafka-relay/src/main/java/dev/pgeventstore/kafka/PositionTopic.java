@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.pgeventstore.kafka.internal.KafkaClients;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -85,7 +86,7 @@ final class PositionTopic {
     // would take an old position for the last one.
     long end = topics.end(partition);
     Map<String, String> latest = new HashMap<>();
-    try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings.consumer())) {
+    try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(settings.consumer())) {
       consumer.assign(List.of(partition));
       consumer.seekToBeginning(List.of(partition));
       long deadline = System.nanoTime() + PATIENCE.toNanos();

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.kafka.internal.KafkaClients;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -69,7 +70,7 @@ record PublishedTail(KafkaSettings settings, String series, int lane, Set<String
     List<Published> missing = new ArrayList<>();
     Position common = Position.START;
     if (!topics.isEmpty()) {
-      try (KafkaConsumer<byte[], byte[]> consumer = new KafkaConsumer<>(settings.consumer())) {
+      try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(settings.consumer())) {
         for (TopicPartition partition : partitions(consumer)) {
           List<Published> events = events(consumer, partition);
           Map<Position, UUID> stored =

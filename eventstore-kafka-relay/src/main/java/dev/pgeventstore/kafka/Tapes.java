@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.kafka.internal.KafkaClients;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -53,7 +54,7 @@ final class Tapes implements AutoCloseable {
       throws InterruptedException {
     this.lane = lane;
     this.unreadable = unreadable;
-    this.consumer = new KafkaConsumer<>(modest(settings.consumer()));
+    this.consumer = KafkaClients.consumer(modest(settings.consumer()));
     List<TopicPartition> partitions = new ArrayList<>();
     for (String topic : lane.partitions().keySet()) {
       for (PartitionInfo info : consumer.partitionsFor(topic)) {
@@ -87,7 +88,7 @@ final class Tapes implements AutoCloseable {
     Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
     partitions.forEach(partition -> latest.put(partition, OffsetSpec.latest()));
     Map<TopicPartition, Long> ends = new HashMap<>();
-    try (Admin admin = Admin.create(settings.admin())) {
+    try (Admin admin = KafkaClients.admin(settings.admin())) {
       admin
           .listOffsets(latest, new ListOffsetsOptions(IsolationLevel.READ_UNCOMMITTED))
           .all()

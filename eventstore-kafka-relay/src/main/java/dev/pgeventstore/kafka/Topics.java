@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.kafka.internal.KafkaClients;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -38,7 +39,7 @@ final class Topics implements AutoCloseable {
   private final StopSignal stop;
 
   Topics(KafkaSettings settings, StopSignal stop) {
-    this.admin = Admin.create(settings.admin());
+    this.admin = KafkaClients.admin(settings.admin());
     this.stop = stop;
   }
 

@@ -1,12 +1,12 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.kafka.internal.KafkaClients;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
-import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
@@ -56,7 +56,7 @@ final class TransactionalWriter implements LaneWriter {
     this.topics = topics;
     this.lane = lane;
     this.longest = Duration.ofMillis(settings.transactionTimeoutMillis()).toNanos() / 4;
-    this.producer = new KafkaProducer<>(settings.transactionalProducer(transactionalId));
+    this.producer = KafkaClients.producer(settings.transactionalProducer(transactionalId));
   }
 
   @Override

@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka.consumer;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.pgeventstore.kafka.internal.KafkaClients;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -9,7 +10,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -17,7 +17,6 @@ import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
  * Sets records aside that a consumer cannot handle: in a topic of their own, with key, value and
@@ -74,9 +73,7 @@ public final class DeadLetters implements AutoCloseable {
     settings.putIfAbsent(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000);
     settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, 10_000);
     settings.put(ProducerConfig.ACKS_CONFIG, "all");
-    return new DeadLetters(
-        new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer()),
-        Objects.requireNonNull(topic, "topic"));
+    return new DeadLetters(KafkaClients.producer(settings), Objects.requireNonNull(topic, "topic"));
   }
 
   /**

@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka.consumer;
 
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.State;
+import dev.pgeventstore.kafka.internal.KafkaClients;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientException;
@@ -21,13 +22,11 @@ import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -85,9 +84,7 @@ public final class RelayedConsumer implements AutoCloseable {
     this.backoffs = builder.backoffs;
     this.replayOf = builder.replayOf;
     this.status = currentStatus(State.RUNNING);
-    this.consumer =
-        new KafkaConsumer<>(
-            builder.consumerSettings(), new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    this.consumer = KafkaClients.consumer(builder.consumerSettings());
     this.deadLetters =
         builder.deadLetterTopic == null
             ? null

@@ -62,9 +62,10 @@ class ArchitectureTest {
           Map.entry(
               ".postgres.internal.tables",
               List.of("", ".feed", ".projection", ".snapshot", ".subscription")),
-          Map.entry(".kafka", core(".kafka.record")),
+          Map.entry(".kafka", core(".kafka.record", ".kafka.internal")),
           Map.entry(".kafka.record", core()),
-          Map.entry(".kafka.consumer", core()),
+          Map.entry(".kafka.consumer", core(".kafka.internal")),
+          Map.entry(".kafka.internal", List.of()),
           Map.entry(".testkit", core()),
           Map.entry(".testkit.servers", List.of()),
           Map.entry(
