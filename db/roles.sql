@@ -33,6 +33,18 @@ grant all on all sequences in schema "${schema}" to "${schema}_owner";
 
 grant usage on schema "${schema}"
   to "${schema}_writer", "${schema}_reader", "${schema}_relay", "${schema}_eraser";
+-- Each may ask whether the schema is as its program needs it, which Migrations.VALIDATE does.
+grant execute on function "${schema}".schema_version()
+  to "${schema}_writer", "${schema}_reader", "${schema}_relay", "${schema}_eraser";
+do $$
+begin
+  -- Flyway's, so it is missing where the scripts are run by hand.
+  if to_regclass('"${schema}".schema_history') is not null then
+    grant select on "${schema}".schema_history
+      to "${schema}_writer", "${schema}_reader", "${schema}_relay", "${schema}_eraser";
+  end if;
+end
+$$;
 grant select on "${schema}".streams, "${schema}".events, "${schema}".subscriptions,
                 "${schema}".truncations, "${schema}".purged_events
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";

@@ -453,10 +453,9 @@ public final class PostgresEventStore
       } catch (SQLException e) {
         throw SqlErrors.of("the database cannot be checked", e);
       }
-      Migrator migrator = new Migrator(dataSource, checked);
       switch (migrations) {
-        case APPLY -> migrator.apply();
-        case VALIDATE -> migrator.validate();
+        case APPLY -> new Migrator(dataSource, checked).apply();
+        case VALIDATE -> new Migrator(dataSource, checked).validate();
         case NONE -> {}
       }
       try (Connection connection = dataSource.getConnection()) {

@@ -34,6 +34,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.postgresql.PGConnection;
 
@@ -81,13 +82,64 @@ class RolesTest {
   }
 
   private TestStore as(String role) {
+    return as(role, Migrations.NONE);
+  }
+
+  private TestStore as(String role, Migrations migrations) {
     return new TestStore(
-        database.as(login(role)), 5, builder -> builder.schema(schema).migrations(Migrations.NONE));
+        database.as(login(role)), 5, builder -> builder.schema(schema).migrations(migrations));
   }
 
   @Test
   void the_script_can_be_run_twice() throws Exception {
     owner.execute(script());
+  }
+
+  @ParameterizedTest
+  @FieldSource("ROLES")
+  void each_role_builds_a_store_where_the_schema_is_up_to_date(String role) {
+    for (Migrations migrations : Migrations.values()) {
+      as(role, migrations).close();
+    }
+  }
+
+  @ParameterizedTest
+  @FieldSource("ROLES")
+  void each_role_is_refused_a_schema_that_is_behind_or_was_changed(String role) throws Exception {
+    owner.execute(
+        "update %s.schema_history set checksum = 7 where version = '3'".formatted(schema));
+    assertThatThrownBy(() -> as(role, Migrations.VALIDATE))
+        .isInstanceOf(EventStoreException.class)
+        .hasMessageContaining("V3__snapshots.sql");
+
+    owner.execute(
+        "create or replace function %s.schema_version(out version integer, out serves_from integer)"
+                .formatted(schema)
+            + " language sql as 'select 2, 2'");
+    assertThatThrownBy(() -> as(role, Migrations.VALIDATE))
+        .isInstanceOf(EventStoreException.class)
+        .hasMessageContaining("is at version 2");
+  }
+
+  @ParameterizedTest
+  @FieldSource("ROLES")
+  void a_role_without_its_new_grants_is_told_which_script_gives_them(String role)
+      throws SQLException {
+    String all = "%1$s_writer, %1$s_reader, %1$s_relay, %1$s_eraser".formatted(schema);
+    owner.execute("revoke all on %s.schema_history from %s".formatted(schema, all));
+    assertNotOpenTo(role);
+    owner.execute("revoke all on function %s.schema_version() from %s".formatted(schema, all));
+    assertNotOpenTo(role);
+    owner.execute("revoke all on schema %s from %s".formatted(schema, all));
+    assertNotOpenTo(role);
+  }
+
+  private void assertNotOpenTo(String role) {
+    for (Migrations migrations : List.of(Migrations.VALIDATE, Migrations.APPLY)) {
+      assertThatThrownBy(() -> as(role, migrations))
+          .isInstanceOf(EventStoreException.class)
+          .hasMessageContaining("db/roles.sql");
+    }
   }
 
   @Test

@@ -40,10 +40,15 @@ final class TestStore implements AutoCloseable {
     config.setMaximumPoolSize(connections);
     config.setMinimumIdle(0);
     pool = new HikariDataSource(config);
-    store =
-        options
-            .apply(PostgresEventStore.builder(pool).codec(JacksonCodec.of(EventTypes.none())))
-            .build();
+    try {
+      store =
+          options
+              .apply(PostgresEventStore.builder(pool).codec(JacksonCodec.of(EventTypes.none())))
+              .build();
+    } catch (RuntimeException | Error e) {
+      pool.close();
+      throw e;
+    }
   }
 
   static NewEvent event(String type) {

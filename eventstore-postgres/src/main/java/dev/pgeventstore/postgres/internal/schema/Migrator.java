@@ -1,53 +1,96 @@
 package dev.pgeventstore.postgres.internal.schema;
 
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.postgres.internal.tables.SchemaCatalog.Version;
+import dev.pgeventstore.postgres.internal.tables.SchemaHistoryTable;
+import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import java.sql.SQLException;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import javax.sql.DataSource;
 import org.flywaydb.core.Flyway;
 import org.flywaydb.core.api.FlywayException;
+import org.flywaydb.core.api.configuration.FluentConfiguration;
 
-/** Applies or checks the migrations, in the store's schema and with a history table of its own. */
+/**
+ * Applies or checks the migrations, in the store's schema and with a history table of its own.
+ * Flyway applies them. What stands in the way is found out before, because its messages advise
+ * options that nobody can set here, and checking asks nothing that a role of db/roles.sql may not.
+ */
 public final class Migrator {
 
-  private final Flyway flyway;
+  private final DataSource dataSource;
   private final Schema schema;
+  private final MigrationScripts scripts;
 
+  /**
+   * Loads the scripts.
+   *
+   * @throws IllegalStateException if one is missing
+   */
   public Migrator(DataSource dataSource, Schema schema) {
+    this.dataSource = dataSource;
     this.schema = schema;
-    this.flyway =
-        Flyway.configure()
-            .dataSource(FlywayConnections.of(dataSource))
-            .locations("classpath:dev/pgeventstore/db/migration")
-            .schemas(schema.name())
-            .defaultSchema(schema.name())
-            .createSchemas(true)
-            .table("schema_history")
-            .placeholders(Map.of("schema", schema.name()))
-            .cleanDisabled(true)
-            .load();
+    this.scripts = MigrationScripts.load();
   }
 
-  /** Applies what is missing. */
+  /** Applies what is missing. A schema that was migrated by hand is adopted at its version. */
   public void apply() {
-    try {
-      flyway.migrate();
-    } catch (FlywayException e) {
-      throw failed("cannot be migrated", e);
+    SchemaState state = look();
+    refuse(new SchemaComparison(state, scripts).whyNotToApply());
+    FluentConfiguration configuration = configuration();
+    Version version = state.version();
+    if (state.isMigratedByHand() && version != null) {
+      configuration
+          .baselineOnMigrate(true)
+          .baselineVersion(Integer.toString(version.version()))
+          .baselineDescription("migrated by hand");
     }
+    try {
+      configuration.load().migrate();
+    } catch (FlywayException e) {
+      throw new EventStoreException(
+          "schema %s cannot be migrated: %s".formatted(schema.name(), e.getMessage()), e);
+    }
+    validate();
   }
 
-  /** Refuses a schema that is behind, ahead or changed. */
+  private FluentConfiguration configuration() {
+    return Flyway.configure(Migrator.class.getClassLoader())
+        .dataSource(FlywayConnections.of(dataSource))
+        .resourceProvider(scripts)
+        .javaMigrationClassProvider(List::of)
+        .locations(new String[0])
+        .schemas(schema.name())
+        .defaultSchema(schema.name())
+        .createSchemas(true)
+        .table(SchemaHistoryTable.NAME)
+        .placeholders(Map.of("schema", schema.name()))
+        .validateOnMigrate(false)
+        .cleanDisabled(true);
+  }
+
+  /** Refuses a schema that is missing, behind, too new or changed. */
   public void validate() {
+    refuse(new SchemaComparison(look(), scripts).whyNotToUse());
+  }
+
+  private SchemaState look() {
     try {
-      flyway.validate();
-    } catch (FlywayException e) {
-      throw failed("is not as this version needs it; migrate it first", e);
+      return new PooledConnections(dataSource)
+          .use(connection -> SchemaState.read(connection, schema));
+    } catch (SQLException e) {
+      throw SqlErrors.of("schema " + schema.name() + " cannot be checked", e);
     }
   }
 
-  private EventStoreException failed(String what, FlywayException e) {
-    return new EventStoreException(
-        "schema %s %s: %s".formatted(schema.name(), what, e.getMessage()), e);
+  private void refuse(Optional<String> reason) {
+    reason.ifPresent(
+        what -> {
+          throw new EventStoreException("schema %s %s".formatted(schema.name(), what));
+        });
   }
 }

@@ -1,0 +1,137 @@
+package dev.pgeventstore.postgres.internal.tables;
+
+import java.sql.Array;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.List;
+
+/**
+ * What stands in a schema and which version it says it is. Asks only what every role of the
+ * database may ask, and says what this one may not.
+ */
+public final class SchemaCatalog {
+
+  // Catalogs, and no regclass: that one is an error for a role without rights on the schema. One
+  // statement, so that a migration which runs beside it is seen before or after, not in parts.
+  private static final String LOOK =
+      """
+      select n.oid is not null as present,
+             coalesce(has_schema_privilege(n.oid, 'usage'), false) as may_use,
+             history.oid is not null as has_history,
+             coalesce(has_table_privilege(history.oid, 'select'), false) as may_read_history,
+             version.oid is not null as has_version,
+             coalesce(has_function_privilege(version.oid, 'execute'), false) as may_ask_version,
+             (select count(*) = 2 from pg_class as c
+               where c.relnamespace = n.oid and c.relkind = 'r' and c.relname in ('streams', 'events'))
+               as has_tables,
+             (select coalesce(array_agg(o.what order by o.what), '{}')
+                from (select 'table ' || c.relname from pg_class as c
+                       where c.relnamespace = n.oid and c.relkind in ('r', 'p', 'f')
+                         and not exists (select from pg_depend as d
+                                          where d.classid = 'pg_class'::regclass and d.objid = c.oid
+                                            and d.deptype = 'e')
+                      union all
+                      select case c.relkind when 'S' then 'sequence ' else 'view ' end || c.relname
+                        from pg_class as c
+                       where c.relnamespace = n.oid and c.relkind in ('v', 'm', 'S')
+                         and not exists (select from pg_depend as d
+                                          where d.classid = 'pg_class'::regclass and d.objid = c.oid
+                                            and d.deptype in ('e', 'a', 'i'))
+                      union all
+                      select distinct 'function ' || p.proname from pg_proc as p
+                       where p.pronamespace = n.oid
+                         and not exists (select from pg_depend as d
+                                          where d.classid = 'pg_proc'::regclass and d.objid = p.oid
+                                            and d.deptype = 'e')
+                      union all
+                      select 'type ' || t.typname from pg_type as t
+                       where t.typnamespace = n.oid and t.typtype in ('d', 'e', 'r')
+                         and not exists (select from pg_depend as d
+                                          where d.classid = 'pg_type'::regclass and d.objid = t.oid
+                                            and d.deptype = 'e')) as o (what)) as objects
+        from (values (?)) as wanted (name)
+        left join pg_namespace as n on n.nspname = wanted.name
+        left join pg_class as history
+          on history.relnamespace = n.oid and history.relname = 'schema_history'
+         and history.relkind = 'r'
+        left join pg_proc as version
+          on version.pronamespace = n.oid and version.proname = 'schema_version'
+         and version.pronargs = 0
+      """;
+
+  private static final String VERSION =
+      """
+      select version, serves_from
+        from $schema.schema_version()
+      """;
+
+  private final Schema schema;
+
+  public SchemaCatalog(Schema schema) {
+    this.schema = schema;
+  }
+
+  /** Looks. */
+  public Sight look(Connection connection) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(LOOK)) {
+      statement.setString(1, schema.name());
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return new Sight(
+            row.getBoolean("present"),
+            row.getBoolean("may_use"),
+            row.getBoolean("has_history"),
+            row.getBoolean("may_read_history"),
+            row.getBoolean("has_version"),
+            row.getBoolean("may_ask_version"),
+            row.getBoolean("has_tables"),
+            strings(row.getArray("objects")));
+      }
+    }
+  }
+
+  private static List<String> strings(Array array) throws SQLException {
+    return List.of((String[]) array.getArray());
+  }
+
+  /** The version that the schema says it is. */
+  public Version version(Connection connection) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(schema.in(VERSION));
+        ResultSet row = statement.executeQuery()) {
+      row.next();
+      return new Version(row.getInt("version"), row.getInt("serves_from"));
+    }
+  }
+
+  /**
+   * What stands in a schema.
+   *
+   * @param present whether there is such a schema
+   * @param mayUse whether this role may use anything in it
+   * @param hasHistory whether it has Flyway's table
+   * @param mayReadHistory whether this role may read that
+   * @param hasVersion whether it has a function that says its version
+   * @param mayAskVersion whether this role may call that
+   * @param hasTables whether it has the tables that each version of a store has
+   * @param objects all that is in it, such as {@code table events}
+   */
+  public record Sight(
+      boolean present,
+      boolean mayUse,
+      boolean hasHistory,
+      boolean mayReadHistory,
+      boolean hasVersion,
+      boolean mayAskVersion,
+      boolean hasTables,
+      List<String> objects) {}
+
+  /**
+   * A schema's version.
+   *
+   * @param version of its last migration
+   * @param servesFrom the version of the oldest program that works with it
+   */
+  public record Version(int version, int servesFrom) {}
+}

@@ -1,0 +1,58 @@
+package dev.pgeventstore.postgres.internal.tables;
+
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** The schema_history table, which Flyway makes and writes: what is read of it. */
+public final class SchemaHistoryTable {
+
+  /** The table's name. */
+  public static final String NAME = "schema_history";
+
+  // The row that says that Flyway made the schema has no version.
+  private static final String APPLIED =
+      """
+      select version::integer as version, type = 'BASELINE' as adopted, checksum, success
+        from $schema.schema_history
+       where version is not null
+       order by installed_rank
+      """;
+
+  private final String applied;
+
+  public SchemaHistoryTable(Schema schema) {
+    this.applied = schema.in(APPLIED);
+  }
+
+  /** Reads which migrations were applied. */
+  public List<Row> applied(Connection connection) throws SQLException {
+    List<Row> rows = new ArrayList<>();
+    try (PreparedStatement statement = connection.prepareStatement(applied);
+        ResultSet row = statement.executeQuery()) {
+      while (row.next()) {
+        rows.add(
+            new Row(
+                row.getInt("version"),
+                row.getBoolean("adopted"),
+                (Integer) row.getObject("checksum"),
+                row.getBoolean("success")));
+      }
+    }
+    return rows;
+  }
+
+  /**
+   * A migration that was applied.
+   *
+   * @param version its version
+   * @param adopted whether all up to this version were applied by hand, before there was a history
+   * @param checksum of its script, if there was one
+   * @param success false if it failed halfway
+   */
+  public record Row(int version, boolean adopted, @Nullable Integer checksum, boolean success) {}
+}
