@@ -25,7 +25,8 @@ public interface EventFeed {
   FeedReader open(EventQuery query, Position after, Durability durability);
 
   /**
-   * The high-water mark, observed by this call.
+   * The high-water mark, observed by this call. It is durable: no crash of the server takes back
+   * what lies below it, or has one of those positions drawn again.
    *
    * @return the mark
    */
@@ -166,8 +167,8 @@ public interface EventFeed {
   void deleteMessages(String relay, int lane, int lanes, Position upTo);
 
   /**
-   * The last position that was handed out, whether or not what it was for was committed. No event
-   * and no message of this history stands beyond it.
+   * The last position that was drawn, whether or not what it was for was committed. No event and no
+   * message of this history stands beyond it. It is not durable: a crash may set it back.
    *
    * @return of this moment
    */

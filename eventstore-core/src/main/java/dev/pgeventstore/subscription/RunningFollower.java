@@ -83,7 +83,7 @@ final class RunningFollower implements Follower {
 
   private void follow() throws Exception {
     ReadingPlace reached = ReadingPlace.of("a follower", place.position());
-    try (FeedReader reader = feed.open(query, place.position(), Durability.VISIBLE)) {
+    try (FeedReader reader = feed.open(query, place.position(), Durability.FLUSHED)) {
       EventPage page = retrying(() -> reader.next(batchSize, LOOK_UP));
       // After the reader has tied itself to a life of the server: from here on it fails if that
       // ends, so this is the last moment in which the place may be one of an earlier life.

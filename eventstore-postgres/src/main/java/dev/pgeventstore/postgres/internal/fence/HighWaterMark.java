@@ -167,9 +167,12 @@ public final class HighWaterMark implements AutoCloseable {
 
   private Mark look() throws SQLException {
     Observation seen = view.observe();
-    if (!seen.incarnation().equals(mark.incarnation())) {
-      // Another life: what was known of the old one's transactions says nothing about this one's.
-      // The checkpoints are read first, so that they are older than the observation.
+    String known = mark.incarnation();
+    while (!seen.incarnation().equals(known)) {
+      // What was known of the old incarnation's transactions says nothing about this one's. The
+      // checkpoints are read between two observations of one incarnation: they are older than the
+      // second, and none of them is one that the next crash has taken back.
+      known = seen.incarnation();
       fence = new Fence(view.settled());
       seen = view.observe();
     }
@@ -180,7 +183,7 @@ public final class HighWaterMark implements AutoCloseable {
             .toList();
     long position = fence.observe(seen.drawn(), holders);
     heldBack = position < seen.visible();
-    return new Mark(position, seen.incarnation());
+    return new Mark(position, seen.incarnation(), seen.unflushedTo());
   }
 
   /**
@@ -200,9 +203,11 @@ public final class HighWaterMark implements AutoCloseable {
     lock.lock();
     try {
       failure = null;
-      if (!observed.equals(mark)) {
+      if (!observed.isAt(mark)) {
         mark = observed;
         moved.signalAll();
+      } else if (observed.unflushedTo() == 0) {
+        mark = observed;
       }
     } finally {
       lock.unlock();

@@ -43,7 +43,7 @@ final class Observations {
       last = scheduler.nanoTime();
       if (!heldBack) {
         heldBackSince = null;
-      } else if (heldBackSince == null || !observed.equals(mark)) {
+      } else if (heldBackSince == null || !observed.isAt(mark)) {
         heldBackSince = last;
       }
       mark = observed;

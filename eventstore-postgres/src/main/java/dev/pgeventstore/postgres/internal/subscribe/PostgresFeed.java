@@ -47,6 +47,7 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   private final OutboxTable outbox;
   private final MessageDeletions deletions;
   private final HighWaterMark highWaterMark;
+  private final DurableMark durableMark;
   private final Scheduler scheduler;
   private final Readers readers;
 
@@ -68,6 +69,7 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
     this.outbox = new OutboxTable(schema);
     this.deletions = new MessageDeletions(connections, outbox);
     this.highWaterMark = highWaterMark;
+    this.durableMark = new DurableMark(highWaterMark, connections);
     this.scheduler = scheduler;
     this.readers =
         new Readers(
@@ -88,7 +90,8 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   }
 
   private SettledPageReader pages(EventQuery query, Durability durability) {
-    return new SettledPageReader(connections, events.settledPages(query), fence, durability);
+    return new SettledPageReader(
+        scheduler, connections, events.settledPages(query), fence, durability);
   }
 
   /** One page, on demand. */
@@ -97,7 +100,7 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
       throw new IllegalArgumentException("a limit is 1 or more, not " + limit);
     }
     try {
-      Mark mark = highWaterMark.observe();
+      Mark mark = durableMark.observe();
       if (mark.position() <= after.value()) {
         return new EventPage(List.of(), after, Position.of(mark.position()));
       }
@@ -112,7 +115,7 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   @Override
   public Position highWaterMark() {
     try {
-      return Position.of(highWaterMark.observe().position());
+      return Position.of(durableMark.observe().position());
     } catch (SQLException e) {
       throw SqlErrors.of("the high-water mark cannot be observed", e);
     }

@@ -39,6 +39,12 @@ public final class PrefetchingReader implements FeedReader {
   private final Source own;
   private final Source everything;
 
+  /** Whether what lies below a mark is durable only if a page was read below it. */
+  private final boolean flushed;
+
+  /** The mark that was handed out last. */
+  private long known;
+
   private long after;
   private String incarnation = "";
   private boolean near;
@@ -57,6 +63,7 @@ public final class PrefetchingReader implements FeedReader {
     this.query = query;
     this.own = pages.open(query, durability);
     this.everything = pages.open(EventQuery.all(), durability);
+    this.flushed = durability == Durability.FLUSHED;
     this.after = after;
   }
 
@@ -172,11 +179,13 @@ public final class PrefetchingReader implements FeedReader {
   private EventPage page(List<SettledPage> run, Mark mark, int limit, boolean allMatch) {
     List<RecordedEvent> events = new ArrayList<>();
     long taken = after;
-    // A page that another reader was quicker to read may have been read below a newer mark.
-    long known = mark.position();
+    if (!flushed) {
+      known = mark.position();
+    }
     taking:
     for (SettledPage page : run) {
       requireGoesOn(page, taken);
+      // A page that another reader was quicker to read may have been read below a newer mark.
       known = Math.max(known, page.mark().position());
       for (RecordedEvent event : page.events()) {
         if (event.position().value() > taken && (allMatch || query.matches(event))) {

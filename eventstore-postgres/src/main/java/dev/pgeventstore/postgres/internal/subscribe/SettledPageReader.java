@@ -6,6 +6,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.EventsTable.Beginning;
@@ -17,6 +18,7 @@ import java.sql.SQLException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 
 /** Reads pages below a mark, in the life of the server that the mark was observed in. */
 final class SettledPageReader {
@@ -39,6 +41,10 @@ final class SettledPageReader {
 
   private static final int MOST_CAREFUL = 1 << 20;
 
+  private static final int LOOKS_FOR_FLUSH = 5;
+  private static final long BETWEEN_LOOKS_NANOS = TimeUnit.MICROSECONDS.toNanos(500);
+
+  private final Scheduler scheduler;
   private final Connections connections;
   private final SettledPages pages;
   private final FenceFunction fence;
@@ -51,7 +57,12 @@ final class SettledPageReader {
   private volatile int careful;
 
   SettledPageReader(
-      Connections connections, SettledPages pages, FenceFunction fence, Durability durability) {
+      Scheduler scheduler,
+      Connections connections,
+      SettledPages pages,
+      FenceFunction fence,
+      Durability durability) {
+    this.scheduler = scheduler;
     this.connections = connections;
     this.pages = pages;
     this.fence = fence;
@@ -112,11 +123,29 @@ final class SettledPageReader {
           "the server crashed, restarted or was replaced: positions may have been handed out again");
     }
     requireVersions(events, mark);
-    if (durability == Durability.FLUSHED) {
-      ServerFunctions.flush(connection);
+    if (durability == Durability.FLUSHED && mark.unflushedTo() > 0) {
+      awaitFlush(connection, mark.unflushedTo());
     }
     long upTo = page.isCut() ? events.get(events.size() - 1).position().value() : to;
     return new SettledPage(after, upTo, events, mark, now);
+  }
+
+  /**
+   * Synchronous commits that are on their way flush the log within a moment. Only where there are
+   * none the log is flushed for this page, which costs the server a commit.
+   */
+  private void awaitFlush(Connection connection, long upTo) throws SQLException {
+    try {
+      for (int look = 0; look < LOOKS_FOR_FLUSH; look++) {
+        if (ServerFunctions.isFlushed(connection, upTo)) {
+          return;
+        }
+        scheduler.sleep(BETWEEN_LOOKS_NANOS);
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+    ServerFunctions.flush(connection, upTo);
   }
 
   /**

@@ -1,7 +1,6 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.Position;
-import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.subscription.Start;
@@ -12,12 +11,12 @@ final class StartPosition {
 
   private final Connections connections;
   private final EventsTable events;
-  private final HighWaterMark highWaterMark;
+  private final DurableMark durableMark;
 
-  StartPosition(Connections connections, EventsTable events, HighWaterMark highWaterMark) {
+  StartPosition(Connections connections, EventsTable events, DurableMark durableMark) {
     this.connections = connections;
     this.events = events;
-    this.highWaterMark = highWaterMark;
+    this.durableMark = durableMark;
   }
 
   /**
@@ -29,7 +28,8 @@ final class StartPosition {
     if (start instanceof Start.After after && after.position().equals(Position.START)) {
       return 0;
     }
-    long mark = highWaterMark.observe().position();
+    // Durable: it is stored without the incarnation that it was observed in.
+    long mark = durableMark.observe().position();
     if (start instanceof Start.At at) {
       // What becomes visible later lies above the mark, so whatever its time, it is not missed.
       return connections.use(

@@ -23,8 +23,10 @@ final class StatusReport {
 
   private final SubscriptionTables tables;
   private final HighWaterMark highWaterMark;
+  private final DurableMark durableMark;
 
-  StatusReport(SubscriptionTables tables, HighWaterMark highWaterMark) {
+  StatusReport(SubscriptionTables tables, HighWaterMark highWaterMark, DurableMark durableMark) {
+    this.durableMark = durableMark;
     this.tables = tables;
     this.highWaterMark = highWaterMark;
   }
@@ -48,6 +50,8 @@ final class StatusReport {
       Connections connections = tables.connections();
       List<PartitionRow> rows =
           connections.use(c -> tables.subscriptions().status(c, spec.name(), observed));
+      // After the checkpoints were read: what the report says is durable.
+      durableMark.observe();
       long parked = connections.use(c -> tables.parked().count(c, spec.name()));
       List<Blocker> blocking = connections.use(this::blocking);
       List<Partition> partitions =

@@ -49,11 +49,12 @@ public final class SubscriptionRuns implements AutoCloseable {
     this.scheduler = scheduler;
     this.readers = readers;
     this.tables = tables;
-    this.starts = new StartPosition(tables.connections(), tables.events(), highWaterMark);
+    DurableMark durableMark = new DurableMark(highWaterMark, tables.connections());
+    this.starts = new StartPosition(tables.connections(), tables.events(), durableMark);
     this.signals = signals;
     this.keeper =
         new LeaseKeeper(scheduler, tables.connections(), tables.subscriptions(), signals, node);
-    this.report = new StatusReport(tables, highWaterMark);
+    this.report = new StatusReport(tables, highWaterMark, durableMark);
     this.suspects = scheduler.newLock();
     this.lock = scheduler.newLock();
   }

@@ -15,9 +15,15 @@ import org.jspecify.annotations.Nullable;
 /** The functions that observe the fence and the server's incarnation. */
 public final class FenceFunction {
 
+  // The log is looked at last: all that was drawn, and all that has ended, was written to it
+  // before.
   private static final String OBSERVE =
       """
-      select drawn, visible, incarnation, is_standby, holders, pids
+      select drawn, visible, incarnation, is_standby, holders, pids,
+             case when is_standby
+                    or pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn() then 0
+                  else (pg_current_wal_insert_lsn() - '0/0')::bigint
+             end
         from $schema.observe_fence()
       """;
 
@@ -80,7 +86,8 @@ public final class FenceFunction {
             row.getLong(1),
             row.getLong(2),
             row.getString(3),
-            locks(row.getArray(5), row.getArray(6)));
+            locks(row.getArray(5), row.getArray(6)),
+            row.getLong(7));
       }
     }
   }
@@ -149,8 +156,17 @@ public final class FenceFunction {
    * @param visible the largest position of a visible event
    * @param incarnation the server's life
    * @param locks those on the events table under which positions are drawn
+   * @param unflushedTo how far the log was written when all of that was seen; 0 if it was on the
+   *     disk as far as that
    */
-  public record Observation(long drawn, long visible, String incarnation, List<Lock> locks) {}
+  public record Observation(
+      long drawn, long visible, String incarnation, List<Lock> locks, long unflushedTo) {
+
+    /** All of it is on the disk. */
+    public Observation(long drawn, long visible, String incarnation, List<Lock> locks) {
+      this(drawn, visible, incarnation, locks, 0);
+    }
+  }
 
   /**
    * A lock on the events table.

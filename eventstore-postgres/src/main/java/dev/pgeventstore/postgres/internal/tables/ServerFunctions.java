@@ -15,14 +15,13 @@ public final class ServerFunctions {
        where datname = current_database()
       """;
 
-  private static final String IS_FLUSHED =
-      "select pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn()";
+  private static final String IS_FLUSHED = "select pg_current_wal_flush_lsn() - '0/0' >= ?";
 
   // A transaction that commits synchronously flushes everything written to the log before it. It
   // must write something, or its commit has nothing to flush.
   private static final String FLUSH =
       """
-      select set_config('synchronous_commit', 'on', true),
+      select set_config('synchronous_commit', ?, true),
              pg_logical_emit_message(true, 'pgeventstore', 'flush')
       """;
 
@@ -37,17 +36,38 @@ public final class ServerFunctions {
     }
   }
 
-  /** Sees to it that everything visible now is on the server's disk. */
-  public static void flush(Connection connection) throws SQLException {
-    boolean flushed;
-    try (PreparedStatement statement = connection.prepareStatement(IS_FLUSHED);
-        ResultSet row = statement.executeQuery()) {
-      row.next();
-      flushed = row.getBoolean(1);
-    }
-    if (!flushed) {
+  /**
+   * Sees to it that what was observed is on the server's disk, and on those of its synchronous
+   * standbys if it has to be sent there.
+   *
+   * @param upTo how far the log was written by then; 0 if that is on the disk
+   */
+  public static void flush(Connection connection, long upTo) throws SQLException {
+    flush(connection, upTo, "on");
+  }
+
+  /** The same for the server's own disk alone: it waits for no standby. */
+  public static void flushLocally(Connection connection, long upTo) throws SQLException {
+    flush(connection, upTo, "local");
+  }
+
+  private static void flush(Connection connection, long upTo, String synchronousCommit)
+      throws SQLException {
+    if (upTo > 0 && !isFlushed(connection, upTo)) {
       try (PreparedStatement statement = connection.prepareStatement(FLUSH)) {
+        statement.setString(1, synchronousCommit);
         statement.execute();
+      }
+    }
+  }
+
+  /** Whether the log is on the server's disk as far as it was written at some time. */
+  public static boolean isFlushed(Connection connection, long upTo) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(IS_FLUSHED)) {
+      statement.setLong(1, upTo);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getBoolean(1);
       }
     }
   }
