@@ -503,6 +503,7 @@ final class SimulatedPostgres {
     private boolean isEnding;
     private boolean isVisible;
     boolean isSynchronous = true;
+    @Nullable String lentTo;
     final List<String> notifications = new ArrayList<>();
 
     private Transaction(@Nullable Session session, String name) {
