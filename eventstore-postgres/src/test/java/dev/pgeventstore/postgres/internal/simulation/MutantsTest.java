@@ -99,7 +99,19 @@ class MutantsTest {
             .and(
                 "subscribe.RunningSubscription",
                 ".filter(declared -> !declared.equals(query))",
-                ".filter(String::isEmpty)"));
+                ".filter(String::isEmpty)"),
+        new Mutant(
+            "an append is waited for by its position only",
+            Focus.HISTORY,
+            "subscribe.AppendFates",
+            "return append.parts().isEmpty() ||",
+            "return append != null ||"),
+        new Mutant(
+            "an append is taken for one of the incarnation that was known before it",
+            Focus.HISTORY,
+            "subscribe.RunningSubscription",
+            "if (!isStill(passed.incarnation(), began)) {",
+            "if (began < 0) {"));
   }
 
   @ParameterizedTest
