@@ -152,9 +152,7 @@ record Plan(long seed, Setting setting, List<Action> actions) {
 
   /** The plan of a seed: its focus, too, follows from the seed. */
   static Plan random(long seed) {
-    Focus[] all = {
-      Focus.READERS, Focus.FENCE, Focus.NODES, Focus.PARTITIONS, Focus.HISTORY
-    };
+    Focus[] all = Focus.values();
     return random(seed, all[(int) Math.floorMod(seed, (long) all.length)]);
   }
 

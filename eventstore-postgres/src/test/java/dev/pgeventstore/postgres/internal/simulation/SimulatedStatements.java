@@ -144,8 +144,8 @@ final class SimulatedStatements {
     if (sql.equals("select eventstore.incarnation()")) {
       return s -> Answer.row(s.postgres.incarnation());
     }
-    if (sql.contains("pg_current_wal_insert_lsn")) {
-      return s -> Answer.row(s.postgres.isFlushed());
+    if (sql.contains("pg_current_wal_flush_lsn() - '0/0' >= ?")) {
+      return s -> Answer.row(s.postgres.flushed() >= s.number(1));
     }
     if (sql.contains("pg_logical_emit_message")) {
       return s -> {
@@ -223,16 +223,16 @@ final class SimulatedStatements {
     List<Transaction> holders = postgres.holders();
     scheduler.note(
         "observes %d drawn, held by %s", drawn, holders.stream().map(Transaction::name).toList());
-    if (holders.isEmpty()) {
-      return Answer.row(drawn, visible, incarnation, false, null, null);
+    Object names = null;
+    Object processes = null;
+    if (!holders.isEmpty()) {
+      names = holders.stream().map(Transaction::name).toArray(String[]::new);
+      processes = holders.stream().map(t -> t.isPrepared() ? null : 1).toArray(Integer[]::new);
     }
-    return Answer.row(
-        drawn,
-        visible,
-        incarnation,
-        false,
-        holders.stream().map(Transaction::name).toArray(String[]::new),
-        holders.stream().map(t -> t.isPrepared() ? null : 1).toArray(Integer[]::new));
+    scheduler.point();
+    long written = postgres.written();
+    long unflushedTo = postgres.flushed() >= written ? 0 : written;
+    return Answer.row(drawn, visible, incarnation, false, names, processes, unflushedTo);
   }
 
   private Answer settled() {
