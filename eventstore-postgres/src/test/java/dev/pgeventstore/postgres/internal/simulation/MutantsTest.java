@@ -6,10 +6,12 @@ import dev.pgeventstore.postgres.internal.simulation.Plan.Focus;
 import java.util.Optional;
 import java.util.function.BiFunction;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The simulation finds mistakes: each of these, from each of five seeds, within so many runs. */
+@Order(1)
 class MutantsTest {
 
   private static final int MOST_RUNS = 300;
