@@ -1,8 +1,6 @@
 package dev.pgeventstore.postgres.internal.project;
 
 import dev.pgeventstore.EventStoreException;
-import dev.pgeventstore.internal.Lender;
-import dev.pgeventstore.internal.LentTransaction;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.projection.ProjectionRegistry.Step;
 import dev.pgeventstore.projection.ProjectionRegistry.Work;
@@ -13,8 +11,6 @@ import java.time.Duration;
 
 /** What transactions that run a definition have in common. */
 final class Transactions {
-
-  private static final Lender LENDER = Lender.to("the definition of a projection");
 
   private Transactions() {}
 
@@ -48,14 +44,10 @@ final class Transactions {
         failure);
   }
 
-  /** Finds something out, by a definition, which must not end the transaction. */
+  /** Finds something out, by a definition. */
   static <T> T find(Work<T> work, Connection connection, String failure) throws SQLException {
     try {
-      LentTransaction lent = LENDER.lend(connection);
-      T found = work.in(lent.connection());
-      lent.takeBack();
-      lent.requireOpen();
-      return found;
+      return work.in(connection);
     } catch (SQLException | RuntimeException e) {
       throw e;
     } catch (Exception e) {

@@ -81,55 +81,33 @@ public final class PooledConnections implements Connections {
   private <T> T inTransaction(Work<T> work, boolean keep) throws SQLException {
     try (Connection connection = take(dataSource)) {
       boolean autoCommit = connection.getAutoCommit();
-      if (autoCommit) {
-        connection.setAutoCommit(false);
+      if (!autoCommit) {
+        return end(connection, work, keep);
       }
-      T result;
+      connection.setAutoCommit(false);
       try {
-        result = end(connection, work, keep);
-      } catch (Throwable e) {
-        restore(connection, autoCommit, e);
-        throw e;
+        return end(connection, work, keep);
+      } finally {
+        if (!connection.isClosed()) {
+          connection.setAutoCommit(true);
+        }
       }
-      connection.setAutoCommit(autoCommit);
-      return result;
     }
   }
 
   private static <T> T end(Connection connection, Work<T> work, boolean keep) throws SQLException {
-    T result;
+    boolean committed = false;
     try {
-      result = work.on(connection);
+      T result = work.on(connection);
       if (keep) {
         connection.commit();
-        return result;
+        committed = true;
       }
-    } catch (Throwable e) {
-      undo(connection, e);
-      throw e;
-    }
-    connection.rollback();
-    return result;
-  }
-
-  /** Neither hides what went wrong: it may have gone wrong because the connection is lost. */
-  private static void undo(Connection connection, Throwable cause) {
-    try {
-      if (!connection.isClosed() && !connection.getAutoCommit()) {
+      return result;
+    } finally {
+      if (!committed && !connection.isClosed()) {
         connection.rollback();
       }
-    } catch (SQLException e) {
-      cause.addSuppressed(e);
-    }
-  }
-
-  private static void restore(Connection connection, boolean autoCommit, Throwable cause) {
-    try {
-      if (!connection.isClosed()) {
-        connection.setAutoCommit(autoCommit);
-      }
-    } catch (SQLException e) {
-      cause.addSuppressed(e);
     }
   }
 }

@@ -119,14 +119,8 @@ final class SimulatedPostgres {
     return sequence;
   }
 
-  /** How far the log is written: in records, where PostgreSQL counts bytes. */
-  long written() {
-    return log.size();
-  }
-
-  /** How far it is on the disk. */
-  long flushed() {
-    return flushed;
+  boolean isFlushed() {
+    return flushed == log.size();
   }
 
   void flush() {
@@ -509,7 +503,6 @@ final class SimulatedPostgres {
     private boolean isEnding;
     private boolean isVisible;
     boolean isSynchronous = true;
-    @Nullable String lentTo;
     final List<String> notifications = new ArrayList<>();
 
     private Transaction(@Nullable Session session, String name) {

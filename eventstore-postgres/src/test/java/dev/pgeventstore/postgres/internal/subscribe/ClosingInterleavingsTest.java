@@ -1,0 +1,268 @@
+package dev.pgeventstore.postgres.internal.subscribe;
+
+import dev.pgeventstore.postgres.internal.fence.FenceView;
+import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
+import dev.pgeventstore.postgres.internal.tables.Notifications;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jetbrains.lincheck.Lincheck;
+import org.junit.jupiter.api.Test;
+
+/**
+ * How the engine's threads end, in interleavings that a model checker chooses. It finds deadlocks,
+ * threads that are waited for in vain, and what an assertion says.
+ */
+class ClosingInterleavingsTest {
+
+  private static final int ITERATIONS = 10;
+
+  /** Real threads and locks, without time: the model checker decides who goes on. */
+  private static final class Untimed implements Scheduler {
+
+    @Override
+    public long nanoTime() {
+      return 0;
+    }
+
+    @Override
+    public Lock newLock() {
+      return new ReentrantLock();
+    }
+
+    @Override
+    public Task start(String name, Runnable work) {
+      Thread thread = new Thread(work, name);
+      thread.setDaemon(true);
+      thread.start();
+      return task(thread);
+    }
+
+    static Task task(Thread thread) {
+      return new Task() {
+        @Override
+        public boolean isAlive() {
+          return thread.isAlive();
+        }
+
+        @Override
+        public boolean isCurrent() {
+          return Thread.currentThread() == thread;
+        }
+
+        @Override
+        public void interrupt() {
+          thread.interrupt();
+        }
+
+        @Override
+        public boolean join(long nanos) throws InterruptedException {
+          thread.join();
+          return true;
+        }
+      };
+    }
+
+    @Override
+    public <T> T await(Future<T> future) throws InterruptedException, ExecutionException {
+      return future.get();
+    }
+
+    @Override
+    public void sleep(long nanos) {
+      Thread.yield();
+    }
+  }
+
+  /**
+   * Notifies nobody, and fails as often as it is told to: as a pool may, by an unchecked exception.
+   */
+  private static final class FakeDatabase implements Connections, Notifications, FenceView {
+
+    private final Lock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private int failures;
+    private int attempts;
+
+    FakeDatabase(int failures) {
+      this.failures = failures;
+    }
+
+    @Override
+    public <T> T use(Work<T> work) throws SQLException {
+      lock.lock();
+      try {
+        attempts++;
+        changed.signalAll();
+        if (failures > 0) {
+          failures--;
+          throw new IllegalStateException("the pool is in a mood");
+        }
+      } finally {
+        lock.unlock();
+      }
+      return null;
+    }
+
+    @Override
+    public <T> T inTransaction(Work<T> work) throws SQLException {
+      return use(work);
+    }
+
+    @Override
+    public <T> T inTransactionRolledBack(Work<T> work) throws SQLException {
+      return use(work);
+    }
+
+    void awaitAttempts(int number) throws InterruptedException {
+      lock.lock();
+      try {
+        while (attempts < number) {
+          changed.await();
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+
+    @Override
+    public void send(Connection connection, String payload) {}
+
+    @Override
+    public Optional<Hearing> listen() {
+      return Optional.empty();
+    }
+
+    @Override
+    public Observation observe() {
+      return new Observation(0, 0, "one", List.of());
+    }
+
+    @Override
+    public long settled() {
+      return 0;
+    }
+
+    @Override
+    public void release() {}
+  }
+
+  private static CommitSignals signals(Scheduler scheduler, FakeDatabase database) {
+    return new CommitSignals(
+        scheduler,
+        database,
+        database,
+        new HighWaterMark(scheduler, database, Duration.ofSeconds(1)),
+        Duration.ofSeconds(1),
+        false);
+  }
+
+  private static void unchecked(Interruptible work) {
+    try {
+      work.run();
+    } catch (InterruptedException e) {
+      throw new AssertionError("interrupted", e);
+    }
+  }
+
+  private interface Interruptible {
+    void run() throws InterruptedException;
+  }
+
+  @Test
+  void the_notifier_survives_a_pool_and_ends_when_it_is_closed() {
+    Lincheck.runConcurrentTest(
+        ITERATIONS,
+        () ->
+            unchecked(
+                () -> {
+                  FakeDatabase database = new FakeDatabase(1);
+                  CommitSignals signals = signals(new Untimed(), database);
+                  signals.appended();
+                  database.awaitAttempts(1);
+                  // The first one failed. What is committed now is notified all the same.
+                  signals.appended();
+                  database.awaitAttempts(2);
+                  signals.close();
+                }));
+  }
+
+  @Test
+  void closing_the_notifier_beside_commits_ends_it() {
+    Lincheck.runConcurrentTest(
+        ITERATIONS,
+        () ->
+            unchecked(
+                () -> {
+                  CommitSignals signals = signals(new Untimed(), new FakeDatabase(0));
+                  Thread committing = new Thread(signals::appended);
+                  committing.start();
+                  signals.close();
+                  committing.join();
+                }));
+  }
+
+  @Test
+  void a_lane_that_is_asked_to_stop_ends_without_an_interrupt_for_its_handler() {
+    Lincheck.runConcurrentTest(
+        ITERATIONS,
+        () ->
+            unchecked(
+                () -> {
+                  Scheduler scheduler = new Untimed();
+                  Lock lock = scheduler.newLock();
+                  Progress progress = new Progress(scheduler, lock, lock.newCondition());
+                  Lock feed = scheduler.newLock();
+                  Condition events = feed.newCondition();
+                  AtomicInteger leaked = new AtomicInteger();
+                  Thread lane =
+                      new Thread(
+                          () -> {
+                            while (!progress.isStopping()) {
+                              try {
+                                progress.interruptibly(
+                                    () -> {
+                                      feed.lockInterruptibly();
+                                      try {
+                                        events.await();
+                                        return "";
+                                      } finally {
+                                        feed.unlock();
+                                      }
+                                    });
+                              } catch (InterruptedException e) {
+                                leaked.incrementAndGet();
+                              }
+                              // Here the handler and the last statement run.
+                              if (Thread.currentThread().isInterrupted()) {
+                                leaked.incrementAndGet();
+                              }
+                            }
+                          });
+                  lane.start();
+                  // Its wait may be over in the moment in which it is asked to stop.
+                  feed.lock();
+                  try {
+                    events.signalAll();
+                  } finally {
+                    feed.unlock();
+                  }
+                  progress.askToStop(Untimed.task(lane));
+                  lane.join();
+                  if (leaked.get() != 0) {
+                    throw new AssertionError("an interrupt has reached the handler");
+                  }
+                }));
+  }
+}
