@@ -7,7 +7,6 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.List;
 import java.util.Map;
 
 /** Measures every work, ours and the limit in turns, and prints the table. */
@@ -43,19 +42,18 @@ public final class Benchmarks {
 
   Results run(PostgresServer server) throws Exception {
     Results results = new Results();
+    CpuMeter meter = new CpuMeter(server);
+    WarmUp warmUp = WarmUp.ofThisJvm(options.warmUp());
     try (Kinds kinds = new Kinds(server, options)) {
-      List<Work> works = kinds.prepare();
-      for (Work work : works) {
-        // A turn of one writer is too short for the compiler: all of an append took it 20 s.
-        for (int turn = 1; turn <= options.warmUp(); turn++) {
-          print("warm-up", work, measure(work, true));
+      for (Work work : kinds.prepare()) {
+        if (!options.warmUp().isZero()) {
+          System.out.printf("%s: %s%n", work.name(), warmUp.warm(() -> measure(work, true, meter)));
         }
-      }
-      for (int round = 1; round <= options.rounds(); round++) {
-        for (Work work : works) {
-          Pair pair = measure(work, round % 2 == 0);
+        // All pairs of a work follow each other: what it is compiled for is what it does.
+        for (int number = 1; number <= options.pairs(); number++) {
+          Pair pair = measure(work, number % 2 == 0, meter);
           results.add(work, pair.ours, pair.limit);
-          print("round %d of %d".formatted(round, options.rounds()), work, pair);
+          print("pair %d of %d".formatted(number, options.pairs()), work, pair);
         }
       }
     }
@@ -67,11 +65,11 @@ public final class Benchmarks {
         "%s: %s: %s, limit %s%n", when, work.name(), pair.ours.byUnit(), pair.limit.byUnit());
   }
 
-  private static Pair measure(Work work, boolean oursFirst) throws Exception {
-    Figures none = new Figures(Map.of());
-    Figures ours = oursFirst ? work.ours().measure() : none;
-    Figures limit = work.limit().isPresent() ? work.limit().get().measure() : none;
-    return new Pair(oursFirst ? ours : work.ours().measure(), limit);
+  static Pair measure(Work work, boolean oursFirst, CpuMeter meter) throws Exception {
+    Figures none = new Figures(Map.of(), 0);
+    Figures ours = oursFirst ? meter.measure(work.ours()) : none;
+    Figures limit = work.limit().isPresent() ? meter.measure(work.limit().get()) : none;
+    return new Pair(oursFirst ? ours : meter.measure(work.ours()), limit);
   }
 
   private static String describe(Options options, PostgresServer server) throws SQLException {
@@ -82,7 +80,7 @@ public final class Benchmarks {
       row.next();
       return """
       PostgreSQL %s, Java %s with %d MiB of heap, %d processors, load average %.1f
-      medians of %d rounds [smallest..largest]; %s
+      medians of %d pairs: of each side [smallest..largest], of the ratios %s; %s
       """
           .formatted(
               row.getString(1),
@@ -90,10 +88,13 @@ public final class Benchmarks {
               Runtime.getRuntime().maxMemory() >> 20,
               Runtime.getRuntime().availableProcessors(),
               ManagementFactory.getOperatingSystemMXBean().getSystemLoadAverage(),
-              options.rounds(),
+              options.pairs(),
+              Interval.confidence(options.pairs(), 1) >= Interval.WANTED
+                  ? "[95 % confidence interval]"
+                  : "(smallest..largest), too few for a confidence interval",
               options);
     }
   }
 
-  private record Pair(Figures ours, Figures limit) {}
+  record Pair(Figures ours, Figures limit) {}
 }

@@ -104,6 +104,6 @@ final class CategoryWorks implements Works {
     if (count != expected) {
       throw new IllegalStateException("read %d of %d events".formatted(count, expected));
     }
-    return new Figures(Map.of("ms", (System.nanoTime() - started) / 1e6));
+    return new Figures(Map.of("ms", (System.nanoTime() - started) / 1e6), count);
   }
 }

@@ -9,8 +9,8 @@ import java.util.Map;
 
 /**
  * Ours to the limit, as a bar for each work, in plain SVG. The scale is logarithmic: twice as much
- * and half as much are as far from 1. A whisker shows the smallest and the largest of the rounds, a
- * red mark the floor below which a work must not fall.
+ * and half as much are as far from 1. A whisker shows the bounds of the confidence interval, a red
+ * mark the floor below which a work must not fall.
  */
 final class Chart {
 
@@ -32,8 +32,10 @@ final class Chart {
   private Chart(List<Results.Ratio> ratios, Map<String, Double> floors) {
     this.ratios = ratios;
     this.floors = floors;
-    this.least = tickBelow(ratios.stream().mapToDouble(Results.Ratio::smallest).min().orElse(1));
-    this.most = tickAbove(ratios.stream().mapToDouble(Results.Ratio::largest).max().orElse(1));
+    this.least =
+        tickBelow(ratios.stream().mapToDouble(ratio -> ratio.interval().lower()).min().orElse(1));
+    this.most =
+        tickAbove(ratios.stream().mapToDouble(ratio -> ratio.interval().upper()).max().orElse(1));
   }
 
   /** Floors are by the names of works. */
@@ -75,7 +77,7 @@ final class Chart {
         <title>Ours to the limit, by work</title>
         <rect width="%1$d" height="%2$d" fill="#ffffff"/>
         <text x="12" y="24" font-size="15" font-weight="bold">Ours ÷ limit</text>
-        <text x="12" y="42" fill="#57606a">median of the rounds, smallest to largest; \
+        <text x="12" y="42" fill="#57606a">median of the pairs, with its 95 %% confidence interval; \
         1 is the limit; logarithmic</text>
         """,
         NAMES + PLOT + VALUES, height);
@@ -101,7 +103,7 @@ final class Chart {
   }
 
   private void bar(Results.Ratio ratio, int top) {
-    double end = x(ratio.median());
+    double end = x(ratio.interval().median());
     int middle = top + LINE / 2;
     add(
         """
@@ -118,13 +120,13 @@ final class Chart {
         Math.abs(end - x(1)),
         BAR,
         ratio.unit().endsWith("/s") ? "#2f6fb0" : "#8250a8",
-        x(ratio.smallest()),
+        x(ratio.interval().lower()),
         middle,
-        x(ratio.largest()),
+        x(ratio.interval().upper()),
         middle,
         NAMES + PLOT + 10,
         middle + 4,
-        number(ratio.median()));
+        number(ratio.interval().median()));
     if (floors.containsKey(ratio.work())) {
       mark(floors.get(ratio.work()), middle);
     }

@@ -8,15 +8,27 @@ import java.util.Map;
  * What one measurement came to.
  *
  * @param byUnit values by unit, in the order to print them in
+ * @param operations how many events, appends or loads that were; 0 if it is nothing to count
  */
-record Figures(Map<String, Double> byUnit) {
+record Figures(Map<String, Double> byUnit, long operations) {
 
+  private static final double NANOS_PER_MICRO = 1e3;
   private static final double NANOS_PER_MILLI = 1e6;
 
   static Figures perSecond(String what, long count, long nanos) {
-    Map<String, Double> figures = new LinkedHashMap<>();
-    figures.put(what + "/s", count * 1e9 / nanos);
-    return new Figures(figures);
+    return new Figures(Map.of(what + "/s", count * 1e9 / nanos), count);
+  }
+
+  /** The same with what an operation took of something, in microseconds. */
+  Figures perOperation(String unit, long nanos) {
+    return operations == 0 ? this : and(unit, nanos / NANOS_PER_MICRO / operations);
+  }
+
+  /** The same with one more. */
+  Figures and(String unit, double value) {
+    Map<String, Double> more = new LinkedHashMap<>(byUnit);
+    more.put(unit, value);
+    return new Figures(more, operations);
   }
 
   /** The same with quantiles of some latencies, in milliseconds. */
@@ -31,7 +43,7 @@ record Figures(Map<String, Double> byUnit) {
       int index = (int) Math.min(sorted.length - 1L, (long) (quantile * sorted.length));
       more.put(label(what, quantile), sorted[index] / NANOS_PER_MILLI);
     }
-    return new Figures(more);
+    return new Figures(more, operations);
   }
 
   private static String label(String what, double quantile) {

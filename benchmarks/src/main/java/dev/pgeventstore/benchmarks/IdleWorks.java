@@ -18,8 +18,6 @@ import java.util.concurrent.TimeUnit;
  */
 final class IdleWorks implements Works {
 
-  private static final int SUBSCRIPTIONS = 100;
-
   /** The server tells of the transactions of a session that has gone quiet only after 10 s. */
   private static final long LONGEST_SETTLING_MILLIS = 11_000;
 
@@ -34,14 +32,14 @@ final class IdleWorks implements Works {
 
   @Override
   public List<Work> all() {
-    return List.of(Work.of("idle, %d subscriptions".formatted(SUBSCRIPTIONS), this::measure));
+    return List.of(Work.of("idle, %d subscriptions".formatted(options.idle()), this::measure));
   }
 
   private Figures measure() throws Exception {
     List<Subscription> running = new ArrayList<>();
     try {
       measured++;
-      for (int i = 0; i < SUBSCRIPTIONS; i++) {
+      for (int i = 0; i < options.idle(); i++) {
         running.add(
             Subscriptions.of(stage.store())
                 .create("idle-%d-%d".formatted(measured, i))
@@ -64,7 +62,7 @@ final class IdleWorks implements Works {
       // One of them asked for the number before.
       figures.put("queries/s", Math.max(0, after - before - 1) / seconds);
       figures.put("connections", (double) mostConnections);
-      return new Figures(figures);
+      return new Figures(figures, 0);
     } finally {
       running.forEach(Subscription::close);
     }

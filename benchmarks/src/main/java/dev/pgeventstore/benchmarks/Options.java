@@ -10,12 +10,13 @@ import java.util.Map;
 /**
  * What a run is told on its command line.
  *
- * @param rounds how often every work is measured
- * @param warmUp how many turns every work takes before that
- * @param seconds how long a work of open end is measured in each round
- * @param liveSeconds how long latency is measured in each round
+ * @param pairs how often every work is measured, ours and the limit one right after the other
+ * @param warmUp how long every work is warmed up before that, at most
+ * @param seconds how long a work of open end is measured each time
+ * @param liveSeconds how long latency is measured each time
  * @param events how many events the log holds that is read from end to end
  * @param streams how many streams there are of each length to load
+ * @param idle how many subscriptions there are with nothing to do
  * @param stored how many events are stored where appends are compared with those to a small store;
  *     0 to skip that
  * @param storedLarge the same, for a size that takes minutes to fill
@@ -23,12 +24,13 @@ import java.util.Map;
  * @param output folder of the CSV file and the chart
  */
 record Options(
-    int rounds,
-    int warmUp,
+    int pairs,
+    Duration warmUp,
     Duration seconds,
     Duration liveSeconds,
     int events,
     int streams,
+    int idle,
     int stored,
     int storedLarge,
     List<String> only,
@@ -37,12 +39,13 @@ record Options(
   static final String USAGE =
       """
       options, each with its default:
-        --rounds 5         rounds that are counted
-        --warm-up 4        turns of each work before them
-        --seconds 1        seconds for each work of open end, in each round
+        --pairs 20         measurements of each work, ours and the limit in turns
+        --warm-up 60       most seconds of each work before them, until the compiler is quiet; 0 skips it
+        --seconds 1        seconds for each work of open end, in each measurement
         --live-seconds 3   seconds for each measurement of latency
         --events 200000    events in the log that is read from end to end
         --streams 500      streams of each length to load
+        --idle 100         subscriptions with nothing to do
         --stored 1000000   appends to a store of so many events; 0 skips it
         --stored-large 0   the same once more, such as 20000000 (about 12 GB); 0 skips it
         --only ''          only works whose name contains this; several with a comma between
@@ -73,12 +76,13 @@ record Options(
       }
     }
     return new Options(
-        count("--rounds", values, 1),
-        count("--warm-up", values, 0),
+        count("--pairs", values, 1),
+        Duration.ofSeconds(count("--warm-up", values, 0)),
         seconds("--seconds", values),
         seconds("--live-seconds", values),
         count("--events", values, 1),
         count("--streams", values, 1),
+        count("--idle", values, 1),
         count("--stored", values, 0),
         count("--stored-large", values, 0),
         Arrays.stream(values.get("--only").split(","))

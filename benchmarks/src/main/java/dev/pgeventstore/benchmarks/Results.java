@@ -10,10 +10,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** What was measured, round by round. */
+/** What was measured, pair by pair. */
 final class Results {
 
-  private static final String LINE = "%-58s %-26s %22s %22s %13s%n";
+  /** From here on a measurement is of little use: in percent of the machine. */
+  private static final double MUCH_FOREIGN = 10;
+
+  private static final String LINE = "%-58s %-26s %24s %24s %20s%n";
 
   private final Map<Key, Series> all = new LinkedHashMap<>();
 
@@ -29,7 +32,7 @@ final class Results {
   }
 
   /** How often a work was measured; 0 for one that was not. */
-  int rounds(String work) {
+  int pairs(String work) {
     return all.entrySet().stream()
         .filter(entry -> entry.getKey().work.equals(work))
         .mapToInt(entry -> entry.getValue().ours.size())
@@ -37,7 +40,11 @@ final class Results {
         .orElse(0);
   }
 
-  /** Prints medians, with the smallest and the largest in brackets. */
+  /**
+   * Prints medians: of both sides with the smallest and the largest in brackets, of the ratios with
+   * the bounds of their confidence interval. Where there is none, the ratio has the smallest and
+   * the largest in parentheses.
+   */
   void print(PrintStream out) {
     out.printf(LINE, "work", "unit", "ours", "limit", "ours/limit");
     String last = "";
@@ -50,9 +57,35 @@ final class Results {
           key.unit,
           spread(series.ours),
           spread(series.limit),
-          spread(series.ratios));
+          key.unit.equals(CpuMeter.FOREIGN) ? "-" : interval(series.ratios));
       last = key.work;
+      if (key.unit.equals(CpuMeter.FOREIGN)) {
+        flag(series, out);
+      }
     }
+  }
+
+  private static void flag(Series series, PrintStream out) {
+    int flagged = 0;
+    for (int pair = 0; pair < series.ours.size(); pair++) {
+      if (series.ours.get(pair) > MUCH_FOREIGN || series.limit.get(pair) > MUCH_FOREIGN) {
+        flagged++;
+      }
+    }
+    if (flagged > 0) {
+      out.printf(
+          "!! In %d of %d pairs something else took more than %.0f %% of the machine.%n",
+          flagged, series.ours.size(), MUCH_FOREIGN);
+    }
+  }
+
+  private static String interval(List<Double> ratios) {
+    Interval interval = Interval.ofMedian(ratios);
+    if (Double.isNaN(interval.median())) {
+      return "-";
+    }
+    return (interval.isConfident() ? "%s [%s..%s]" : "%s (%s..%s)")
+        .formatted(number(interval.median()), number(interval.lower()), number(interval.upper()));
   }
 
   /**
@@ -62,23 +95,16 @@ final class Results {
     Map<String, Ratio> first = new LinkedHashMap<>();
     all.forEach(
         (key, series) -> {
-          List<Double> sorted = series.ratios.stream().sorted().toList();
-          if (!sorted.get(0).isNaN()) {
-            first.putIfAbsent(
-                key.work,
-                new Ratio(
-                    key.work,
-                    key.unit,
-                    median(sorted),
-                    sorted.get(0),
-                    sorted.get(sorted.size() - 1)));
+          Interval ratio = Interval.ofMedian(series.ratios);
+          if (!Double.isNaN(ratio.median())) {
+            first.putIfAbsent(key.work, new Ratio(key.work, key.unit, ratio));
           }
         });
     return List.copyOf(first.values());
   }
 
-  /** The median of all rounds, and its spread. */
-  record Ratio(String work, String unit, double median, double smallest, double largest) {}
+  /** The median of all pairs, and how sure it is. */
+  record Ratio(String work, String unit, Interval interval) {}
 
   private static String spread(List<Double> values) {
     List<Double> sorted = values.stream().sorted().toList();
@@ -87,14 +113,9 @@ final class Results {
     }
     return "%s [%s..%s]"
         .formatted(
-            number(median(sorted)), number(sorted.get(0)), number(sorted.get(sorted.size() - 1)));
-  }
-
-  private static double median(List<Double> sorted) {
-    int middle = sorted.size() / 2;
-    return sorted.size() % 2 == 1
-        ? sorted.get(middle)
-        : (sorted.get(middle - 1) + sorted.get(middle)) / 2;
+            number(Interval.median(sorted)),
+            number(sorted.get(0)),
+            number(sorted.get(sorted.size() - 1)));
   }
 
   private static String number(double value) {
@@ -103,7 +124,7 @@ final class Results {
 
   /** Writes a line for every value. */
   void writeCsv(Path file) throws IOException {
-    List<String> lines = new ArrayList<>(List.of("work,unit,round,ours,limit"));
+    List<String> lines = new ArrayList<>(List.of("work,unit,pair,ours,limit"));
     all.forEach(
         (key, series) -> {
           for (int i = 0; i < series.ours.size(); i++) {
@@ -128,7 +149,7 @@ final class Results {
     private final List<Double> ours = new ArrayList<>();
     private final List<Double> limit = new ArrayList<>();
 
-    /** Of each round, whose two sides were measured one right after the other. */
+    /** Of each pair, whose two sides were measured one right after the other. */
     private final List<Double> ratios = new ArrayList<>();
 
     void add(double oursNow, double limitNow) {

@@ -14,8 +14,8 @@ class ChartTest {
 
   private static final List<Results.Ratio> RATIOS =
       List.of(
-          new Results.Ratio("append", "events/s", 0.5, 0.4, 0.6),
-          new Results.Ratio("a & b", "ms", 0.0001, 0.0001, 300));
+          new Results.Ratio("append", "events/s", new Interval(0.5, 0.4, 0.6, 0.95)),
+          new Results.Ratio("a & b", "ms", new Interval(0.0001, 0.0001, 300, 0.95)));
 
   @Test
   void there_is_a_bar_for_each_work_and_a_mark_for_each_floor() throws Exception {
