@@ -11,12 +11,15 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
+import dev.pgeventstore.internal.Lender;
+import dev.pgeventstore.internal.LentTransaction;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 
 /**
  * A table that is written in the transactions of appends: whoever sees an event sees what it did to
@@ -31,6 +34,11 @@ import java.util.List;
  * streams write the same row: their appends would wait for each other, and may deadlock.
  */
 public final class InlineProjection {
+
+  /** The transaction that it was made in was ended. */
+  private static final Set<String> NO_SAVEPOINT = Set.of("3B001", "25P01");
+
+  private static final Lender LENDER = Lender.refusing("the definition of an inline projection");
 
   private final EventStore store;
   private final String table;
@@ -94,6 +102,12 @@ public final class InlineProjection {
         connection.releaseSavepoint(before);
         return result;
       } catch (SQLException e) {
+        if (NO_SAVEPOINT.contains(String.valueOf(e.getSQLState()))) {
+          throw new EventStoreException(
+              "the definition of %s has ended the caller's transaction: what was written in it, with the %s, is committed or rolled back already"
+                  .formatted(table, append),
+              e);
+        }
         throw new EventStoreException(
             "the %s failed, roll the transaction back: %s".formatted(append, e.getMessage()), e);
       }
@@ -126,7 +140,9 @@ public final class InlineProjection {
         return;
       }
       try {
-        definition.handle(table, events, connection);
+        LentTransaction lent = LENDER.lend(connection);
+        definition.handle(table, events, lent.connection());
+        lent.takeBack();
       } catch (RuntimeException e) {
         throw e;
       } catch (Exception e) {

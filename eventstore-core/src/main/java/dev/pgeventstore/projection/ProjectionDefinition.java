@@ -9,8 +9,8 @@ import java.util.List;
  * versions that follow the store, tables that are written in the transactions of appends, and
  * answers on demand; so it names no table itself, but uses the name it is given.
  *
- * <p>All connections are those of a transaction that somebody else ends: do not commit, roll back
- * or close it.
+ * <p>All connections are those of a transaction that the caller ends. They refuse to commit, roll
+ * back or close; savepoints work. A definition that ends the transaction by other means has failed.
  */
 @FunctionalInterface
 public interface ProjectionDefinition {

@@ -19,8 +19,10 @@ public interface EventHandler {
    *
    * @param events at least one, in position order; unless it asks for types, there may be erased
    *     ones among them, see {@link RecordedEvent#isErased()}
-   * @param connection of the transaction that moves the checkpoint; do not commit, roll back or
-   *     close it
+   * @param connection of the transaction that moves the checkpoint. It refuses to commit, roll back
+   *     or close; savepoints work. A handler that ends the transaction by other means has failed:
+   *     the checkpoint does not move, and what it has committed by itself will be there twice. It
+   *     is a proxy, so use {@code unwrap}. Of no use after the handler has returned
    * @throws Exception if they cannot be handled: the transaction is rolled back, and the {@link
    *     FailurePolicy} says what comes next
    */

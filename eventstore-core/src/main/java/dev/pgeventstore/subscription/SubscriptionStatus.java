@@ -30,9 +30,9 @@ public record SubscriptionStatus(
 
   /**
    * Whether all is well. It is not if the subscription has stopped with an error, or was removed;
-   * if it has parked events; if it is behind and has not moved for some time ({@link
-   * Subscriptions.Builder#unhealthyAfter}); or if for that time the high-water mark was held back,
-   * or could not be observed.
+   * if it has parked events; if no live node can decode an event; if it is behind and has not moved
+   * for some time ({@link Subscriptions.Builder#unhealthyAfter}); or if for that time the
+   * high-water mark was held back, or could not be observed.
    *
    * @return false if somebody should look after it; {@link #complaint()} says why
    */
@@ -60,7 +60,10 @@ public record SubscriptionStatus(
     RETRYING,
     /** It was closed. */
     STOPPED,
-    /** Its handler failed too often. Nothing was skipped: mend the handler and start it again. */
+    /**
+     * Its handler failed too often, or its query was replaced by another node's. Nothing was
+     * skipped: mend the handler and start it again.
+     */
     FAILED
   }
 
@@ -75,7 +78,8 @@ public record SubscriptionStatus(
    * @param owner the node that has its lease
    * @param epoch the number of its tenure
    * @param lease how much longer the lease lasts unless it is renewed; zero if there is none
-   * @param error what this node is retrying after, or what stopped it
+   * @param error what this node is retrying after, or what stopped it; or which nodes cannot decode
+   *     an event of it
    */
   public record Partition(
       int number,

@@ -39,7 +39,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 final class Bench implements AutoCloseable {
 
   static final int PARTITIONS = 3;
-  static final Duration PATIENCE = Duration.ofSeconds(60);
+  static final Duration PATIENCE = Duration.ofMinutes(2);
 
   /** What the names of position topics begin with. */
   static final String POSITIONS = "eventstore-positions.";

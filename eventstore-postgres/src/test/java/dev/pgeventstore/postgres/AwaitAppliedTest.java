@@ -157,7 +157,7 @@ class AwaitAppliedTest {
   }
 
   @Test
-  void on_a_node_that_handles_it_waiting_asks_the_database_nothing() throws Exception {
+  void on_a_node_that_handles_it_nothing_is_looked_up_in_the_tables() throws Exception {
     CountingDataSource counting = new CountingDataSource(store.pool);
     try (PostgresEventStore counted =
             PostgresEventStore.builder(counting).codec(JacksonCodec.of(EventTypes.none())).build();

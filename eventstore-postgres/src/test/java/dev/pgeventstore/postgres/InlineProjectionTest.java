@@ -99,6 +99,31 @@ class InlineProjectionTest {
   }
 
   @Test
+  void a_definition_that_ends_the_callers_transaction_is_told_so() throws Exception {
+    InlineProjection refused =
+        InlineProjection.of(
+            store.store, "visits_inline", EventQuery.all(), (t, events, c) -> c.commit());
+    InlineProjection behind =
+        InlineProjection.of(
+            store.store,
+            "visits_inline",
+            EventQuery.all(),
+            (t, events, c) -> TestStore.execute(c, "rollback"));
+    try (Connection connection = store.begin()) {
+      assertThatThrownBy(() -> append(refused.within(connection), PAGE))
+          .isInstanceOf(EventStoreException.class)
+          .hasMessageContaining("must not call commit");
+      // What was refused has ended nothing.
+      append(inline.within(connection), PAGE);
+      connection.commit();
+      assertThatThrownBy(() -> append(behind.within(connection), PAGE))
+          .isInstanceOf(EventStoreException.class)
+          .hasMessageContaining("has ended the caller's transaction");
+    }
+    assertThat(table("visits_inline")).startsWith("page-1 1 ");
+  }
+
+  @Test
   void it_is_given_the_events_as_they_are_stored_in_their_order() throws Exception {
     store.append("page-1");
     Append several =
@@ -249,6 +274,17 @@ class InlineProjectionTest {
                     }))
         .isInstanceOf(EventStoreException.class)
         .hasMessageContaining("no question");
+    assertThatThrownBy(
+            () ->
+                projections.onDemand(
+                    EventQuery.all(),
+                    new Visits(),
+                    (name, connection) -> {
+                      connection.commit();
+                      return name;
+                    }))
+        .isInstanceOf(EventStoreException.class)
+        .hasMessageContaining("must not call commit");
 
     assertThat(table).startsWith("on_demand_");
     assertThat(store.query(tables)).isEqualTo(before);

@@ -163,12 +163,15 @@ class PoisonedSubscriptionTest {
       LocalNode two = scene.local(TWO.withPartitions(2).withBatch(5));
       LedgerScene.Load load = scene.load(6);
       for (int round = 0; round < 4; round++) {
+        AppendResult poison = null;
         for (int stream = 0; stream < 6; stream++) {
           // One that was cured before is ill no more: so each round has streams of its own.
           String key = "r" + round + "-" + stream;
-          scene.append(key, Ledger.POISON);
+          poison = scene.append(key, Ledger.POISON);
         }
         LedgerScene.Load growth = scene.load(6, "r" + round + "-");
+        // One that is handled only after the antidotes are gone would stay parked.
+        scene.awaitHandled(poison);
         await().atMost(PATIENCE).until(() -> scene.parked() > 12);
         Ledger.cure(database, "*");
         List<Future<?>> replays = new ArrayList<>();

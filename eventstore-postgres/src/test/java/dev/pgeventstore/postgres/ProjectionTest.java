@@ -463,6 +463,37 @@ class ProjectionTest {
   }
 
   @Test
+  void a_definition_that_ends_the_transaction_promotes_and_makes_nothing() throws Exception {
+    appendMany(2);
+    Visits ending =
+        new Visits() {
+          @Override
+          public void promote(String table, Connection connection) throws Exception {
+            TestStore.execute(connection, "rollback");
+          }
+        };
+    try (Projection live = startLive(1);
+        Projection next = start(2, ending)) {
+      assertThatThrownBy(() -> next.promote(PATIENCE))
+          .isInstanceOf(EventStoreException.class)
+          .hasMessageContaining("has ended the transaction");
+      assertThat(liveVersion()).isEqualTo("1");
+    }
+    Visits impatient =
+        new Visits() {
+          @Override
+          public void create(String table, Connection connection) throws SQLException {
+            super.create(table, connection);
+            connection.commit();
+          }
+        };
+    assertThatThrownBy(() -> start(3, impatient)).isInstanceOf(EventStoreException.class);
+    assertThat(store.query("select max(version) from eventstore.projection_versions"))
+        .isEqualTo("2");
+    assertThat(store.query("select to_regclass('public.visits_v3')")).isNull();
+  }
+
+  @Test
   void a_reader_that_takes_long_makes_a_promotion_wait_and_no_other_reader() throws Exception {
     appendMany(2);
     try (Projection live = startLive(1);

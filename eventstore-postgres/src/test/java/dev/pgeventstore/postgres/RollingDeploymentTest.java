@@ -47,6 +47,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -54,6 +55,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Nodes of several builds run one subscription, and not all of them can decode all events. */
 @ExtendWith(PostgresExtension.class)
+@Order(1)
 class RollingDeploymentTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -368,7 +370,8 @@ class RollingDeploymentTest {
           .until(
               () ->
                   plain
-                      .query("select count(*) from pg_stat_activity where wait_event_type = 'Lock'")
+                      .query(
+                          "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()")
                       .equals("1"));
       second.commit();
       assertThat(declined.get(30, TimeUnit.SECONDS)).contains(true);

@@ -12,7 +12,9 @@ public interface RelayedHandler {
    * it happens exactly once. What it does elsewhere happens at least once.
    *
    * @param records at least one, all new, each sequence's in its order
-   * @param connection of the transaction that moves the marks; do not commit, roll back or close it
+   * @param connection of the transaction that moves the marks. It refuses to commit, roll back or
+   *     close; savepoints work. On PostgreSQL a handler that ends the transaction by other means
+   *     has failed, and no mark moves
    * @throws Exception if they cannot be handled: the transaction is rolled back
    */
   void handle(List<RelayedRecord> records, Connection connection) throws Exception;

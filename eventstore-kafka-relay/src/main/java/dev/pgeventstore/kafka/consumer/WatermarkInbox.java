@@ -1,5 +1,7 @@
 package dev.pgeventstore.kafka.consumer;
 
+import dev.pgeventstore.internal.Lender;
+import dev.pgeventstore.internal.LentTransaction;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -39,16 +41,23 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  */
 public final class WatermarkInbox {
 
+  private static final String POSTGRES = "PostgreSQL";
+
   private final String group;
   private final RecordDecoder decoder;
   private final SequenceRules rules;
   private final MarksTable table;
+  private final Lender noticing;
+  private final Lender refusing;
 
   private WatermarkInbox(Builder builder) {
     this.group = builder.group;
     this.decoder = builder.decoder;
     this.rules = builder.rules;
     this.table = new MarksTable(builder.group, builder.table);
+    String borrower = "the handler of consumer group " + builder.group;
+    this.noticing = Lender.to(borrower);
+    this.refusing = Lender.refusing(borrower);
   }
 
   /**
@@ -131,7 +140,9 @@ public final class WatermarkInbox {
 
   private static void undo(Connection connection, boolean autoCommit, Throwable cause) {
     try {
-      connection.rollback();
+      if (!connection.isClosed() && !connection.getAutoCommit()) {
+        connection.rollback();
+      }
       connection.setAutoCommit(autoCommit);
     } catch (SQLException e) {
       cause.addSuppressed(e);
@@ -164,7 +175,10 @@ public final class WatermarkInbox {
     before.forEach(marks::moveTo);
     List<RelayedRecord> fresh = relayed.stream().filter(marks::isNew).toList();
     if (!fresh.isEmpty()) {
-      handler.handle(fresh, connection);
+      LentTransaction lent = lender(connection).lend(connection);
+      handler.handle(fresh, lent.connection());
+      lent.takeBack();
+      lent.requireOpen();
       for (Map.Entry<SequenceId, Place> mark : before.entrySet()) {
         Place reached = marks.last(mark.getKey());
         if (reached.isAfter(mark.getValue())) {
@@ -174,6 +188,11 @@ public final class WatermarkInbox {
     }
     return new InboxResult(
         fresh.size(), relayed.size() - fresh.size(), records.size() - relayed.size());
+  }
+
+  /** The database is the consumer's own, and may be another than PostgreSQL. */
+  private Lender lender(Connection connection) throws SQLException {
+    return connection.getMetaData().getDatabaseProductName().equals(POSTGRES) ? noticing : refusing;
   }
 
   private List<RelayedRecord> decode(List<ConsumerRecord<byte[], byte[]>> records) {

@@ -34,9 +34,10 @@ class ArchitectureTest {
           Map.entry("", List.of()),
           Map.entry(".snapshot", List.of("")),
           Map.entry(".codec", List.of("", ".snapshot")),
+          Map.entry(".internal", List.of("")),
           Map.entry(".subscription", List.of("", ".feed")),
           Map.entry(".feed", List.of("")),
-          Map.entry(".projection", List.of("", ".subscription")),
+          Map.entry(".projection", List.of("", ".internal", ".subscription")),
           Map.entry(".aggregate", List.of("", ".codec", ".snapshot")),
           Map.entry(".postgres", core(".postgres.internal*")),
           Map.entry(
@@ -47,7 +48,7 @@ class ArchitectureTest {
               ".postgres.internal.importing",
               core(".postgres.internal.tables", ".postgres.internal.encoding")),
           Map.entry(".postgres.internal.load", core(".postgres.internal.tables")),
-          Map.entry(".postgres.internal.project", core(".postgres.internal.tables")),
+          Map.entry(".postgres.internal.project", core(".internal", ".postgres.internal.tables")),
           Map.entry(".postgres.internal.schema", core(".postgres.internal.tables")),
           Map.entry(".postgres.internal.scheduling", List.of()),
           Map.entry(
@@ -56,15 +57,16 @@ class ArchitectureTest {
           Map.entry(
               ".postgres.internal.subscribe",
               core(
+                  ".internal",
                   ".postgres.internal.tables",
                   ".postgres.internal.fence",
                   ".postgres.internal.scheduling")),
           Map.entry(
               ".postgres.internal.tables",
-              List.of("", ".feed", ".projection", ".snapshot", ".subscription")),
+              List.of("", ".internal", ".feed", ".projection", ".snapshot", ".subscription")),
           Map.entry(".kafka", core(".kafka.record", ".kafka.internal")),
           Map.entry(".kafka.record", core()),
-          Map.entry(".kafka.consumer", core(".kafka.internal")),
+          Map.entry(".kafka.consumer", core(".internal", ".kafka.internal")),
           Map.entry(".kafka.internal", List.of()),
           Map.entry(".testkit", core()),
           Map.entry(".testkit.servers", List.of()),
@@ -157,7 +159,7 @@ class ArchitectureTest {
     String name = owner.getSimpleName() + '.' + use.getTarget().getName();
     return CONCURRENCY.contains(name)
         || (owner.isAssignableTo(Thread.class)
-            && !Set.of("currentThread", "interrupt", "interrupted")
+            && !Set.of("currentThread", "interrupt", "interrupted", "isInterrupted")
                 .contains(use.getTarget().getName()))
         || CONCURRENT.contains(owner.getName())
         || (owner.isAssignableTo(Future.class)

@@ -51,6 +51,10 @@ public final class HighWaterMark implements AutoCloseable {
   private Fence fence = new Fence(0);
   private long drawn;
   private boolean heldBack;
+
+  /** When the last observation that came to an end began. */
+  private long observedAt;
+
   private final Observations observations;
 
   /** Guards what readers and the observing thread tell each other. */
@@ -141,10 +145,27 @@ public final class HighWaterMark implements AutoCloseable {
     }
   }
 
+  /**
+   * The incarnation that the server has been in at some time after a moment: as it was observed
+   * since, or is observed now.
+   *
+   * @param moment on the scheduler's clock
+   */
+  public String incarnationSince(long moment) throws SQLException {
+    observing.lock();
+    try {
+      boolean isKnown = !mark.isUnknown() && observedAt - moment >= 0;
+      return isKnown ? mark.incarnation() : observe().incarnation();
+    } finally {
+      observing.unlock();
+    }
+  }
+
   /** Observes now. */
   public Mark observe() throws SQLException {
     observing.lock();
     try {
+      long began = scheduler.nanoTime();
       observations.begins();
       boolean keep = waiting.get() > 0;
       Mark observed;
@@ -159,6 +180,7 @@ public final class HighWaterMark implements AutoCloseable {
         view.release();
       }
       publish(observed);
+      observedAt = began;
       return observed;
     } finally {
       observing.unlock();

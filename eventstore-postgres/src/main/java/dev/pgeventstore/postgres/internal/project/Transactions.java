@@ -1,6 +1,8 @@
 package dev.pgeventstore.postgres.internal.project;
 
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.internal.Lender;
+import dev.pgeventstore.internal.LentTransaction;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.projection.ProjectionRegistry.Step;
 import dev.pgeventstore.projection.ProjectionRegistry.Work;
@@ -11,6 +13,8 @@ import java.time.Duration;
 
 /** What transactions that run a definition have in common. */
 final class Transactions {
+
+  private static final Lender LENDER = Lender.to("the definition of a projection");
 
   private Transactions() {}
 
@@ -44,10 +48,14 @@ final class Transactions {
         failure);
   }
 
-  /** Finds something out, by a definition. */
+  /** Finds something out, by a definition, which must not end the transaction. */
   static <T> T find(Work<T> work, Connection connection, String failure) throws SQLException {
     try {
-      return work.in(connection);
+      LentTransaction lent = LENDER.lend(connection);
+      T found = work.in(lent.connection());
+      lent.takeBack();
+      lent.requireOpen();
+      return found;
     } catch (SQLException | RuntimeException e) {
       throw e;
     } catch (Exception e) {

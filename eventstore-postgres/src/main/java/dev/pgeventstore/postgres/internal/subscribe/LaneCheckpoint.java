@@ -1,6 +1,8 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.InvariantBrokenException;
+import dev.pgeventstore.internal.LentTransaction;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
@@ -9,6 +11,7 @@ import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -81,12 +84,43 @@ final class LaneCheckpoint {
    * @throws InvariantBrokenException if that would not be forward
    */
   void advance(Connection connection, long to, String incarnation) throws SQLException {
+    requireForward(to);
+    requireMoved(table.advance(connection, tenure, position, to, incarnation, leaseTime), to);
+  }
+
+  /**
+   * Moves it in a transaction that was lent to the handler.
+   *
+   * @throws CheckpointMovedException if it may not be moved: the transaction must not commit
+   * @throws EventStoreException if the handler has ended the transaction
+   * @throws InvariantBrokenException if that would not be forward
+   */
+  void advance(Connection connection, LentTransaction lent, long to, String incarnation)
+      throws SQLException {
+    Optional<String> token = lent.token();
+    if (token.isEmpty()) {
+      advance(connection, to, incarnation);
+      return;
+    }
+    requireForward(to);
+    boolean moved =
+        table.advanceLent(connection, tenure, position, to, incarnation, leaseTime, token.get());
+    if (!moved) {
+      lent.requireOpen();
+    }
+    requireMoved(moved, to);
+  }
+
+  private void requireForward(long to) {
     if (to <= position) {
       throw new InvariantBrokenException(
           "the checkpoint of subscription %s, partition %d, stands at position %d and was to be moved to %d. Nothing was written."
               .formatted(tenure.key().name(), tenure.key().partition(), position, to));
     }
-    if (!table.advance(connection, tenure, position, to, incarnation, leaseTime)) {
+  }
+
+  private void requireMoved(boolean moved, long to) {
+    if (!moved) {
       throw new CheckpointMovedException(
           "its tenure is over, its checkpoint no longer stands at %d, it may not go as far as %d, or the server was restarted"
               .formatted(position, to));

@@ -5,6 +5,8 @@ import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.HistoryChangedException;
+import dev.pgeventstore.internal.Lender;
+import dev.pgeventstore.internal.LentTransaction;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.Connections;
@@ -29,6 +31,7 @@ final class LaneTransactions {
   private final Scheduler scheduler;
   private final SubscriptionSpec spec;
   private final Connections connections;
+  private final Lender lender;
   private final ParkedTable parking;
   private final LaneCheckpoint checkpoint;
   private final Progress progress;
@@ -49,6 +52,7 @@ final class LaneTransactions {
     this.scheduler = scheduler;
     this.spec = spec;
     this.connections = connections;
+    this.lender = Lender.to("the handler of subscription " + spec.name());
     this.parking = parking;
     this.checkpoint = checkpoint;
     this.progress = progress;
@@ -87,8 +91,13 @@ final class LaneTransactions {
           connections.inTransaction(
               connection -> {
                 List<RecordedEvent> aside = setAside(connection, events);
-                handle(connection, without(events, aside));
-                checkpoint.advance(connection, reached, mark.incarnation());
+                LentTransaction lent = lender.lend(connection);
+                handle(lent, without(events, aside));
+                // Not before the handler is called: if it ends the transaction, nothing is parked.
+                for (RecordedEvent event : aside) {
+                  parking.parkEvent(connection, spec.name(), event, 0, Optional.empty());
+                }
+                checkpoint.advance(connection, lent, reached, mark.incarnation());
                 return aside;
               });
     } catch (CheckpointMovedException
@@ -150,12 +159,12 @@ final class LaneTransactions {
     return aside.isEmpty() ? events : events.stream().filter(e -> !aside.contains(e)).toList();
   }
 
-  private void handle(Connection connection, List<RecordedEvent> events) {
+  private void handle(LentTransaction lent, List<RecordedEvent> events) throws SQLException {
     if (events.isEmpty()) {
       return;
     }
     try {
-      spec.handler().handle(events, connection);
+      spec.handler().handle(events, lent.connection());
     } catch (Exception e) {
       if (SqlErrors.isTransient(e)) {
         throw new EventStoreException("the database failed while events were handled", e);
@@ -165,9 +174,10 @@ final class LaneTransactions {
       // One that the handler has left behind says no more than what the handler did otherwise.
       Thread.interrupted();
     }
+    lent.takeBack();
   }
 
-  /** Parks the events of streams that are parked, and remembers which are so no more. */
+  /** The events of streams that are parked, which stay so. Remembers which are so no more. */
   private List<RecordedEvent> setAside(Connection connection, List<RecordedEvent> events)
       throws SQLException {
     if (parkedStreams.isEmpty()) {
@@ -189,7 +199,6 @@ final class LaneTransactions {
     List<RecordedEvent> aside = new ArrayList<>();
     for (RecordedEvent event : events) {
       if (parked.contains(event.stream())) {
-        parking.parkEvent(connection, spec.name(), event, 0, Optional.empty());
         aside.add(event);
       }
     }

@@ -5,6 +5,8 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.UndecodableEventException;
+import dev.pgeventstore.internal.Lender;
+import dev.pgeventstore.internal.LentTransaction;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
@@ -28,6 +30,7 @@ final class ParkingLot implements ParkedEvents {
 
   private final String name;
   private final EventHandler handler;
+  private final Lender lender;
   private final Connections connections;
   private final ParkedTable table;
   private final EventsTable events;
@@ -35,6 +38,7 @@ final class ParkingLot implements ParkedEvents {
   ParkingLot(String name, EventHandler handler, SubscriptionTables tables) {
     this.name = name;
     this.handler = handler;
+    this.lender = Lender.to("the handler of subscription " + name);
     this.connections = tables.connections();
     this.table = tables.parked();
     this.events = tables.events();
@@ -164,7 +168,10 @@ final class ParkingLot implements ParkedEvents {
   private void handle(
       RecordedEvent event, ParkedEvent parked, Connection connection, KeptInterrupt interrupt) {
     try {
-      handler.handle(List.of(event), connection);
+      LentTransaction lent = lender.lend(connection);
+      handler.handle(List.of(event), lent.connection());
+      lent.takeBack();
+      lent.requireOpen();
     } catch (Exception e) {
       if (e instanceof InterruptedException) {
         Thread.currentThread().interrupt();

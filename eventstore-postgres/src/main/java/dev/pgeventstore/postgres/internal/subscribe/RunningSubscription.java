@@ -310,11 +310,16 @@ final class RunningSubscription implements Subscription {
   @Override
   public void awaitApplied(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
-    long deadline = scheduler.nanoTime() + timeout.toNanos();
+    long began = scheduler.nanoTime();
+    long deadline = began + timeout.toNanos();
     long wanted = append.position().value();
     try {
       while (true) {
         Passed passed = awaitPassed(append.versions().keySet(), wanted, deadline);
+        if (!isStill(passed.incarnation(), began)) {
+          pauseUntilLooking(wanted, deadline);
+          continue;
+        }
         if (!AppendFates.isCertainIn(append, passed.incarnation())) {
           // Looked for after it was passed: its position may be another event's by now.
           Found found = fates.find(append);
@@ -334,6 +339,30 @@ final class RunningSubscription implements Subscription {
       }
       throw e;
     }
+  }
+
+  /**
+   * Whether the server has been in an incarnation since a moment. The append names the incarnation
+   * that was known before it was sent: a failover that nobody had observed by then leaves lanes
+   * where they stood in the history before, and the append may have one of those positions.
+   */
+  private boolean isStill(String incarnation, long since) {
+    try {
+      return report.incarnationSince(since).equals(incarnation);
+    } catch (SQLException e) {
+      if (!SqlErrors.isTransient(e)) {
+        throw SqlErrors.of("the incarnation of the server cannot be observed", e);
+      }
+      return false;
+    }
+  }
+
+  private void pauseUntilLooking(long wanted, long deadline)
+      throws TimeoutException, InterruptedException {
+    if (deadline - scheduler.nanoTime() <= 0) {
+      throw new TimeoutException(explain(wanted));
+    }
+    pause(SHORTEST_LOOK_MILLIS);
   }
 
   /** The incarnation of the server, as it was observed last. */

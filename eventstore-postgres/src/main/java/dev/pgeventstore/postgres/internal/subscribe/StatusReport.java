@@ -36,6 +36,11 @@ final class StatusReport {
     return highWaterMark.last().incarnation();
   }
 
+  /** The incarnation that the server has been in at some time after a moment. */
+  String incarnationSince(long moment) throws SQLException {
+    return highWaterMark.incarnationSince(moment);
+  }
+
   /** The status of a subscription whose lanes here are in some states. */
   SubscriptionStatus of(
       SubscriptionSpec spec,

@@ -81,33 +81,55 @@ public final class PooledConnections implements Connections {
   private <T> T inTransaction(Work<T> work, boolean keep) throws SQLException {
     try (Connection connection = take(dataSource)) {
       boolean autoCommit = connection.getAutoCommit();
-      if (!autoCommit) {
-        return end(connection, work, keep);
+      if (autoCommit) {
+        connection.setAutoCommit(false);
       }
-      connection.setAutoCommit(false);
+      T result;
       try {
-        return end(connection, work, keep);
-      } finally {
-        if (!connection.isClosed()) {
-          connection.setAutoCommit(true);
-        }
+        result = end(connection, work, keep);
+      } catch (Throwable e) {
+        restore(connection, autoCommit, e);
+        throw e;
       }
+      connection.setAutoCommit(autoCommit);
+      return result;
     }
   }
 
   private static <T> T end(Connection connection, Work<T> work, boolean keep) throws SQLException {
-    boolean committed = false;
+    T result;
     try {
-      T result = work.on(connection);
+      result = work.on(connection);
       if (keep) {
         connection.commit();
-        committed = true;
+        return result;
       }
-      return result;
-    } finally {
-      if (!committed && !connection.isClosed()) {
+    } catch (Throwable e) {
+      undo(connection, e);
+      throw e;
+    }
+    connection.rollback();
+    return result;
+  }
+
+  /** Neither hides what went wrong: it may have gone wrong because the connection is lost. */
+  private static void undo(Connection connection, Throwable cause) {
+    try {
+      if (!connection.isClosed() && !connection.getAutoCommit()) {
         connection.rollback();
       }
+    } catch (SQLException e) {
+      cause.addSuppressed(e);
+    }
+  }
+
+  private static void restore(Connection connection, boolean autoCommit, Throwable cause) {
+    try {
+      if (!connection.isClosed()) {
+        connection.setAutoCommit(autoCommit);
+      }
+    } catch (SQLException e) {
+      cause.addSuppressed(e);
     }
   }
 }

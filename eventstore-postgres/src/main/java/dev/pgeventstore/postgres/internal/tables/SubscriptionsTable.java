@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.tables;
 
+import dev.pgeventstore.internal.LentTransaction;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -96,6 +97,14 @@ public class SubscriptionsTable {
            or pg_catalog.set_config('synchronous_commit', 'off', true) is not null)
          and pg_catalog.set_config('idle_in_transaction_session_timeout', ?, true) is not null
       """;
+
+  // And only in the transaction that the handler was called in (docs/adr/0016).
+  private static final String ADVANCE_LENT =
+      ADVANCE
+          + """
+               and %s
+            """
+              .formatted(LentTransaction.IS_OPEN);
 
   private static final String COUNT_ATTEMPT =
       """
@@ -248,6 +257,7 @@ public class SubscriptionsTable {
   private final String keepLeases;
   private final String tenure;
   private final String advance;
+  private final String advanceLent;
   private final String countAttempt;
   private final String forgetAttempts;
   private final String stop;
@@ -271,6 +281,7 @@ public class SubscriptionsTable {
     this.keepLeases = schema.in(KEEP_LEASES);
     this.tenure = schema.in(TENURE);
     this.advance = schema.in(ADVANCE);
+    this.advanceLent = schema.in(ADVANCE_LENT);
     this.countAttempt = schema.in(COUNT_ATTEMPT);
     this.forgetAttempts = schema.in(FORGET_ATTEMPTS);
     this.stop = schema.in(STOP);
@@ -457,18 +468,51 @@ public class SubscriptionsTable {
       Connection connection, Tenure of, long from, long to, String incarnation, Duration patience)
       throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(advance)) {
-      statement.setLong(1, to);
-      statement.setString(2, of.key().name());
-      statement.setInt(3, of.key().partition());
-      statement.setLong(4, from);
-      statement.setLong(5, to);
-      statement.setString(6, of.owner());
-      statement.setLong(7, of.epoch());
-      statement.setLong(8, to);
-      statement.setString(9, incarnation);
-      statement.setString(10, Long.toString(patience.toMillis()));
+      bindAdvance(statement, of, from, to, incarnation, patience);
       return statement.executeUpdate() == 1;
     }
+  }
+
+  /**
+   * Moves a checkpoint in the transaction that a handler was called in, and has used.
+   *
+   * @param token what that transaction was lent with
+   * @return false as above, or if the handler has ended that transaction
+   */
+  public boolean advanceLent(
+      Connection connection,
+      Tenure of,
+      long from,
+      long to,
+      String incarnation,
+      Duration patience,
+      String token)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(advanceLent)) {
+      bindAdvance(statement, of, from, to, incarnation, patience);
+      statement.setString(11, token);
+      return statement.executeUpdate() == 1;
+    }
+  }
+
+  private static void bindAdvance(
+      PreparedStatement statement,
+      Tenure of,
+      long from,
+      long to,
+      String incarnation,
+      Duration patience)
+      throws SQLException {
+    statement.setLong(1, to);
+    statement.setString(2, of.key().name());
+    statement.setInt(3, of.key().partition());
+    statement.setLong(4, from);
+    statement.setLong(5, to);
+    statement.setString(6, of.owner());
+    statement.setLong(7, of.epoch());
+    statement.setLong(8, to);
+    statement.setString(9, incarnation);
+    statement.setString(10, Long.toString(patience.toMillis()));
   }
 
   /**

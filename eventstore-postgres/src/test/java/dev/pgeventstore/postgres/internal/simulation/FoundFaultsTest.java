@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.pgeventstore.postgres.internal.simulation.Plan.Append;
+import dev.pgeventstore.postgres.internal.simulation.Plan.Await;
 import dev.pgeventstore.postgres.internal.simulation.Plan.End;
+import dev.pgeventstore.postgres.internal.simulation.Plan.Failover;
 import dev.pgeventstore.postgres.internal.simulation.Plan.Query;
 import dev.pgeventstore.postgres.internal.simulation.Plan.Setting;
 import dev.pgeventstore.postgres.internal.simulation.Plan.Subscribe;
@@ -31,7 +33,25 @@ class FoundFaultsTest {
                     new Append(0, -1, 3, 3, 30, 9000, 0, 5, End.COMMIT),
                     new Subscribe(0, 0, "view3", Query.TYPE_X, 100, 2, 0, 10, 50, true),
                     new Subscribe(98, 0, "view2", Query.TYPE_X_OF_B, 20, 1, 6000, 0, 0, true),
-                    new Subscribe(2033, 0, "view1", Query.TYPE_X, 20, 1, 0, 10, 3, true)))));
+                    new Subscribe(2033, 0, "view1", Query.TYPE_X, 20, 1, 0, 10, 3, true)))),
+        arguments(
+            "an append that a failover has lost is taken for the one at its position",
+            new Plan(
+                4019L,
+                new Setting(4, 30, 40, 0, 0, 100),
+                List.of(
+                    new Subscribe(802, 0, "view", Query.ALL, 5, 4, 400, 40, 0, true),
+                    new Await(1716, 0, "view", 30),
+                    new Failover(1946, 1, 1)))),
+        arguments(
+            "an append after a failover that nobody has observed is taken for an earlier one",
+            new Plan(
+                4048L,
+                new Setting(10, 0, 5, 0, 0, 100),
+                List.of(
+                    new Subscribe(203, 0, "view", Query.ALL, 30, 4, 100, 0, 3, true),
+                    new Await(1037, 0, "view", 30),
+                    new Failover(6363, 10, 1)))));
   }
 
   @ParameterizedTest(name = "{0}")

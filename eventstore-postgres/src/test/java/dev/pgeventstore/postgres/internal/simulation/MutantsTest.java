@@ -6,10 +6,12 @@ import dev.pgeventstore.postgres.internal.simulation.Plan.Focus;
 import java.util.Optional;
 import java.util.function.BiFunction;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** The simulation finds mistakes: each of these, from each of five seeds, within so many runs. */
+@Order(1)
 class MutantsTest {
 
   private static final int MOST_RUNS = 300;
@@ -99,7 +101,25 @@ class MutantsTest {
             .and(
                 "subscribe.RunningSubscription",
                 ".filter(declared -> !declared.equals(query))",
-                ".filter(String::isEmpty)"));
+                ".filter(String::isEmpty)"),
+        new Mutant(
+            "positions are handed out that are not flushed",
+            Focus.CLIENTS,
+            "subscribe.DurableMark",
+            "if (mark.unflushedTo() > 0) {",
+            "if (mark.unflushedTo() < 0) {"),
+        new Mutant(
+            "an append is waited for by its position only",
+            Focus.HISTORY,
+            "subscribe.AppendFates",
+            "return append.parts().isEmpty() ||",
+            "return append != null ||"),
+        new Mutant(
+            "an append is taken for one of the incarnation that was known before it",
+            Focus.HISTORY,
+            "subscribe.RunningSubscription",
+            "if (!isStill(passed.incarnation(), began)) {",
+            "if (began < 0) {"));
   }
 
   @ParameterizedTest

@@ -142,15 +142,17 @@ record Plan(long seed, Setting setting, List<Action> actions) {
     NODES,
     /** Other numbers of partitions while handlers are busy. */
     PARTITIONS,
-    /** Crashes, failovers, and clients that go on after them. */
+    /** Crashes and failovers, and callers that wait for what they have appended. */
     HISTORY,
+    /** Crashes and failovers, and clients that go on behind what they were given. */
+    CLIENTS,
     /** Everything. */
     ALL
   }
 
   /** The plan of a seed: its focus, too, follows from the seed. */
   static Plan random(long seed) {
-    Focus[] all = {Focus.READERS, Focus.FENCE, Focus.NODES, Focus.PARTITIONS};
+    Focus[] all = Focus.values();
     return random(seed, all[(int) Math.floorMod(seed, (long) all.length)]);
   }
 
@@ -221,12 +223,14 @@ record Plan(long seed, Setting setting, List<Action> actions) {
         case NODES -> nodes(actions);
         case PARTITIONS -> partitions(actions);
         case HISTORY -> history(actions);
+        case CLIENTS -> clients(actions);
         case ALL -> {
           readers(actions);
           fence(actions);
           nodes(actions);
           partitions(actions);
           history(actions);
+          clients(actions);
           while (actions.size() > 14) {
             actions.remove(random.nextInt(actions.size()));
           }
@@ -318,13 +322,24 @@ record Plan(long seed, Setting setting, List<Action> actions) {
         actions.add(append(random.nextInt(3_000), 1, of(10, 60), of(1, 3, 30), of(0, 2, 300)));
       }
       actions.add(subscribe(random.nextInt(3_000), 0, Query.ALL, of(1, 4), of(0, 100, 400)));
+      actions.add(new Await(random.nextInt(6_000), 0, "view", of(5, 30)));
+      restarts(actions);
+    }
+
+    private void clients(List<Action> actions) {
+      for (int i = of(1, 2, 3); i > 0; i--) {
+        actions.add(append(random.nextInt(3_000), 1, of(10, 60), of(1, 3, 30), of(0, 2, 300)));
+      }
       Query query = of(List.of(Query.values()));
       int limit = of(1, 20, 100);
       actions.add(
           random.nextBoolean()
               ? new Follow(random.nextInt(2_000), 0, query, limit, of(0, 50))
               : new Ask(random.nextInt(2_000), 0, query, limit, of(1, 300)));
-      actions.add(new Await(random.nextInt(6_000), 0, "view", of(5, 30)));
+      restarts(actions);
+    }
+
+    private void restarts(List<Action> actions) {
       for (int i = of(1, 2, 4, 6); i > 0; i--) {
         int at = random.nextInt(12_000);
         int down = of(1, 1, 500);

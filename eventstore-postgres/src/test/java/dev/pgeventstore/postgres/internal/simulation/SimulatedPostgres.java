@@ -119,8 +119,14 @@ final class SimulatedPostgres {
     return sequence;
   }
 
-  boolean isFlushed() {
-    return flushed == log.size();
+  /** How far the log is written: in records, where PostgreSQL counts bytes. */
+  long written() {
+    return log.size();
+  }
+
+  /** How far it is on the disk. */
+  long flushed() {
+    return flushed;
   }
 
   void flush() {
@@ -503,6 +509,7 @@ final class SimulatedPostgres {
     private boolean isEnding;
     private boolean isVisible;
     boolean isSynchronous = true;
+    @Nullable String lentTo;
     final List<String> notifications = new ArrayList<>();
 
     private Transaction(@Nullable Session session, String name) {

@@ -71,6 +71,12 @@ final class SimulatedStatements {
     if (sql.contains(SHOW)) {
       return SimulatedStatements::show;
     }
+    if (sql.startsWith("set local pgeventstore.lent_to = ")) {
+      return SimulatedStatements::lend;
+    }
+    if (sql.startsWith("select pg_catalog.current_setting('pgeventstore.lent_to', true) = ?")) {
+      return s -> Answer.row(s.text(1).equals(s.in.lentTo));
+    }
     if (sql.contains("observe_fence()")) {
       return SimulatedStatements::observeFence;
     }
@@ -138,8 +144,8 @@ final class SimulatedStatements {
     if (sql.equals("select eventstore.incarnation()")) {
       return s -> Answer.row(s.postgres.incarnation());
     }
-    if (sql.contains("pg_current_wal_insert_lsn")) {
-      return s -> Answer.row(s.postgres.isFlushed());
+    if (sql.contains("pg_current_wal_flush_lsn() - '0/0' >= ?")) {
+      return s -> Answer.row(s.postgres.flushed() >= s.number(1));
     }
     if (sql.contains("pg_logical_emit_message")) {
       return s -> {
@@ -217,16 +223,16 @@ final class SimulatedStatements {
     List<Transaction> holders = postgres.holders();
     scheduler.note(
         "observes %d drawn, held by %s", drawn, holders.stream().map(Transaction::name).toList());
-    if (holders.isEmpty()) {
-      return Answer.row(drawn, visible, incarnation, false, null, null);
+    Object names = null;
+    Object processes = null;
+    if (!holders.isEmpty()) {
+      names = holders.stream().map(Transaction::name).toArray(String[]::new);
+      processes = holders.stream().map(t -> t.isPrepared() ? null : 1).toArray(Integer[]::new);
     }
-    return Answer.row(
-        drawn,
-        visible,
-        incarnation,
-        false,
-        holders.stream().map(Transaction::name).toArray(String[]::new),
-        holders.stream().map(t -> t.isPrepared() ? null : 1).toArray(Integer[]::new));
+    scheduler.point();
+    long written = postgres.written();
+    long unflushedTo = postgres.flushed() >= written ? 0 : written;
+    return Answer.row(drawn, visible, incarnation, false, names, processes, unflushedTo);
   }
 
   private Answer settled() {
@@ -307,6 +313,11 @@ final class SimulatedStatements {
         : Answer.row(row.position, row.barrier, row.attempts);
   }
 
+  private Answer lend() {
+    in.lentTo = sql.substring(sql.indexOf('\'') + 1, sql.lastIndexOf('\''));
+    return Answer.updated(0);
+  }
+
   private Answer advance() throws SQLException {
     Conditions where;
     try {
@@ -319,7 +330,7 @@ final class SimulatedStatements {
     Checkpoint moved =
         update(
             where.key(parameters),
-            row -> where.hold(row, parameters, postgres),
+            row -> where.hold(row, parameters, postgres, in),
             row -> row.position = to);
     if (moved != null && !hasWritten) {
       in.isSynchronous = false;
@@ -487,6 +498,7 @@ final class SimulatedStatements {
     private final List<Condition> conditions = new ArrayList<>();
     private int name;
     private int partition;
+    private int lentTo;
 
     Conditions(String sql) {
       String[] parts = sql.substring(sql.indexOf("where ") + 6).split("\n *and ");
@@ -520,6 +532,10 @@ final class SimulatedStatements {
             (row, p, postgres) -> row.barrier == null || row.barrier >= (Long) p[at];
         case "eventstore.incarnation() = ?" ->
             (row, p, postgres) -> postgres.incarnation().equals(p[at]);
+        case "pg_catalog.current_setting('pgeventstore.lent_to', true) = ?" -> {
+          lentTo = at;
+          yield (row, p, postgres) -> true;
+        }
         default -> {
           if (text.contains("set_config")) {
             yield (row, p, postgres) -> true;
@@ -533,8 +549,9 @@ final class SimulatedStatements {
       return Key.of((String) parameters[name], ((Number) parameters[partition]).longValue());
     }
 
-    boolean hold(Checkpoint row, Object[] parameters, SimulatedPostgres postgres) {
-      return conditions.stream().allMatch(c -> c.holds(row, parameters, postgres));
+    boolean hold(Checkpoint row, Object[] parameters, SimulatedPostgres postgres, Transaction in) {
+      return (lentTo == 0 || parameters[lentTo].equals(in.lentTo))
+          && conditions.stream().allMatch(c -> c.holds(row, parameters, postgres));
     }
   }
 

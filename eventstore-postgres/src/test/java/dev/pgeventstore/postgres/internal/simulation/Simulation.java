@@ -422,7 +422,7 @@ final class Simulation {
       after = oracle.failovers() == failovers ? after : 0;
       failovers = oracle.failovers();
       try (FeedReader reader =
-          node.feed.open(as.query().query, Position.of(after), Durability.VISIBLE)) {
+          node.feed.open(as.query().query, Position.of(after), Durability.FLUSHED)) {
         while (!calm) {
           EventPage page = reader.next(as.limit(), Duration.ofSeconds(1));
           oracle.handed("a follower", as.query(), after, page, failovers);

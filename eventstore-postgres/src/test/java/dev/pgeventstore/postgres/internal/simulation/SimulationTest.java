@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pgeventstore.postgres.internal.simulation.Simulation.Outcome;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
@@ -11,6 +12,7 @@ import org.junit.jupiter.api.Test;
  * The engine's own code on the simulated scheduler and database: plan after plan, seed after seed.
  * The package's description says how a seed is run again.
  */
+@Order(1)
 class SimulationTest {
 
   /** Set to run one seed, with its last steps printed if it fails. */
