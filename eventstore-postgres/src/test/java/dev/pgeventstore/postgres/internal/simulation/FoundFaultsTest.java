@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.pgeventstore.postgres.internal.simulation.Plan.Append;
+import dev.pgeventstore.postgres.internal.simulation.Plan.Ask;
 import dev.pgeventstore.postgres.internal.simulation.Plan.Await;
+import dev.pgeventstore.postgres.internal.simulation.Plan.Crash;
 import dev.pgeventstore.postgres.internal.simulation.Plan.End;
 import dev.pgeventstore.postgres.internal.simulation.Plan.Failover;
 import dev.pgeventstore.postgres.internal.simulation.Plan.Query;
@@ -34,6 +36,15 @@ class FoundFaultsTest {
                     new Subscribe(0, 0, "view3", Query.TYPE_X, 100, 2, 0, 10, 50, true),
                     new Subscribe(98, 0, "view2", Query.TYPE_X_OF_B, 20, 1, 6000, 0, 0, true),
                     new Subscribe(2033, 0, "view1", Query.TYPE_X, 20, 1, 0, 10, 3, true)))),
+        arguments(
+            "a client is given positions that a crash takes back",
+            new Plan(
+                6029L,
+                new Setting(10, 1000, 5, 0, 0, 90),
+                List.of(
+                    new Append(1612, 0, 3, 61, 1, 10, 0, 400, End.COMMIT_ASYNCHRONOUSLY),
+                    new Ask(1314, 0, Query.TYPE_X, 1, 1),
+                    new Crash(7095, 1)))),
         arguments(
             "an append that a failover has lost is taken for the one at its position",
             new Plan(

@@ -327,15 +327,19 @@ record Plan(long seed, Setting setting, List<Action> actions) {
     }
 
     private void clients(List<Action> actions) {
-      for (int i = of(1, 2, 3); i > 0; i--) {
+      End unflushed = of(List.of(End.COMMIT_ASYNCHRONOUSLY, End.ROLL_BACK));
+      actions.add(
+          new Append(
+              random.nextInt(1_000), -1, 3, of(10, 60), of(1, 3), 10, 0, of(5, 400), unflushed));
+      for (int i = of(1, 2); i > 0; i--) {
         actions.add(append(random.nextInt(3_000), 1, of(10, 60), of(1, 3, 30), of(0, 2, 300)));
       }
       Query query = of(List.of(Query.values()));
       int limit = of(1, 20, 100);
-      actions.add(
-          random.nextBoolean()
-              ? new Follow(random.nextInt(2_000), 0, query, limit, of(0, 50))
-              : new Ask(random.nextInt(2_000), 0, query, limit, of(1, 300)));
+      if (random.nextBoolean()) {
+        actions.add(new Follow(random.nextInt(2_000), 0, query, limit, of(0, 50)));
+      }
+      actions.add(new Ask(random.nextInt(2_000), 0, query, limit, of(1, 20, 300)));
       restarts(actions);
     }
 

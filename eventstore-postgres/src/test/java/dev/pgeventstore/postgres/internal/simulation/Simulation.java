@@ -446,18 +446,16 @@ final class Simulation {
     long after = 0;
     int failovers = oracle.failovers();
     while (!calm) {
-      SimulatedNode node = nodes.get(as.node());
       after = oracle.failovers() == failovers ? after : 0;
       failovers = oracle.failovers();
-      if (node != null) {
-        try {
-          EventPage page = node.feed.page(as.query().query, Position.of(after), as.limit());
-          oracle.handed("a client", as.query(), after, page, failovers);
-          after = page.upTo().value();
-        } catch (EventStoreException | IllegalStateException e) {
-          requireUnbroken(e);
-          scheduler.note("not answered: %s", e.getMessage());
-        }
+      try {
+        EventPage page =
+            node(as.node()).feed.page(as.query().query, Position.of(after), as.limit());
+        oracle.handed("a client", as.query(), after, page, failovers);
+        after = page.upTo().value();
+      } catch (EventStoreException | IllegalStateException e) {
+        requireUnbroken(e);
+        scheduler.note("not answered: %s", e.getMessage());
       }
       pause(as.pause());
     }
