@@ -28,6 +28,8 @@ public final class LentTransaction {
 
   private static final String ASK = "select " + IS_OPEN;
 
+  private static final int PATIENCE_SECONDS = 5;
+
   private final Connection lent;
   private final String borrower;
   private final @Nullable String token;
@@ -83,6 +85,19 @@ public final class LentTransaction {
   private boolean isClosed() throws SQLException {
     return lent.isClosed()
         || (lent.isWrapperFor(Connection.class) && lent.unwrap(Connection.class).isClosed());
+  }
+
+  /**
+   * Asks the server whether the connection is still of use.
+   *
+   * @return false if it is lost, or was closed
+   */
+  public boolean isAlive() {
+    try {
+      return !isClosed() && lent.isValid(PATIENCE_SECONDS);
+    } catch (SQLException e) {
+      return false;
+    }
   }
 
   /**

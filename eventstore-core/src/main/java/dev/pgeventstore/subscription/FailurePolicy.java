@@ -15,8 +15,11 @@ import java.util.Objects;
  * is left, or some time after the event was handled. The policy applies once every live node has
  * declined it.
  *
- * <p>It concerns the handler only. A database that cannot be reached, a deadlock or a serialization
- * failure is retried without end, and is nobody's attempt.
+ * <p>It concerns the handler only. A database that cannot be reached, is read-only, or has no disk
+ * or connection to spare is retried without end, and does not count as an attempt. What looks like
+ * that but fails while the database is well, such as a statement timeout, a lock timeout or a limit
+ * of one statement, does. Deadlocks, serialization failures and lost connections are retried at
+ * first, and count as one attempt when ten come in a row at one place.
  */
 public final class FailurePolicy {
 

@@ -1,10 +1,10 @@
 package dev.pgeventstore.kafka.consumer;
 
+import dev.pgeventstore.internal.SqlFailure;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.State;
 import dev.pgeventstore.kafka.internal.KafkaClients;
 import java.sql.Connection;
-import java.sql.SQLException;
 import java.sql.SQLTransientException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -314,23 +314,12 @@ public final class RelayedConsumer implements AutoCloseable {
 
   /** Whether it was the database's fault, and not the record's. */
   private static boolean isPassing(Throwable failure) {
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-      if (cause instanceof SQLTransientException
-          || (cause instanceof SQLException sql && isPassing(sql.getSQLState()))) {
-        return true;
-      }
-    }
-    return false;
-  }
-
-  /** No connection, no resources, shut down, serialization failure, deadlock. */
-  private static boolean isPassing(@Nullable String state) {
-    return state != null
-        && (state.startsWith("08")
-            || state.startsWith("53")
-            || state.startsWith("57P")
-            || state.equals("40001")
-            || state.equals("40P01"));
+    return switch (SqlFailure.of(failure)) {
+      case RACE, LOST, EXHAUSTED -> true;
+      case REFUSED ->
+          SqlFailure.in(failure).filter(SQLTransientException.class::isInstance).isPresent();
+      case PERMANENT -> false;
+    };
   }
 
   private PartitionProgress progress(TopicPartition partition) {

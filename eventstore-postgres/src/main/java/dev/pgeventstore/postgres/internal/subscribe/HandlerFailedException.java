@@ -6,9 +6,21 @@ final class HandlerFailedException extends RuntimeException {
 
   private final transient Throwable failure;
 
+  private final boolean connectionLived;
+
   HandlerFailedException(Throwable failure) {
+    this(failure, false);
+  }
+
+  HandlerFailedException(Throwable failure, boolean connectionLived) {
     super(failure);
     this.failure = failure;
+    this.connectionLived = connectionLived;
+  }
+
+  /** Whether it looked like a lost connection, and the connection of the handler was not lost. */
+  boolean connectionLived() {
+    return connectionLived;
   }
 
   Throwable failure() {

@@ -6,6 +6,7 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.feed.ReadingPlace;
+import dev.pgeventstore.internal.SqlFailure;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
@@ -37,6 +38,7 @@ final class Lane implements Runnable {
   private static final Duration LOOK_UP = Duration.ofSeconds(1);
   private static final long FIRST_BACK_OFF_MILLIS = 50;
   private static final long LONGEST_BACK_OFF_MILLIS = 5_000;
+  private static final long LONGEST_AFTER_RACE_MILLIS = 100;
   private static final int LONGEST_PAGE = 10_000;
 
   private final Scheduler scheduler;
@@ -91,7 +93,14 @@ final class Lane implements Runnable {
             spec.leaseTime());
     this.transactions =
         new LaneTransactions(
-            scheduler, spec, tables.connections(), tables.parked(), checkpoint, progress, news);
+            scheduler,
+            spec,
+            tables.connections(),
+            tables.parked(),
+            new Faults(tables),
+            checkpoint,
+            progress,
+            news);
     this.declines = new Declines(checkpoint);
     this.oneByOne =
         new OneByOne(
@@ -183,6 +192,9 @@ final class Lane implements Runnable {
         } catch (InterruptedException e) {
           // Not by closing, which interrupts nothing that would come as far as here.
           LOG.info("{} goes on after an interrupt", this);
+        } catch (HandlerFailedException | DeclinedException e) {
+          // Whatever the database had to do with it, the handler was found to have failed.
+          throw e;
         } catch (SQLException | RuntimeException e) {
           if (Thread.interrupted()) {
             LOG.info("{} goes on after an interrupt: {}", this, e.toString());
@@ -240,8 +252,12 @@ final class Lane implements Runnable {
   }
 
   private void backOff(Exception e) {
-    news.willTryAgain(checkpoint.position(), e, backOffMillis);
-    progress.retryAfter(e, backOffMillis);
+    long pause =
+        SqlFailure.of(e) == SqlFailure.RACE
+            ? Math.min(backOffMillis, LONGEST_AFTER_RACE_MILLIS)
+            : backOffMillis;
+    news.willTryAgain(checkpoint.position(), e, pause);
+    progress.retryAfter(e, pause);
     backOffMillis = Math.min(2 * backOffMillis, LONGEST_BACK_OFF_MILLIS);
   }
 

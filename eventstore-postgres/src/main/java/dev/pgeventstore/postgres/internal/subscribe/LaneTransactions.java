@@ -7,6 +7,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.internal.Lender;
 import dev.pgeventstore.internal.LentTransaction;
+import dev.pgeventstore.internal.SqlFailure;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.Connections;
@@ -32,6 +33,7 @@ final class LaneTransactions {
   private final SubscriptionSpec spec;
   private final Connections connections;
   private final Lender lender;
+  private final Faults faults;
   private final ParkedTable parking;
   private final LaneCheckpoint checkpoint;
   private final Progress progress;
@@ -46,6 +48,7 @@ final class LaneTransactions {
       SubscriptionSpec spec,
       Connections connections,
       ParkedTable parking,
+      Faults faults,
       LaneCheckpoint checkpoint,
       Progress progress,
       LaneNews news) {
@@ -53,6 +56,7 @@ final class LaneTransactions {
     this.spec = spec;
     this.connections = connections;
     this.lender = Lender.to("the handler of subscription " + spec.name());
+    this.faults = faults;
     this.parking = parking;
     this.checkpoint = checkpoint;
     this.progress = progress;
@@ -85,6 +89,7 @@ final class LaneTransactions {
   void apply(List<RecordedEvent> events, long reached, Mark mark) throws SQLException {
     requireOrder(events, reached, mark);
     long started = scheduler.nanoTime();
+    Stage[] stage = {Stage.BEFORE};
     List<RecordedEvent> parked;
     try {
       parked =
@@ -93,24 +98,28 @@ final class LaneTransactions {
                 List<RecordedEvent> aside = setAside(connection, events);
                 LentTransaction lent = lender.lend(connection);
                 handle(lent, without(events, aside));
+                stage[0] = Stage.CHECKPOINT;
                 // Not before the handler is called: if it ends the transaction, nothing is parked.
                 for (RecordedEvent event : aside) {
                   parking.parkEvent(connection, spec.name(), event, 0, Optional.empty());
                 }
                 checkpoint.advance(connection, lent, reached, mark.incarnation());
+                stage[0] = Stage.COMMIT;
                 return aside;
               });
-    } catch (CheckpointMovedException
-        | HandlerFailedException
-        | HistoryChangedException
-        | InvariantBrokenException e) {
+    } catch (CheckpointMovedException | HistoryChangedException | InvariantBrokenException e) {
       throw e;
-    } catch (SQLException | RuntimeException e) {
-      // Also what only the commit has found: a constraint that was deferred is the handler's.
-      if (SqlErrors.isTransient(e)) {
+    } catch (HandlerFailedException e) {
+      if (faults.isHandlers(
+          e.failure(), e.connectionLived(), checkpoint.position(), mark.incarnation())) {
         throw e;
       }
-      throw new HandlerFailedException(e);
+      throw new EventStoreException("the database failed while events were handled", e.failure());
+    } catch (SQLException | RuntimeException e) {
+      if (isHandlers(e, stage[0], mark)) {
+        throw new HandlerFailedException(e);
+      }
+      throw e;
     }
     reached(reached);
     parked.forEach(news::parkedBehind);
@@ -119,6 +128,15 @@ final class LaneTransactions {
         reached,
         mark.position(),
         Duration.ofNanos(scheduler.nanoTime() - started));
+  }
+
+  private boolean isHandlers(Exception e, Stage stage, Mark mark) {
+    return switch (stage) {
+      case BEFORE -> !SqlErrors.isTransient(e);
+      case CHECKPOINT -> faults.isHandlersAfterAll(e, checkpoint.position(), mark.incarnation());
+      // What only the commit has found: a constraint that was deferred is the handler's.
+      case COMMIT -> faults.isHandlers(e, false, checkpoint.position(), mark.incarnation());
+    };
   }
 
   /** What the handler is given lies behind the checkpoint, in order, and not beyond the next. */
@@ -166,15 +184,17 @@ final class LaneTransactions {
     try {
       spec.handler().handle(events, lent.connection());
     } catch (Exception e) {
-      if (SqlErrors.isTransient(e)) {
-        throw new EventStoreException("the database failed while events were handled", e);
-      }
-      throw new HandlerFailedException(e);
+      throw new HandlerFailedException(e, lives(e, lent));
     } finally {
       // One that the handler has left behind says no more than what the handler did otherwise.
       Thread.interrupted();
     }
     lent.takeBack();
+  }
+
+  /** Asks only where it matters: the failure may be one of another database's connection. */
+  private static boolean lives(Exception e, LentTransaction lent) {
+    return SqlFailure.of(e) == SqlFailure.LOST && lent.isAlive();
   }
 
   /** The events of streams that are parked, which stay so. Remembers which are so no more. */
@@ -225,5 +245,12 @@ final class LaneTransactions {
   private void reached(long position) {
     checkpoint.reached(position);
     progress.moveTo(position, false);
+  }
+
+  /** How far a transaction has come. */
+  private enum Stage {
+    BEFORE,
+    CHECKPOINT,
+    COMMIT
   }
 }

@@ -7,6 +7,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.UndecodableEventException;
 import dev.pgeventstore.internal.Lender;
 import dev.pgeventstore.internal.LentTransaction;
+import dev.pgeventstore.internal.SqlFailure;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
@@ -31,6 +32,7 @@ final class ParkingLot implements ParkedEvents {
   private final String name;
   private final EventHandler handler;
   private final Lender lender;
+  private final SubscriptionTables tables;
   private final Connections connections;
   private final ParkedTable table;
   private final EventsTable events;
@@ -39,6 +41,7 @@ final class ParkingLot implements ParkedEvents {
     this.name = name;
     this.handler = handler;
     this.lender = Lender.to("the handler of subscription " + name);
+    this.tables = tables;
     this.connections = tables.connections();
     this.table = tables.parked();
     this.events = tables.events();
@@ -128,6 +131,7 @@ final class ParkingLot implements ParkedEvents {
   }
 
   private Step next(StreamId stream, KeptInterrupt interrupt) {
+    Faults faults = new Faults(tables);
     while (true) {
       try {
         return connections.inTransaction(
@@ -149,7 +153,7 @@ final class ParkingLot implements ParkedEvents {
               return Step.DONE;
             });
       } catch (HandlerFailedException e) {
-        if (SqlErrors.isTransient(e.failure)) {
+        if (!faults.isHandlers(e.failure, e.connectionLived, e.parked.position().value(), "")) {
           throw e.asEventStoreException();
         }
         if (Failure.isUndecodable(e.failure)) {
@@ -167,8 +171,8 @@ final class ParkingLot implements ParkedEvents {
 
   private void handle(
       RecordedEvent event, ParkedEvent parked, Connection connection, KeptInterrupt interrupt) {
+    LentTransaction lent = lender.lend(connection);
     try {
-      LentTransaction lent = lender.lend(connection);
       handler.handle(List.of(event), lent.connection());
       lent.takeBack();
       lent.requireOpen();
@@ -176,7 +180,8 @@ final class ParkingLot implements ParkedEvents {
       if (e instanceof InterruptedException) {
         Thread.currentThread().interrupt();
       }
-      throw new HandlerFailedException(parked, e);
+      boolean lives = SqlFailure.of(e) == SqlFailure.LOST && lent.isAlive();
+      throw new HandlerFailedException(parked, e, lives);
     } finally {
       interrupt.keep();
     }
@@ -267,11 +272,13 @@ final class ParkingLot implements ParkedEvents {
 
     private final transient ParkedEvent parked;
     private final transient Exception failure;
+    private final boolean connectionLived;
 
-    HandlerFailedException(ParkedEvent parked, Exception cause) {
+    HandlerFailedException(ParkedEvent parked, Exception cause, boolean connectionLived) {
       super(cause);
       this.parked = parked;
       this.failure = cause;
+      this.connectionLived = connectionLived;
     }
 
     ParkedEvent parked(String error) {

@@ -2,9 +2,11 @@ package dev.pgeventstore.postgres.internal.tables;
 
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.OutcomeUnknownException;
+import dev.pgeventstore.internal.SqlFailure;
 import java.sql.SQLException;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.postgresql.util.PSQLException;
 
 /** Tells failures apart by their SQLSTATE, never by their text. */
 public final class SqlErrors {
@@ -27,7 +29,7 @@ public final class SqlErrors {
 
   /** A serialization failure or a deadlock: nothing was done, and trying again may succeed. */
   public static boolean isRolledBackByRace(SQLException e) {
-    return state(e).equals("40001") || state(e).equals("40P01");
+    return SqlFailure.of(e) == SqlFailure.RACE;
   }
 
   /** Somebody else holds a lock for longer than a statement wanted to wait. */
@@ -42,19 +44,17 @@ public final class SqlErrors {
 
   /** Whether waiting and trying again may help, without anybody mending anything. */
   public static boolean isTransient(@Nullable Throwable failure) {
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
-      if (cause instanceof SQLException e) {
-        String state = state(e);
-        return isConnectionLost(e)
-            || isRolledBackByRace(e)
-            || state.startsWith("53") // out of connections, memory or disk
-            || state.startsWith("55P") // lock not available
-            || state.equals("57014") // a time-out of the statement
-            || state.equals("25006") // read only: a failover, or a disk that its operator saves
-            || e instanceof java.sql.SQLTransientException;
-      }
-    }
-    return false;
+    return SqlFailure.of(failure).isTransient();
+  }
+
+  /**
+   * Whether the server has said that something failed, and the connection lived on: so also an
+   * error that was raised under the state of a lost connection.
+   */
+  public static boolean isSaidByServer(SQLException e) {
+    return e instanceof PSQLException said
+        && said.getServerErrorMessage() != null
+        && !SqlFailure.isCut(e);
   }
 
   /** What an append in a transaction of its own failed with. */

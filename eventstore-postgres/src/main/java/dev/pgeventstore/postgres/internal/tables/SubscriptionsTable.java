@@ -106,6 +106,15 @@ public class SubscriptionsTable {
             """
               .formatted(LentTransaction.IS_OPEN);
 
+  // Also false on a standby, and where transactions are read-only by default.
+  private static final String IS_WRITABLE =
+      """
+      select pg_catalog.current_setting('transaction_read_only') = 'off'
+         and (? = '' or $schema.incarnation() = ?)
+      """;
+
+  private static final int PROBE_SECONDS = 5;
+
   private static final String COUNT_ATTEMPT =
       """
       update $schema.subscriptions
@@ -258,6 +267,7 @@ public class SubscriptionsTable {
   private final String tenure;
   private final String advance;
   private final String advanceLent;
+  private final String isWritable;
   private final String countAttempt;
   private final String forgetAttempts;
   private final String stop;
@@ -282,6 +292,7 @@ public class SubscriptionsTable {
     this.tenure = schema.in(TENURE);
     this.advance = schema.in(ADVANCE);
     this.advanceLent = schema.in(ADVANCE_LENT);
+    this.isWritable = schema.in(IS_WRITABLE);
     this.countAttempt = schema.in(COUNT_ATTEMPT);
     this.forgetAttempts = schema.in(FORGET_ATTEMPTS);
     this.stop = schema.in(STOP);
@@ -513,6 +524,23 @@ public class SubscriptionsTable {
     statement.setLong(8, to);
     statement.setString(9, incarnation);
     statement.setString(10, Long.toString(patience.toMillis()));
+  }
+
+  /**
+   * Whether the server answers, may be written to, and is in an incarnation.
+   *
+   * @param incarnation empty for any
+   */
+  public boolean isWritable(Connection connection, String incarnation) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(isWritable)) {
+      statement.setQueryTimeout(PROBE_SECONDS);
+      statement.setString(1, incarnation);
+      statement.setString(2, incarnation);
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getBoolean(1);
+      }
+    }
   }
 
   /**

@@ -156,6 +156,7 @@ class BordersTest {
         spec(),
         new NoDatabase(),
         null,
+        null,
         checkpoint,
         new Progress(clock, clock.newLock(), clock.newLock().newCondition()),
         null);

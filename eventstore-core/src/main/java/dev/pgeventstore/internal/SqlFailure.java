@@ -1,0 +1,119 @@
+package dev.pgeventstore.internal;
+
+import java.io.IOException;
+import java.sql.SQLException;
+import java.sql.SQLTransientException;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What kind of failure of a database something is, told by its SQLSTATE and never by its text. The
+ * only list of the project that says what is worth trying again. Whose fault that was is another
+ * question (docs/adr/0016).
+ */
+public enum SqlFailure {
+
+  /** Trying again comes to the same: no failure of a database, or one that has to be mended. */
+  PERMANENT,
+
+  /** A serialization failure or a deadlock: nothing was done. */
+  RACE,
+
+  /** The connection or the server went away: what was sent last may have been done or not. */
+  LOST,
+
+  /** No disk, no memory, no connection to spare. What is missing is missing for all. */
+  EXHAUSTED,
+
+  /** One statement was refused for now: a time-out, a lock, a limit, a read-only transaction. */
+  REFUSED;
+
+  private static final Set<String> RACES = Set.of("40001", "40P01");
+
+  // Shut down, crashed, starting, and ended by a time-out of an idle session or transaction.
+  private static final Set<String> GONE =
+      Set.of("57P01", "57P02", "57P03", "57P05", "25P03", "25P04");
+
+  private static final String RESOURCES = "53";
+
+  // A configured limit of one statement, such as temp_file_limit.
+  private static final String LIMIT = "53400";
+
+  private static final Set<String> REFUSALS = Set.of("57014", "55P03", "25006", LIMIT);
+
+  /**
+   * Whether waiting and trying again may help, without anybody mending anything.
+   *
+   * @return true for all kinds but one
+   */
+  public boolean isTransient() {
+    return this != PERMANENT;
+  }
+
+  /**
+   * What something failed with.
+   *
+   * @param failure decided by the first SQL failure among it and its causes
+   * @return the kind
+   */
+  public static SqlFailure of(@Nullable Throwable failure) {
+    return in(failure).map(SqlFailure::of).orElse(PERMANENT);
+  }
+
+  /**
+   * The failure of a database that something was caused by.
+   *
+   * @param failure with its causes
+   * @return the first; empty if there is none
+   */
+  public static Optional<SQLException> in(@Nullable Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException e) {
+        return Optional.of(e);
+      }
+    }
+    return Optional.empty();
+  }
+
+  /**
+   * What kind a failure of a database is.
+   *
+   * @param e the failure
+   * @return the kind
+   */
+  public static SqlFailure of(SQLException e) {
+    String state = e.getSQLState() == null ? "" : e.getSQLState();
+    if (RACES.contains(state)) {
+      return RACE;
+    }
+    if (state.startsWith("08") || GONE.contains(state)) {
+      return LOST;
+    }
+    if (REFUSALS.contains(state)) {
+      return REFUSED;
+    }
+    if (state.startsWith(RESOURCES)) {
+      return EXHAUSTED;
+    }
+    return e instanceof SQLTransientException ? REFUSED : PERMANENT;
+  }
+
+  /**
+   * Whether the network has failed, or the other end has hung up: whatever the server may have said
+   * before, the connection is gone.
+   *
+   * @param e with its causes, and the failures that followed it
+   * @return false if the failure came over a connection that lived on
+   */
+  public static boolean isCut(SQLException e) {
+    for (SQLException next = e; next != null; next = next.getNextException()) {
+      for (Throwable cause = next; cause != null; cause = cause.getCause()) {
+        if (cause instanceof IOException) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+}

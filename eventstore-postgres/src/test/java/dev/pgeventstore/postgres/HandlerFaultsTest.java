@@ -1,0 +1,155 @@
+package dev.pgeventstore.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.subscription.EventHandler;
+import dev.pgeventstore.subscription.FailurePolicy;
+import dev.pgeventstore.subscription.ParkedEvent;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.SubscriptionStatus.State;
+import dev.pgeventstore.subscription.Subscriptions;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.SQLTransientConnectionException;
+import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** Failures of a handler's own statements, and of the database under it. */
+@ExtendWith(PostgresExtension.class)
+class HandlerFaultsTest {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  private TestStore store;
+  private final AtomicInteger failures = new AtomicInteger();
+  private volatile boolean healed;
+
+  @BeforeEach
+  void open(Database database) throws SQLException {
+    store = new TestStore(database);
+    store.execute("create table public.handled (stream text)");
+  }
+
+  @AfterEach
+  void close() {
+    store.close();
+  }
+
+  /** What looks as if the database had failed, and is the handler's doing. */
+  enum Own {
+    STATEMENT_TIMEOUT(
+        connection -> {
+          TestStore.execute(connection, "set local statement_timeout = '20ms'");
+          TestStore.execute(connection, "select pg_sleep(30)");
+        }),
+    LOCK_TIMEOUT(connection -> raise(connection, "55P03")),
+    READ_ONLY(
+        connection -> {
+          TestStore.execute(connection, "set transaction read only");
+          TestStore.execute(connection, "create table public.never (x int)");
+        }),
+    LIMIT(connection -> raise(connection, "53400")),
+    RAISED_LOST_CONNECTION(connection -> raise(connection, "08006")),
+    RAISED_SHUTDOWN(connection -> raise(connection, "57P01")),
+    OTHER_DATABASE(
+        connection -> {
+          throw new SQLException("another database cannot be reached", "08001");
+        }),
+    OTHER_POOL(
+        connection -> {
+          throw new SQLTransientConnectionException("another pool has no connection");
+        });
+
+    private final HandlerTransactionTest.Step step;
+
+    Own(HandlerTransactionTest.Step step) {
+      this.step = step;
+    }
+  }
+
+  private static void raise(Connection connection, String state) throws SQLException {
+    TestStore.execute(
+        connection, "do $$ begin raise exception 'no' using errcode = '" + state + "'; end $$");
+  }
+
+  private Subscription start(HandlerTransactionTest.Step failing) {
+    EventHandler handler =
+        (events, connection) -> {
+          if (!healed && events.stream().anyMatch(e -> e.stream().key().equals("sick"))) {
+            failures.incrementAndGet();
+            failing.on(connection);
+          }
+          for (var event : events) {
+            TestStore.execute(
+                connection, "insert into public.handled values ('" + event.stream() + "')");
+          }
+        };
+    return Subscriptions.of(store.store)
+        .create("view")
+        .onFailure(
+            FailurePolicy.retry(2).backOff(Duration.ofMillis(1), Duration.ofMillis(1)).thenPark())
+        .handler(handler)
+        .start();
+  }
+
+  private String handled() throws SQLException {
+    return store.query("select string_agg(stream, ' ' order by stream) from public.handled");
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void what_a_handlers_own_statement_failed_with_counts_as_its_attempt(Own own) throws Exception {
+    store.append("order-1");
+    AppendResult sick = store.append("order-sick");
+    AppendResult last = store.append("order-2");
+    try (Subscription view = start(own.step)) {
+      view.awaitApplied(last, PATIENCE);
+
+      ParkedEvent parked = view.parked().list(10).get(0);
+      assertThat(parked.position()).isEqualTo(sick.position());
+      assertThat(parked.attempts()).isEqualTo(2);
+      assertThat(view.status().state()).isEqualTo(State.RUNNING);
+      // In a replay it counts too, and the other streams' replays go on.
+      assertThat(view.parked().replay().failed()).hasSize(1);
+      healed = true;
+      assertThat(view.parked().replay().handled()).isEqualTo(1);
+    }
+    assertThat(handled()).isEqualTo("order-1 order-2 order-sick");
+  }
+
+  @Test
+  void races_count_as_an_attempt_when_ten_are_lost_in_a_row() throws Exception {
+    store.append("order-sick");
+    AppendResult last = store.append("order-2");
+    try (Subscription view = start(connection -> raise(connection, "40001"))) {
+      view.awaitApplied(last, PATIENCE);
+
+      assertThat(view.parked().list(10).get(0).attempts()).isEqualTo(2);
+      // The batch, and two attempts alone.
+      assertThat(failures).hasValue(30);
+    }
+  }
+
+  @Test
+  void a_disk_that_is_full_parks_nothing_however_long_that_lasts() throws Exception {
+    AppendResult sick = store.append("order-sick");
+    try (Subscription view = start(connection -> raise(connection, "53100"))) {
+      await().atMost(PATIENCE).until(() -> failures.get() > 5);
+      assertThat(view.parked().count()).isZero();
+      assertThat(view.status().state()).isEqualTo(State.RETRYING);
+      healed = true;
+      view.awaitApplied(sick, PATIENCE);
+    }
+    assertThat(handled()).isEqualTo("order-sick");
+  }
+}
