@@ -62,7 +62,7 @@ class MutantsTest {
                      and (barrier is null or barrier >= ?)"""),
         new Mutant(
             "a checkpoint moves in any incarnation of the server",
-            Focus.HISTORY,
+            Focus.RETRIES,
             "tables.SubscriptionsTable",
             "and $schema.incarnation() = ?\n         and (pg_catalog",
             "and ($schema.incarnation() = ? or true)\n         and (pg_catalog"),
@@ -88,8 +88,8 @@ class MutantsTest {
             "a fence is kept over a restart",
             Focus.HISTORY,
             "fence.HighWaterMark",
-            "if (!seen.incarnation().equals(mark.incarnation())) {",
-            "if (mark.incarnation().isEmpty()) {"),
+            "while (!seen.incarnation().equals(known)) {",
+            "while (known.isEmpty()) {"),
         new Mutant(
                 "nodes that declare another query join",
                 Focus.NODES,

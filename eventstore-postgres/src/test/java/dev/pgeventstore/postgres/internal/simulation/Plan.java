@@ -144,6 +144,8 @@ record Plan(long seed, Setting setting, List<Action> actions) {
     PARTITIONS,
     /** Crashes and failovers, and callers that wait for what they have appended. */
     HISTORY,
+    /** Failovers while a handler that has failed pauses before it tries again. */
+    RETRIES,
     /** Crashes and failovers, and clients that go on behind what they were given. */
     CLIENTS,
     /** Everything. */
@@ -223,6 +225,7 @@ record Plan(long seed, Setting setting, List<Action> actions) {
         case NODES -> nodes(actions);
         case PARTITIONS -> partitions(actions);
         case HISTORY -> history(actions);
+        case RETRIES -> retries(actions);
         case CLIENTS -> clients(actions);
         case ALL -> {
           readers(actions);
@@ -230,6 +233,7 @@ record Plan(long seed, Setting setting, List<Action> actions) {
           nodes(actions);
           partitions(actions);
           history(actions);
+          retries(actions);
           clients(actions);
           while (actions.size() > 14) {
             actions.remove(random.nextInt(actions.size()));
@@ -324,6 +328,18 @@ record Plan(long seed, Setting setting, List<Action> actions) {
       actions.add(subscribe(random.nextInt(3_000), 0, Query.ALL, of(1, 4), of(0, 100, 400)));
       actions.add(new Await(random.nextInt(6_000), 0, "view", of(5, 30)));
       restarts(actions);
+    }
+
+    private void retries(List<Action> actions) {
+      for (int i = of(2, 3); i > 0; i--) {
+        actions.add(new Append(random.nextInt(500), -1, 3, 60, 3, 10, 0, of(20, 300), End.COMMIT));
+      }
+      actions.add(
+          new Subscribe(
+              0, 0, "view", Query.ALL, of(5, 30, 500), of(1, 1, 4), 0, of(2, 3), 50, true));
+      for (int i = of(3, 6); i > 0; i--) {
+        actions.add(new Failover(500 + random.nextInt(9_000), of(1, 2, 5, 10), 1));
+      }
     }
 
     private void clients(List<Action> actions) {
