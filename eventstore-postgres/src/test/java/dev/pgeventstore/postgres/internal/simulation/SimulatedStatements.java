@@ -74,6 +74,9 @@ final class SimulatedStatements {
     if (sql.startsWith("set local pgeventstore.lent_to = ")) {
       return SimulatedStatements::lend;
     }
+    if (sql.startsWith("select pg_catalog.current_setting('transaction_read_only') = 'off'")) {
+      return s -> Answer.row(s.text(1).isEmpty() || s.text(1).equals(s.postgres.incarnation()));
+    }
     if (sql.startsWith("select pg_catalog.current_setting('pgeventstore.lent_to', true) = ?")) {
       return s -> Answer.row(s.text(1).equals(s.in.lentTo));
     }
