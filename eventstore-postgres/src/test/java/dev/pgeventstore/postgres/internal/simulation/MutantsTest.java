@@ -103,6 +103,12 @@ class MutantsTest {
                 ".filter(declared -> !declared.equals(query))",
                 ".filter(String::isEmpty)"),
         new Mutant(
+            "positions are handed out that are not flushed",
+            Focus.CLIENTS,
+            "subscribe.DurableMark",
+            "if (mark.unflushedTo() > 0) {",
+            "if (mark.unflushedTo() < 0) {"),
+        new Mutant(
             "an append is waited for by its position only",
             Focus.HISTORY,
             "subscribe.AppendFates",

@@ -144,9 +144,6 @@ final class SimulatedStatements {
     if (sql.contains("coalesce(max(position), 0) from eventstore.subscriptions")) {
       return SimulatedStatements::settled;
     }
-    if (sql.contains("current_setting('transaction_read_only')")) {
-      return s -> Answer.row(s.text(1).isEmpty() || s.text(1).equals(s.postgres.incarnation()));
-    }
     if (sql.equals("select eventstore.incarnation()")) {
       return s -> Answer.row(s.postgres.incarnation());
     }
