@@ -12,14 +12,23 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.logging.Logger;
 import javax.sql.DataSource;
 
-/** Keeps the text of every statement that is executed through its connections. */
+/**
+ * Keeps the text of every statement that is executed through its connections, and may be given what
+ * is to happen first.
+ */
 final class CountingDataSource implements DataSource {
 
   private final DataSource real;
+  private volatile Before before = sql -> {};
   private final List<String> statements = new CopyOnWriteArrayList<>();
 
   CountingDataSource(DataSource real) {
     this.real = real;
+  }
+
+  /** Lets something happen before each statement that is executed from now on. */
+  void before(Before action) {
+    before = action;
   }
 
   void reset() {
@@ -53,6 +62,7 @@ final class CountingDataSource implements DataSource {
                       : sql;
               if (target instanceof Statement && method.getName().startsWith("execute")) {
                 statements.add(text);
+                before.execute(text);
               }
               Object result;
               try {
@@ -99,5 +109,11 @@ final class CountingDataSource implements DataSource {
   @Override
   public boolean isWrapperFor(Class<?> type) throws SQLException {
     return real.isWrapperFor(type);
+  }
+
+  /** What happens before a statement is executed, by the thread that executes it. */
+  @FunctionalInterface
+  interface Before {
+    void execute(String sql) throws Exception;
   }
 }

@@ -422,6 +422,42 @@ class RollingDeploymentTest {
     await().atMost(PATIENCE).until(() -> old.status().isHealthy());
   }
 
+  /** It has declined as the last one, and asks again in the transaction that parks. */
+  @Test
+  void a_node_that_joins_when_the_last_one_is_about_to_park_the_event_gets_it() throws Exception {
+    FailurePolicy once = FailurePolicy.retry(1).backOff(SHORT, SHORT).thenPark();
+    Node newer = new Node("new", NEW);
+    CountingDataSource watched = new CountingDataSource(plain.pool);
+    PostgresEventStore store =
+        PostgresEventStore.builder(watched).codec(JacksonCodec.of(OLD)).build();
+    open.add(store);
+    Subscription old =
+        started(
+            Subscriptions.of(store)
+                .create("view")
+                .leaseTime(HOUR)
+                .onFailure(once)
+                .handler((events, connection) -> events.forEach(RecordedEvent::payload)));
+    old.awaitApplied(append("order-1", "placed", 1), PATIENCE);
+    AtomicInteger declined = new AtomicInteger();
+    watched.before(
+        sql -> {
+          boolean declines = sql.contains("decline_partition");
+          if (declined.get() == 1 && (declines || sql.contains("parked_streams"))) {
+            declined.incrementAndGet();
+            newer.start(once);
+          } else if (declines && declined.get() == 0) {
+            declined.incrementAndGet();
+          }
+        });
+    AppendResult unknown = append("order-1", "shipped", 1);
+
+    old.awaitApplied(unknown, PATIENCE);
+    assertThat(nodeOf(unknown)).isEqualTo("new");
+    assertThat(declined).as("the node has joined").hasValue(2);
+    assertThat(old.parked().count()).isZero();
+  }
+
   @Test
   void a_version_of_a_projection_is_given_up_too() throws Exception {
     Projection old = projection(new Node("old", OLD));

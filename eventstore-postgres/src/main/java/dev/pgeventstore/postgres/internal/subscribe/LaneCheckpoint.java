@@ -169,9 +169,12 @@ final class LaneCheckpoint {
    */
   boolean decline(long event, String reason) throws SQLException {
     undecodable = event;
-    return connections
-        .use(connection -> table.decline(connection, tenure, event, reason))
-        .orElseThrow(LeaseLostException::new);
+    return connections.use(connection -> decline(connection, event, reason));
+  }
+
+  /** The same in a transaction. A node that joins after that waits for the transaction's end. */
+  boolean decline(Connection connection, long event, String reason) throws SQLException {
+    return table.decline(connection, tenure, event, reason).orElseThrow(LeaseLostException::new);
   }
 
   /**

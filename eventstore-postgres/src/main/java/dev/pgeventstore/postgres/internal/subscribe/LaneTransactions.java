@@ -225,17 +225,29 @@ final class LaneTransactions {
     return aside;
   }
 
-  /** Parks an event that was given up, and its stream with it. */
+  /**
+   * Parks an event that was given up, and its stream with it.
+   *
+   * @throws DeclinedException if it cannot be decoded here, and a node has joined that might: then
+   *     that node gets the partition, and nothing is parked
+   */
   void park(RecordedEvent event, int attempts, Throwable cause, Mark mark) throws SQLException {
     String error = Failure.describe(cause);
     long position = event.position().value();
-    connections.inTransaction(
-        connection -> {
-          parking.parkStream(connection, spec.name(), event.stream());
-          parking.parkEvent(connection, spec.name(), event, attempts, Optional.of(error));
-          checkpoint.advance(connection, position, mark.incarnation());
-          return position;
-        });
+    boolean declined =
+        connections.inTransaction(
+            connection -> {
+              if (Failure.isUndecodable(cause) && checkpoint.decline(connection, position, error)) {
+                return true;
+              }
+              parking.parkStream(connection, spec.name(), event.stream());
+              parking.parkEvent(connection, spec.name(), event, attempts, Optional.of(error));
+              checkpoint.advance(connection, position, mark.incarnation());
+              return false;
+            });
+    if (declined) {
+      throw new DeclinedException(position, cause);
+    }
     parkedStreams.add(event.stream());
     setAside = true;
     reached(position);
