@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.Append;
 import dev.pgeventstore.ConflictException;
+import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.OutboxMessage;
@@ -29,6 +30,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -305,6 +307,42 @@ class RolesTest {
       assertThat(relay.store.feed().blockers(Duration.ZERO)).isEmpty();
       assertThat(owner.store.feed().tryLease("relay", 0, "you", Duration.ofSeconds(5))).isPresent();
       assertThatThrownBy(() -> relay.append("order-3")).isInstanceOf(EventStoreException.class);
+    }
+  }
+
+  /** To PostgreSQL 18 and later that is no error: to such a role nothing was ever drawn. */
+  @Test
+  void a_role_that_may_not_look_at_the_positions_sequence_is_told_so_and_sees_no_empty_store()
+      throws Exception {
+    String bare = "app_" + schema + "_bare";
+    owner.execute("create role %s login".formatted(bare));
+    owner.execute("grant usage on schema %s to %s".formatted(schema, bare));
+    owner.execute("grant select on all tables in schema %s to %s".formatted(schema, bare));
+    owner.execute("grant execute on all functions in schema %s to %s".formatted(schema, bare));
+    try (TestStore some =
+        new TestStore(
+            database.as(bare), 5, builder -> builder.schema(schema).migrations(Migrations.NONE))) {
+      for (ThrowingCallable call :
+          List.<ThrowingCallable>of(
+              some.store::highWaterMark,
+              () -> some.store.readAll(Position.START, 10),
+              () ->
+                  Subscriptions.of(some.store)
+                      .follow(EventQuery.all())
+                      .load(() -> Position.START)
+                      .handler(events -> {})
+                      .start())) {
+        assertThatThrownBy(call)
+            .isInstanceOf(EventStoreException.class)
+            .hasMessageContaining("events_position_seq")
+            .hasMessageContaining("roles.sql");
+      }
+      owner.execute(
+          "grant select on sequence %s.events_position_seq to %s".formatted(schema, bare));
+      assertThat(some.settled()).containsExactly("order-1");
+    } finally {
+      owner.execute("drop owned by " + bare);
+      owner.execute("drop role " + bare);
     }
   }
 

@@ -23,7 +23,9 @@ public final class FenceFunction {
              case when is_standby
                     or pg_current_wal_flush_lsn() >= pg_current_wal_insert_lsn() then 0
                   else (pg_current_wal_insert_lsn() - '0/0')::bigint
-             end
+             end,
+             drawn = 0 and not is_standby
+               and not has_sequence_privilege('$schema.events_position_seq', 'usage, select')
         from $schema.observe_fence()
       """;
 
@@ -41,6 +43,7 @@ public final class FenceFunction {
         from $schema.events_position_seq
       """;
 
+  private final String sequence;
   private final String observe;
   private final String incarnation;
   private final String beginIncarnation;
@@ -48,6 +51,7 @@ public final class FenceFunction {
   private final String lastDrawn;
 
   public FenceFunction(Schema schema) {
+    this.sequence = schema.in("$schema.events_position_seq");
     this.observe = schema.in(OBSERVE);
     this.incarnation = schema.in(INCARNATION);
     this.beginIncarnation = schema.in(BEGIN_INCARNATION);
@@ -81,6 +85,9 @@ public final class FenceFunction {
         row.next();
         if (row.getBoolean(4)) {
           throw new StandbyException();
+        }
+        if (row.getBoolean(8)) {
+          throw new HiddenSequenceException(sequence);
         }
         return new Observation(
             row.getLong(1),
@@ -185,6 +192,18 @@ public final class FenceFunction {
           "the server is a standby, where the locks of appends cannot be seen: connect to the"
               + " primary",
           "25006");
+    }
+  }
+
+  /** From PostgreSQL 18 on the last position looks like none to a role that may not see it. */
+  private static final class HiddenSequenceException extends SQLException {
+    private static final long serialVersionUID = 1L;
+
+    HiddenSequenceException(String sequence) {
+      super(
+          "the role may not look at the last position that was drawn, so it would see no event: grant select on sequence %s"
+              .formatted(sequence),
+          "42501");
     }
   }
 }

@@ -235,7 +235,7 @@ final class SimulatedStatements {
     scheduler.point();
     long written = postgres.written();
     long unflushedTo = postgres.flushed() >= written ? 0 : written;
-    return Answer.row(drawn, visible, incarnation, false, names, processes, unflushedTo);
+    return Answer.row(drawn, visible, incarnation, false, names, processes, unflushedTo, false);
   }
 
   private Answer settled() {
