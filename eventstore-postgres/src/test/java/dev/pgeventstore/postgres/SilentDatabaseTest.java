@@ -37,7 +37,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Connections that stay open and say nothing any more. */
 @ExtendWith(PostgresExtension.class)
-@Timeout(60)
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class SilentDatabaseTest {
 
   private static final StreamId STREAM = StreamId.of("order", "1");
