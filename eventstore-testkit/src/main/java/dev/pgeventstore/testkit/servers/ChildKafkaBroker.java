@@ -23,6 +23,12 @@ final class ChildKafkaBroker extends KafkaBroker {
   /** Logged when the node has joined its own cluster; its port is open well before. */
   private static final String STARTED = "Kafka Server started";
 
+  /** After a kill a restarted node waits until the session of its former life is over. */
+  static final Duration SESSION_OF_ONE_THAT_IS_RESTARTED = Duration.ofMillis(2_500);
+
+  /** On a busy machine heartbeats are late, and a broker that is fenced has no leaders. */
+  static final Duration SESSION_OF_A_SHARED_ONE = Duration.ofMinutes(1);
+
   private static final String CONFIGURATION =
       """
       process.roles=broker,controller
@@ -53,8 +59,7 @@ final class ChildKafkaBroker extends KafkaBroker {
       share.coordinator.state.topic.replication.factor=1
       share.coordinator.state.topic.min.isr=1
       group.initial.rebalance.delay.ms=0
-      # After a kill a restarted node waits until the session of its former life is over.
-      broker.session.timeout.ms=1500
+      broker.session.timeout.ms=%9$d
       broker.heartbeat.interval.ms=200
       # How soon a transaction past its timeout is aborted.
       transaction.abort.timed.out.transaction.cleanup.interval.ms=500
@@ -75,7 +80,7 @@ final class ChildKafkaBroker extends KafkaBroker {
   private Path output;
   private int lives;
 
-  ChildKafkaBroker() {
+  ChildKafkaBroker(Duration session) {
     try {
       folder = Files.createTempDirectory("eventstore-kafka");
       output = folder.resolve("output-0.txt");
@@ -92,7 +97,8 @@ final class ChildKafkaBroker extends KafkaBroker {
               proxyPort,
               secured,
               certificate.keyStore(),
-              certificate.password()));
+              certificate.password(),
+              session.toMillis()));
       format();
     } catch (IOException e) {
       throw new UncheckedIOException("a Kafka broker cannot be started: " + e.getMessage(), e);

@@ -1,5 +1,6 @@
 package dev.pgeventstore.testkit.servers;
 
+import java.time.Duration;
 import java.util.Map;
 
 /**
@@ -32,8 +33,17 @@ public abstract class KafkaBroker implements AutoCloseable {
    * @throws IllegalStateException if it does not start; the message has the last lines of its log
    */
   public static KafkaBroker start() {
+    return start(ChildKafkaBroker.SESSION_OF_ONE_THAT_IS_RESTARTED);
+  }
+
+  /** Starts a broker that many use and nobody restarts. */
+  static KafkaBroker startShared() {
+    return start(ChildKafkaBroker.SESSION_OF_A_SHARED_ONE);
+  }
+
+  private static KafkaBroker start(Duration session) {
     String bootstrap = System.getProperty("kafka.bootstrap", "");
-    return bootstrap.isBlank() ? new ChildKafkaBroker() : new RunningKafka(bootstrap);
+    return bootstrap.isBlank() ? new ChildKafkaBroker(session) : new RunningKafka(bootstrap);
   }
 
   /**

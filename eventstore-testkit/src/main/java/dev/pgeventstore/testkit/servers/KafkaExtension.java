@@ -26,11 +26,14 @@ public final class KafkaExtension implements ParameterResolver {
 
   @Override
   public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
-    ExtensionContext sharing = isForOneClass(context) ? classOf(context) : context.getRoot();
+    boolean isOwn = isForOneClass(context);
+    ExtensionContext sharing = isOwn ? classOf(context) : context.getRoot();
     return sharing
         .getStore(NAMESPACE)
         .computeIfAbsent(
-            "broker:" + sharing.getUniqueId(), key -> KafkaBroker.start(), KafkaBroker.class);
+            "broker:" + sharing.getUniqueId(),
+            key -> isOwn ? KafkaBroker.start() : KafkaBroker.startShared(),
+            KafkaBroker.class);
   }
 
   private static boolean isForOneClass(ExtensionContext context) {
