@@ -22,6 +22,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.Callable;
@@ -33,6 +34,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -131,6 +133,85 @@ class GroupAppenderTest {
       assertThat(interrupts.poll(30, TimeUnit.SECONDS)).as("round %d", round).isTrue();
     }
     group.close();
+  }
+
+  @Test
+  void a_thread_that_has_sent_hands_over_to_one_that_sleeps() throws Exception {
+    GroupAppender group = group(LONGER_THAN_A_TEST);
+    CountDownLatch first = database.fallSilent();
+    Future<AppendResult> leader = threads.submit(() -> append(group, "order-1"));
+    database.awaitRequests(1);
+    Thread[] asleep = new Thread[1];
+    Future<AppendResult> next =
+        threads.submit(
+            () -> {
+              asleep[0] = Thread.currentThread();
+              return append(group, "order-2");
+            });
+    await().until(() -> group.queued() == 1 && asleep[0].getState() == Thread.State.WAITING);
+
+    first.countDown();
+
+    assertThat(leader.get(30, TimeUnit.SECONDS).replayed()).isFalse();
+    assertThat(next.get(30, TimeUnit.SECONDS).replayed()).isFalse();
+    group.close();
+  }
+
+  /** It is chosen after its interrupt and before it can say that it does not wait any more. */
+  @Test
+  void a_thread_that_is_interrupted_and_then_chosen_hands_over() throws Exception {
+    GroupAppender group = group(LONGER_THAN_A_TEST);
+    CountDownLatch first = database.fallSilent();
+    Future<AppendResult> leader = threads.submit(() -> append(group, "order-1"));
+    database.awaitRequests(1);
+    BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
+    Thread interrupted =
+        new Thread(
+            () -> {
+              try {
+                append(group, "order-2");
+              } catch (EventStoreException e) {
+                failures.add(e);
+              }
+            });
+    interrupted.start();
+    await().until(() -> group.queued() == 1 && interrupted.getState() == Thread.State.WAITING);
+    database.failSilent(
+        new SQLException("refused", "23514") {
+          private static final long serialVersionUID = 1L;
+
+          /** Also asked for with the group's lock held, when outcomes are given out. */
+          @Override
+          public String getSQLState() {
+            if (isIn(Thread.currentThread(), "settle")) {
+              interrupted.interrupt();
+              await()
+                  .pollInSameThread()
+                  .until(
+                      () ->
+                          isIn(interrupted, "interrupted")
+                              && interrupted.getState() == Thread.State.WAITING);
+            }
+            return super.getSQLState();
+          }
+        });
+
+    first.countDown();
+
+    assertThat(failure(leader)).isInstanceOf(EventStoreException.class);
+    assertNotWritten(failures.poll(30, TimeUnit.SECONDS));
+    Future<AppendResult> next = threads.submit(() -> append(group, "order-3"));
+    assertThat(next.get(30, TimeUnit.SECONDS).replayed()).isFalse();
+    group.close();
+  }
+
+  /** Whether a thread is in a method of the group. */
+  private static boolean isIn(Thread thread, String method) {
+    return Arrays.stream(thread.getStackTrace())
+        .anyMatch(
+            frame ->
+                frame.getClassName().equals(GroupAppender.class.getName())
+                    && frame.getMethodName().equals(method));
   }
 
   @Test
@@ -282,6 +363,7 @@ class GroupAppenderTest {
     private final BlockingQueue<Integer> arrived = new LinkedBlockingQueue<>();
     private volatile Runnable next = () -> {};
     private volatile boolean withholding;
+    private volatile @Nullable SQLException silentFailure;
 
     CountDownLatch fallSilent() {
       CountDownLatch until = new CountDownLatch(1);
@@ -298,6 +380,11 @@ class GroupAppenderTest {
 
     void failNext(SQLException with) {
       failures.add(with);
+    }
+
+    /** Whoever is kept waiting gets this in the end. */
+    void failSilent(SQLException with) {
+      silentFailure = with;
     }
 
     void atNext(Runnable what) {
@@ -333,6 +420,11 @@ class GroupAppenderTest {
       CountDownLatch until = nextSilence.poll();
       if (until != null) {
         beSilent(until);
+        SQLException failure = silentFailure;
+        silentFailure = null;
+        if (failure != null) {
+          throw failure;
+        }
       } else {
         SQLException failure = failures.poll();
         if (failure != null) {

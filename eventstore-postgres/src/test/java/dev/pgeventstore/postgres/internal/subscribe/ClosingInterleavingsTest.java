@@ -2,7 +2,9 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.postgres.internal.fence.FenceView;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.scheduling.Interleavings;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import dev.pgeventstore.postgres.internal.scheduling.Untimed;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
 import dev.pgeventstore.postgres.internal.tables.Notifications;
@@ -11,13 +13,10 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jetbrains.lincheck.Lincheck;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -26,64 +25,7 @@ import org.junit.jupiter.api.Test;
  */
 class ClosingInterleavingsTest {
 
-  private static final int ITERATIONS = 10;
-
-  /** Real threads and locks, without time: the model checker decides who goes on. */
-  private static final class Untimed implements Scheduler {
-
-    @Override
-    public long nanoTime() {
-      return 0;
-    }
-
-    @Override
-    public Lock newLock() {
-      return new ReentrantLock();
-    }
-
-    @Override
-    public Task start(String name, Runnable work) {
-      Thread thread = new Thread(work, name);
-      thread.setDaemon(true);
-      thread.start();
-      return task(thread);
-    }
-
-    static Task task(Thread thread) {
-      return new Task() {
-        @Override
-        public boolean isAlive() {
-          return thread.isAlive();
-        }
-
-        @Override
-        public boolean isCurrent() {
-          return Thread.currentThread() == thread;
-        }
-
-        @Override
-        public void interrupt() {
-          thread.interrupt();
-        }
-
-        @Override
-        public boolean join(long nanos) throws InterruptedException {
-          thread.join();
-          return true;
-        }
-      };
-    }
-
-    @Override
-    public <T> T await(Future<T> future) throws InterruptedException, ExecutionException {
-      return future.get();
-    }
-
-    @Override
-    public void sleep(long nanos) {
-      Thread.yield();
-    }
-  }
+  private static final int MOST = 100;
 
   /**
    * Notifies nobody, and fails as often as it is told to: as a pool may, by an unchecked exception.
@@ -168,101 +110,93 @@ class ClosingInterleavingsTest {
         false);
   }
 
-  private static void unchecked(Interruptible work) {
-    try {
-      work.run();
-    } catch (InterruptedException e) {
-      throw new AssertionError("interrupted", e);
+  /** What is committed after the pool has failed. */
+  public static final class FailingPool extends Interleavings {
+    @Override
+    protected void play() throws Exception {
+      FakeDatabase database = new FakeDatabase(1);
+      CommitSignals signals = signals(new Untimed(), database);
+      signals.appended();
+      database.awaitAttempts(1);
+      // The first one failed. What is committed now is notified all the same.
+      signals.appended();
+      database.awaitAttempts(2);
+      signals.close();
     }
-  }
-
-  private interface Interruptible {
-    void run() throws InterruptedException;
   }
 
   @Test
   void the_notifier_survives_a_pool_and_ends_when_it_is_closed() {
-    Lincheck.runConcurrentTest(
-        ITERATIONS,
-        () ->
-            unchecked(
-                () -> {
-                  FakeDatabase database = new FakeDatabase(1);
-                  CommitSignals signals = signals(new Untimed(), database);
-                  signals.appended();
-                  database.awaitAttempts(1);
-                  // The first one failed. What is committed now is notified all the same.
-                  signals.appended();
-                  database.awaitAttempts(2);
-                  signals.close();
-                }));
+    Interleavings.explore(FailingPool.class, MOST);
+  }
+
+  /** A commit beside closing. */
+  public static final class Commit extends Interleavings {
+    @Override
+    protected void play() throws Exception {
+      CommitSignals signals = signals(new Untimed(), new FakeDatabase(0));
+      Thread committing = new Thread(signals::appended);
+      committing.start();
+      signals.close();
+      committing.join();
+    }
   }
 
   @Test
   void closing_the_notifier_beside_commits_ends_it() {
-    Lincheck.runConcurrentTest(
-        ITERATIONS,
-        () ->
-            unchecked(
-                () -> {
-                  CommitSignals signals = signals(new Untimed(), new FakeDatabase(0));
-                  Thread committing = new Thread(signals::appended);
-                  committing.start();
-                  signals.close();
-                  committing.join();
-                }));
+    Interleavings.explore(Commit.class, MOST);
+  }
+
+  /** A lane's wait may be over in the moment in which it is asked to stop. */
+  public static final class Lane extends Interleavings {
+    @Override
+    protected void play() throws Exception {
+      Scheduler scheduler = new Untimed();
+      Lock lock = scheduler.newLock();
+      Progress progress = new Progress(scheduler, lock, lock.newCondition());
+      Lock feed = scheduler.newLock();
+      Condition events = feed.newCondition();
+      AtomicInteger leaked = new AtomicInteger();
+      Thread lane =
+          new Thread(
+              () -> {
+                while (!progress.isStopping()) {
+                  try {
+                    progress.interruptibly(() -> await(feed, events));
+                  } catch (InterruptedException e) {
+                    leaked.incrementAndGet();
+                  }
+                  // Here the handler and the last statement run.
+                  if (Thread.currentThread().isInterrupted()) {
+                    leaked.incrementAndGet();
+                  }
+                }
+              });
+      lane.start();
+      feed.lock();
+      try {
+        events.signalAll();
+      } finally {
+        feed.unlock();
+      }
+      progress.askToStop(Untimed.task(lane));
+      lane.join();
+      require(leaked.get() == 0, "no interrupt reaches the handler");
+    }
+
+    private static String await(Lock feed, Condition events) throws InterruptedException {
+      feed.lockInterruptibly();
+      try {
+        events.await();
+        return "";
+      } finally {
+        feed.unlock();
+      }
+    }
   }
 
   @Test
   void a_lane_that_is_asked_to_stop_ends_without_an_interrupt_for_its_handler() {
-    Lincheck.runConcurrentTest(
-        ITERATIONS,
-        () ->
-            unchecked(
-                () -> {
-                  Scheduler scheduler = new Untimed();
-                  Lock lock = scheduler.newLock();
-                  Progress progress = new Progress(scheduler, lock, lock.newCondition());
-                  Lock feed = scheduler.newLock();
-                  Condition events = feed.newCondition();
-                  AtomicInteger leaked = new AtomicInteger();
-                  Thread lane =
-                      new Thread(
-                          () -> {
-                            while (!progress.isStopping()) {
-                              try {
-                                progress.interruptibly(
-                                    () -> {
-                                      feed.lockInterruptibly();
-                                      try {
-                                        events.await();
-                                        return "";
-                                      } finally {
-                                        feed.unlock();
-                                      }
-                                    });
-                              } catch (InterruptedException e) {
-                                leaked.incrementAndGet();
-                              }
-                              // Here the handler and the last statement run.
-                              if (Thread.currentThread().isInterrupted()) {
-                                leaked.incrementAndGet();
-                              }
-                            }
-                          });
-                  lane.start();
-                  // Its wait may be over in the moment in which it is asked to stop.
-                  feed.lock();
-                  try {
-                    events.signalAll();
-                  } finally {
-                    feed.unlock();
-                  }
-                  progress.askToStop(Untimed.task(lane));
-                  lane.join();
-                  if (leaked.get() != 0) {
-                    throw new AssertionError("an interrupt has reached the handler");
-                  }
-                }));
+    Interleavings.explore(Lane.class, MOST);
   }
 }
