@@ -7,16 +7,18 @@ import java.time.Duration;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Waits for an append at something that only knows positions. A position says nothing of an append
- * once the server has crashed or failed over, since it may be another event's by then: so if the
- * server is not known to be in the life in which the append was sent, the append is looked for.
+ * Waits for an append at a reader of a feed. A position says nothing of an append once the server
+ * has crashed or failed over, since it may be another event's by then, and a reader may stand there
+ * in the life that is over. So the life in which the reader stands is compared with that of the
+ * server, observed after the reader was found there; if the append was not sent in that life, it is
+ * looked for.
  *
  * <p>For readers of a feed, in this process.
  */
 public final class AppendWait {
 
   private final EventFeed feed;
-  private final Positions reader;
+  private final Reader reader;
 
   /**
    * At one reader.
@@ -24,7 +26,7 @@ public final class AppendWait {
    * @param feed that it reads
    * @param reader that is waited for
    */
-  public AppendWait(EventFeed feed, Positions reader) {
+  public AppendWait(EventFeed feed, Reader reader) {
     this.feed = feed;
     this.reader = reader;
   }
@@ -36,23 +38,30 @@ public final class AppendWait {
    * @param timeout how long to wait
    * @throws TimeoutException if it has not come that far
    * @throws AppendLostException if the server has lost the append
+   * @throws EventStoreException if the server cannot be asked for the life that it is in
    * @throws InterruptedException if the thread was interrupted
    */
   public void until(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
     Position wanted = append.position();
+    String over = "";
     while (true) {
+      String life;
       try {
-        reader.await(wanted, Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
+        Duration left = Duration.ofNanos(Math.max(0, deadline - System.nanoTime()));
+        life = reader.await(wanted, over, left);
       } catch (TimeoutException e) {
         if (isLost(append)) {
           throw new AppendLostException(append);
         }
         throw e;
       }
-      // Only now: what the reader has passed in another life was observed in that life before.
-      String life = feed.lastLife();
+      // Only now: the reader may stand in a life that is over, and not know it yet.
+      if (!feed.life().equals(life)) {
+        over = life;
+        continue;
+      }
       if (append.parts().isEmpty() || append.incarnation().filter(life::equals).isPresent()) {
         return;
       }
@@ -66,29 +75,32 @@ public final class AppendWait {
 
   /** Says more than that the time is over, if the database says more. */
   private boolean isLost(AppendResult append) {
-    if (append.parts().isEmpty()
-        || append.incarnation().filter(feed.lastLife()::equals).isPresent()) {
+    if (append.parts().isEmpty()) {
       return false;
     }
     try {
-      return feed.find(append).isEmpty();
+      return append.incarnation().filter(feed.life()::equals).isEmpty()
+          && feed.find(append).isEmpty();
     } catch (EventStoreException e) {
       return false;
     }
   }
 
-  /** Waiting for a position. */
+  /** What is waited for. */
   @FunctionalInterface
-  public interface Positions {
+  public interface Reader {
 
     /**
-     * Waits.
+     * Waits until it has passed a position, in another life of the server than one that is over.
      *
      * @param position what to wait for
+     * @param over the life that is over; empty if none is known to be
      * @param timeout how long to wait
-     * @throws TimeoutException if it is not reached
+     * @return the life in which it stands there
+     * @throws TimeoutException if the position is not passed
      * @throws InterruptedException if the thread was interrupted
      */
-    void await(Position position, Duration timeout) throws TimeoutException, InterruptedException;
+    String await(Position position, String over, Duration timeout)
+        throws TimeoutException, InterruptedException;
   }
 }

@@ -88,14 +88,6 @@ public interface EventFeed {
   String life();
 
   /**
-   * The life of the server that was observed last, by whatever reader of this store, without asking
-   * the database. No reader has given out anything of a later one.
-   *
-   * @return as {@link #life}; empty before the first observation
-   */
-  String lastLife();
-
-  /**
    * Where an append stands now, whatever has become of its events since: also if they were
    * truncated, erased or purged. It is recognised by the ids of its events.
    *

@@ -21,6 +21,13 @@ public interface FeedReader extends AutoCloseable {
    */
   EventPage next(int limit, Duration maxWait) throws InterruptedException;
 
+  /**
+   * The life of the server in which all pages so far were read ({@link EventFeed#life}).
+   *
+   * @return the same for all pages of this reader; empty before the first
+   */
+  String life();
+
   /** Stops reading ahead. */
   @Override
   void close();

@@ -64,6 +64,8 @@ public interface Follower extends AutoCloseable {
    * @throws IllegalStateException if it has ended, with the error that ended it as the cause
    * @throws dev.pgeventstore.feed.AppendLostException if the server has lost the append, by a
    *     fail-over for example
+   * @throws dev.pgeventstore.EventStoreException if the database cannot be asked whether the append
+   *     is still there
    * @throws InterruptedException if the thread was interrupted
    */
   default void awaitApplied(AppendResult append, Duration timeout)

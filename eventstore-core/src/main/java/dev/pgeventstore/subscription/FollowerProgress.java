@@ -21,11 +21,23 @@ final class FollowerProgress {
   private final Condition changed = lock.newCondition();
   private Status status =
       new Status(State.RUNNING, Position.START, Position.START, Optional.empty());
+  private String life = "";
   private boolean stopping;
   private boolean interruptible;
 
-  void moveTo(Position position, Position highWaterMark) {
-    update(new Status(State.RUNNING, position, highWaterMark, Optional.empty()));
+  /**
+   * It has come to a position.
+   *
+   * @param inLife of the server, in which it stands there
+   */
+  void moveTo(Position position, Position highWaterMark, String inLife) {
+    lock.lock();
+    try {
+      life = inLife;
+      update(new Status(State.RUNNING, position, highWaterMark, Optional.empty()));
+    } finally {
+      lock.unlock();
+    }
   }
 
   void end(@Nullable Throwable error) {
@@ -147,12 +159,17 @@ final class FollowerProgress {
     }
   }
 
-  /** Waits until the follower has come to a position. */
-  void await(Position wanted, Duration timeout) throws TimeoutException, InterruptedException {
+  /**
+   * Waits until the follower has come to a position, in another life of the server than one.
+   *
+   * @return the life in which it stands there
+   */
+  String await(Position wanted, String over, Duration timeout)
+      throws TimeoutException, InterruptedException {
     long remaining = timeout.toNanos();
     lock.lockInterruptibly();
     try {
-      while (wanted.isAfter(status.position())) {
+      while (wanted.isAfter(status.position()) || (!over.isEmpty() && over.equals(life))) {
         if (status.state() == State.STOPPED || status.state() == State.FAILED) {
           throw new IllegalStateException(
               "the follower has %s at position %s, before %s"
@@ -173,6 +190,7 @@ final class FollowerProgress {
         }
         remaining = changed.awaitNanos(remaining);
       }
+      return life;
     } finally {
       lock.unlock();
     }

@@ -57,7 +57,7 @@ final class RunningFollower implements Follower {
 
   private void startAt(Place found) {
     place = found;
-    progress.moveTo(found.position(), found.highWaterMark());
+    progress.moveTo(found.position(), found.highWaterMark(), found.life());
   }
 
   private void run() {
@@ -97,7 +97,7 @@ final class RunningFollower implements Follower {
         if (!page.events().isEmpty()) {
           handle(page);
         }
-        progress.moveTo(page.upTo(), page.highWaterMark());
+        progress.moveTo(page.upTo(), page.highWaterMark(), reader.life());
         page = retrying(() -> reader.next(batchSize, LOOK_UP));
       }
     }
@@ -161,7 +161,7 @@ final class RunningFollower implements Follower {
   @Override
   public void awaitPosition(Position wanted, Duration timeout)
       throws TimeoutException, InterruptedException {
-    progress.await(wanted, timeout);
+    String unused = progress.await(wanted, "", timeout);
   }
 
   @Override

@@ -94,6 +94,11 @@ class FollowerBordersTest {
     }
 
     @Override
+    public String life() {
+      return "one";
+    }
+
+    @Override
     public void close() {}
   }
 }

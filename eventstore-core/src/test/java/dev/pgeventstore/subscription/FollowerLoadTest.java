@@ -52,6 +52,11 @@ class FollowerLoadTest {
       }
 
       @Override
+      public String life() {
+        return "one";
+      }
+
+      @Override
       public void close() {}
     };
   }

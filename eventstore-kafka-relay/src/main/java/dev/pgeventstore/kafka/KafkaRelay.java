@@ -114,14 +114,19 @@ public final class KafkaRelay implements AutoCloseable {
    *     cause
    * @throws dev.pgeventstore.feed.AppendLostException if the database has lost the append, by a
    *     fail-over for example
+   * @throws dev.pgeventstore.EventStoreException if the database cannot be asked whether the append
+   *     is still there
    * @throws InterruptedException if the thread was interrupted
    */
   public void awaitPublished(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
+    long deadline = System.nanoTime() + timeout.toNanos();
     Set<Integer> lanes = new TreeSet<>();
     append.versions().keySet().forEach(stream -> lanes.add(Partitions.of(stream, spec.lanes())));
-    new AppendWait(feed, (position, atMost) -> await(lanes, position, atMost))
-        .until(append, timeout);
+    for (int lane : lanes) {
+      Duration left = Duration.ofNanos(deadline - System.nanoTime());
+      new AppendWait(feed, progress.get(lane)::await).until(append, left);
+    }
   }
 
   /**
@@ -138,18 +143,9 @@ public final class KafkaRelay implements AutoCloseable {
    */
   public void awaitPublished(Position position, Duration timeout)
       throws TimeoutException, InterruptedException {
-    Set<Integer> lanes = new TreeSet<>();
-    for (int lane = 0; lane < progress.size(); lane++) {
-      lanes.add(lane);
-    }
-    await(lanes, position, timeout);
-  }
-
-  private void await(Set<Integer> lanes, Position position, Duration timeout)
-      throws TimeoutException, InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
-    for (int lane : lanes) {
-      progress.get(lane).await(position, Duration.ofNanos(deadline - System.nanoTime()));
+    for (Progress lane : progress) {
+      String unused = lane.await(position, "", Duration.ofNanos(deadline - System.nanoTime()));
     }
   }
 

@@ -55,6 +55,7 @@ final class Preparer implements AutoCloseable {
   private @Nullable Throwable failure;
   private boolean closed;
   private Position published;
+  private String life = "";
 
   // Of the thread alone.
   private Position deleted = Position.START;
@@ -134,6 +135,7 @@ final class Preparer implements AutoCloseable {
       // on it fails if the server is not in that life any more.
       EventPage page = reading.advance(reader.next(MOST_EVENTS, FIRST_WAIT));
       history.verify(start);
+      readsIn(reader.life());
       feed.deleteMessages(spec.name(), lane, spec.lanes(), start.position());
       deleted = start.position();
       offer(parcel.build(start.position(), page.highWaterMark(), null));
@@ -269,6 +271,15 @@ final class Preparer implements AutoCloseable {
       deleted = upTo;
       deletedAt = System.nanoTime();
     }
+  }
+
+  private synchronized void readsIn(String lifeOfServer) {
+    life = lifeOfServer;
+  }
+
+  /** The life of the server in which all parcels were read; empty before the first. */
+  synchronized String life() {
+    return life;
   }
 
   private synchronized Position publishedPosition() {

@@ -23,6 +23,7 @@ final class Progress {
   private Optional<String> lastFailure = Optional.empty();
   private @Nullable Throwable failure;
   private Position position = Position.START;
+  private String life = "";
   private Position highWaterMark = Position.START;
   private long transactions;
   private long aborts;
@@ -104,6 +105,12 @@ final class Progress {
     reason = why;
     failure = cause;
     notifyAll();
+  }
+
+  /** It has come to a position that was read in a life of the server. */
+  synchronized void reached(Position upTo, Position mark, String inLife) {
+    life = inLife;
+    reached(upTo, mark);
   }
 
   synchronized void reached(Position upTo, Position mark) {
@@ -232,10 +239,15 @@ final class Progress {
     return time.compareTo(unhealthyAfter) > 0;
   }
 
-  synchronized void await(Position wanted, Duration timeout)
+  /**
+   * Waits until it has come to a position, in another life of the server than one.
+   *
+   * @return the life in which it stands there
+   */
+  synchronized String await(Position wanted, String over, Duration timeout)
       throws TimeoutException, InterruptedException {
     long deadline = System.nanoTime() + timeout.toNanos();
-    while (wanted.isAfter(position)) {
+    while (wanted.isAfter(position) || (!over.isEmpty() && over.equals(life))) {
       if (state == State.HALTED || state == State.STOPPED) {
         throw new IllegalStateException(
             "position %s will not be published, the relay is %s at position %s: %s"
@@ -249,5 +261,6 @@ final class Progress {
       }
       TimeUnit.NANOSECONDS.timedWait(this, left);
     }
+    return life;
   }
 }

@@ -88,7 +88,7 @@ final class Publishing {
     }
     leads.run();
     reached = first.upTo();
-    progress.reached(first.upTo(), first.mark());
+    progress.reached(first.upTo(), first.mark(), preparer.life());
     progress.enter(State.LEADING);
     try {
       boolean busy = false;
@@ -169,7 +169,7 @@ final class Publishing {
   /** Nothing of it is wanted. */
   private void pass(Parcel parcel) {
     passed = parcel;
-    writer.whenSettled(() -> progress.reached(parcel.upTo(), parcel.mark()));
+    writer.whenSettled(() -> progress.reached(parcel.upTo(), parcel.mark(), preparer.life()));
   }
 
   /** Keeps the noted position from falling behind while nothing is wanted. */
@@ -207,7 +207,7 @@ final class Publishing {
     public void run() {
       progress.committed(events, messages, records, Duration.ofNanos(System.nanoTime() - begun));
       progress.alsoParked(parked);
-      progress.reached(upTo, mark);
+      progress.reached(upTo, mark, preparer.life());
       preparer.published(upTo);
     }
   }

@@ -136,6 +136,11 @@ class RelayBordersTest {
     }
 
     @Override
+    public String life() {
+      return reader.life();
+    }
+
+    @Override
     public void close() {
       reader.close();
     }

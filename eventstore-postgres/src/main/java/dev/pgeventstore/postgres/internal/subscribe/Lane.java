@@ -279,7 +279,7 @@ final class Lane implements Runnable {
         if (page == null) {
           break;
         }
-        incarnation = reader.incarnation();
+        incarnation = reader.life();
         handle(reading.advance(page), new Mark(page.highWaterMark().value(), incarnation));
         backOffMillis = FIRST_BACK_OFF_MILLIS;
         if (checkpoint.position() >= barrier) {
@@ -287,7 +287,7 @@ final class Lane implements Runnable {
         }
       }
       if (!lease.isLost()) {
-        checkpoint.store(progress.snapshot().position(), reader.incarnation());
+        checkpoint.store(progress.snapshot().position(), reader.life());
       }
     }
   }

@@ -170,11 +170,6 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   }
 
   @Override
-  public String lastLife() {
-    return highWaterMark.last().incarnation();
-  }
-
-  @Override
   public Optional<Position> find(AppendResult append) {
     try {
       return connections.use(connection -> events.find(connection, append)).position();

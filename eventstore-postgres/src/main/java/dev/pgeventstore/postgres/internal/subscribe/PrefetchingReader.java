@@ -213,8 +213,8 @@ public final class PrefetchingReader implements FeedReader {
     }
   }
 
-  /** The life of the server that all pages so far were read in. */
-  public String incarnation() {
+  @Override
+  public String life() {
     return incarnation;
   }
 

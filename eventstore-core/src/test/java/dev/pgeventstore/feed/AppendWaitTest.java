@@ -1,0 +1,126 @@
+package dev.pgeventstore.feed;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.StreamId;
+import java.lang.reflect.Proxy;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.TimeoutException;
+import org.junit.jupiter.api.Test;
+
+/** Waiting for an append at a reader that may stand in a history that is over. */
+class AppendWaitTest {
+
+  private static final Duration SOON = Duration.ofSeconds(1);
+  private static final Position AT = Position.of(101);
+
+  /** Where the server is, from one question to the next; it stays in the last one. */
+  private final Deque<String> lives = new ArrayDeque<>();
+
+  private Optional<Position> found = Optional.of(AT);
+
+  /** The lives in which the reader stands, from one wait to the next. */
+  private final Deque<String> reader = new ArrayDeque<>();
+
+  private int waits;
+
+  @Test
+  void what_was_passed_in_the_life_it_was_sent_in_is_not_looked_for() throws Exception {
+    lives.add("a");
+    reader.add("a");
+    found = Optional.empty();
+
+    await(appendSentIn("a"));
+
+    assertThat(waits).isEqualTo(1);
+  }
+
+  @Test
+  void a_reader_that_stands_in_a_lost_history_has_passed_nothing_of_the_next() throws Exception {
+    // Sent right after a failover that was not observed yet: the known incarnation was the old one.
+    lives.add("b");
+    reader.addAll(List.of("a", "b"));
+
+    await(appendSentIn("a"));
+
+    assertThat(waits).isEqualTo(2);
+  }
+
+  @Test
+  void a_reader_that_stays_in_a_lost_history_is_waited_for_until_the_time_is_over() {
+    lives.add("b");
+    reader.add("a");
+
+    assertThatThrownBy(() -> await(appendSentIn("a"))).isInstanceOf(TimeoutException.class);
+  }
+
+  @Test
+  void what_a_failover_has_lost_is_told_whoever_has_its_position_now() {
+    lives.add("b");
+    reader.add("b");
+    found = Optional.empty();
+
+    assertThatThrownBy(() -> await(appendSentIn("a"))).isInstanceOf(AppendLostException.class);
+  }
+
+  @Test
+  void what_survived_a_restart_is_waited_for_where_it_stands_now() throws Exception {
+    lives.add("b");
+    reader.addAll(List.of("b", "b"));
+    found = Optional.of(Position.of(AT.value() + 5));
+
+    await(appendSentIn("a"));
+
+    assertThat(waits).isEqualTo(2);
+  }
+
+  @Test
+  void a_restart_while_it_is_looked_for_makes_it_be_looked_for_again() throws Exception {
+    lives.addAll(List.of("b", "c"));
+    reader.addAll(List.of("b", "b", "c"));
+
+    await(appendSentIn("a"));
+
+    assertThat(waits).isEqualTo(3);
+  }
+
+  private void await(AppendResult append) throws Exception {
+    new AppendWait(feed(), this::await).until(append, SOON);
+  }
+
+  private String await(Position position, String over, Duration timeout) throws TimeoutException {
+    waits++;
+    String life = reader.size() > 1 ? reader.remove() : reader.element();
+    if (life.equals(over)) {
+      throw new TimeoutException("it still stands in life " + over);
+    }
+    return life;
+  }
+
+  private static AppendResult appendSentIn(String life) {
+    AppendResult.Part part = new AppendResult.Part(1, 1, new UUID(0, 1));
+    return AppendResult.of(AT, Map.of(StreamId.of("order", "1"), part), false, life);
+  }
+
+  private EventFeed feed() {
+    return (EventFeed)
+        Proxy.newProxyInstance(
+            EventFeed.class.getClassLoader(),
+            new Class<?>[] {EventFeed.class},
+            (proxy, method, arguments) ->
+                switch (method.getName()) {
+                  case "life" -> lives.size() > 1 ? lives.remove() : lives.element();
+                  case "find" -> found;
+                  default -> throw new UnsupportedOperationException(method.getName());
+                });
+  }
+}
