@@ -28,8 +28,9 @@ public interface EventStreams {
    *       are written once more.
    *   <li>{@link ExpectedVersion#any() Any version} or {@link ExpectedVersion#streamExists() an
    *       existing stream}: ids are looked for in the whole stream, if they are the caller's
-   *       ({@link NewEvent#withId}) or the {@link NewEvent}s have been sent before, as they have
-   *       when the same {@link Append} is sent again. Otherwise nothing is looked for.
+   *       ({@link NewEvent#withId}) or the {@link NewEvent}s, or copies of them with other
+   *       metadata, have been sent before, as they have when the same {@link Append} is sent again.
+   *       Otherwise nothing is looked for.
    * </ul>
    *
    * <p>Domain objects that are given again get new ids, which tell nothing. That ids are unique

@@ -1,25 +1,25 @@
 package dev.pgeventstore;
 
 import java.util.UUID;
-import java.util.concurrent.atomic.AtomicIntegerFieldUpdater;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * An event to append: a domain object, an id and metadata. Immutable, but for one thing: it knows
- * whether it has been given to a store before, so that an append which is sent again can be
- * recognised. Safe for many threads.
+ * whether it, or a copy of it with other metadata, has been given to a store before, so that an
+ * append which is sent again can be recognised. Safe for many threads.
  */
 public final class NewEvent {
-
-  private static final AtomicIntegerFieldUpdater<NewEvent> SENT =
-      AtomicIntegerFieldUpdater.newUpdater(NewEvent.class, "sent");
 
   private final Object payload;
   private final UUID id;
   private final boolean idSupplied;
   private final Metadata metadata;
-  private volatile int sent;
 
-  private NewEvent(Object payload, UUID id, boolean idSupplied, Metadata metadata, int sent) {
+  /** Shared by all copies with the same generated id: each may be given to a store by itself. */
+  private final AtomicInteger sent;
+
+  private NewEvent(
+      Object payload, UUID id, boolean idSupplied, Metadata metadata, AtomicInteger sent) {
     this.payload = payload;
     this.id = id;
     this.idSupplied = idSupplied;
@@ -40,7 +40,7 @@ public final class NewEvent {
     }
     return payload instanceof NewEvent event
         ? event
-        : new NewEvent(payload, UuidV7.next(), false, Metadata.none(), 0);
+        : new NewEvent(payload, UuidV7.next(), false, Metadata.none(), new AtomicInteger());
   }
 
   /**
@@ -52,11 +52,12 @@ public final class NewEvent {
    * @return a copy that has it
    */
   public NewEvent withId(UUID suppliedId) {
-    return new NewEvent(payload, suppliedId, true, metadata, 0);
+    return new NewEvent(payload, suppliedId, true, metadata, new AtomicInteger());
   }
 
   /**
-   * The same event with other metadata.
+   * The same event with other metadata. A store takes the copy for the same event, which matters
+   * when an append is tried again and each try decorates its events anew.
    *
    * @param newMetadata why and by whom it came about
    * @return a copy that has it
@@ -97,19 +98,19 @@ public final class NewEvent {
    * whatever the append comes to.
    */
   public void sending() {
-    SENT.incrementAndGet(this);
+    sent.incrementAndGet();
   }
 
   /**
    * For stores: whether its stream may have this event already, because the id came from the
-   * caller, or because this object is being sent for the second time at least. Only then an append
-   * that expects {@link ExpectedVersion#any()} or {@link ExpectedVersion#streamExists()} looks for
-   * it.
+   * caller, or because this event, or a copy with other metadata, is being sent for the second time
+   * at least. Only then an append that expects {@link ExpectedVersion#any()} or {@link
+   * ExpectedVersion#streamExists()} looks for it.
    *
    * @return false for an event that is new for certain
    */
   public boolean mayBeStored() {
-    return idSupplied || sent > 1;
+    return idSupplied || sent.get() > 1;
   }
 
   /**

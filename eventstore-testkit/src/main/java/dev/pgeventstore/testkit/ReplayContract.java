@@ -109,6 +109,28 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
+  void an_event_that_is_decorated_anew_for_every_try_is_recognised() {
+    append(stream("1"), opened("ann"));
+    for (ExpectedVersion expected : List.of(any(), streamExists())) {
+      NewEvent event = NewEvent.of(deposited(1));
+      AppendResult original = store.append(tryOf(event, expected, "try-1"));
+      assertThat(original.replayed()).isFalse();
+      append(stream("1"), deposited(3));
+      assertReplayed(original, tryOf(event, expected, "try-2"));
+      // Also where one copy is made of another, and where the event itself comes last.
+      assertReplayed(
+          original,
+          tryOf(event.withMetadata(Metadata.none().withUserId("bob")), expected, "try-3"));
+      assertReplayed(original, Append.to(stream("1"), expected, List.of(event)));
+    }
+  }
+
+  private Append tryOf(NewEvent event, ExpectedVersion expected, String name) {
+    NewEvent decorated = event.withMetadata(Metadata.none().withCorrelationId(name));
+    return Append.to(stream("1"), expected, List.of(decorated));
+  }
+
+  @Test
   void several_streams_are_replayed_together_though_their_ids_are_generated() {
     append(stream("b"), opened("b"));
     Append both =
