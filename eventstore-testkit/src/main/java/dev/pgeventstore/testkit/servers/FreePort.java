@@ -3,6 +3,8 @@ package dev.pgeventstore.testkit.servers;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 
 /** A port for a server that may be killed and comes back on the same one. */
@@ -13,12 +15,15 @@ final class FreePort {
   private static final int LOWEST = 15_000;
   private static final int HIGHEST = 32_000;
 
+  /** A server may listen seconds after its port was found, and others are found meanwhile. */
+  private static final Set<Integer> FOUND = ConcurrentHashMap.newKeySet();
+
   private FreePort() {}
 
   static int find() {
     for (int attempt = 0; attempt < 1_000; attempt++) {
       int port = ThreadLocalRandom.current().nextInt(LOWEST, HIGHEST);
-      if (isFree(port)) {
+      if (isFree(port) && FOUND.add(port)) {
         return port;
       }
     }

@@ -24,6 +24,7 @@ public final class TcpProxy implements AutoCloseable {
 
   private static final int MOST_CONNECTIONS = 200;
   private static final int BUFFER_BYTES = 64 * 1024;
+  private static final int MOST_ATTEMPTS = 10;
   private static final int TO_CONNECT_MILLIS = 5_000;
 
   private enum Mode {
@@ -55,7 +56,16 @@ public final class TcpProxy implements AutoCloseable {
    * @return the proxy, at a port of its own
    */
   public static TcpProxy to(int port) {
-    return new TcpProxy(FreePort.find(), port);
+    for (int attempt = 1; ; attempt++) {
+      try {
+        return new TcpProxy(FreePort.find(), port);
+      } catch (UncheckedIOException e) {
+        // Another process took it in the moment since it was found.
+        if (attempt == MOST_ATTEMPTS) {
+          throw e;
+        }
+      }
+    }
   }
 
   /** Opens one at a port that was found before. */
