@@ -108,6 +108,9 @@ public interface EventStore extends EventStreams, AutoCloseable {
    * <p>Appends that were taken are sent and answered first, which waits for 11 seconds at most:
    * then those that were not sent are refused, and those that the database has not answered have an
    * unknown outcome. What depends on a future may take 10 seconds more.
+   *
+   * <p>Then it waits for the batches that are being handled, unless called from a handler, a
+   * listener or what depends on a future.
    */
   @Override
   void close();

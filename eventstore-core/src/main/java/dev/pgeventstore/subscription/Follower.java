@@ -74,9 +74,10 @@ public interface Follower extends AutoCloseable {
   }
 
   /**
-   * Stops after the events that are being handled. Waits for that, unless called from the handler.
-   * If the calling thread is interrupted meanwhile, it waits no longer, and stays interrupted.
-   * Stopping twice does nothing.
+   * Stops after the events that are being handled. Waits for that, unless called from a handler, of
+   * this or another follower or subscription: two of them that close each other would wait for
+   * good. If the calling thread is interrupted meanwhile, it waits no longer, and stays
+   * interrupted. Stopping twice does nothing.
    */
   @Override
   void close();

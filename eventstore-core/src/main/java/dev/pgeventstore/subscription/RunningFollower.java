@@ -11,6 +11,7 @@ import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.FeedReader;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.feed.ReadingPlace;
+import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.subscription.FollowerProgress.Waiting;
 import dev.pgeventstore.subscription.FollowerStart.Place;
 import java.time.Duration;
@@ -34,7 +35,8 @@ final class RunningFollower implements Follower {
   private final int batchSize;
   private final Handler handler;
   private final FollowerProgress progress = new FollowerProgress();
-  private final Thread thread = new Thread(this::run, "eventstore-follower");
+  private final Thread thread =
+      new Thread(() -> EngineThread.run(this::run), "eventstore-follower");
 
   private Place place = new Place(Position.START, Position.START, "");
   private Duration backOff = FIRST_BACK_OFF;
@@ -173,7 +175,7 @@ final class RunningFollower implements Follower {
   @Override
   public void close() {
     progress.askToStop(thread);
-    if (Thread.currentThread() == thread) {
+    if (EngineThread.isCurrent()) {
       return;
     }
     try {

@@ -57,9 +57,10 @@ public interface Subscription extends AutoCloseable {
 
   /**
    * Stops after the batch that is being handled, which is completed. Waits for that, unless called
-   * from the handler. Its leases are given back, so that another node goes on at once. Its
-   * checkpoint stays: a subscription of the same name goes on from there. Stopping twice does
-   * nothing.
+   * from a handler or a listener, of this or another subscription or follower: then it does not
+   * wait, since two of them that close each other would wait for good. Its leases are given back,
+   * so that another node goes on at once. Its checkpoint stays: a subscription of the same name
+   * goes on from there. Stopping twice does nothing.
    */
   @Override
   void close();

@@ -4,6 +4,7 @@ import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.OutcomeUnknownException;
+import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -68,7 +69,9 @@ final class GroupAppender implements AutoCloseable {
   /** Only completes futures, so what depends on them delays no append. */
   private final ExecutorService completions =
       Executors.newSingleThreadExecutor(
-          work -> completer = Threads.daemon(work, "eventstore-completions"));
+          work ->
+              completer =
+                  Threads.daemon(() -> EngineThread.run(work::run), "eventstore-completions"));
 
   private volatile @Nullable Thread completer;
 

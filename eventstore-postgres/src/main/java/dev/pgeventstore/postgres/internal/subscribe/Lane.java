@@ -6,6 +6,7 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.feed.ReadingPlace;
+import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.SqlFailure;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
@@ -167,11 +168,6 @@ final class Lane implements Runnable {
     return running != null && running.isAlive();
   }
 
-  boolean isCurrentThread() {
-    Task running = task;
-    return running != null && running.isCurrent();
-  }
-
   void join() throws InterruptedException {
     Task running = task;
     if (running != null) {
@@ -181,6 +177,10 @@ final class Lane implements Runnable {
 
   @Override
   public void run() {
+    EngineThread.run(this::handleUntilItEnds);
+  }
+
+  private void handleUntilItEnds() {
     try {
       awaitPredecessor();
       subscription.began(this);

@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.Connections;
@@ -207,7 +208,8 @@ final class LeaseKeeper implements AutoCloseable {
         continue;
       }
       List<Leased> own = leases.getOrDefault(subscription.name(), List.of());
-      subscription.leases(own, askedNanos);
+      // It may tell a listener, while a lane waits for this: to start a subscription.
+      EngineThread.run(() -> subscription.leases(own, askedNanos));
       pause = Math.min(pause, pause(own, subscription.leaseTime()));
     }
     return pause;

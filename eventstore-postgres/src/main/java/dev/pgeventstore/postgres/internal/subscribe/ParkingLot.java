@@ -5,6 +5,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.UndecodableEventException;
+import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.Lender;
 import dev.pgeventstore.internal.LentTransaction;
 import dev.pgeventstore.internal.SqlFailure;
@@ -173,7 +174,8 @@ final class ParkingLot implements ParkedEvents {
       RecordedEvent event, ParkedEvent parked, Connection connection, KeptInterrupt interrupt) {
     LentTransaction lent = lender.lend(connection);
     try {
-      handler.handle(List.of(event), lent.connection());
+      // A lane may wait for the stream, which this holds.
+      EngineThread.run(() -> handler.handle(List.of(event), lent.connection()));
       lent.takeBack();
       lent.requireOpen();
     } catch (Exception e) {

@@ -4,6 +4,7 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.AppendLostException;
+import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.subscribe.AwaitedStreams.Passed;
 import dev.pgeventstore.postgres.internal.tables.EventsTable.Found;
@@ -512,12 +513,21 @@ final class RunningSubscription implements Subscription {
 
   @Override
   public void close() {
+    join(askToStop());
+  }
+
+  /**
+   * Asks it to stop.
+   *
+   * @return the lanes that have not ended; none if it was asked before
+   */
+  List<Lane> askToStop() {
     boolean none;
     List<Lane> toEnd;
     lock.lock();
     try {
       if (closing) {
-        return;
+        return List.of();
       }
       closing = true;
       none = alive.isEmpty();
@@ -531,12 +541,14 @@ final class RunningSubscription implements Subscription {
     if (none && failure == null) {
       keeper.leave(name());
     }
-    if (toEnd.stream().noneMatch(Lane::isCurrentThread)) {
-      join(toEnd);
-    }
+    return toEnd;
   }
 
-  private static void join(List<Lane> lanes) {
+  /** Waits until lanes have ended, unless the caller is a thread that they may wait for. */
+  static void join(List<Lane> lanes) {
+    if (EngineThread.isCurrent()) {
+      return;
+    }
     try {
       for (Lane lane : lanes) {
         lane.join();

@@ -159,7 +159,10 @@ public final class SubscriptionRuns implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-    toClose.forEach(RunningSubscription::close);
+    // All before the first is waited for: that one's handler may wait for another one's end.
+    List<Lane> lanes =
+        toClose.stream().flatMap(subscription -> subscription.askToStop().stream()).toList();
+    RunningSubscription.join(lanes);
     keeper.close();
   }
 }

@@ -1,0 +1,246 @@
+package dev.pgeventstore.postgres;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.subscription.FailurePolicy;
+import dev.pgeventstore.subscription.Follower;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.SubscriptionListener;
+import dev.pgeventstore.subscription.Subscriptions;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.BrokenBarrierException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+/** Threads of the engine that close what others of them run, at the same time. */
+@ExtendWith(PostgresExtension.class)
+class ClosingTogetherTest {
+
+  /** Shorter than what any of them waits for at most. */
+  private static final Duration PATIENCE = Duration.ofSeconds(8);
+
+  private TestStore store;
+  private final CyclicBarrier both = new CyclicBarrier(2);
+
+  @BeforeEach
+  void open(Database database) {
+    store = new TestStore(database);
+  }
+
+  @AfterEach
+  void close() throws InterruptedException {
+    // A store whose threads wait for each other does not close.
+    Thread closing = new Thread(store::close);
+    closing.setDaemon(true);
+    closing.start();
+    closing.join(PATIENCE.toMillis());
+    assertThat(closing.isAlive()).isFalse();
+  }
+
+  private void meet() {
+    try {
+      both.await(30, TimeUnit.SECONDS);
+    } catch (InterruptedException | BrokenBarrierException | TimeoutException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private void closeStoreTogether() {
+    meet();
+    store.store.close();
+  }
+
+  private void awaitAllGivenBack() {
+    await()
+        .atMost(PATIENCE)
+        .until(
+            () -> count("subscriptions where owner is not null or lease_until is not null") == 0);
+    await().atMost(PATIENCE).until(() -> count("subscription_members") == 0);
+  }
+
+  private int count(String of) throws SQLException {
+    return Integer.parseInt(store.query("select count(*) from eventstore." + of));
+  }
+
+  @Test
+  void two_handlers_close_the_store_at_once() throws Exception {
+    for (String name : List.of("first", "second")) {
+      Subscriptions.of(store.store)
+          .create(name)
+          .handler((events, c) -> closeStoreTogether())
+          .start();
+    }
+    store.append("order-1");
+
+    awaitAllGivenBack();
+    assertThat(store.query("select min(position) from eventstore.subscriptions")).isEqualTo("1");
+  }
+
+  @Test
+  void two_handlers_close_each_other() throws Exception {
+    CompletableFuture<Subscription> first = new CompletableFuture<>();
+    CompletableFuture<Subscription> second = new CompletableFuture<>();
+    first.complete(
+        Subscriptions.of(store.store)
+            .create("first")
+            .handler(
+                (events, c) -> {
+                  meet();
+                  second.get().close();
+                })
+            .start());
+    second.complete(
+        Subscriptions.of(store.store)
+            .create("second")
+            .handler(
+                (events, c) -> {
+                  meet();
+                  first.get().close();
+                })
+            .start());
+    store.append("order-1");
+
+    awaitAllGivenBack();
+    assertThat(store.query("select min(position) from eventstore.subscriptions")).isEqualTo("1");
+  }
+
+  @Test
+  void two_partitions_close_the_store_at_once() throws Exception {
+    AtomicInteger called = new AtomicInteger();
+    Subscriptions.of(store.store)
+        .create("view")
+        .partitions(2)
+        .batchSize(1)
+        .handler(
+            (events, c) -> {
+              if (called.incrementAndGet() <= 2) {
+                closeStoreTogether();
+              }
+            })
+        .start();
+    for (int order = 0; order < 10; order++) {
+      store.append("order-" + order);
+    }
+
+    awaitAllGivenBack();
+  }
+
+  @Test
+  void a_handler_and_a_followers_handler_close_each_other() throws Exception {
+    CompletableFuture<Follower> follower = new CompletableFuture<>();
+    CountDownLatch closed = new CountDownLatch(1);
+    Subscription view =
+        Subscriptions.of(store.store)
+            .create("view")
+            .handler(
+                (events, c) -> {
+                  meet();
+                  follower.get().close();
+                })
+            .start();
+    follower.complete(
+        Subscriptions.of(store.store)
+            .follow(EventQuery.all())
+            .handler(
+                events -> {
+                  meet();
+                  view.close();
+                  closed.countDown();
+                })
+            .start());
+    store.append("order-1");
+
+    awaitAllGivenBack();
+    assertThat(closed.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+    follower.get().close();
+    assertThat(follower.get().status().state()).isEqualTo(Follower.State.STOPPED);
+  }
+
+  @Test
+  void two_followers_close_each_other() throws Exception {
+    CompletableFuture<Follower> first = new CompletableFuture<>();
+    CompletableFuture<Follower> second = new CompletableFuture<>();
+    first.complete(
+        Subscriptions.of(store.store)
+            .follow(EventQuery.all())
+            .handler(
+                events -> {
+                  meet();
+                  second.get().close();
+                })
+            .start());
+    second.complete(
+        Subscriptions.of(store.store)
+            .follow(EventQuery.all())
+            .handler(
+                events -> {
+                  meet();
+                  first.get().close();
+                })
+            .start());
+    store.append("order-1");
+
+    for (Follower follower : List.of(first.get(), second.get())) {
+      await().atMost(PATIENCE).until(() -> follower.status().state() == Follower.State.STOPPED);
+    }
+  }
+
+  @Test
+  void two_listeners_close_the_store_at_once() throws Exception {
+    for (String name : List.of("first", "second")) {
+      Subscriptions.of(store.store)
+          .create(name)
+          .onFailure(FailurePolicy.stop())
+          .listener(
+              new SubscriptionListener() {
+                @Override
+                public void stopped(String subscription, Throwable cause) {
+                  closeStoreTogether();
+                }
+              })
+          .handler(
+              (events, c) -> {
+                throw new IllegalStateException("on purpose");
+              })
+          .start();
+    }
+    store.append("order-1");
+
+    awaitAllGivenBack();
+  }
+
+  @Test
+  void a_handler_and_what_depends_on_an_append_close_the_store_at_once() throws Exception {
+    Subscriptions.of(store.store)
+        .create("view")
+        .handler((events, c) -> closeStoreTogether())
+        .start();
+    CompletableFuture<Void> closed =
+        store
+            .store
+            .appendAsync(
+                StreamId.parse("order-1"),
+                ExpectedVersion.any(),
+                List.of(TestStore.raw("happened")))
+            .thenRun(this::closeStoreTogether);
+
+    closed.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+    awaitAllGivenBack();
+  }
+}
