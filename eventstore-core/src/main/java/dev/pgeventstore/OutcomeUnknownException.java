@@ -1,9 +1,10 @@
 package dev.pgeventstore;
 
 /**
- * The connection was lost, or the wait ended, after an append was sent and before its answer came:
- * it may have been committed or not, or may still be. Send the same {@link Append} again: what was
- * committed already is recognised and answered with its first result.
+ * The connection was lost, the driver or the pool threw something unexpected, or the wait ended,
+ * after an append was sent and before its answer came: it may have been committed or not, or may
+ * still be. Send the same {@link Append} again: what was committed already is recognised and
+ * answered with its first result.
  *
  * <p>An append that is built again is recognised as well if it has the same {@link NewEvent}s, or
  * ids of the caller's ({@link NewEvent#withId}), and expects the same versions; see {@link

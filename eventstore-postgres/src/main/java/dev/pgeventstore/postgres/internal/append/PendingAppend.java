@@ -94,9 +94,10 @@ final class PendingAppend {
 
   /** It was sent, and there is no telling whether it is committed. */
   boolean isUnknown() {
-    return failure instanceof SQLException e
-        && !(e instanceof Sender.NotSentException)
-        && SqlErrors.isConnectionLost(e);
+    return failure instanceof Error
+        || (failure instanceof SQLException e
+            && !(e instanceof Sender.NotSentException)
+            && SqlErrors.isConnectionLost(e));
   }
 
   /** Puts the next try off, each time for longer. */

@@ -4,6 +4,7 @@ import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLNonTransientConnectionException;
 import java.sql.SQLTransientConnectionException;
 import javax.sql.DataSource;
 import org.slf4j.Logger;
@@ -60,6 +61,8 @@ final class Sender {
     try {
       exchange.begin(connection);
       return inTransaction(connection, request);
+    } catch (RuntimeException | LinkageError e) {
+      throw new AnswerLostException(e);
     } finally {
       exchange.release();
       giveBack(connection);
@@ -92,16 +95,24 @@ final class Sender {
     if (connection.getAutoCommit()) {
       return request.on(connection);
     }
-    boolean done = false;
     try {
       T answer = request.on(connection);
       connection.commit();
-      done = true;
       return answer;
-    } finally {
-      if (!done && !connection.isClosed()) {
+    } catch (Throwable e) {
+      undo(connection, e);
+      throw e;
+    }
+  }
+
+  /** What went wrong before tells whether the append may be committed, and is not to be hidden. */
+  private static void undo(Connection connection, Throwable cause) {
+    try {
+      if (!connection.isClosed()) {
         connection.rollback();
       }
+    } catch (SQLException | RuntimeException | LinkageError e) {
+      cause.addSuppressed(e);
     }
   }
 
@@ -109,7 +120,7 @@ final class Sender {
   private static void giveBack(Connection connection) {
     try {
       connection.close();
-    } catch (SQLException e) {
+    } catch (SQLException | RuntimeException | LinkageError e) {
       LOG.debug("Closing the connection of an append failed", e);
     }
   }
@@ -123,6 +134,17 @@ final class Sender {
   interface Request<T> {
     /** One statement. */
     T on(Connection connection) throws SQLException;
+  }
+
+  /**
+   * The driver or the pool threw something unchecked: the append may have been sent, and committed.
+   */
+  static final class AnswerLostException extends SQLNonTransientConnectionException {
+    private static final long serialVersionUID = 1L;
+
+    AnswerLostException(Throwable cause) {
+      super("the answer was lost to " + cause, "08007", cause);
+    }
   }
 
   /** There was no connection, so nothing was sent. */
