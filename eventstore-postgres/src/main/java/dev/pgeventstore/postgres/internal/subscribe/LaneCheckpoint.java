@@ -183,7 +183,8 @@ final class LaneCheckpoint {
    * @return false if the tenure is over
    */
   boolean stop(String error) throws SQLException {
-    return connections.use(connection -> table.stop(connection, tenure, error));
+    return Races.runAgain(
+        () -> connections.inTransaction(connection -> table.stop(connection, tenure, error)));
   }
 
   /**
@@ -193,9 +194,14 @@ final class LaneCheckpoint {
    * @return false if the tenure is over, or has ended with this
    */
   boolean stopUndecodable(String error) throws SQLException {
-    return connections.inTransaction(
-        connection ->
-            !table.decline(connection, tenure, undecodable, error).orElse(true)
-                && table.stop(connection, tenure, error));
+    return Races.runAgain(
+        () ->
+            connections.inTransaction(
+                connection -> {
+                  // Declining locks one row, and stopping all of them.
+                  long unused = table.hold(connection, tenure.key().name());
+                  return !table.decline(connection, tenure, undecodable, error).orElse(true)
+                      && table.stop(connection, tenure, error);
+                }));
   }
 }

@@ -113,24 +113,26 @@ public final class SubscriptionRuns implements AutoCloseable {
     List<String> replaced = spec.replaced().stream().map(EventQuery::canonicalText).toList();
     long start = connections.use(c -> table.exists(c, spec.name())) ? 0 : starts.of(spec.start());
     Optional<String> declared =
-        connections.inTransaction(
-            connection -> {
-              Optional<String> other =
-                  table.arrange(
-                      connection,
-                      spec.name(),
-                      spec.partitions(),
-                      start,
-                      query,
-                      replaced,
-                      keeper.owner(),
-                      spec.leaseTime());
-              if (other.isEmpty() && !replaced.isEmpty()) {
-                // Nodes that run with the query that was replaced learn it at once.
-                signals.leasesGivenBack(connection);
-              }
-              return other;
-            });
+        Races.runAgain(
+            () ->
+                connections.inTransaction(
+                    connection -> {
+                      Optional<String> other =
+                          table.arrange(
+                              connection,
+                              spec.name(),
+                              spec.partitions(),
+                              start,
+                              query,
+                              replaced,
+                              keeper.owner(),
+                              spec.leaseTime());
+                      if (other.isEmpty() && !replaced.isEmpty()) {
+                        // Nodes that run with the query that was replaced learn it at once.
+                        signals.leasesGivenBack(connection);
+                      }
+                      return other;
+                    }));
     if (declared.isPresent()) {
       throw new QueryMismatchException(
           "subscription %s is declared with the query [%s], and this node declares [%s]: it has not joined, and nothing was changed. To change the query, call replacing(the declared one) on the builder; for a subscription of its own, take another name"

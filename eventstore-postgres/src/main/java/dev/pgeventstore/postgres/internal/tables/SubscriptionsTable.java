@@ -31,11 +31,24 @@ public class SubscriptionsTable {
       """;
 
   // All of them, so that partitions are not divided anew either. Whoever keeps leases passes over.
+  // In the order of arrange_partitions: what changes several rows holds them first, since an update
+  // locks them in the order in which it finds them.
   private static final String HOLD =
       """
       select position
         from $schema.subscriptions
        where name = ?
+       order by partition
+         for no key update
+      """;
+
+  // Its own only: those of others may be locked for long, by nodes that are frozen.
+  private static final String HOLD_OWN =
+      """
+      select position
+        from $schema.subscriptions
+       where name = ?
+         and owner = ?
        order by partition
          for no key update
       """;
@@ -260,6 +273,7 @@ public class SubscriptionsTable {
   private final String lowestCheckpoint;
   private final String reached;
   private final String hold;
+  private final String holdOwn;
   private final String remove;
   private final String exists;
   private final String arrange;
@@ -285,6 +299,7 @@ public class SubscriptionsTable {
     this.lowestCheckpoint = schema.in(LOWEST_CHECKPOINT);
     this.reached = schema.in(REACHED);
     this.hold = schema.in(HOLD);
+    this.holdOwn = schema.in(HOLD_OWN);
     this.remove = schema.in(REMOVE);
     this.exists = schema.in(EXISTS);
     this.arrange = schema.in(ARRANGE);
@@ -352,8 +367,9 @@ public class SubscriptionsTable {
     }
   }
 
-  /** Removes a subscription: whoever runs it writes nothing any more. */
+  /** Removes a subscription: whoever runs it writes nothing any more. In a transaction. */
   public void remove(Connection connection, String name) throws SQLException {
+    long unused = hold(connection, name);
     try (PreparedStatement statement = connection.prepareStatement(remove)) {
       statement.setString(1, name);
       statement.setString(2, name);
@@ -566,11 +582,12 @@ public class SubscriptionsTable {
   }
 
   /**
-   * Stops all partitions with an error, until the subscription is started again.
+   * Stops all partitions with an error, until the subscription is started again. In a transaction.
    *
    * @return false if the tenure is over
    */
   public boolean stop(Connection connection, Tenure of, String error) throws SQLException {
+    long unused = hold(connection, of.key().name());
     try (PreparedStatement statement = connection.prepareStatement(stop)) {
       statement.setString(1, error);
       statement.setString(2, of.key().name());
@@ -606,8 +623,13 @@ public class SubscriptionsTable {
     update(connection, giveBack, of);
   }
 
-  /** Gives all leases of a subscription back, and does not take any more. */
+  /** Gives all leases of a subscription back, and does not take any more. In a transaction. */
   public void leave(Connection connection, String name, String owner) throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(holdOwn)) {
+      statement.setString(1, name);
+      statement.setString(2, owner);
+      statement.executeQuery().close();
+    }
     try (PreparedStatement statement = connection.prepareStatement(leave)) {
       statement.setString(1, name);
       statement.setString(2, owner);

@@ -111,6 +111,9 @@ final class SimulatedStatements {
           new SimulatedLeases(s.postgres, s.in)
               .decline(s.text(1), (int) s.number(2), s.text(3), s.number(4), s.number(5));
     }
+    if (sql.startsWith("select position\n") && sql.contains("for no key update")) {
+      return SimulatedStatements::hold;
+    }
     if (sql.contains("select position, barrier, attempts")) {
       return SimulatedStatements::standing;
     }
@@ -306,6 +309,23 @@ final class SimulatedStatements {
     Checkpoint changed = latest.with(change);
     cell.write(in, changed);
     return changed;
+  }
+
+  private Answer hold() throws SQLException {
+    List<Object[]> held = new ArrayList<>();
+    Predicate<Checkpoint> where =
+        sql.contains("owner = ?") ? row -> text(2).equals(row.owner) : any -> true;
+    for (Table<Key, Checkpoint>.Cell row : rows(text(1))) {
+      if (!where.test(row.seen(in))) {
+        continue;
+      }
+      row.lock(in);
+      Checkpoint latest = row.seen(in);
+      if (latest != null && where.test(latest)) {
+        held.add(new Object[] {latest.position});
+      }
+    }
+    return Answer.rows(held);
   }
 
   private Answer standing() {
