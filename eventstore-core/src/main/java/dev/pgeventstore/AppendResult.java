@@ -46,7 +46,7 @@ public final class AppendResult {
    * @param parts what was written to each stream
    * @param replayed whether an earlier append had written the events already
    * @param incarnation of the server, as it was known before the append was sent; empty if it was
-   *     not
+   *     not, or if the append may still be rolled back
    * @return the result
    */
   public static AppendResult of(
@@ -121,7 +121,8 @@ public final class AppendResult {
    * The incarnation of the server that was known before the append was sent. If it is still the
    * same, the server cannot have lost the append.
    *
-   * @return empty if it was not known
+   * @return empty if it was not known, and for an append in a transaction of the caller, which may
+   *     be rolled back
    */
   public Optional<String> incarnation() {
     return incarnation.isEmpty() ? Optional.empty() : Optional.of(incarnation);

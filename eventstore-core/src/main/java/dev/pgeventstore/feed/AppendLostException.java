@@ -4,9 +4,10 @@ import dev.pgeventstore.AppendResult;
 
 /**
  * The server has lost an append that it had acknowledged: by a fail-over to a standby that had not
- * received it, by going back to a backup, or by a crash if it was committed asynchronously. Nothing
- * of it is there any more, and its positions may be those of other events. Load what it was decided
- * on, decide again, and append again.
+ * received it, by going back to a backup, or by a crash if it was committed asynchronously. Or the
+ * append was made in a transaction of the caller, which was rolled back or, when the wait ended,
+ * was not committed yet. Nothing of it is there, and its positions may be those of other events.
+ * Load what it was decided on, decide again, and append again.
  */
 public class AppendLostException extends HistoryChangedException {
 
@@ -21,7 +22,7 @@ public class AppendLostException extends HistoryChangedException {
    */
   public AppendLostException(AppendResult append) {
     super(
-        "the server has lost the append at %s: it crashed, failed over or was restored, and has no such event any more; decide again, and append again"
+        "the server has lost the append at %s: it crashed, failed over or was restored, or its transaction was rolled back or has not committed, and there is no such event; decide again, and append again"
             .formatted(append));
     this.append = append;
   }

@@ -113,7 +113,7 @@ public final class KafkaRelay implements AutoCloseable {
    * @throws IllegalStateException if the relay has halted or was closed, with what halted it as the
    *     cause
    * @throws dev.pgeventstore.feed.AppendLostException if the database has lost the append, by a
-   *     fail-over for example
+   *     fail-over for example, or if the caller's transaction that it was made in was rolled back
    * @throws dev.pgeventstore.EventStoreException if the database cannot be asked whether the append
    *     is still there
    * @throws InterruptedException if the thread was interrupted

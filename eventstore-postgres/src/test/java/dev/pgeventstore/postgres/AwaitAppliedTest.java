@@ -7,19 +7,23 @@ import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.feed.AppendLostException;
 import dev.pgeventstore.subscription.EventDiscardedException;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.EventParkedException;
 import dev.pgeventstore.subscription.FailurePolicy;
+import dev.pgeventstore.subscription.Follower;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.sql.Connection;
 import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -153,6 +157,38 @@ class AwaitAppliedTest {
       again.awaitApplied(replayed, PATIENCE);
       assertThatThrownBy(() -> again.awaitApplied(discarded, PATIENCE))
           .isInstanceOf(EventDiscardedException.class);
+    }
+  }
+
+  @Test
+  void an_append_in_a_transaction_that_was_rolled_back_is_told_and_a_committed_one_is_waited_for()
+      throws Exception {
+    try (Subscription view = start(store);
+        Subscription elsewhere = start(other);
+        Follower follower =
+            Subscriptions.of(store.store).follow(EventQuery.all()).handler(event -> {}).start()) {
+      // The incarnation of the server is known by now.
+      view.awaitApplied(append(store, "order-1", "happened"), PATIENCE);
+      AppendResult kept;
+      AppendResult undone;
+      try (Connection callers = store.begin()) {
+        kept = store.append("order-1", callers);
+        callers.commit();
+        undone = store.append("order-1", callers);
+        callers.rollback();
+      }
+      AppendResult later = append(store, "order-1", "happened");
+      for (Subscription node : List.of(view, elsewhere)) {
+        node.awaitApplied(kept, PATIENCE);
+        node.awaitApplied(later, PATIENCE);
+        assertThatThrownBy(() -> node.awaitApplied(undone, PATIENCE))
+            .isInstanceOf(AppendLostException.class)
+            .hasMessageContaining("its transaction was rolled back");
+      }
+      follower.awaitApplied(kept, PATIENCE);
+      follower.awaitApplied(later, PATIENCE);
+      assertThatThrownBy(() -> follower.awaitApplied(undone, PATIENCE))
+          .isInstanceOf(AppendLostException.class);
     }
   }
 

@@ -12,7 +12,6 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.TombstonedException;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
-import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -24,10 +23,15 @@ final class Answers {
 
   private Answers() {}
 
-  static AppendResult result(Append append, AppendRequest request, Answer answer) {
+  /**
+   * The result.
+   *
+   * @param incarnation in which the append cannot be lost; empty if it may be in any
+   */
+  static AppendResult result(Append append, Answer answer, String incarnation) {
     return switch (answer.outcome()) {
-      case WRITTEN -> result(append, request, answer, false);
-      case REPLAYED -> result(append, request, answer, true);
+      case WRITTEN -> result(append, answer, incarnation, false);
+      case REPLAYED -> result(append, answer, incarnation, true);
       case CONFLICT -> throw new ConflictException(conflicts(append, answer));
       case IDS_REUSED -> throw reused(culprit(append, answer));
       case TOMBSTONED -> throw tombstoned(culprit(append, answer));
@@ -36,7 +40,7 @@ final class Answers {
   }
 
   private static AppendResult result(
-      Append append, AppendRequest request, Answer answer, boolean replayed) {
+      Append append, Answer answer, String incarnation, boolean replayed) {
     List<Condition> conditions = append.conditions();
     Position position = Position.of(answer.position());
     Map<StreamId, Part> parts = new HashMap<>();
@@ -48,7 +52,7 @@ final class Answers {
         parts.put(stream, new Part(answer.versions()[i], events.size(), last));
       }
     }
-    return AppendResult.of(position, parts, replayed, request.incarnation());
+    return AppendResult.of(position, parts, replayed, incarnation);
   }
 
   private static List<Conflict> conflicts(Append append, Answer answer) {

@@ -89,7 +89,7 @@ public final class Appender implements AutoCloseable {
       if (answer.outcome() == AppendFunction.Outcome.WRITTEN) {
         committed.run();
       }
-      return Answers.result(append, request, answer);
+      return Answers.result(append, answer, request.incarnation());
     } catch (SQLException e) {
       throw Failures.of(append.toString(), e);
     }
@@ -133,7 +133,8 @@ public final class Appender implements AutoCloseable {
   public AppendResult append(Append append, Connection connection) {
     AppendRequest request = encoder.encode(append);
     try {
-      return Answers.result(append, request, function.call(connection, request));
+      // The caller may still roll it back, so who waits for it looks for it, in any incarnation.
+      return Answers.result(append, function.call(connection, request), "");
     } catch (SQLException e) {
       throw SqlErrors.inCallersTransaction(append.toString(), e);
     }

@@ -172,7 +172,7 @@ final class PendingAppend {
     if (answer == null) {
       throw new IllegalStateException("there is no answer yet: " + append);
     }
-    return Answers.result(append, request, answer);
+    return Answers.result(append, answer, request.incarnation());
   }
 
   @Override
