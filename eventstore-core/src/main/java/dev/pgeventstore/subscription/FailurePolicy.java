@@ -20,6 +20,10 @@ import java.util.Objects;
  * that but fails while the database is well, such as a statement timeout, a lock timeout or a limit
  * of one statement, does. Deadlocks, serialization failures and lost connections are retried at
  * first, and count as one attempt when ten come in a row at one place.
+ *
+ * <p>An {@link Error} that the handler throws counts like an exception, also a {@link
+ * StackOverflowError}. Any other {@link VirtualMachineError}, such as an {@link OutOfMemoryError},
+ * stops the subscription whatever the policy says.
  */
 public final class FailurePolicy {
 

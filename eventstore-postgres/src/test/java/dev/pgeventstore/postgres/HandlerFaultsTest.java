@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Failures of a handler's own statements, and of the database under it. */
 @ExtendWith(PostgresExtension.class)
@@ -109,10 +110,43 @@ class HandlerFaultsTest {
   @ParameterizedTest
   @EnumSource
   void what_a_handlers_own_statement_failed_with_counts_as_its_attempt(Own own) throws Exception {
+    countsAsAttempt(own.step);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      classes = {AssertionError.class, StackOverflowError.class, NoClassDefFoundError.class})
+  void an_error_that_the_handler_throws_counts_as_its_attempt(Class<? extends Error> kind)
+      throws Exception {
+    Error error = kind.getDeclaredConstructor().newInstance();
+    countsAsAttempt(
+        connection -> {
+          throw error;
+        });
+  }
+
+  @Test
+  void a_virtual_machine_out_of_memory_stops_the_subscription_and_parks_nothing() throws Exception {
+    store.append("order-1");
+    store.append("order-sick");
+    try (Subscription view =
+        start(
+            connection -> {
+              throw new OutOfMemoryError("on purpose");
+            })) {
+      await().atMost(PATIENCE).until(() -> view.status().state() == State.FAILED);
+
+      assertThat(failures).hasValue(1);
+      assertThat(view.parked().count()).isZero();
+      assertThat(view.status().error().orElseThrow()).isInstanceOf(OutOfMemoryError.class);
+    }
+  }
+
+  private void countsAsAttempt(HandlerTransactionTest.Step failing) throws Exception {
     store.append("order-1");
     AppendResult sick = store.append("order-sick");
     AppendResult last = store.append("order-2");
-    try (Subscription view = start(own.step)) {
+    try (Subscription view = start(failing)) {
       view.awaitApplied(last, PATIENCE);
 
       ParkedEvent parked = view.parked().list(10).get(0);

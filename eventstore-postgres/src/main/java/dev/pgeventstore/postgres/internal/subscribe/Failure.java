@@ -10,6 +10,14 @@ final class Failure {
 
   private Failure() {}
 
+  /**
+   * Whether it says that the virtual machine can go on with nothing, whatever the event: out of
+   * memory, or broken. A stack that was too deep is gone with the call.
+   */
+  static boolean isOfVirtualMachine(Throwable failure) {
+    return failure instanceof VirtualMachineError && !(failure instanceof StackOverflowError);
+  }
+
   /** Whether an event could not be decoded, so that the handler never came to handle it. */
   static boolean isUndecodable(Throwable failure) {
     Throwable cause = failure;

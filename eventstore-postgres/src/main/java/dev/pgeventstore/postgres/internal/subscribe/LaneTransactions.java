@@ -183,7 +183,10 @@ final class LaneTransactions {
     }
     try {
       spec.handler().handle(events, lent.connection());
-    } catch (Exception e) {
+    } catch (Exception | Error e) {
+      if (e instanceof Error error && Failure.isOfVirtualMachine(error)) {
+        throw error;
+      }
       throw new HandlerFailedException(e, lives(e, lent));
     } finally {
       // One that the handler has left behind says no more than what the handler did otherwise.
@@ -193,7 +196,7 @@ final class LaneTransactions {
   }
 
   /** Asks only where it matters: the failure may be one of another database's connection. */
-  private static boolean lives(Exception e, LentTransaction lent) {
+  private static boolean lives(Throwable e, LentTransaction lent) {
     return SqlFailure.of(e) == SqlFailure.LOST && lent.isAlive();
   }
 

@@ -178,7 +178,10 @@ final class ParkingLot implements ParkedEvents {
       EngineThread.run(() -> handler.handle(List.of(event), lent.connection()));
       lent.takeBack();
       lent.requireOpen();
-    } catch (Exception e) {
+    } catch (Exception | Error e) {
+      if (e instanceof Error error && Failure.isOfVirtualMachine(error)) {
+        throw error;
+      }
       if (e instanceof InterruptedException) {
         Thread.currentThread().interrupt();
       }
@@ -273,10 +276,10 @@ final class ParkingLot implements ParkedEvents {
     private static final long serialVersionUID = 1L;
 
     private final transient ParkedEvent parked;
-    private final transient Exception failure;
+    private final transient Throwable failure;
     private final boolean connectionLived;
 
-    HandlerFailedException(ParkedEvent parked, Exception cause, boolean connectionLived) {
+    HandlerFailedException(ParkedEvent parked, Throwable cause, boolean connectionLived) {
       super(cause);
       this.parked = parked;
       this.failure = cause;
