@@ -21,7 +21,9 @@ public interface ProjectionDefinition {
    * @param table the name to give to the table, and to begin the names of further tables,
    *     constraints and indexes with: those of two versions exist beside each other
    * @param connection of the transaction in which the version comes into being
-   * @throws Exception if that is impossible; then there is no such version
+   * @throws Exception if that is impossible; then there is no such version. Only if the definition
+   *     has committed the transaction by other means, the version and what it made until then
+   *     remain
    */
   default void create(String table, Connection connection) throws Exception {}
 
