@@ -122,6 +122,10 @@ class ClosingTogetherTest {
 
   @Test
   void two_partitions_close_the_store_at_once() throws Exception {
+    // Before the handlers are there that close it.
+    for (int order = 0; order < 10; order++) {
+      store.append("order-" + order);
+    }
     AtomicInteger called = new AtomicInteger();
     Subscriptions.of(store.store)
         .create("view")
@@ -134,9 +138,6 @@ class ClosingTogetherTest {
               }
             })
         .start();
-    for (int order = 0; order < 10; order++) {
-      store.append("order-" + order);
-    }
 
     awaitAllGivenBack();
   }
