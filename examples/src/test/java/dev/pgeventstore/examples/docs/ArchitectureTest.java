@@ -35,14 +35,14 @@ class ArchitectureTest {
           Map.entry(".snapshot", List.of("")),
           Map.entry(".codec", List.of("", ".snapshot")),
           Map.entry(".internal", List.of("")),
-          Map.entry(".subscription", List.of("", ".feed")),
+          Map.entry(".subscription", List.of("", ".internal", ".feed")),
           Map.entry(".feed", List.of("")),
           Map.entry(".projection", List.of("", ".internal", ".subscription")),
           Map.entry(".aggregate", List.of("", ".codec", ".snapshot")),
           Map.entry(".postgres", core(".postgres.internal*")),
           Map.entry(
               ".postgres.internal.append",
-              core(".postgres.internal.tables", ".postgres.internal.encoding")),
+              core(".internal", ".postgres.internal.tables", ".postgres.internal.encoding")),
           Map.entry(".postgres.internal.encoding", List.of("")),
           Map.entry(
               ".postgres.internal.importing",
