@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.Test;
  * to each other is tested in {@link GroupAppenderTest}: they sleep without a lock, by {@code park},
  * and there the model checker wakes them without being told, so it finds no signal that is missed.
  */
+@Tag("interleavings")
 class GroupAppenderInterleavingsTest {
 
   private static final StreamId STREAM = StreamId.of("order", "1");

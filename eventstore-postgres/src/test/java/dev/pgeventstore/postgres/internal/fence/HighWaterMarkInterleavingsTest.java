@@ -7,12 +7,14 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * A reader that waits while something is committed, in every order that the model checker comes to.
  * Nothing ends a wait but a signal: one that is missed is found as a deadlock.
  */
+@Tag("interleavings")
 class HighWaterMarkInterleavingsTest {
 
   private static final String INCARNATION = "this incarnation";

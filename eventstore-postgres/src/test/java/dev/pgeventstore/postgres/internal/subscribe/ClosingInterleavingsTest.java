@@ -17,12 +17,14 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /**
  * How the engine's threads end, in interleavings that a model checker chooses. It finds deadlocks,
  * threads that are waited for in vain, and what an assertion says.
  */
+@Tag("interleavings")
 class ClosingInterleavingsTest {
 
   private static final int MOST = 100;

@@ -9,9 +9,11 @@ import dev.pgeventstore.postgres.internal.subscribe.SharedPages.Source;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Readers that share pages, in every order that the model checker comes to. */
+@Tag("interleavings")
 class SharedPagesInterleavingsTest {
 
   private static final EventQuery ORDERS = EventQuery.all().categories("order");
