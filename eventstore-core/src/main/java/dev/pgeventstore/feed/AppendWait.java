@@ -3,7 +3,10 @@ package dev.pgeventstore.feed;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.internal.Durations;
+import dev.pgeventstore.internal.SqlFailure;
 import java.time.Duration;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
@@ -16,6 +19,8 @@ import java.util.concurrent.TimeoutException;
  * <p>For readers of a feed, in this process.
  */
 public final class AppendWait {
+
+  private static final long PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(50);
 
   private final EventFeed feed;
   private final Reader reader;
@@ -38,12 +43,13 @@ public final class AppendWait {
    * @param timeout how long to wait
    * @throws TimeoutException if it has not come that far
    * @throws AppendLostException if the server has lost the append
-   * @throws EventStoreException if the server cannot be asked for the life that it is in
+   * @throws EventStoreException if the server could not be asked for the life that it is in until
+   *     the time was over, or will not answer that
    * @throws InterruptedException if the thread was interrupted
    */
   public void until(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
-    long deadline = System.nanoTime() + timeout.toNanos();
+    long deadline = System.nanoTime() + Durations.nanos(timeout);
     Position wanted = append.position();
     String over = "";
     while (true) {
@@ -57,20 +63,34 @@ public final class AppendWait {
         }
         throw e;
       }
-      // Only now: the reader may stand in a life that is over, and not know it yet.
-      if (!feed.life().equals(life)) {
-        over = life;
-        continue;
+      try {
+        // Only now: the reader may stand in a life that is over, and not know it yet.
+        if (!feed.life().equals(life)) {
+          over = life;
+          continue;
+        }
+        if (append.parts().isEmpty() || append.incarnation().filter(life::equals).isPresent()) {
+          return;
+        }
+        Position found = feed.find(append).orElseThrow(() -> new AppendLostException(append));
+        if (feed.life().equals(life) && !found.isAfter(wanted)) {
+          return;
+        }
+        wanted = found.isAfter(wanted) ? found : wanted;
+      } catch (EventStoreException e) {
+        askAgainAfter(e, deadline);
       }
-      if (append.parts().isEmpty() || append.incarnation().filter(life::equals).isPresent()) {
-        return;
-      }
-      Position found = feed.find(append).orElseThrow(() -> new AppendLostException(append));
-      if (feed.life().equals(life) && !found.isAfter(wanted)) {
-        return;
-      }
-      wanted = found.isAfter(wanted) ? found : wanted;
     }
+  }
+
+  /** A connection that is lost is no answer, and the time is not over for it. */
+  private static void askAgainAfter(EventStoreException failure, long deadline)
+      throws InterruptedException {
+    long left = deadline - System.nanoTime();
+    if (left <= 0 || !SqlFailure.of(failure).isTransient()) {
+      throw failure;
+    }
+    TimeUnit.NANOSECONDS.sleep(Math.min(left, PAUSE_NANOS));
   }
 
   /** Says more than that the time is over, if the database says more. */

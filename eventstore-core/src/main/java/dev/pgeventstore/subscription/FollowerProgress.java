@@ -1,6 +1,7 @@
 package dev.pgeventstore.subscription;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.subscription.Follower.State;
 import dev.pgeventstore.subscription.Follower.Status;
 import java.time.Duration;
@@ -148,7 +149,7 @@ final class FollowerProgress {
       status =
           new Status(State.RETRYING, status.position(), status.highWaterMark(), Optional.of(cause));
       changed.signalAll();
-      long remaining = pause.toNanos();
+      long remaining = Durations.nanos(pause);
       while (remaining > 0 && !stopping) {
         remaining = changed.awaitNanos(remaining);
       }
@@ -166,7 +167,7 @@ final class FollowerProgress {
    */
   String await(Position wanted, String over, Duration timeout)
       throws TimeoutException, InterruptedException {
-    long remaining = timeout.toNanos();
+    long remaining = Durations.nanos(timeout);
     lock.lockInterruptibly();
     try {
       while (wanted.isAfter(status.position()) || (!over.isEmpty() && over.equals(life))) {

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import java.lang.reflect.Proxy;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -30,6 +32,9 @@ class AppendWaitTest {
 
   /** The lives in which the reader stands, from one wait to the next. */
   private final Deque<String> reader = new ArrayDeque<>();
+
+  /** What comes in place of an answer, from one question to the next. */
+  private final Deque<EventStoreException> failures = new ArrayDeque<>();
 
   private int waits;
 
@@ -93,6 +98,34 @@ class AppendWaitTest {
     assertThat(waits).isEqualTo(3);
   }
 
+  @Test
+  void a_connection_that_is_lost_is_no_answer() throws Exception {
+    lives.add("b");
+    reader.addAll(List.of("b", "b", "b"));
+    failures.add(failure("08006"));
+    failures.add(failure("57P01"));
+
+    await(appendSentIn("a"));
+
+    assertThat(failures).isEmpty();
+  }
+
+  @Test
+  void what_will_not_be_answered_is_not_asked_again() {
+    lives.add("b");
+    reader.add("b");
+    EventStoreException refused = failure("42501");
+    failures.add(refused);
+    failures.add(failure("42501"));
+
+    assertThatThrownBy(() -> await(appendSentIn("a"))).isSameAs(refused);
+    assertThat(failures).hasSize(1);
+  }
+
+  private static EventStoreException failure(String state) {
+    return new EventStoreException("no answer", new SQLException("no answer", state));
+  }
+
   private void await(AppendResult append) throws Exception {
     new AppendWait(feed(), this::await).until(append, SOON);
   }
@@ -116,11 +149,15 @@ class AppendWaitTest {
         Proxy.newProxyInstance(
             EventFeed.class.getClassLoader(),
             new Class<?>[] {EventFeed.class},
-            (proxy, method, arguments) ->
-                switch (method.getName()) {
-                  case "life" -> lives.size() > 1 ? lives.remove() : lives.element();
-                  case "find" -> found;
-                  default -> throw new UnsupportedOperationException(method.getName());
-                });
+            (proxy, method, arguments) -> {
+              if (!failures.isEmpty()) {
+                throw failures.remove();
+              }
+              return switch (method.getName()) {
+                case "life" -> lives.size() > 1 ? lives.remove() : lives.element();
+                case "find" -> found;
+                default -> throw new UnsupportedOperationException(method.getName());
+              };
+            });
   }
 }

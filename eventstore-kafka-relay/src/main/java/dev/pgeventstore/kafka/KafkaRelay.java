@@ -7,6 +7,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.AppendWait;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.FeedSource;
+import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
@@ -120,7 +121,7 @@ public final class KafkaRelay implements AutoCloseable {
    */
   public void awaitPublished(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
-    long deadline = System.nanoTime() + timeout.toNanos();
+    long deadline = System.nanoTime() + Durations.nanos(timeout);
     Set<Integer> lanes = new TreeSet<>();
     append.versions().keySet().forEach(stream -> lanes.add(Partitions.of(stream, spec.lanes())));
     for (int lane : lanes) {
@@ -143,7 +144,7 @@ public final class KafkaRelay implements AutoCloseable {
    */
   public void awaitPublished(Position position, Duration timeout)
       throws TimeoutException, InterruptedException {
-    long deadline = System.nanoTime() + timeout.toNanos();
+    long deadline = System.nanoTime() + Durations.nanos(timeout);
     for (Progress lane : progress) {
       String unused = lane.await(position, "", Duration.ofNanos(deadline - System.nanoTime()));
     }
@@ -373,7 +374,7 @@ public final class KafkaRelay implements AutoCloseable {
      * @throws IllegalArgumentException if it is shorter
      */
     public Builder leaseTtl(Duration ttl) {
-      if (ttl.toMillis() < 100) {
+      if (ttl.compareTo(Duration.ofMillis(100)) < 0) {
         throw new IllegalArgumentException("a lease lasts 100 ms or more, not " + ttl);
       }
       this.leaseTtl = ttl;

@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.internal.Durations;
 import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -59,13 +60,13 @@ final class LeaseLeadership implements Leadership {
 
   @Override
   public boolean keep() {
-    boolean due = System.nanoTime() - renewed > ttl.toNanos() / 3;
+    boolean due = System.nanoTime() - renewed > Durations.nanos(ttl) / 3;
     return due ? confirm() : lease != null;
   }
 
   @Override
   public boolean isCertain() {
-    return lease != null && System.nanoTime() - renewed < ttl.toNanos();
+    return lease != null && System.nanoTime() - renewed < Durations.nanos(ttl);
   }
 
   @Override

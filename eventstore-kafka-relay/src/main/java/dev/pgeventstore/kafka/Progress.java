@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.Blocker;
+import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import java.time.Duration;
 import java.util.List;
@@ -246,7 +247,7 @@ final class Progress {
    */
   synchronized String await(Position wanted, String over, Duration timeout)
       throws TimeoutException, InterruptedException {
-    long deadline = System.nanoTime() + timeout.toNanos();
+    long deadline = System.nanoTime() + Durations.nanos(timeout);
     while (wanted.isAfter(position) || (!over.isEmpty() && over.equals(life))) {
       if (state == State.HALTED || state == State.STOPPED) {
         throw new IllegalStateException(

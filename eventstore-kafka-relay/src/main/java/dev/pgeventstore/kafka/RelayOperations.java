@@ -4,6 +4,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
 import java.time.Instant;
@@ -111,10 +112,10 @@ public final class RelayOperations {
   public Position drain(Duration timeout, String why)
       throws TimeoutException, InterruptedException {
     Position wanted = feed.highWaterMark();
-    long deadline = System.nanoTime() + timeout.toNanos();
+    long deadline = System.nanoTime() + Durations.nanos(timeout);
     Position reached = position();
     while (wanted.isAfter(reached)) {
-      if (System.nanoTime() > deadline) {
+      if (System.nanoTime() - deadline > 0) {
         throw new TimeoutException(
             "relay %s stands at position %s, not at %s yet"
                 .formatted(spec.name(), reached, wanted));

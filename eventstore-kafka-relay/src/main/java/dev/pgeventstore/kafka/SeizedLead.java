@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.internal.Durations;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
@@ -45,18 +46,18 @@ final class SeizedLead implements Leadership {
   public boolean confirm() {
     long now = System.nanoTime();
     boolean held = lease.renew();
-    renewed = held ? now : now - ttl.toNanos();
+    renewed = held ? now : now - Durations.nanos(ttl);
     return held;
   }
 
   @Override
   public boolean keep() {
-    return System.nanoTime() - renewed < ttl.toNanos() / 3 || confirm();
+    return System.nanoTime() - renewed < Durations.nanos(ttl) / 3 || confirm();
   }
 
   @Override
   public boolean isCertain() {
-    return System.nanoTime() - renewed < ttl.toNanos();
+    return System.nanoTime() - renewed < Durations.nanos(ttl);
   }
 
   @Override

@@ -388,7 +388,7 @@ public final class PostgresEventStore
      * @throws IllegalArgumentException if it is shorter
      */
     public Builder appendTimeout(Duration limit) {
-      if (limit.toMillis() < 1) {
+      if (limit.compareTo(Duration.ofMillis(1)) < 0) {
         throw new IllegalArgumentException("a time limit is 1 ms or more, not " + limit);
       }
       this.appendTimeout = limit;
@@ -406,7 +406,7 @@ public final class PostgresEventStore
      * @throws IllegalArgumentException if it is shorter
      */
     public Builder pollInterval(Duration interval) {
-      if (interval.toMillis() < 1) {
+      if (interval.compareTo(Duration.ofMillis(1)) < 0) {
         throw new IllegalArgumentException("a poll interval is 1 ms or more, not " + interval);
       }
       this.pollInterval = interval;

@@ -217,6 +217,37 @@ class AwaitAppliedTest {
   }
 
   @Test
+  void an_append_that_was_applied_is_told_after_closing_too() throws Exception {
+    Subscription view = start(store);
+    AppendResult applied = append(store, "order-1", "happened");
+    view.awaitApplied(applied, PATIENCE);
+    view.close();
+    AppendResult late = append(store, "order-1", "happened");
+
+    view.awaitApplied(applied, PATIENCE);
+    assertThatThrownBy(() -> view.awaitApplied(late, PATIENCE))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("has stopped at position " + applied.position());
+    try (Subscription elsewhere = start(other)) {
+      elsewhere.awaitApplied(late, PATIENCE);
+      view.awaitApplied(late, PATIENCE);
+    }
+  }
+
+  @Test
+  void a_time_that_no_clock_reaches_is_waited_for_as_any_other() throws Exception {
+    Duration forEver = Duration.ofSeconds(Long.MAX_VALUE);
+    try (Subscription view = start(store);
+        Follower follower =
+            Subscriptions.of(store.store).follow(EventQuery.all()).handler(event -> {}).start()) {
+      AppendResult append = append(store, "order-1", "happened");
+      view.awaitApplied(append, forEver);
+      follower.awaitApplied(append, forEver);
+      follower.awaitPosition(append.position(), forEver);
+    }
+  }
+
+  @Test
   void a_subscription_that_was_removed_elsewhere_says_so() throws Exception {
     try (Subscription view = start(store)) {
       view.awaitApplied(append(store, "order-1", "happened"), PATIENCE);

@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka.consumer;
 
+import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
 import java.time.Duration;
 import java.util.Optional;
@@ -34,7 +35,7 @@ final class PartitionProgress {
     Duration pause = backoffs.pause(++pauses);
     failure = why;
     waits = true;
-    goesOnAt = System.nanoTime() + pause.toNanos();
+    goesOnAt = System.nanoTime() + Durations.nanos(pause);
   }
 
   void stop(Throwable why) {

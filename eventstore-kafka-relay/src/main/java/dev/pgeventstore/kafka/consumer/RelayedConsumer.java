@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka.consumer;
 
+import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.SqlFailure;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.State;
@@ -160,7 +161,7 @@ public final class RelayedConsumer implements AutoCloseable {
 
   private void pause(Duration time) {
     try {
-      boolean unused = closing.await(time.toMillis(), TimeUnit.MILLISECONDS);
+      boolean unused = closing.await(Durations.nanos(time), TimeUnit.NANOSECONDS);
     } catch (InterruptedException e) {
       LOG.debug("A pause was interrupted", e);
     }

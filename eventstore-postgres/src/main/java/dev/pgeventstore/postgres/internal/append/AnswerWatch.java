@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.append;
 
+import dev.pgeventstore.internal.Durations;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.LockSupport;
@@ -28,7 +29,7 @@ final class AnswerWatch implements AutoCloseable {
    */
   AnswerWatch(Duration limit, Consumer<Exchange> late) {
     this.limit = limit;
-    this.limitNanos = limit.toNanos();
+    this.limitNanos = Durations.nanos(limit);
     this.late = late;
   }
 

@@ -1,6 +1,7 @@
 package dev.pgeventstore.postgres.internal.fence;
 
 import dev.pgeventstore.InvariantBrokenException;
+import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
@@ -105,7 +106,7 @@ public final class HighWaterMark implements AutoCloseable {
   public HighWaterMark(Scheduler scheduler, FenceView view, Duration pollInterval) {
     this.scheduler = scheduler;
     this.view = view;
-    this.pollInterval = pollInterval.toNanos();
+    this.pollInterval = Durations.nanos(pollInterval);
     this.observing = scheduler.newLock();
     this.observations = new Observations(scheduler);
     this.lock = scheduler.newLock();
@@ -249,7 +250,7 @@ public final class HighWaterMark implements AutoCloseable {
     if (known.isNews(after, incarnation)) {
       return known;
     }
-    long remaining = atMost.toNanos();
+    long remaining = Durations.nanos(atMost);
     lock.lockInterruptibly();
     try {
       if (waiting.incrementAndGet() == 1) {

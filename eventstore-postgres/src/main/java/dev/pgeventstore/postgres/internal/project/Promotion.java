@@ -1,6 +1,7 @@
 package dev.pgeventstore.postgres.internal.project;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.ProjectionsTable;
@@ -85,7 +86,7 @@ final class Promotion {
     this.highWaterMark = highWaterMark;
     this.show = show;
     this.timeout = timeout;
-    this.giveUp = System.nanoTime() + timeout.toNanos();
+    this.giveUp = System.nanoTime() + Durations.nanos(timeout);
   }
 
   /** Promotes; false if there is nothing to be done. */

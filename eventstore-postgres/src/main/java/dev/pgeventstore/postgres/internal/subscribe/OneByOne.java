@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.subscription.FailurePolicy;
 import java.sql.SQLException;
@@ -139,7 +140,7 @@ final class OneByOne {
         return DONE;
       }
       progress.retrying(e.failure());
-      return policy.backOff(attempts).toMillis();
+      return Durations.millis(policy.backOff(attempts));
     }
   }
 

@@ -4,6 +4,7 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.AppendLostException;
+import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.subscribe.AwaitedStreams.Passed;
@@ -312,7 +313,7 @@ final class RunningSubscription implements Subscription {
   public void awaitApplied(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
     long began = scheduler.nanoTime();
-    long deadline = began + timeout.toNanos();
+    long deadline = began + Durations.nanos(timeout);
     long wanted = append.position().value();
     try {
       while (true) {
@@ -321,18 +322,26 @@ final class RunningSubscription implements Subscription {
           pauseUntilLooking(wanted, deadline);
           continue;
         }
-        if (!AppendFates.isCertainIn(append, passed.incarnation())) {
-          // Looked for after it was passed: its position may be another event's by now.
-          Found found = fates.find(append);
-          wanted = Math.max(wanted, found.position().orElseThrow().value());
-          if (!found.incarnation().equals(passed.incarnation()) || wanted > passed.position()) {
-            continue;
+        try {
+          if (!AppendFates.isCertainIn(append, passed.incarnation())) {
+            // Looked for after it was passed: its position may be another event's by now.
+            Found found = fates.find(append);
+            wanted = Math.max(wanted, found.position().orElseThrow().value());
+            if (!found.incarnation().equals(passed.incarnation()) || wanted > passed.position()) {
+              continue;
+            }
           }
+          if (passed.setAside()) {
+            fates.requireApplied(append);
+          }
+          return;
+        } catch (EventStoreException e) {
+          // A connection that is lost is no answer, and the time is not over for it.
+          if (!SqlErrors.isTransient(e)) {
+            throw e;
+          }
+          pauseUntilLooking(wanted, deadline);
         }
-        if (passed.setAside()) {
-          fates.requireApplied(append);
-        }
-        return;
       }
     } catch (TimeoutException e) {
       if (!AppendFates.isCertainIn(append, incarnation()) && fates.isLost(append)) {
@@ -385,10 +394,15 @@ final class RunningSubscription implements Subscription {
         awaited.startOver(now);
         continue;
       }
-      // Other nodes handle what is left, or none does.
+      // Other nodes handle what is left, or none does. Asked before looking: what was handled here
+      // is stored by the time that it has ended.
+      boolean over = hasEnded();
       lookElsewhere(awaited);
       if (awaited.isEmpty()) {
         return awaited.passed();
+      }
+      if (over) {
+        throw ended(wanted);
       }
       if (deadline - scheduler.nanoTime() <= 0) {
         throw new TimeoutException(explain(wanted));
@@ -416,14 +430,7 @@ final class RunningSubscription implements Subscription {
         if (awaited.isEmpty()) {
           return true;
         }
-        if (isOver()) {
-          throw new IllegalStateException(
-              "subscription %s has %s at position %d, before %d"
-                  .formatted(
-                      name(), failure == null ? "stopped" : "failed", reached, awaited.wanted()),
-              failure);
-        }
-        if (elsewhere) {
+        if (elsewhere || isOver()) {
           return false;
         }
         long remaining = deadline - scheduler.nanoTime();
@@ -438,12 +445,24 @@ final class RunningSubscription implements Subscription {
     throw new TimeoutException(explain(awaited.wanted()));
   }
 
+  private IllegalStateException ended(long wanted) {
+    lock.lock();
+    try {
+      return new IllegalStateException(
+          "subscription %s has %s at position %d, and has not applied position %d"
+              .formatted(name(), failure == null ? "stopped" : "failed", reached, wanted),
+          failure);
+    } finally {
+      lock.unlock();
+    }
+  }
+
   private void lookElsewhere(AwaitedStreams awaited) {
     Checkpoints found;
     try {
       found = tables.connections().use(c -> tables.subscriptions().checkpoints(c, name()));
     } catch (SQLException e) {
-      if (!SqlErrors.isTransient(e)) {
+      if (!SqlErrors.isTransient(e) && !hasEnded()) {
         throw SqlErrors.of("the checkpoints of subscription " + name() + " cannot be read", e);
       }
       return;

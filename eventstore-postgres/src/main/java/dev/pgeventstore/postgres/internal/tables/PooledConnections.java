@@ -5,12 +5,16 @@ import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
 import javax.sql.DataSource;
 import org.jdbi.v3.core.JdbiException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Connections of a data source, whatever mode they come in: a pool may hand them out with
  * auto-commit off.
  */
 public final class PooledConnections implements Connections {
+
+  private static final Logger LOG = LoggerFactory.getLogger(PooledConnections.class);
 
   private final DataSource dataSource;
 
@@ -44,21 +48,20 @@ public final class PooledConnections implements Connections {
     }
   }
 
-  private static void closeAfter(Exception failure, Connection connection) {
+  private static void closeAfter(Throwable failure, Connection connection) {
     try {
       connection.close();
-    } catch (SQLException e) {
+    } catch (SQLException | RuntimeException e) {
       failure.addSuppressed(e);
     }
   }
 
   @Override
   public <T> T use(Work<T> work) throws SQLException {
-    try (Connection connection = take(dataSource)) {
-      if (connection.getAutoCommit()) {
-        return work.on(connection);
-      }
-      return end(connection, work, true);
+    try {
+      return borrow(
+          connection ->
+              connection.getAutoCommit() ? work.on(connection) : end(connection, work, true));
     } catch (JdbiException e) {
       // Who talks to the store knows nothing of Jdbi, and SQLSTATEs tell what can be retried.
       if (e.getCause() instanceof SQLException cause) {
@@ -79,20 +82,43 @@ public final class PooledConnections implements Connections {
   }
 
   private <T> T inTransaction(Work<T> work, boolean keep) throws SQLException {
-    try (Connection connection = take(dataSource)) {
-      boolean autoCommit = connection.getAutoCommit();
-      if (autoCommit) {
-        connection.setAutoCommit(false);
-      }
-      T result;
-      try {
-        result = end(connection, work, keep);
-      } catch (Throwable e) {
-        restore(connection, autoCommit, e);
-        throw e;
-      }
-      connection.setAutoCommit(autoCommit);
-      return result;
+    return borrow(
+        connection -> {
+          if (!connection.getAutoCommit()) {
+            return end(connection, work, keep);
+          }
+          connection.setAutoCommit(false);
+          T result;
+          try {
+            result = end(connection, work, keep);
+          } catch (Throwable e) {
+            restore(connection, e);
+            throw e;
+          }
+          afterwards(() -> connection.setAutoCommit(true));
+          return result;
+        });
+  }
+
+  private <T> T borrow(Work<T> work) throws SQLException {
+    Connection connection = take(dataSource);
+    T result;
+    try {
+      result = work.on(connection);
+    } catch (Throwable e) {
+      closeAfter(e, connection);
+      throw e;
+    }
+    afterwards(connection::close);
+    return result;
+  }
+
+  /** What was committed stays so, whether or not the connection can be used by others after it. */
+  private static void afterwards(Cleanup cleanup) {
+    try {
+      cleanup.run();
+    } catch (SQLException | RuntimeException e) {
+      LOG.debug("A connection could not be given back as it was", e);
     }
   }
 
@@ -123,13 +149,20 @@ public final class PooledConnections implements Connections {
     }
   }
 
-  private static void restore(Connection connection, boolean autoCommit, Throwable cause) {
+  private static void restore(Connection connection, Throwable cause) {
     try {
       if (!connection.isClosed()) {
-        connection.setAutoCommit(autoCommit);
+        connection.setAutoCommit(true);
       }
     } catch (SQLException e) {
       cause.addSuppressed(e);
     }
+  }
+
+  /** What is done with a connection at the end. */
+  @FunctionalInterface
+  private interface Cleanup {
+
+    void run() throws SQLException;
   }
 }
