@@ -3,6 +3,8 @@ package dev.pgeventstore.internal;
 import java.io.IOException;
 import java.sql.SQLException;
 import java.sql.SQLTransientException;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -68,7 +70,7 @@ public enum SqlFailure {
    * @return the first; empty if there is none
    */
   public static Optional<SQLException> in(@Nullable Throwable failure) {
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+    for (Throwable cause : Causes.of(failure)) {
       if (cause instanceof SQLException e) {
         return Optional.of(e);
       }
@@ -107,11 +109,10 @@ public enum SqlFailure {
    * @return false if the failure came over a connection that lived on
    */
   public static boolean isCut(SQLException e) {
-    for (SQLException next = e; next != null; next = next.getNextException()) {
-      for (Throwable cause = next; cause != null; cause = cause.getCause()) {
-        if (cause instanceof IOException) {
-          return true;
-        }
+    Set<SQLException> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+    for (SQLException next = e; next != null && seen.add(next); next = next.getNextException()) {
+      if (Causes.of(next).stream().anyMatch(IOException.class::isInstance)) {
+        return true;
       }
     }
     return false;

@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.internal.Causes;
 import java.util.List;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
@@ -63,7 +64,7 @@ final class Failures {
 
   private static @Nullable Throwable find(
       Throwable failure, List<Class<? extends Throwable>> types) {
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+    for (Throwable cause : Causes.of(failure)) {
       for (Class<? extends Throwable> type : types) {
         if (type.isInstance(cause)) {
           return cause;

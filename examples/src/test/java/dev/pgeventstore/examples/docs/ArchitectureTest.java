@@ -64,7 +64,7 @@ class ArchitectureTest {
           Map.entry(
               ".postgres.internal.tables",
               List.of("", ".internal", ".feed", ".projection", ".snapshot", ".subscription")),
-          Map.entry(".kafka", core(".kafka.record", ".kafka.internal")),
+          Map.entry(".kafka", core(".internal", ".kafka.record", ".kafka.internal")),
           Map.entry(".kafka.record", core()),
           Map.entry(".kafka.consumer", core(".internal", ".kafka.internal")),
           Map.entry(".kafka.internal", List.of()),

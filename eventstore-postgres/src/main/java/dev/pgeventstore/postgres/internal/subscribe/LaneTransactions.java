@@ -5,6 +5,7 @@ import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.HistoryChangedException;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.Lender;
 import dev.pgeventstore.internal.LentTransaction;
 import dev.pgeventstore.internal.SqlFailure;
@@ -184,7 +185,7 @@ final class LaneTransactions {
     try {
       spec.handler().handle(events, lent.connection());
     } catch (Exception | Error e) {
-      if (e instanceof Error error && Failure.isOfVirtualMachine(error)) {
+      if (e instanceof Error error && Causes.isOfVirtualMachine(error)) {
         throw error;
       }
       throw new HandlerFailedException(e, lives(e, lent));

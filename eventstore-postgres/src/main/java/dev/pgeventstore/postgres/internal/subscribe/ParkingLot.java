@@ -5,6 +5,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.UndecodableEventException;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.Lender;
 import dev.pgeventstore.internal.LentTransaction;
@@ -179,7 +180,7 @@ final class ParkingLot implements ParkedEvents {
       lent.takeBack();
       lent.requireOpen();
     } catch (Exception | Error e) {
-      if (e instanceof Error error && Failure.isOfVirtualMachine(error)) {
+      if (e instanceof Error error && Causes.isOfVirtualMachine(error)) {
         throw error;
       }
       if (e instanceof InterruptedException) {
