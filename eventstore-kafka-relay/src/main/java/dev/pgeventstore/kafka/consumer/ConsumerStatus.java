@@ -38,7 +38,7 @@ public record ConsumerStatus(
    * @param nextOffset the first that is not handled; empty before anything was
    * @param attempts how often the record there has failed, alone
    * @param isStopped whether it waits for {@link RelayedConsumer#resume()}
-   * @param failure why it does not go on; empty if it does
+   * @param failure at which record it does not go on, and why; empty if it does
    */
   public record PartitionStatus(
       Optional<Long> nextOffset, int attempts, boolean isStopped, Optional<String> failure) {}

@@ -93,7 +93,7 @@ public final class DeadLetters implements AutoCloseable {
     int partition = record.partition() % producer.partitionsFor(topic).size();
     ProducerRecord<byte[], byte[]> letter =
         new ProducerRecord<>(topic, partition, record.key(), record.value(), withoutOrigin(record));
-    String message = Objects.toString(failure.getMessage(), "");
+    String message = messageOf(failure);
     add(letter, TOPIC, record.topic());
     add(letter, PARTITION, record.partition());
     add(letter, OFFSET, record.offset());
@@ -110,6 +110,15 @@ public final class DeadLetters implements AutoCloseable {
               .formatted(
                   record.topic(), record.partition(), record.offset(), topic, e.getMessage()),
           e);
+    }
+  }
+
+  /** It is the application's, and may fail to say anything. */
+  private static String messageOf(Throwable failure) {
+    try {
+      return Objects.toString(failure.getMessage(), "");
+    } catch (RuntimeException | StackOverflowError e) {
+      return "";
     }
   }
 

@@ -17,7 +17,7 @@ final class PartitionProgress {
   private boolean waits;
   private boolean stopped;
   private long goesOnAt;
-  private @Nullable Throwable failure;
+  private @Nullable String failure;
 
   void handledUpTo(long next) {
     nextOffset = next;
@@ -31,14 +31,14 @@ final class PartitionProgress {
     return ++attempts;
   }
 
-  void waitAndRetry(Throwable why, Backoffs backoffs) {
+  void waitAndRetry(String why, Backoffs backoffs) {
     Duration pause = backoffs.pause(++pauses);
     failure = why;
     waits = true;
     goesOnAt = System.nanoTime() + Durations.nanos(pause);
   }
 
-  void stop(Throwable why) {
+  void stop(String why) {
     failure = why;
     stopped = true;
   }
@@ -70,6 +70,6 @@ final class PartitionProgress {
         nextOffset == NONE ? Optional.empty() : Optional.of(nextOffset),
         attempts,
         stopped,
-        Optional.ofNullable(failure).map(Throwable::toString));
+        Optional.ofNullable(failure));
   }
 }

@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka.consumer;
 
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.SqlFailure;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
@@ -43,8 +44,12 @@ import org.slf4j.LoggerFactory;
  * on. Then it is set aside if there is a dead letter topic, otherwise its partition stops, until
  * {@link #resume()}, a rebalance or a restart. A gap, or a record that cannot be read, stops the
  * partition at once. A database that cannot be reached, a deadlock or a serialization failure is
- * tried again without end, and is nobody's attempt. An interrupt that the handler leaves behind is
- * cleared and changes nothing.
+ * tried again without end, and is nobody's attempt.
+ *
+ * <p>Whatever the handler throws is an attempt of its record, an {@link Error} or {@link
+ * InterruptedException} too. Any other {@link VirtualMachineError} than a {@link
+ * StackOverflowError}, such as an {@link OutOfMemoryError}, stops the partition at once, and sets
+ * nothing aside. An interrupt that the handler leaves behind is cleared and changes nothing.
  *
  * <p>What is set aside is overtaken by the later records of its key. A process that is killed after
  * a record was set aside and before the mark was moved tries it again: it is then set aside twice,
@@ -194,17 +199,22 @@ public final class RelayedConsumer implements AutoCloseable {
       oneByOne(partition, records);
       return;
     }
-    Exception failure = tryToHandle(partition, records);
-    if (failure != null && isPassing(failure)) {
+    Throwable failure = tryToHandle(partition, records);
+    if (failure == null) {
+      return;
+    }
+    if (Causes.isOfVirtualMachine(failure)) {
+      stop(partition, records.get(0), failure);
+    } else if (isPassing(failure)) {
       retryLater(partition, records.get(0), failure);
-    } else if (failure != null) {
+    } else {
       oneByOne(partition, records);
     }
   }
 
   private void oneByOne(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records) {
     for (ConsumerRecord<byte[], byte[]> record : records) {
-      Exception failure = tryToHandle(partition, List.of(record));
+      Throwable failure = tryToHandle(partition, List.of(record));
       if (failure != null && !onFailure(partition, record, failure)) {
         return;
       }
@@ -212,7 +222,7 @@ public final class RelayedConsumer implements AutoCloseable {
   }
 
   /** Returns what was thrown, null if they were handled. */
-  private @Nullable Exception tryToHandle(
+  private @Nullable Throwable tryToHandle(
       TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records) {
     try {
       InboxResult result = inbox.handle(dataSource, originals(records), this::callHandler);
@@ -220,7 +230,8 @@ public final class RelayedConsumer implements AutoCloseable {
       repeated += result.repeated();
       reached(partition, records.get(records.size() - 1));
       return null;
-    } catch (Exception e) {
+    } catch (Throwable e) {
+      // Whatever it is, it is about these records: it must not end all consumers of the group.
       return e;
     } finally {
       Thread.interrupted();
@@ -254,9 +265,11 @@ public final class RelayedConsumer implements AutoCloseable {
 
   /** Returns whether the records behind it may go on. */
   private boolean onFailure(
-      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Exception failure) {
+      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Throwable failure) {
     PartitionProgress progress = progress(partition);
-    if (failure instanceof GapException || failure instanceof NotRelayedException) {
+    if (failure instanceof GapException
+        || failure instanceof NotRelayedException
+        || Causes.isOfVirtualMachine(failure)) {
       stop(partition, record, failure);
       return false;
     }
@@ -276,34 +289,38 @@ public final class RelayedConsumer implements AutoCloseable {
       DeadLetters topic,
       TopicPartition partition,
       ConsumerRecord<byte[], byte[]> record,
-      Exception failure,
+      Throwable failure,
       int attempts) {
     try {
       topic.send(record, inbox.group(), failure, attempts);
       setAside++;
-      LOG.warn("consumer {} has set {} aside: {}", inbox.group(), at(record), failure.toString());
+      LOG.warn("consumer {} has set {} aside: {}", inbox.group(), at(record), Causes.text(failure));
       InboxResult unused = inbox.handle(dataSource, List.of(record), (records, connection) -> {});
       reached(partition, record);
       return true;
-    } catch (Exception e) {
+    } catch (Exception | Error e) {
       retryLater(partition, record, e);
       return false;
     }
   }
 
   private void retryLater(
-      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Exception failure) {
-    LOG.warn("consumer {} will try {} again: {}", inbox.group(), at(record), failure.toString());
-    LOG.debug("why", failure);
-    progress(partition).waitAndRetry(failure, backoffs);
+      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Throwable failure) {
+    LOG.warn("consumer {} will try {} again: {}", inbox.group(), at(record), Causes.text(failure));
+    LOG.debug("why", Causes.loggable(failure));
+    progress(partition).waitAndRetry(at(record) + ": " + Causes.text(failure), backoffs);
     hold(partition, record);
   }
 
   private void stop(
-      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Exception failure) {
+      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Throwable failure) {
     LOG.error(
-        "consumer {} stops at {}: {}", inbox.group(), at(record), failure.toString(), failure);
-    progress(partition).stop(failure);
+        "consumer {} stops at {}: {}",
+        inbox.group(),
+        at(record),
+        Causes.text(failure),
+        Causes.loggable(failure));
+    progress(partition).stop(at(record) + ": " + Causes.text(failure));
     hold(partition, record);
   }
 

@@ -325,25 +325,6 @@ class RelayedConsumerTest {
   }
 
   @Test
-  void an_error_of_the_handler_ends_the_consumer_and_its_partitions_are_free() throws Exception {
-    bench.publish(1, 3);
-    try (RelayedConsumer ended =
-        bench
-            .consumer(
-                (records, connection) -> {
-                  throw new AssertionError("no");
-                })
-            .start()) {
-      await().atMost(ConsumerBench.PATIENCE).until(() -> ended.status().state() == State.FAILED);
-      assertThat(ended.status().reason()).hasValueSatisfying(why -> assertThat(why).contains("no"));
-      try (RelayedConsumer another = bench.consumer(ConsumerBench::work).start()) {
-        bench.awaitDone(3);
-        assertThat(another.status().state()).isEqualTo(State.RUNNING);
-      }
-    }
-  }
-
-  @Test
   void the_relay_and_its_consumer_work_at_the_same_time() throws Exception {
     try (RelayedConsumer consumer = bench.consumer(ConsumerBench::work).start();
         KafkaRelay relay =
