@@ -24,6 +24,12 @@ public final class PostgresExtension implements ParameterResolver {
   /** Made by JUnit. */
   public PostgresExtension() {}
 
+  /** A constructor is called for one test, and gets the database of that test. */
+  @Override
+  public ExtensionContextScope getTestInstantiationExtensionContextScope(ExtensionContext root) {
+    return ExtensionContextScope.TEST_METHOD;
+  }
+
   @Override
   public boolean supportsParameter(ParameterContext parameter, ExtensionContext context) {
     Class<?> type = parameter.getParameter().getType();
