@@ -19,6 +19,9 @@ import org.jspecify.annotations.Nullable;
  *     Append.to(order, exactly(3), List.of(new Shipped(now)))
  *         .message(OutboxMessage.to("public", "shipments").key("42").json("{\"order\": 42}")));
  * }</pre>
+ *
+ * <p>The relay gives the record an id, {@code ce_id}. A type, by which consumers route it, is the
+ * caller's to give: {@code header("ce_type", "shipment-announced")}.
  */
 public final class OutboxMessage {
 

@@ -432,8 +432,13 @@ public final class KafkaRelay implements AutoCloseable {
     }
 
     private RelaySpec spec() {
-      if (name.isEmpty() || (topic.isEmpty() && mapper == null)) {
-        throw new IllegalStateException("a relay needs a name and a topic");
+      if (name.isEmpty()) {
+        throw new IllegalStateException("a relay needs a name: call name(…)");
+      }
+      if (topic.isEmpty() && mapper == null) {
+        throw new IllegalStateException(
+            "relay %s needs a topic: call topic(…), or mapper(…) with one that names a topic for every record"
+                .formatted(name));
       }
       if (topic.equals(positionTopic)) {
         throw new IllegalStateException("the position topic is for positions only, not for events");

@@ -445,7 +445,8 @@ public final class PostgresEventStore
       Schema checked = new Schema(schema);
       EventCodec with = codec;
       if (with == null) {
-        throw new IllegalStateException("a store needs a codec");
+        throw new IllegalStateException(
+            "a store needs a codec: call codec(JacksonCodec.of(EventTypes.of(…))) before build()");
       }
       OwnTransactions.requireOwnConnections(dataSource);
       try (Connection connection = PooledConnections.take(dataSource)) {

@@ -55,13 +55,13 @@ public final class GapException extends EventStoreException {
     return where
         + switch (kind) {
           case MISSING ->
-              "but the last one seen is %s: what is between was deleted from the topic (by retention, compaction or an operator), or offsets were moved past it. Go back to an earlier offset, where what was seen already is dropped. If the records are gone for good, get the events from the store, then move the mark to %s"
+              "but the last one seen is %s: what is between was deleted from the topic (by retention, compaction or an operator), or offsets were moved past it. Go back to an earlier offset, where what was seen already is dropped. If the records are gone for good, get the events from the store, then move the mark to %s (WatermarkInbox.moveTo)"
                   .formatted(seen, record.previous());
           case NOT_THE_FIRST ->
-              "but nothing was seen before: the topic's beginning was deleted, or offsets begin behind it, or the marks were lost. Read from the beginning, or allow a start anywhere, or move the mark to %s"
+              "but nothing was seen before: the topic's beginning was deleted, or offsets begin behind it, or the marks were lost. Read from the beginning, or allow a start anywhere (SequenceRules.startingAnywhere), or move the mark to %s (WatermarkInbox.moveTo)"
                   .formatted(record.previous());
           case WITHDRAWN ->
-              "but %s was seen: a record of an aborted transaction that was never sent again, because an event was parked, skipped or mapped differently meanwhile, or the relay was rewound. Undo what was done for it if need be, then move the mark back to %s"
+              "but %s was seen: a record of an aborted transaction that was never sent again, because an event was parked, skipped or mapped differently meanwhile, or the relay was rewound. Undo what was done for it if need be, then move the mark back to %s (WatermarkInbox.moveTo)"
                   .formatted(seen, record.previous());
         };
   }

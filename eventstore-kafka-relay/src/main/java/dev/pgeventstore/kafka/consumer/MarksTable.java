@@ -20,6 +20,7 @@ final class MarksTable {
   static final String DEFAULT_NAME = "relay_marks";
 
   private static final String DDL_FILE = "relay_marks.sql";
+  private static final String NO_SUCH_TABLE = "42P01";
   private static final Pattern PLAIN_NAME =
       Pattern.compile("[a-z_][a-z0-9_]*(\\.[a-z_][a-z0-9_]*)?");
 
@@ -107,6 +108,16 @@ final class MarksTable {
     this.all = named(ALL);
   }
 
+  private SQLException explained(SQLException e) {
+    return NO_SUCH_TABLE.equals(e.getSQLState())
+        ? new SQLException(
+            "table %s is not there: create it by WatermarkInbox.createTable, or by a migration with WatermarkInbox.ddl() (%s)"
+                .formatted(name, e.getMessage()),
+            NO_SUCH_TABLE,
+            e)
+        : e;
+  }
+
   private String named(String sql) {
     return sql.replace(DEFAULT_NAME, name);
   }
@@ -149,6 +160,8 @@ final class MarksTable {
       try (ResultSet row = statement.executeQuery()) {
         return row.next() ? Optional.of(Place.of(row.getLong(1), row.getInt(2))) : Optional.empty();
       }
+    } catch (SQLException e) {
+      throw explained(e);
     }
   }
 
@@ -172,6 +185,8 @@ final class MarksTable {
       setKey(statement, 1, sequence);
       setPlace(statement, 6, to);
       statement.executeUpdate();
+    } catch (SQLException e) {
+      throw explained(e);
     }
   }
 
@@ -186,6 +201,8 @@ final class MarksTable {
               Place.of(row.getLong(5), row.getInt(6)));
         }
       }
+    } catch (SQLException e) {
+      throw explained(e);
     }
     return marks;
   }

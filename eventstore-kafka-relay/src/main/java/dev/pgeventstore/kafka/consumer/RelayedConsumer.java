@@ -525,7 +525,8 @@ public final class RelayedConsumer implements AutoCloseable {
               || replayOf.equals(inbox.group())
               || !inbox.rules().allowHoles())) {
         throw new IllegalArgumentException(
-            "who replays dead letters needs an inbox that allows holes, for another group than the one that has set them aside, and sets nothing aside itself");
+            "to replay dead letters of group %s, give the consumer an inbox for another group, whose rules allow holes, and no dead letter topic"
+                .formatted(replayOf));
       }
       RelayedConsumer consumer = new RelayedConsumer(this);
       consumer.thread.start();

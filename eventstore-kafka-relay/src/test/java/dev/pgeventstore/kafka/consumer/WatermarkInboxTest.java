@@ -62,6 +62,27 @@ class WatermarkInboxTest {
   }
 
   @Test
+  void without_its_table_it_says_what_creates_it() {
+    WatermarkInbox without =
+        WatermarkInbox.builder("billing", Records.DECODER).table("no_marks").build();
+
+    assertThatThrownBy(() -> without.handle(dataSource, records(MAIN, 1, 1), this::work))
+        .isInstanceOf(SQLException.class)
+        .hasMessageContainingAll("no_marks", "WatermarkInbox.createTable");
+    assertThatThrownBy(() -> without.marks(dataSource))
+        .isInstanceOf(SQLException.class)
+        .hasMessageContainingAll("no_marks", "WatermarkInbox.createTable");
+    assertThatThrownBy(
+            () -> {
+              try (Connection connection = database.open()) {
+                without.moveTo(connection, MAIN, Place.of(1, 0));
+              }
+            })
+        .isInstanceOf(SQLException.class)
+        .hasMessageContainingAll("no_marks", "WatermarkInbox.createTable");
+  }
+
+  @Test
   void when_the_handler_throws_neither_its_work_nor_the_marks_are_kept() throws Exception {
     inbox.handle(dataSource, records(MAIN, 1, 2), this::work);
 

@@ -85,7 +85,8 @@ public final class SqlErrors {
     if (NO_SUCH_OBJECT.contains(state(e))) {
       hint = ". Is the schema migrated?";
     } else if (state(e).equals("42501")) {
-      hint = ". The role needs one of those that db/roles.sql makes.";
+      hint =
+          ". The database role lacks a right. For the store's own objects, grant it the role of db/roles.sql for what it does: writer, reader, relay or eraser.";
     }
     return new EventStoreException(what + ": " + e.getMessage() + hint, e);
   }
