@@ -6,10 +6,14 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 class ReadmeTest {
 
+  private static final Pattern FROM =
+      Pattern.compile("<!-- from (\\S+), (\\w+) -->\n```java\n(.*?)```\n", Pattern.DOTALL);
   private static final Path EXAMPLES = Path.of("examples/src/main/java/dev/pgeventstore/examples");
 
   @Test
@@ -24,6 +28,18 @@ class ReadmeTest {
     String page = Files.readString(Project.folder().resolve("docs/projections.md"));
 
     assertThat(firstBlock(page, "java")).isEqualTo(tagged("visits/VisitCounter.java", "rebuild"));
+  }
+
+  /** A comment before a block of code says which file and which region of it the code is from. */
+  @Test
+  void code_that_says_where_it_is_from_is_the_code_there() throws IOException {
+    Path page = Project.folder().resolve("docs/getting-started.md");
+    List<MatchResult> blocks = FROM.matcher(Files.readString(page)).results().toList();
+
+    assertThat(blocks).hasSizeGreaterThan(5);
+    for (MatchResult block : blocks) {
+      assertThat(block.group(3)).isEqualTo(tagged(Path.of(block.group(1)), block.group(2)));
+    }
   }
 
   @Test
@@ -43,10 +59,15 @@ class ReadmeTest {
   }
 
   private static String tagged(String file, String tag) throws IOException {
-    List<String> lines = Files.readAllLines(Project.folder().resolve(EXAMPLES).resolve(file));
+    return tagged(EXAMPLES.resolve(file), tag);
+  }
+
+  private static String tagged(Path file, String tag) throws IOException {
+    List<String> lines = Files.readAllLines(Project.folder().resolve(file));
     int start = indexOf("// tag::" + tag + "[]", lines);
     int end = indexOf("// end::" + tag + "[]", lines);
-    return String.join("\n", lines.subList(start + 1, end)).stripIndent() + "\n";
+    // The formatter wants a blank line between the last method and the comment that ends a region.
+    return String.join("\n", lines.subList(start + 1, end)).stripTrailing().stripIndent() + "\n";
   }
 
   private static int indexOf(String comment, List<String> lines) {

@@ -1,0 +1,180 @@
+package dev.pgeventstore.examples.desk;
+
+import static dev.pgeventstore.ExpectedVersion.noStream;
+
+import com.zaxxer.hikari.HikariConfig;
+import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.EncodedEvent;
+import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.Metadata;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.aggregate.Aggregates;
+import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.postgres.Eraser;
+import dev.pgeventstore.postgres.Migrations;
+import dev.pgeventstore.postgres.PostgresEventStore;
+import dev.pgeventstore.subscription.FailurePolicy;
+import dev.pgeventstore.subscription.Follower;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.Subscriptions;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.PostgresServer;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
+import javax.sql.DataSource;
+
+/**
+ * A help desk: what a project of one's own begins with. Event types, one of which has changed; an
+ * aggregate; a read model; a follower; a release step with an owner's rights, and a program with
+ * fewer; and a customer who is forgotten.
+ *
+ * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
+ */
+public final class Desk {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  private final DataSource app;
+  private final DataSource privacy;
+  private final Consumer<String> tell;
+
+  Desk(DataSource app, DataSource privacy, Consumer<String> tell) {
+    this.app = app;
+    this.privacy = privacy;
+    this.tell = tell;
+  }
+
+  /**
+   * Runs the example.
+   *
+   * @param arguments none
+   * @throws Exception if something happens that is not foreseen
+   */
+  public static void main(String[] arguments) throws Exception {
+    try (PostgresServer server = PostgresServer.start()) {
+      Database database = server.createDatabase();
+      Release.prepare(database.dataSource());
+      try (HikariDataSource pool = pool(database.as("desk_app").url())) {
+        new Desk(pool, database.as("desk_privacy").dataSource(), System.out::println).run();
+      }
+    }
+  }
+
+  static HikariDataSource pool(String url) {
+    HikariConfig config = new HikariConfig();
+    config.setJdbcUrl(url);
+    config.setMaximumPoolSize(10);
+    return new HikariDataSource(config);
+  }
+
+  // tag::store[]
+  /** One store for the whole program. Close it before its pool. */
+  static EventStore store(DataSource pool) {
+    return PostgresEventStore.builder(pool)
+        .schema(Release.SCHEMA)
+        .codec(JacksonCodec.of(TicketEvent.types()))
+        .migrations(Migrations.VALIDATE)
+        .build();
+  }
+
+  // end::store[]
+
+  Outcome run() throws SQLException, InterruptedException, TimeoutException {
+    AtomicLong seen = new AtomicLong();
+    try (EventStore store = store(app);
+        Subscription openTickets = openTickets(store);
+        Follower counter = follow(store, seen)) {
+      appendAsTheFirstReleaseDid(store);
+      AppendResult last = work(store);
+
+      // tag::await[]
+      openTickets.awaitApplied(last, PATIENCE); // now the table has it
+      counter.awaitApplied(last, PATIENCE);
+      // end::await[]
+      Map<String, String> open = OpenTickets.read(app);
+      tell.accept("Open tickets and how they came: %s. Events seen: %s.".formatted(open, seen));
+
+      forget(StreamId.of("ticket", "2"), 1);
+      RecordedEvent erased = store.read(StreamId.of("ticket", "2")).get(0);
+      Ticket state = Aggregates.of(store, "ticket", Ticket.DECIDER).load("2").state();
+      tell.accept("What the customer of ticket 2 had asked was erased: " + erased);
+      return new Outcome(open, seen.get(), erased, state, openTickets.status().isHealthy());
+    }
+  }
+
+  /** The JSON of revision 1, as a store has it that was begun with the first release. */
+  private static void appendAsTheFirstReleaseDid(EventStore store) {
+    store.append(
+        StreamId.of("ticket", "1"),
+        noStream(),
+        List.of(
+            EncodedEvent.of(
+                "ticket-opened", 1, "{\"customer\": \"ann\", \"question\": \"Why?\"}")));
+  }
+
+  private static AppendResult work(EventStore store) {
+    // tag::execute[]
+    Aggregates<Ticket, TicketEvent> tickets =
+        Aggregates.of(store, "ticket", Ticket.DECIDER).snapshotEvery(200, Ticket.SNAPSHOTS);
+    Metadata request = Metadata.none().withUserId("agent-7").withCorrelationId("request-4711");
+
+    tickets.execute("2", request, ticket -> ticket.open("ben", "How?", "phone"));
+    tickets.execute("2", request, ticket -> ticket.answer("agent-7", "Like this."));
+    tickets.execute("3", ticket -> ticket.open("cleo", "When?", "chat"));
+    AppendResult last = tickets.execute("3", Ticket::close).appended().orElseThrow();
+
+    int answers = tickets.load("2").state().answers();
+    // end::execute[]
+    if (answers != 1) {
+      throw new IllegalStateException("ticket 2 has " + answers + " answers");
+    }
+    return last;
+  }
+
+  private static Subscription openTickets(EventStore store) {
+    // tag::subscription[]
+    Subscription openTickets =
+        Subscriptions.of(store)
+            .create("open-tickets")
+            .category("ticket")
+            .onFailure(FailurePolicy.retry(3).thenPark())
+            .handler(OpenTickets::handle)
+            .start();
+    // end::subscription[]
+    return openTickets;
+  }
+
+  private static Follower follow(EventStore store, AtomicLong seen) {
+    // tag::follower[]
+    Follower counter =
+        Subscriptions.of(store)
+            .follow(EventQuery.all().categories("ticket"))
+            .handler(events -> seen.addAndGet(events.size()))
+            .start();
+    // end::follower[]
+    return counter;
+  }
+
+  private void forget(StreamId stream, long version) {
+    // tag::erase[]
+    Eraser eraser = Eraser.of(privacy, Release.SCHEMA);
+    eraser.erase(stream, version, "asked for by the customer");
+    // end::erase[]
+  }
+
+  /** What the table, the follower and the store say in the end. */
+  record Outcome(
+      Map<String, String> open,
+      long seen,
+      RecordedEvent erased,
+      Ticket afterErasing,
+      boolean healthy) {}
+}

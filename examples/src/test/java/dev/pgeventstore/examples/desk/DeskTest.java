@@ -1,0 +1,47 @@
+package dev.pgeventstore.examples.desk;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+
+// tag::servers[]
+@ExtendWith(PostgresExtension.class)
+class DeskTest {
+
+  @BeforeEach
+  void prepare(Database database) throws Exception {
+    Release.prepare(database.dataSource());
+  }
+
+  // end::servers[]
+
+  @Test
+  void a_writer_runs_the_program_and_an_eraser_forgets(Database database) throws Exception {
+    try (HikariDataSource pool = Desk.pool(database.as("desk_app").url())) {
+      Desk.Outcome outcome =
+          new Desk(pool, database.as("desk_privacy").dataSource(), line -> {}).run();
+
+      assertThat(outcome.open()).isEqualTo(Map.of("1", "mail", "2", "phone"));
+      assertThat(outcome.seen()).isEqualTo(5);
+      assertThat(outcome.erased().isErased()).isTrue();
+      assertThat(outcome.erased().version()).isEqualTo(1);
+      assertThat(outcome.afterErasing()).isEqualTo(new Ticket(false, false, 1));
+      assertThat(outcome.healthy()).isTrue();
+    }
+  }
+
+  @Test
+  void a_release_finds_what_the_one_before_has_made(Database database) throws Exception {
+    Release.prepare(database.dataSource());
+
+    try (HikariDataSource pool = Desk.pool(database.as("desk_app").url())) {
+      Desk.store(pool).close();
+    }
+  }
+}
