@@ -36,7 +36,7 @@ class ArchitectureTest {
           Map.entry(".codec", List.of("", ".snapshot")),
           Map.entry(".internal", List.of("")),
           Map.entry(".subscription", List.of("", ".internal", ".feed")),
-          Map.entry(".feed", List.of("")),
+          Map.entry(".feed", List.of("", ".internal")),
           Map.entry(".projection", List.of("", ".internal", ".subscription")),
           Map.entry(".aggregate", List.of("", ".codec", ".snapshot")),
           Map.entry(".postgres", core(".postgres.internal*")),
@@ -53,7 +53,7 @@ class ArchitectureTest {
           Map.entry(".postgres.internal.scheduling", List.of()),
           Map.entry(
               ".postgres.internal.fence",
-              core(".postgres.internal.tables", ".postgres.internal.scheduling")),
+              core(".internal", ".postgres.internal.tables", ".postgres.internal.scheduling")),
           Map.entry(
               ".postgres.internal.subscribe",
               core(
