@@ -1,5 +1,6 @@
 package dev.pgeventstore;
 
+import java.util.Objects;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -21,9 +22,9 @@ public final class NewEvent {
   private NewEvent(
       Object payload, UUID id, boolean idSupplied, Metadata metadata, AtomicInteger sent) {
     this.payload = payload;
-    this.id = id;
+    this.id = Objects.requireNonNull(id, "the id of an event is null");
     this.idSupplied = idSupplied;
-    this.metadata = metadata;
+    this.metadata = Objects.requireNonNull(metadata, "the metadata of an event is null");
     this.sent = sent;
   }
 

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -39,7 +40,7 @@ public final class OutboxMessage {
       byte @Nullable [] key,
       byte @Nullable [] value,
       Map<String, byte[]> headers) {
-    this.id = id;
+    this.id = Objects.requireNonNull(id, "the id of a message is null");
     this.relay = relay;
     this.topic = topic;
     this.key = key;

@@ -62,6 +62,32 @@ class AppendTest {
   }
 
   @Test
+  void an_expectation_that_is_missing_is_refused_and_not_taken_for_any() {
+    assertThatThrownBy(() -> Append.to(A, null, List.of("x")))
+        .isInstanceOf(NullPointerException.class)
+        .hasMessageContaining("expected version");
+    Append append = Append.to(A, any(), List.of("x"));
+    assertThatThrownBy(() -> append.check(B, null)).isInstanceOf(NullPointerException.class);
+    assertThatThrownBy(() -> append.check(null, any())).isInstanceOf(NullPointerException.class);
+    assertThatThrownBy(() -> append.and(null, any(), List.of("y")))
+        .isInstanceOf(NullPointerException.class);
+  }
+
+  @Test
+  void ids_and_metadata_that_are_missing_are_refused_before_a_batch_has_them() {
+    NewEvent event = NewEvent.of("x");
+    assertThatThrownBy(() -> event.withId(null))
+        .isInstanceOf(NullPointerException.class)
+        .hasMessageContaining("id");
+    assertThatThrownBy(() -> event.withMetadata(null))
+        .isInstanceOf(NullPointerException.class)
+        .hasMessageContaining("metadata");
+    assertThatThrownBy(() -> OutboxMessage.to("relay", "topic").id(null))
+        .isInstanceOf(NullPointerException.class)
+        .hasMessageContaining("id");
+  }
+
+  @Test
   void an_id_that_comes_twice_is_refused_and_named() {
     NewEvent event = NewEvent.of("x");
     assertThatThrownBy(() -> Append.to(A, any(), List.of(event, "y", event)))

@@ -30,6 +30,10 @@ final class MetadataJson {
     try (JsonGenerator generator = factory.createGenerator(json)) {
       generator.writeStartObject();
       for (Map.Entry<String, String> entry : metadata.entries().entrySet()) {
+        if (entry.getValue() == null) {
+          throw new IllegalArgumentException(
+              "metadata entry '%s' cannot be stored: it is null".formatted(entry.getKey()));
+        }
         generator.writeStringField(entry.getKey(), entry.getValue());
       }
       generator.writeEndObject();

@@ -3,6 +3,7 @@ package dev.pgeventstore.subscription;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Describes a {@link Follower}. For one thread. */
@@ -17,7 +18,7 @@ public final class FollowerBuilder {
 
   FollowerBuilder(EventFeed feed, EventQuery query) {
     this.feed = feed;
-    this.query = query;
+    this.query = Objects.requireNonNull(query, "the query of a follower is null");
   }
 
   /**
@@ -31,6 +32,7 @@ public final class FollowerBuilder {
    * @return this builder
    */
   public FollowerBuilder after(Position position) {
+    Objects.requireNonNull(position, "the start of a follower is null");
     this.load = () -> position;
     this.loadsAgain = false;
     return this;
@@ -46,7 +48,7 @@ public final class FollowerBuilder {
    * @return this builder
    */
   public FollowerBuilder load(Follower.Load how) {
-    this.load = how;
+    this.load = Objects.requireNonNull(how, "what loads the start of a follower is null");
     this.loadsAgain = true;
     return this;
   }
@@ -73,7 +75,7 @@ public final class FollowerBuilder {
    * @return this builder
    */
   public FollowerBuilder handler(Follower.Handler what) {
-    this.handler = what;
+    this.handler = Objects.requireNonNull(what, "the handler is null");
     return this;
   }
 

@@ -8,6 +8,7 @@ import java.sql.Connection;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
@@ -117,7 +118,7 @@ public final class Subscriptions {
      * @return this builder
      */
     public Builder query(EventQuery wanted) {
-      this.query = wanted;
+      this.query = Objects.requireNonNull(wanted, "the query of a subscription is null");
       return this;
     }
 
@@ -160,7 +161,7 @@ public final class Subscriptions {
      * @return this builder
      */
     public Builder replacing(EventQuery earlier) {
-      replaced.add(earlier);
+      replaced.add(Objects.requireNonNull(earlier, "the earlier query is null"));
       return this;
     }
 
@@ -172,7 +173,7 @@ public final class Subscriptions {
      * @return this builder
      */
     public Builder startAt(Start where) {
-      this.start = where;
+      this.start = Objects.requireNonNull(where, "the start of a subscription is null");
       return this;
     }
 
@@ -219,7 +220,7 @@ public final class Subscriptions {
      * @return this builder
      */
     public Builder onFailure(FailurePolicy policy) {
-      this.failurePolicy = policy;
+      this.failurePolicy = Objects.requireNonNull(policy, "the failure policy is null");
       return this;
     }
 
@@ -262,7 +263,7 @@ public final class Subscriptions {
      * @return this builder
      */
     public Builder listener(SubscriptionListener who) {
-      this.listener = who;
+      this.listener = Objects.requireNonNull(who, "the listener is null");
       return this;
     }
 
@@ -273,7 +274,7 @@ public final class Subscriptions {
      * @return this builder
      */
     public Builder handler(EventHandler what) {
-      this.handler = what;
+      this.handler = Objects.requireNonNull(what, "the handler is null");
       return this;
     }
 
