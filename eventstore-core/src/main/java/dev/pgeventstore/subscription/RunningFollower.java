@@ -78,8 +78,8 @@ final class RunningFollower implements Follower {
       progress.end(null);
     } catch (Throwable e) {
       // Whatever it was: it must not end unnoticed.
-      LOG.error("A follower has ended at position {}", progress.status().position(), e);
       progress.end(e);
+      LOG.error("A follower has ended at position {}", progress.status().position(), e);
     }
   }
 

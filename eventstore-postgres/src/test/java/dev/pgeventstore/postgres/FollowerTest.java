@@ -201,6 +201,31 @@ class FollowerTest {
   }
 
   @Test
+  void what_cannot_be_described_ends_it_too() throws Exception {
+    try (Follower follower =
+        everything()
+            .handler(
+                events -> {
+                  throw new IllegalStateException() {
+                    private static final long serialVersionUID = 1L;
+
+                    @Override
+                    public String getMessage() {
+                      throw new NullPointerException("no message");
+                    }
+                  };
+                })
+            .start()) {
+      AppendResult first = store.append("order-1");
+
+      assertThatThrownBy(() -> follower.awaitApplied(first, PATIENCE))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("has failed");
+      assertThat(follower.status().state()).isEqualTo(State.FAILED);
+    }
+  }
+
+  @Test
   void connections_that_break_again_and_again_lose_and_repeat_nothing() throws Exception {
     AtomicBoolean done = new AtomicBoolean();
     Thread breaker =
