@@ -83,7 +83,8 @@ public interface ProjectionRegistry {
       throws TimeoutException, InterruptedException;
 
   /**
-   * Drops a version.
+   * Drops a version. Of one that was dropped before, what a node has left that was starting it goes
+   * too.
    *
    * @param version which one
    * @param drop removes its tables, in the same transaction

@@ -15,6 +15,7 @@ import dev.pgeventstore.subscription.SubscriptionListener;
 import dev.pgeventstore.subscription.Subscriptions;
 import java.sql.Connection;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
@@ -158,7 +159,7 @@ public final class Projections {
           while (each.hasNext()) {
             some.add(each.next());
             if (some.size() == PAGE || !each.hasNext()) {
-              definition.handle(table, some, connection);
+              definition.handle(table, Collections.unmodifiableList(some), connection);
               some = new ArrayList<>(PAGE);
             }
           }
@@ -323,8 +324,19 @@ public final class Projections {
         throw new IllegalStateException(version + " has no definition");
       }
       ProjectionRegistry registry = projections.registry;
-      registry.register(version, connection -> what.create(version.table(), connection));
+      ProjectionRegistry.Step create = connection -> what.create(version.table(), connection);
+      registry.register(version, create);
       Subscription running = follow(subscription.handler(handler(what, registry)));
+      try {
+        // Another node may have dropped it before the subscription had checkpoints to remove.
+        registry.register(version, create);
+      } catch (RuntimeException e) {
+        running.close();
+        if (e instanceof VersionDroppedException) {
+          registry.drop(version, connection -> {});
+        }
+        throw e;
+      }
       return new Projection(projections.store, registry, version, what, running);
     }
 

@@ -16,6 +16,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.projection.Projection;
+import dev.pgeventstore.projection.ProjectionHost;
 import dev.pgeventstore.projection.ProjectionProgress;
 import dev.pgeventstore.projection.Projections;
 import dev.pgeventstore.projection.VersionDroppedException;
@@ -24,11 +25,13 @@ import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.subscription.Start;
 import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.SubscriptionHost;
 import dev.pgeventstore.subscription.SubscriptionListener;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -604,6 +607,41 @@ class ProjectionTest {
       assertThat(again.promote(PATIENCE)).isTrue();
       assertThat(view()).isEqualTo("page-0 2 3, page-1 1 2");
     }
+  }
+
+  @Test
+  void a_version_that_is_dropped_while_a_node_starts_it_leaves_nothing_behind() throws Exception {
+    appendMany(3);
+    // The other node drops it when the tables are made, and before there are checkpoints.
+    EventStore starting =
+        (EventStore)
+            Proxy.newProxyInstance(
+                getClass().getClassLoader(),
+                new Class<?>[] {EventStore.class, SubscriptionHost.class, ProjectionHost.class},
+                (proxy, method, arguments) -> {
+                  if (method.getName().equals("start")) {
+                    assertThat(Projections.of(other.store).drop("visits", 1, new Visits()))
+                        .isTrue();
+                  }
+                  return method.invoke(store.store, arguments);
+                });
+
+    assertThatThrownBy(
+            () ->
+                Projections.of(starting)
+                    .create("visits", 1)
+                    .onFailure(FailurePolicy.retry(1).thenPark())
+                    .definition(new Visits())
+                    .start())
+        .isInstanceOf(VersionDroppedException.class);
+
+    assertThat(
+            store.query(
+                "select (select count(*) from eventstore.subscriptions)"
+                    + " + (select count(*) from eventstore.parked_events)"
+                    + " + (select count(*) from eventstore.projection_versions)"))
+        .isEqualTo("0");
+    assertThat(store.query("select to_regclass('public.visits_v1') is null")).isEqualTo("t");
   }
 
   @Test

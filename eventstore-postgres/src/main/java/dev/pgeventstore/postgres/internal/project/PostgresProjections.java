@@ -164,6 +164,10 @@ public final class PostgresProjections implements ProjectionRegistry {
     Transactions.lockTimeout(connection, LOCK_TIMEOUT_OF_DROP);
     Standing standing = table.lock(connection, version.name());
     if (!table.has(connection, version)) {
+      if (table.droppedAt(connection, version).isPresent()) {
+        // A node that was about to start it has begun to follow.
+        removeSubscription(connection, version);
+      }
       return false;
     }
     if (standing.shows(version)) {
