@@ -28,13 +28,30 @@ public final class EngineThread {
    * @throws E what it throws
    */
   public static <E extends Exception> void run(Work<E> work) throws E {
+    Object unused =
+        find(
+            () -> {
+              work.run();
+              return CURRENT;
+            });
+  }
+
+  /**
+   * Finds something out in the calling thread, that others may wait for meanwhile.
+   *
+   * @param work how
+   * @param <T> what is found
+   * @param <E> what it throws
+   * @return what was found
+   * @throws E what it throws
+   */
+  public static <T, E extends Exception> T find(Question<T, E> work) throws E {
     if (isCurrent()) {
-      work.run();
-      return;
+      return work.ask();
     }
     CURRENT.set(true);
     try {
-      work.run();
+      return work.ask();
     } finally {
       CURRENT.remove();
     }
@@ -54,5 +71,23 @@ public final class EngineThread {
      * @throws E if that fails
      */
     void run() throws E;
+  }
+
+  /**
+   * What is found out.
+   *
+   * @param <T> what comes of it
+   * @param <E> what it throws
+   */
+  @FunctionalInterface
+  public interface Question<T, E extends Exception> {
+
+    /**
+     * Finds it out.
+     *
+     * @return what comes of it
+     * @throws E if that fails
+     */
+    T ask() throws E;
   }
 }

@@ -6,6 +6,8 @@ import static org.awaitility.Awaitility.await;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.projection.Projection;
+import dev.pgeventstore.projection.Projections;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Follower;
 import dev.pgeventstore.subscription.Subscription;
@@ -13,6 +15,7 @@ import dev.pgeventstore.subscription.SubscriptionListener;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
@@ -23,6 +26,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -242,6 +246,98 @@ class ClosingTogetherTest {
             .thenRun(this::closeStoreTogether);
 
     closed.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+    awaitAllGivenBack();
+  }
+
+  @Test
+  void a_listener_closes_the_store_while_another_thread_starts_a_subscription() throws Exception {
+    CompletableFuture<Thread> starting = new CompletableFuture<>();
+    CountDownLatch told = new CountDownLatch(1);
+    Subscriptions.of(store.store)
+        .create("removed")
+        .leaseTime(Duration.ofSeconds(1))
+        .listener(
+            new SubscriptionListener() {
+              @Override
+              public void stopped(String subscription, Throwable cause) {
+                told.countDown();
+                awaitWaiting(starting.join());
+                store.store.close();
+              }
+            })
+        .handler((events, c) -> {})
+        .start();
+    try (Connection connection = store.begin()) {
+      TestStore.execute(connection, "delete from eventstore.subscriptions");
+      connection.commit();
+    }
+    assertThat(told.await(30, TimeUnit.SECONDS)).isTrue();
+    Thread thread =
+        new Thread(
+            () -> Subscriptions.of(store.store).create("view").handler((events, c) -> {}).start());
+    thread.start();
+    starting.complete(thread);
+
+    thread.join(PATIENCE.toMillis());
+    assertThat(thread.isAlive()).isFalse();
+    awaitAllGivenBack();
+  }
+
+  /** Until it waits for something, or has ended. */
+  private static void awaitWaiting(Thread thread) {
+    await()
+        .atMost(PATIENCE)
+        .until(
+            () ->
+                !thread.isAlive()
+                    || Stream.of(thread.getStackTrace())
+                        .anyMatch(frame -> frame.getMethodName().equals("park")));
+  }
+
+  @Test
+  void a_definition_closes_the_store_while_the_live_version_waits_for_its_promotion()
+      throws Exception {
+    CountDownLatch closed = new CountDownLatch(1);
+    Visits closing =
+        new Visits() {
+          @Override
+          public void promote(String table, Connection connection) throws Exception {
+            super.promote(table, connection);
+            String own = TestStore.query(connection, "select pg_backend_pid()");
+            store.append("page-1");
+            await()
+                .atMost(PATIENCE)
+                .until(
+                    () ->
+                        store
+                            .query(
+                                "select count(*) from pg_stat_activity where "
+                                    + own
+                                    + " = any (pg_blocking_pids(pid))")
+                            .equals("1"));
+            store.store.close();
+            closed.countDown();
+          }
+        };
+    Projections projections = Projections.of(store.store);
+    Projection live = projections.create("visits", 1).definition(new Visits()).start();
+    live.promote(PATIENCE);
+    Projection next = projections.create("visits", 2).definition(closing).start();
+    Thread promoting =
+        new Thread(
+            () -> {
+              try {
+                next.promote(PATIENCE);
+              } catch (TimeoutException | InterruptedException e) {
+                throw new IllegalStateException(e);
+              }
+            });
+    promoting.setDaemon(true);
+    promoting.start();
+
+    assertThat(closed.await(30, TimeUnit.SECONDS)).isTrue();
+    promoting.join(PATIENCE.toMillis());
+    assertThat(next.isLive()).isTrue();
     awaitAllGivenBack();
   }
 }

@@ -1,6 +1,7 @@
 package dev.pgeventstore.postgres.internal.project;
 
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.Lender;
 import dev.pgeventstore.internal.LentTransaction;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
@@ -52,7 +53,8 @@ final class Transactions {
   static <T> T find(Work<T> work, Connection connection, String failure) throws SQLException {
     try {
       LentTransaction lent = LENDER.lend(connection);
-      T found = work.in(lent.connection());
+      // A lane may wait for what this transaction holds.
+      T found = EngineThread.find(() -> work.in(lent.connection()));
       lent.takeBack();
       lent.requireOpen();
       return found;

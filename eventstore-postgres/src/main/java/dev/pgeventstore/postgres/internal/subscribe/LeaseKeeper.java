@@ -12,6 +12,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -96,12 +97,10 @@ final class LeaseKeeper implements AutoCloseable {
     signals.startListening();
     with(subscriptions -> subscriptions.add(subscription));
     boolean kept = false;
-    keeping.lock();
     try {
-      keep();
+      keepAll();
       kept = true;
     } finally {
-      keeping.unlock();
       if (!kept) {
         remove(subscription);
       }
@@ -149,9 +148,8 @@ final class LeaseKeeper implements AutoCloseable {
   private void run() {
     long pause = NOTHING_TO_DO_MILLIS;
     while (awaitWork(pause)) {
-      keeping.lock();
       try {
-        pause = keep();
+        pause = keepAll();
         warned = false;
       } catch (SQLException | RuntimeException | Error e) {
         // Also an error: without this thread all leases would run out, and nobody would know.
@@ -160,8 +158,6 @@ final class LeaseKeeper implements AutoCloseable {
           warned = true;
         }
         pause = RETRY_MILLIS;
-      } finally {
-        keeping.unlock();
       }
     }
   }
@@ -185,7 +181,23 @@ final class LeaseKeeper implements AutoCloseable {
   }
 
   /** Keeps all leases, and says after how many milliseconds that is to be done again. */
-  private long keep() throws SQLException {
+  private long keepAll() throws SQLException {
+    Map<RunningSubscription, Throwable> ended = new LinkedHashMap<>();
+    long pause;
+    keeping.lock();
+    try {
+      pause = keep(ended);
+    } finally {
+      keeping.unlock();
+    }
+    // Without the lock: listeners hear of it, and may start a subscription or close the store,
+    // while
+    // another thread that does so waits for the lock. They may also be waited for by a lane.
+    EngineThread.run(() -> ended.forEach(RunningSubscription::failed));
+    return pause;
+  }
+
+  private long keep(Map<RunningSubscription, Throwable> ended) throws SQLException {
     List<RunningSubscription> known = new ArrayList<>();
     with(known::addAll);
     if (known.isEmpty()) {
@@ -208,8 +220,7 @@ final class LeaseKeeper implements AutoCloseable {
         continue;
       }
       List<Leased> own = leases.getOrDefault(subscription.name(), List.of());
-      // It may tell a listener, while a lane waits for this: to start a subscription.
-      EngineThread.run(() -> subscription.leases(own, askedNanos));
+      subscription.leases(own, askedNanos).ifPresent(cause -> ended.put(subscription, cause));
       pause = Math.min(pause, pause(own, subscription.leaseTime()));
     }
     return pause;

@@ -114,8 +114,20 @@ final class RunningSubscription implements Subscription {
     return new Membership(name(), leaseTime(), spec.query().canonicalText());
   }
 
-  /** The leases as they were some time after a moment. */
-  void leases(List<Leased> leases, long askedNanos) {
+  /**
+   * The leases as they were some time after a moment.
+   *
+   * @return what ends the subscription on this node; the caller tells it so when it holds no lock
+   */
+  Optional<Throwable> leases(List<Leased> leases, long askedNanos) {
+    Optional<Throwable> end = endOf(leases);
+    if (end.isEmpty()) {
+      take(leases, askedNanos);
+    }
+    return end;
+  }
+
+  private Optional<Throwable> endOf(List<Leased> leases) {
     String query = spec.query().canonicalText();
     Optional<String> other =
         leases.stream()
@@ -123,28 +135,28 @@ final class RunningSubscription implements Subscription {
             .filter(declared -> !declared.equals(query))
             .findFirst();
     if (other.isPresent()) {
-      failed(
+      return Optional.of(
           new QueryMismatchException(
               "subscription %s was declared anew with the query [%s]; this node declares [%s], so it has left. What it has not committed, a node that declares the new query handles"
                   .formatted(name(), other.get(), query),
               other.get(),
               query));
-      return;
     }
     Optional<Leased> stopped = leases.stream().filter(Leased::stopped).findFirst();
     if (stopped.isPresent()) {
-      failed(
+      return Optional.of(
           new EventStoreException(
               "subscription %s was stopped by an error: %s"
                   .formatted(name(), stopped.get().error().orElse("unknown"))));
-      return;
     }
-    if (leases.isEmpty()) {
-      failed(
-          new EventStoreException(
-              "subscription %s was removed: it has no checkpoint any more".formatted(name())));
-      return;
-    }
+    return leases.isEmpty()
+        ? Optional.of(
+            new EventStoreException(
+                "subscription %s was removed: it has no checkpoint any more".formatted(name())))
+        : Optional.empty();
+  }
+
+  private void take(List<Leased> leases, long askedNanos) {
     lock.lock();
     try {
       if (closing || failure != null) {
