@@ -17,6 +17,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Savepoint;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
@@ -165,7 +166,7 @@ public final class InlineProjection {
               });
       events.removeIf(event -> !query.matches(event));
       events.sort(Comparator.comparing(RecordedEvent::position));
-      return events;
+      return Collections.unmodifiableList(events);
     }
 
     @Override

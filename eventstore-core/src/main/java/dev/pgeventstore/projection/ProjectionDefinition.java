@@ -31,8 +31,8 @@ public interface ProjectionDefinition {
    * Applies some events. What it writes commits together with the checkpoint, or with the append.
    *
    * @param table whose rows to write
-   * @param events at least one, in position order; there may be erased ones among them, see {@link
-   *     RecordedEvent#isErased()}
+   * @param events at least one, in position order; unmodifiable. There may be erased ones among
+   *     them, see {@link RecordedEvent#isErased()}
    * @param connection of the transaction
    * @throws Exception if they cannot be applied: the transaction is rolled back
    */

@@ -17,8 +17,8 @@ public interface EventHandler {
    * InterruptedException}, is cleared and changes nothing. A subscription that is closed does not
    * interrupt its handler.
    *
-   * @param events at least one, in position order; unless it asks for types, there may be erased
-   *     ones among them, see {@link RecordedEvent#isErased()}
+   * @param events at least one, in position order; unmodifiable. Unless the subscription asks for
+   *     types, there may be erased ones among them, see {@link RecordedEvent#isErased()}
    * @param connection of the transaction that moves the checkpoint. It refuses to commit, roll back
    *     or close; savepoints work. A handler that ends the transaction by other means has failed:
    *     the checkpoint does not move, and what it has committed by itself will be there twice. It

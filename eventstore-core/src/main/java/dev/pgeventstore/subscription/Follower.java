@@ -92,8 +92,8 @@ public interface Follower extends AutoCloseable {
      * is cleared and changes nothing: the events are handled if it returns, and the follower ends
      * if it throws.
      *
-     * @param events at least one, in position order; unless the query asks for types, there may be
-     *     erased ones among them, see {@link RecordedEvent#isErased()}
+     * @param events at least one, in position order; unmodifiable. Unless the query asks for types,
+     *     there may be erased ones among them, see {@link RecordedEvent#isErased()}
      * @throws Exception if they cannot be handled: the follower ends. So it does when an event
      *     cannot be decoded on this node ({@link dev.pgeventstore.UndecodableEventException}): ask
      *     only for types that are known, or read {@link RecordedEvent#encoded()}

@@ -91,6 +91,38 @@ class SubscriptionTest {
     return last;
   }
 
+  /** Takes everything from the list that it was given, if that can be changed. */
+  private static void empty(List<RecordedEvent> events) {
+    try {
+      events.clear();
+    } catch (UnsupportedOperationException e) {
+      assertThat(events).isNotEmpty();
+    }
+  }
+
+  @Test
+  void a_handler_that_changes_the_list_it_is_given_loses_no_event() throws Exception {
+    AtomicInteger failures = new AtomicInteger();
+    appendMany(1, 6);
+    try (Subscription view =
+        subscription()
+            .batchSize(2)
+            .handler(
+                (events, connection) -> {
+                  write(events, connection);
+                  boolean fails =
+                      events.get(0).position().value() == 5 && failures.incrementAndGet() == 1;
+                  empty(events);
+                  if (fails) {
+                    throw new IllegalStateException("the batch is handled one by one now");
+                  }
+                })
+            .start()) {
+      view.awaitApplied(store.append("order-7"), PATIENCE);
+    }
+    assertThat(handled()).isEqualTo("order-1 order-2 order-3 order-4 order-5 order-6 order-7");
+  }
+
   @Test
   void every_event_is_handled_once_and_in_order_from_the_beginning_and_live() throws Exception {
     appendMany(1, 30);

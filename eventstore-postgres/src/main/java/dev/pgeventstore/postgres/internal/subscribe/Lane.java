@@ -18,6 +18,7 @@ import dev.pgeventstore.subscription.SubscriptionSpec;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
@@ -319,18 +320,20 @@ final class Lane implements Runnable {
         own.add(event);
       }
     }
-    for (int from = 0; from < own.size() && !progress.isStopping(); from += spec.batchSize()) {
-      int to = Math.min(from + spec.batchSize(), own.size());
-      List<RecordedEvent> batch = own.subList(from, to);
+    // The handler is given parts of it: removing an event there would skip another one here.
+    List<RecordedEvent> wanted = Collections.unmodifiableList(own);
+    for (int from = 0; from < wanted.size() && !progress.isStopping(); from += spec.batchSize()) {
+      int to = Math.min(from + spec.batchSize(), wanted.size());
+      List<RecordedEvent> batch = wanted.subList(from, to);
       // Up to the next event: what lies between is not wanted, or other partitions'.
-      long reached = to == own.size() ? upTo : own.get(to - 1).position().value();
+      long reached = to == wanted.size() ? upTo : wanted.get(to - 1).position().value();
       handle(batch, reached, mark);
       lease.await();
     }
-    if (progress.isStopping() && !own.isEmpty()) {
+    if (progress.isStopping() && !wanted.isEmpty()) {
       return;
     }
-    if (own.isEmpty() && (checkpoint.isDue() || upTo == barrier)) {
+    if (wanted.isEmpty() && (checkpoint.isDue() || upTo == barrier)) {
       checkpoint.store(upTo, mark.incarnation());
     }
     moveTo(upTo, mark.position(), page.events().size() >= pageSize());
