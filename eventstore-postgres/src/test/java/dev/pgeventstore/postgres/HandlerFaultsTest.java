@@ -126,6 +126,17 @@ class HandlerFaultsTest {
   }
 
   @Test
+  void a_failure_whose_causes_are_a_ring_counts_as_an_attempt() throws Exception {
+    IllegalStateException one = new IllegalStateException("one");
+    IllegalStateException two = new IllegalStateException("two", one);
+    one.initCause(two);
+    countsAsAttempt(
+        connection -> {
+          throw two;
+        });
+  }
+
+  @Test
   void a_virtual_machine_out_of_memory_stops_the_subscription_and_parks_nothing() throws Exception {
     store.append("order-1");
     store.append("order-sick");
