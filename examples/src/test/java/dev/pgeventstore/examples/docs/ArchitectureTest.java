@@ -35,11 +35,12 @@ class ArchitectureTest {
           Map.entry(".snapshot", List.of("")),
           Map.entry(".codec", List.of("", ".snapshot")),
           Map.entry(".internal", List.of("")),
+          Map.entry(".internal.scheduling", List.of()),
           Map.entry(".subscription", List.of("", ".internal", ".feed")),
           Map.entry(".feed", List.of("", ".internal")),
           Map.entry(".projection", List.of("", ".internal", ".subscription")),
           Map.entry(".aggregate", List.of("", ".codec", ".snapshot")),
-          Map.entry(".postgres", core(".postgres.internal*")),
+          Map.entry(".postgres", core(".internal.scheduling", ".postgres.internal*")),
           Map.entry(
               ".postgres.internal.append",
               core(".internal", ".postgres.internal.tables", ".postgres.internal.encoding")),
@@ -50,17 +51,16 @@ class ArchitectureTest {
           Map.entry(".postgres.internal.load", core(".postgres.internal.tables")),
           Map.entry(".postgres.internal.project", core(".internal", ".postgres.internal.tables")),
           Map.entry(".postgres.internal.schema", core(".postgres.internal.tables")),
-          Map.entry(".postgres.internal.scheduling", List.of()),
           Map.entry(
               ".postgres.internal.fence",
-              core(".internal", ".postgres.internal.tables", ".postgres.internal.scheduling")),
+              core(".internal", ".internal.scheduling", ".postgres.internal.tables")),
           Map.entry(
               ".postgres.internal.subscribe",
               core(
                   ".internal",
                   ".postgres.internal.tables",
                   ".postgres.internal.fence",
-                  ".postgres.internal.scheduling")),
+                  ".internal.scheduling")),
           Map.entry(
               ".postgres.internal.tables",
               List.of("", ".internal", ".feed", ".projection", ".snapshot", ".subscription")),
@@ -70,6 +70,7 @@ class ArchitectureTest {
           Map.entry(".kafka.internal", List.of()),
           Map.entry(".testkit", core()),
           Map.entry(".testkit.servers", List.of()),
+          Map.entry(".testkit.internal.simulation", List.of(".internal.scheduling")),
           Map.entry(
               ".examples*",
               core(

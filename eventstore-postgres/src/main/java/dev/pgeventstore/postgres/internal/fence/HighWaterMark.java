@@ -2,8 +2,8 @@ package dev.pgeventstore.postgres.internal.fence;
 
 import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.internal.Durations;
-import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
-import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
+import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
 import java.sql.SQLException;

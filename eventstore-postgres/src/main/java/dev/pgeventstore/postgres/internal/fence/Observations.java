@@ -1,6 +1,6 @@
 package dev.pgeventstore.postgres.internal.fence;
 
-import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
 import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;

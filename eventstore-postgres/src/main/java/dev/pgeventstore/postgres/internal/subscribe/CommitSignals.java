@@ -1,8 +1,8 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
-import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
-import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.Notifications;
 import dev.pgeventstore.postgres.internal.tables.Notifications.Hearing;

@@ -3,7 +3,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.internal.LentTransaction;
-import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Standing;

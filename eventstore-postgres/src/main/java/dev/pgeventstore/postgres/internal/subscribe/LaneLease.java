@@ -1,6 +1,6 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
-import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 
 /** How long a lane's lease is its own for certain. Safe for many threads. */
 final class LaneLease {

@@ -1,7 +1,7 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
-import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
-import dev.pgeventstore.postgres.internal.scheduling.Scheduler.Task;
+import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;

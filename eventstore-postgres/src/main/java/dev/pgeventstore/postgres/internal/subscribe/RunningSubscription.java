@@ -6,7 +6,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.AppendLostException;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.EngineThread;
-import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.subscribe.AwaitedStreams.Passed;
 import dev.pgeventstore.postgres.internal.tables.EventsTable.Found;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;

@@ -2,8 +2,8 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
-import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;

@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.scheduling;
 
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -54,6 +55,11 @@ public final class TurnedClock implements Scheduler {
   @Override
   public <T> T await(Future<T> future) throws InterruptedException, ExecutionException {
     return threads.await(future);
+  }
+
+  @Override
+  public void park(Object blocker, long nanos) {
+    threads.park(blocker, nanos);
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.scheduling;
 
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.util.Date;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -45,6 +46,11 @@ public final class Untimed implements Scheduler {
   @Override
   public <T> T await(Future<T> future) throws InterruptedException, ExecutionException {
     return future.get();
+  }
+
+  @Override
+  public void park(Object blocker, long nanos) {
+    now.addAndGet(nanos);
   }
 
   @Override

@@ -12,6 +12,7 @@ import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Table;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Transaction;
 import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.subscription.SubscriptionSpec;
+import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;

@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.simulation;
 
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Event;
+import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.Arrays;

@@ -1,6 +1,7 @@
 package dev.pgeventstore.postgres.internal.simulation;
 
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Session;
+import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.sql.Array;

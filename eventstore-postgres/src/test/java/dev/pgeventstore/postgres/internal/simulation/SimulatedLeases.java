@@ -5,6 +5,7 @@ import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Checkpoin
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Key;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Table;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Transaction;
+import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Comparator;

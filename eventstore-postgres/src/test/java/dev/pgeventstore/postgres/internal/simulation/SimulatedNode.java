@@ -19,6 +19,7 @@ import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.HashMap;

@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.simulation;
 
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Session;
 import dev.pgeventstore.postgres.internal.tables.Notifications;
+import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;

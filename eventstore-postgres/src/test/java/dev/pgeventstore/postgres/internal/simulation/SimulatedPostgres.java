@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.simulation;
 
+import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;

@@ -8,6 +8,7 @@ import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Key;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Session;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Table;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Transaction;
+import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.time.ZoneOffset;

@@ -1,9 +1,10 @@
-package dev.pgeventstore.postgres.internal.scheduling;
+package dev.pgeventstore.internal.scheduling;
 
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Lock;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 
 /** Real threads, real locks, real time. */
@@ -36,6 +37,11 @@ enum SystemScheduler implements Scheduler {
   @Override
   public void sleep(long nanos) throws InterruptedException {
     TimeUnit.NANOSECONDS.sleep(nanos);
+  }
+
+  @Override
+  public void park(Object blocker, long nanos) {
+    LockSupport.parkNanos(blocker, nanos);
   }
 
   private record ThreadTask(Thread thread) implements Task {

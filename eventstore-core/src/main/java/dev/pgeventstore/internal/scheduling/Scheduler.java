@@ -1,4 +1,4 @@
-package dev.pgeventstore.postgres.internal.scheduling;
+package dev.pgeventstore.internal.scheduling;
 
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
@@ -47,6 +47,13 @@ public interface Scheduler {
 
   /** Pauses the calling task. */
   void sleep(long nanos) throws InterruptedException;
+
+  /**
+   * Waits for some time at most; an interrupt ends it, and is kept. May also end for no reason.
+   *
+   * @param blocker for thread dumps
+   */
+  void park(Object blocker, long nanos);
 
   /** A thread that was started. */
   interface Task {

@@ -1,4 +1,4 @@
-package dev.pgeventstore.postgres.internal.scheduling;
+package dev.pgeventstore.internal.scheduling;
 
 import java.util.ArrayDeque;
 import java.util.Queue;

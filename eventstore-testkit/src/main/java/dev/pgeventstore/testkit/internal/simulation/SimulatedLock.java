@@ -1,4 +1,4 @@
-package dev.pgeventstore.postgres.internal.simulation;
+package dev.pgeventstore.testkit.internal.simulation;
 
 import java.util.ArrayDeque;
 import java.util.Date;
@@ -111,13 +111,13 @@ final class SimulatedLock implements Lock {
 
     @Override
     public void await() throws InterruptedException {
-      awaitUntil(FOREVER, true);
+      pause(FOREVER, true);
     }
 
     @Override
     public void awaitUninterruptibly() {
       try {
-        awaitUntil(FOREVER, false);
+        pause(FOREVER, false);
       } catch (InterruptedException e) {
         throw new AssertionError(e);
       }
@@ -125,14 +125,18 @@ final class SimulatedLock implements Lock {
 
     @Override
     public long awaitNanos(long nanos) throws InterruptedException {
+      return pause(nanos);
+    }
+
+    private long pause(long nanos) throws InterruptedException {
       long deadline = scheduler.after(nanos);
-      awaitUntil(deadline, true);
+      pause(deadline, true);
       return deadline - scheduler.nanoTime();
     }
 
     @Override
     public boolean await(long time, TimeUnit unit) throws InterruptedException {
-      return awaitNanos(unit.toNanos(time)) > 0;
+      return pause(unit.toNanos(time)) > 0;
     }
 
     @Override
@@ -140,7 +144,7 @@ final class SimulatedLock implements Lock {
       throw new UnsupportedOperationException("the simulation has no dates");
     }
 
-    private void awaitUntil(long deadline, boolean interruptible) throws InterruptedException {
+    private void pause(long deadline, boolean interruptible) throws InterruptedException {
       requireMine();
       boolean spurious = scheduler.oneIn(SPURIOUS_ONE_IN);
       long wake = spurious ? Math.min(deadline, scheduler.after(1_000)) : deadline;

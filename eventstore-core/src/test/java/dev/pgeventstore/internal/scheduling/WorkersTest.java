@@ -1,4 +1,4 @@
-package dev.pgeventstore.postgres.internal.scheduling;
+package dev.pgeventstore.internal.scheduling;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

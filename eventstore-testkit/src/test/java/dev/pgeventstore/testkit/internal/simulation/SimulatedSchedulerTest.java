@@ -1,10 +1,10 @@
-package dev.pgeventstore.postgres.internal.simulation;
+package dev.pgeventstore.testkit.internal.simulation;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
-import dev.pgeventstore.postgres.internal.simulation.SimulatedScheduler.Style;
+import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler.Style;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

@@ -1,6 +1,6 @@
-package dev.pgeventstore.postgres.internal.simulation;
+package dev.pgeventstore.testkit.internal.simulation;
 
-import dev.pgeventstore.postgres.internal.scheduling.Scheduler;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -14,6 +14,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Time passes by a few microseconds with each step, and jumps to the next deadline when no task
  * can run, now and then also when one can.
  */
-final class SimulatedScheduler {
+public final class SimulatedScheduler {
 
   private static final ExecutorService THREADS =
       Executors.newCachedThreadPool(
@@ -48,13 +49,13 @@ final class SimulatedScheduler {
   private final SplittableRandom random;
   private final Style style;
   private final long maxSteps;
-  private final List<Task> tasks = new ArrayList<>();
-  private final List<Task> runnable = new ArrayList<>();
+  private final List<SimulatedTask> tasks = new ArrayList<>();
+  private final List<SimulatedTask> runnable = new ArrayList<>();
   private final CountDownLatch ended = new CountDownLatch(1);
   private final Deque<String> trace = new ArrayDeque<>();
   private final int traced;
 
-  private volatile @Nullable Task current;
+  private volatile @Nullable SimulatedTask current;
   private volatile boolean over;
   private volatile @Nullable Throwable failure;
   private long now;
@@ -69,12 +70,12 @@ final class SimulatedScheduler {
    * @param jumpOneIn in how many choices the clock jumps although a task could run; 0 for never
    * @param stepNanos the most time that a step takes
    */
-  record Style(int switchOneIn, int jumpOneIn, long stepNanos) {}
+  public record Style(int switchOneIn, int jumpOneIn, long stepNanos) {}
 
   /**
    * @param traced how many of the last steps to remember
    */
-  SimulatedScheduler(long seed, Style style, long maxSteps, int traced) {
+  public SimulatedScheduler(long seed, Style style, long maxSteps, int traced) {
     this.random = new SplittableRandom(seed);
     this.style = style;
     this.maxSteps = maxSteps;
@@ -82,15 +83,15 @@ final class SimulatedScheduler {
   }
 
   /** A process: its tasks can be frozen and killed together. */
-  Node node(String name) {
+  public Node node(String name) {
     return new Node(name);
   }
 
   /**
    * Runs a task, and all that it starts, until it ends or anything fails. All tasks are dead then.
    */
-  void run(Node node, Runnable root) throws Throwable {
-    Task first = new Task(node, "root", root);
+  public void run(Node node, Runnable root) throws Throwable {
+    SimulatedTask first = new SimulatedTask(node, "root", root);
     first.isRoot = true;
     add(first);
     current = first;
@@ -106,7 +107,7 @@ final class SimulatedScheduler {
   }
 
   private Throwable hanging() {
-    Task task = current;
+    SimulatedTask task = current;
     Throwable hangs =
         new AssertionError("the simulation hangs outside of its scheduler in " + task);
     Thread thread = task == null ? null : task.thread;
@@ -119,7 +120,7 @@ final class SimulatedScheduler {
   /** Ends all threads, one after the other, by an error at their scheduling points. */
   private void unwind() throws InterruptedException {
     over = true;
-    for (Task task : List.copyOf(tasks)) {
+    for (SimulatedTask task : List.copyOf(tasks)) {
       if (!task.isEnded) {
         current = task;
         wake(task);
@@ -128,52 +129,53 @@ final class SimulatedScheduler {
     }
   }
 
-  long nanoTime() {
+  public long nanoTime() {
     return now;
   }
 
-  long steps() {
+  public long steps() {
     return steps;
   }
 
   /** What the run was, in a number. */
-  long hash() {
+  public long hash() {
     return hash;
   }
 
-  SplittableRandom random() {
+  public SplittableRandom random() {
     return random;
   }
 
-  boolean oneIn(int n) {
+  public boolean oneIn(int n) {
     return n > 0 && random.nextInt(n) == 0;
   }
 
   /** Remembers what happens. Costs nothing unless the run is traced. */
-  void note(String format, Object... arguments) {
+  @SuppressWarnings("AnnotateFormatMethod")
+  public void note(String format, Object... arguments) {
     if (traced > 0) {
       if (trace.size() == traced) {
         trace.removeFirst();
       }
-      Task task = current;
+      SimulatedTask task = current;
       trace.addLast(
           "%9.3f ms %-24s %s"
               .formatted(now / 1e6, task == null ? "" : task, format.formatted(arguments)));
     }
   }
 
-  List<String> trace() {
+  public List<String> trace() {
     return List.copyOf(trace);
   }
 
   /** Makes what has happened part of the run's hash. */
-  void mix(long value) {
+  public void mix(long value) {
     hash = (hash ^ value) * 0x9E3779B97F4A7C15L;
     hash ^= hash >>> 29;
   }
 
   /** Ends the run with a failure. */
-  RuntimeException fail(Throwable cause) {
+  public RuntimeException fail(Throwable cause) {
     if (failure == null && !over) {
       dump();
       note("FAILED: %s", cause);
@@ -184,8 +186,8 @@ final class SimulatedScheduler {
   }
 
   /** Another task may go on here. */
-  void point() {
-    Task me = me();
+  public void point() {
+    SimulatedTask me = me();
     me.requireLife();
     now += 1 + random.nextLong(style.stepNanos);
     if (oneIn(style.switchOneIn) || me.node.isStopped()) {
@@ -196,8 +198,8 @@ final class SimulatedScheduler {
   }
 
   /** Waits until a condition holds, or a time has come. */
-  void block(BooleanSupplier until, long deadline) {
-    Task me = me();
+  public void block(BooleanSupplier until, long deadline) {
+    SimulatedTask me = me();
     me.requireLife();
     me.until = until;
     me.deadline = deadline;
@@ -207,7 +209,7 @@ final class SimulatedScheduler {
 
   private void blockInterruptibly(BooleanSupplier until, long deadline)
       throws InterruptedException {
-    Task me = me();
+    SimulatedTask me = me();
     me.requireLife();
     requireNoInterrupt();
     me.interruptible = true;
@@ -222,20 +224,20 @@ final class SimulatedScheduler {
   }
 
   /** Waits while time passes. */
-  void sleep(long nanos) {
+  public void sleep(long nanos) {
     block(() -> false, now + Math.max(1, nanos));
   }
 
-  private Task me() {
-    Task me = current;
+  private SimulatedTask me() {
+    SimulatedTask me = current;
     if (me == null || me.thread != Thread.currentThread()) {
       throw new IllegalStateException("a thread that the simulation does not know");
     }
     return me;
   }
 
-  private void reschedule(Task me) {
-    Task next = choose();
+  private void reschedule(SimulatedTask me) {
+    SimulatedTask next = choose();
     if (next != me) {
       hand(next);
       me.awaitBaton();
@@ -243,19 +245,19 @@ final class SimulatedScheduler {
     me.receive();
   }
 
-  private void hand(Task next) {
+  private void hand(SimulatedTask next) {
     current = next;
     wake(next);
   }
 
-  private static void wake(Task task) {
+  private static void wake(SimulatedTask task) {
     Thread thread = task.thread;
     if (thread != null) {
       LockSupport.unpark(thread);
     }
   }
 
-  private void step(Task task) {
+  private void step(SimulatedTask task) {
     steps++;
     mix(task.number);
     if (steps > maxSteps) {
@@ -263,11 +265,11 @@ final class SimulatedScheduler {
     }
   }
 
-  private Task choose() {
+  private SimulatedTask choose() {
     while (true) {
       runnable.clear();
       long earliest = FOREVER;
-      for (Task task : tasks) {
+      for (SimulatedTask task : tasks) {
         if (task.node.isKilled) {
           continue;
         }
@@ -280,7 +282,7 @@ final class SimulatedScheduler {
       }
       boolean jumps = runnable.isEmpty() || (earliest < FOREVER && oneIn(style.jumpOneIn));
       if (!jumps) {
-        Task next = runnable.get(random.nextInt(runnable.size()));
+        SimulatedTask next = runnable.get(random.nextInt(runnable.size()));
         step(next);
         return next;
       }
@@ -293,7 +295,7 @@ final class SimulatedScheduler {
 
   /** Where all tasks are, for the trace. */
   private void dump() {
-    for (Task task : tasks) {
+    for (SimulatedTask task : tasks) {
       Thread thread = task.thread;
       if (traced > 0 && thread != null) {
         note(
@@ -310,19 +312,19 @@ final class SimulatedScheduler {
   }
 
   private String waiting() {
-    return tasks.stream().filter(task -> !task.node.isKilled).map(Task::toString).toList()
+    return tasks.stream().filter(task -> !task.node.isKilled).map(SimulatedTask::toString).toList()
         + " at "
         + now;
   }
 
-  private void add(Task task) {
+  private void add(SimulatedTask task) {
     tasks.add(task);
     THREADS.execute(task::run);
   }
 
   /** Where a task of a run that is over waits for nothing. */
   private RuntimeException park() {
-    Task me = me();
+    SimulatedTask me = me();
     if (!over && !me.isEnded) {
       current = null;
       me.awaitBaton();
@@ -331,7 +333,7 @@ final class SimulatedScheduler {
   }
 
   /** Ends the threads of a run that is over. An error, so that nothing takes it for its own. */
-  static final class Over extends Error {
+  public static final class Over extends Error {
     private static final long serialVersionUID = 1L;
 
     Over() {
@@ -340,7 +342,7 @@ final class SimulatedScheduler {
   }
 
   /** A process, as its tasks see it. */
-  final class Node implements Scheduler {
+  public final class Node implements Scheduler {
 
     private final String name;
     private long frozenUntil;
@@ -350,24 +352,24 @@ final class SimulatedScheduler {
       this.name = name;
     }
 
-    String name() {
+    public String name() {
       return name;
     }
 
     /** None of its tasks goes on for some time. */
-    void freeze(long nanos) {
+    public void freeze(long nanos) {
       frozenUntil = now + nanos;
     }
 
     /** None of its tasks ever goes on. */
-    void kill() {
+    public void kill() {
       isKilled = true;
       if (me().node == this) {
         block(() -> false, FOREVER);
       }
     }
 
-    boolean isKilled() {
+    public boolean isKilled() {
       return isKilled;
     }
 
@@ -381,13 +383,13 @@ final class SimulatedScheduler {
     }
 
     @Override
-    public SimulatedLock newLock() {
+    public Lock newLock() {
       return new SimulatedLock(SimulatedScheduler.this);
     }
 
     @Override
-    public Task start(String taskName, Runnable work) {
-      SimulatedScheduler.Task task = new SimulatedScheduler.Task(this, taskName, work);
+    public Scheduler.Task start(String taskName, Runnable work) {
+      SimulatedTask task = new SimulatedTask(this, taskName, work);
       if (over) {
         throw new Over();
       }
@@ -408,10 +410,21 @@ final class SimulatedScheduler {
       blockInterruptibly(() -> false, now + Math.max(1, nanos));
       requireNoInterrupt();
     }
+
+    @Override
+    public void park(Object blocker, long nanos) {
+      if (nanos <= 0 || Thread.currentThread().isInterrupted()) {
+        point();
+      } else {
+        me().interruptible = true;
+        block(() -> false, after(nanos));
+        me().interruptible = false;
+      }
+    }
   }
 
   /** A thread that runs while it has the baton. */
-  final class Task implements Scheduler.Task {
+  public final class SimulatedTask implements Scheduler.Task {
 
     private final Node node;
     private final String name;
@@ -427,7 +440,7 @@ final class SimulatedScheduler {
     private boolean isInterrupted;
     private int refused;
 
-    private Task(Node node, String name, Runnable work) {
+    private SimulatedTask(Node node, String name, Runnable work) {
       this.node = node;
       this.name = name;
       this.work = work;
@@ -545,7 +558,7 @@ final class SimulatedScheduler {
   }
 
   /** When some time is over. */
-  long after(long nanos) {
+  public long after(long nanos) {
     long end = now + Math.max(0, nanos);
     return end < 0 ? FOREVER : end;
   }
@@ -569,7 +582,7 @@ final class SimulatedScheduler {
   }
 
   /** The tasks of a node that have not ended, for tests. */
-  Optional<String> unfinished() {
+  public Optional<String> unfinished() {
     return tasks.isEmpty() ? Optional.empty() : Optional.of(waiting());
   }
 }
