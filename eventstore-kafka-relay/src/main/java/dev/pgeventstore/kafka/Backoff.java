@@ -1,7 +1,7 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
-import java.util.concurrent.ThreadLocalRandom;
 
 /** Pauses between tries: they grow, and differ, so that two relays do not keep meeting. */
 final class Backoff {
@@ -9,10 +9,16 @@ final class Backoff {
   private static final long FIRST_MILLIS = 50;
   private static final long LONGEST_MILLIS = 5_000;
 
+  private final Scheduler scheduler;
   private long millis = FIRST_MILLIS;
 
+  Backoff(Scheduler scheduler) {
+    this.scheduler = scheduler;
+  }
+
   Duration next() {
-    long pause = ThreadLocalRandom.current().nextLong(millis / 2, millis + 1);
+    // The clock is as good as chance here, and the simulation turns it.
+    long pause = millis / 2 + Math.floorMod(scheduler.nanoTime(), millis / 2 + 1);
     millis = Math.min(LONGEST_MILLIS, millis * 2);
     return Duration.ofMillis(pause);
   }

@@ -8,6 +8,8 @@ import dev.pgeventstore.feed.AppendWait;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.internal.Durations;
+import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.kafka.internal.KafkaClients;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
@@ -55,26 +57,32 @@ public final class KafkaRelay implements AutoCloseable {
   private final RelaySpec spec;
   private final List<Progress> progress = new ArrayList<>();
   private final EventFeed feed;
-  private final List<Thread> threads = new ArrayList<>();
-  private final StopSignal stop = new StopSignal();
+  private final Scheduler scheduler;
+  private final List<Lane> lanes = new ArrayList<>();
+  private final List<Scheduler.Task> tasks = new ArrayList<>();
+  private final StopSignal stop;
 
   private KafkaRelay(Builder builder, RelaySpec spec, EventFeed feed) {
     this.spec = spec;
     this.feed = feed;
+    this.scheduler = builder.settings.scheduler();
+    this.stop = new StopSignal(scheduler);
     String owner = UUID.randomUUID().toString();
     for (int lane = 0; lane < spec.lanes(); lane++) {
       Leadership leadership =
           builder.leases
-              ? new LeaseLeadership(feed, spec.leaseName(), lane, owner, spec.leaseTtl())
+              ? new LeaseLeadership(scheduler, feed, spec.leaseName(), lane, owner, spec.leaseTtl())
               : Leadership.NOT_NEEDED;
-      Progress ofLane = new Progress(lane, spec.unhealthyAfter());
+      Progress ofLane = new Progress(scheduler, lane, spec.unhealthyAfter());
       progress.add(ofLane);
-      Thread thread =
-          new Thread(
-              new Lane(spec, lane, feed, builder.settings, leadership, ofLane, stop),
-              "eventstore-relay-%s-%d".formatted(spec.name(), lane));
-      thread.setDaemon(true);
-      threads.add(thread);
+      lanes.add(new Lane(spec, lane, feed, builder.settings, leadership, ofLane, stop));
+    }
+  }
+
+  private void run() {
+    for (int lane = 0; lane < spec.lanes(); lane++) {
+      String name = "eventstore-relay-%s-%d".formatted(spec.name(), lane);
+      tasks.add(scheduler.start(name, lanes.get(lane)));
     }
   }
 
@@ -121,11 +129,11 @@ public final class KafkaRelay implements AutoCloseable {
    */
   public void awaitPublished(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
-    long deadline = System.nanoTime() + Durations.nanos(timeout);
+    long deadline = scheduler.nanoTime() + Durations.nanos(timeout);
     Set<Integer> lanes = new TreeSet<>();
     append.versions().keySet().forEach(stream -> lanes.add(Partitions.of(stream, spec.lanes())));
     for (int lane : lanes) {
-      Duration left = Duration.ofNanos(deadline - System.nanoTime());
+      Duration left = Duration.ofNanos(deadline - scheduler.nanoTime());
       new AppendWait(feed, progress.get(lane)::await).until(append, left);
     }
   }
@@ -144,9 +152,9 @@ public final class KafkaRelay implements AutoCloseable {
    */
   public void awaitPublished(Position position, Duration timeout)
       throws TimeoutException, InterruptedException {
-    long deadline = System.nanoTime() + Durations.nanos(timeout);
+    long deadline = scheduler.nanoTime() + Durations.nanos(timeout);
     for (Progress lane : progress) {
-      String unused = lane.await(position, "", Duration.ofNanos(deadline - System.nanoTime()));
+      String unused = lane.await(position, "", Duration.ofNanos(deadline - scheduler.nanoTime()));
     }
   }
 
@@ -159,8 +167,9 @@ public final class KafkaRelay implements AutoCloseable {
   public void close() {
     stop.request();
     try {
-      for (Thread thread : threads) {
-        thread.join();
+      for (Scheduler.Task task : tasks) {
+        // Each ends, so it waits once.
+        boolean unused = task.join(Long.MAX_VALUE);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -172,7 +181,7 @@ public final class KafkaRelay implements AutoCloseable {
 
     private final EventStore store;
     private final EventFeed feed;
-    private final KafkaSettings settings;
+    private KafkaSettings settings;
     private String name = "";
     private String topic = "";
     private EventQuery query = EventQuery.all();
@@ -381,6 +390,12 @@ public final class KafkaRelay implements AutoCloseable {
       return this;
     }
 
+    /** For the simulation. */
+    Builder on(KafkaClients clients, Scheduler scheduler) {
+      this.settings = settings.on(clients, scheduler);
+      return this;
+    }
+
     /** For tests of what must hold even then. */
     Builder withoutLeases() {
       this.leases = false;
@@ -417,7 +432,7 @@ public final class KafkaRelay implements AutoCloseable {
      */
     public KafkaRelay start() {
       KafkaRelay relay = new KafkaRelay(this, spec(), feed);
-      relay.threads.forEach(Thread::start);
+      relay.run();
       return relay;
     }
 

@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.internal.KafkaClients;
 import java.util.HashMap;
 import java.util.List;
@@ -12,7 +13,10 @@ import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** The settings of the three kinds of Kafka clients, made from those the application gave. */
+/**
+ * The settings of the three kinds of Kafka clients, made from those the application gave; what
+ * makes the clients, and the scheduler by which all that talks to Kafka waits.
+ */
 final class KafkaSettings {
 
   /** What the relay's promises rest on. */
@@ -29,8 +33,16 @@ final class KafkaSettings {
   private static final int DEFAULT_TRANSACTION_TIMEOUT_MILLIS = 30_000;
 
   private final Map<String, Object> given;
+  private final KafkaClients clients;
+  private final Scheduler scheduler;
 
   KafkaSettings(Map<String, ?> given) {
+    this(given, KafkaClients.real(), Scheduler.threads());
+  }
+
+  KafkaSettings(Map<String, ?> given, KafkaClients clients, Scheduler scheduler) {
+    this.clients = clients;
+    this.scheduler = scheduler;
     for (String name : given.keySet()) {
       if (NOT_TO_BE_SET.contains(name.replaceFirst("^(producer|consumer|admin)\\.", ""))) {
         throw new IllegalArgumentException(
@@ -52,6 +64,18 @@ final class KafkaSettings {
     } catch (ConfigException e) {
       throw new IllegalArgumentException("the Kafka configuration is wrong: " + e.getMessage(), e);
     }
+  }
+
+  KafkaSettings on(KafkaClients otherClients, Scheduler otherScheduler) {
+    return new KafkaSettings(given, otherClients, otherScheduler);
+  }
+
+  KafkaClients clients() {
+    return clients;
+  }
+
+  Scheduler scheduler() {
+    return scheduler;
   }
 
   int transactionTimeoutMillis() {

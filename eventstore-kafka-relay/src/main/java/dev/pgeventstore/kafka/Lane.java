@@ -31,7 +31,7 @@ final class Lane implements Runnable {
   private final Leadership leadership;
   private final Progress progress;
   private final StopSignal stop;
-  private final Backoff backoff = new Backoff();
+  private final Backoff backoff;
   private long committedBefore;
   private Position beforeTooLarge = Position.of(Long.MAX_VALUE);
 
@@ -47,6 +47,7 @@ final class Lane implements Runnable {
     this.number = number;
     this.feed = feed;
     this.settings = settings;
+    this.backoff = new Backoff(settings.scheduler());
     this.leadership = leadership;
     this.progress = progress;
     this.stop = stop;

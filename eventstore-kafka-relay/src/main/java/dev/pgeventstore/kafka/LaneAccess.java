@@ -107,14 +107,30 @@ final class LaneAccess implements AutoCloseable {
     String name = "eventstore-relay-%s-%d".formatted(spec.name(), lane);
     History history =
         new History(feed, databaseId, tail(notes), spec.delivery() == Delivery.AT_LEAST_ONCE);
-    try (Watch watch = new Watch(name + "-watch", targets, feed, progress, writer::abandon);
+    try (Watch watch =
+            new Watch(
+                settings.scheduler(), name + "-watch", targets, feed, progress, writer::abandon);
         Preparer preparer =
             new Preparer(
-                name + "-pages", spec, lane, feed, maker(notes, targets), history, position)) {
+                settings.scheduler(),
+                name + "-pages",
+                spec,
+                lane,
+                feed,
+                maker(notes, targets),
+                history,
+                position)) {
       try {
         work.on(
             new Publishing(
-                writer, preparer, watch, leadership, progress, stop, position.in(databaseId)));
+                settings.scheduler(),
+                writer,
+                preparer,
+                watch,
+                leadership,
+                progress,
+                stop,
+                position.in(databaseId)));
       } catch (RelayHaltedException e) {
         throw e;
       } catch (RuntimeException e) {

@@ -4,6 +4,7 @@ import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.internal.Durations;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +16,7 @@ final class LeaseLeadership implements Leadership {
 
   private static final Logger LOG = LoggerFactory.getLogger(LeaseLeadership.class);
 
+  private final Scheduler scheduler;
   private final EventFeed feed;
   private final String name;
   private final int lane;
@@ -23,7 +25,9 @@ final class LeaseLeadership implements Leadership {
   private @Nullable Lease lease;
   private long renewed;
 
-  LeaseLeadership(EventFeed feed, String name, int lane, String owner, Duration ttl) {
+  LeaseLeadership(
+      Scheduler scheduler, EventFeed feed, String name, int lane, String owner, Duration ttl) {
+    this.scheduler = scheduler;
     this.feed = feed;
     this.name = name;
     this.lane = lane;
@@ -36,7 +40,7 @@ final class LeaseLeadership implements Leadership {
     if (lease != null) {
       return confirm();
     }
-    long now = System.nanoTime();
+    long now = scheduler.nanoTime();
     Optional<Lease> taken = feed.tryLease(name, lane, owner, ttl);
     lease = taken.orElse(null);
     renewed = now;
@@ -49,7 +53,7 @@ final class LeaseLeadership implements Leadership {
     if (held == null) {
       return false;
     }
-    long now = System.nanoTime();
+    long now = scheduler.nanoTime();
     if (!held.renew()) {
       lease = null;
       return false;
@@ -60,13 +64,13 @@ final class LeaseLeadership implements Leadership {
 
   @Override
   public boolean keep() {
-    boolean due = System.nanoTime() - renewed > Durations.nanos(ttl) / 3;
+    boolean due = scheduler.nanoTime() - renewed > Durations.nanos(ttl) / 3;
     return due ? confirm() : lease != null;
   }
 
   @Override
   public boolean isCertain() {
-    return lease != null && System.nanoTime() - renewed < Durations.nanos(ttl);
+    return lease != null && scheduler.nanoTime() - renewed < Durations.nanos(ttl);
   }
 
   @Override

@@ -2,7 +2,7 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.Lease;
-import dev.pgeventstore.kafka.internal.KafkaClients;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -11,7 +11,6 @@ import java.util.Map;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -33,6 +32,7 @@ final class PipelinedWriter implements LaneWriter {
   private static final long BETWEEN_NOTES = Duration.ofMillis(200).toNanos();
   private static final Duration FAREWELL = Duration.ofSeconds(5);
 
+  private final Scheduler scheduler;
   private final Producer<byte[], byte[]> producer;
   private final Lease lease;
   private final BooleanSupplier leads;
@@ -40,7 +40,7 @@ final class PipelinedWriter implements LaneWriter {
   private final Deque<Load> underWay = new ArrayDeque<>();
   private final Map<String, @Nullable String> unsaved = new HashMap<>();
   private Load current = new Load();
-  private long saved = System.nanoTime();
+  private long saved;
 
   /**
    * A writer.
@@ -51,7 +51,9 @@ final class PipelinedWriter implements LaneWriter {
   PipelinedWriter(KafkaSettings settings, Lease lease, BooleanSupplier leads) {
     this.lease = lease;
     this.leads = leads;
-    this.producer = KafkaClients.producer(settings.idempotentProducer());
+    this.scheduler = settings.scheduler();
+    this.saved = scheduler.nanoTime();
+    this.producer = settings.clients().producer(settings.idempotentProducer());
   }
 
   @Override
@@ -117,7 +119,7 @@ final class PipelinedWriter implements LaneWriter {
     // For the oldest only: the others are to go on meanwhile. Each comes to an end, the producer
     // gives up after its delivery time-out.
     while (underWay.size() >= MOST_UNDER_WAY) {
-      LockSupport.parkNanos(SHORT_WAIT);
+      scheduler.park(this, SHORT_WAIT);
       settle();
     }
   }
@@ -146,7 +148,7 @@ final class PipelinedWriter implements LaneWriter {
       first.done.run();
       first = underWay.peek();
     }
-    if (!unsaved.isEmpty() && System.nanoTime() - saved > BETWEEN_NOTES) {
+    if (!unsaved.isEmpty() && scheduler.nanoTime() - saved > BETWEEN_NOTES) {
       save();
     }
     return first != null || !unsaved.isEmpty();
@@ -162,7 +164,7 @@ final class PipelinedWriter implements LaneWriter {
       throw new KafkaException("somebody else has taken the lease, and leads");
     }
     unsaved.clear();
-    saved = System.nanoTime();
+    saved = scheduler.nanoTime();
   }
 
   @Override

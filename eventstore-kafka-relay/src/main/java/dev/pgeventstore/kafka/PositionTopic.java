@@ -2,14 +2,14 @@ package dev.pgeventstore.kafka;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.pgeventstore.kafka.internal.KafkaClients;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
@@ -86,12 +86,13 @@ final class PositionTopic {
     // would take an old position for the last one.
     long end = topics.end(partition);
     Map<String, String> latest = new HashMap<>();
-    try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(settings.consumer())) {
+    Scheduler scheduler = settings.scheduler();
+    try (Consumer<byte[], byte[]> consumer = settings.clients().consumer(settings.consumer())) {
       consumer.assign(List.of(partition));
       consumer.seekToBeginning(List.of(partition));
-      long deadline = System.nanoTime() + PATIENCE.toNanos();
+      long deadline = scheduler.nanoTime() + PATIENCE.toNanos();
       while (consumer.position(partition, PATIENCE) < end) {
-        if (System.nanoTime() > deadline) {
+        if (scheduler.nanoTime() > deadline) {
           throw new TimeoutException(
               "%s could be read up to offset %d only, not up to %d: is a transaction open there?"
                   .formatted(partition, consumer.position(partition, PATIENCE), end));

@@ -9,12 +9,15 @@ import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.FeedReader;
 import dev.pgeventstore.feed.ReadingPlace;
 import dev.pgeventstore.feed.RecordedMessage;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.Lock;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,14 +45,17 @@ final class Preparer implements AutoCloseable {
   private static final long BETWEEN_DELETES = Duration.ofMillis(100).toNanos();
   private static final Duration FAREWELL = Duration.ofSeconds(5);
 
+  private final Scheduler scheduler;
   private final RelaySpec spec;
   private final int lane;
   private final EventFeed feed;
   private final RecordMaker maker;
   private final History history;
   private final LanePosition start;
-  private final Thread thread;
+  private final Scheduler.Task task;
 
+  private final Lock lock;
+  private final Condition changed;
   private final Deque<Parcel> ready = new ArrayDeque<>();
   private long waiting;
   private @Nullable Throwable failure;
@@ -59,12 +65,13 @@ final class Preparer implements AutoCloseable {
 
   // Of the thread alone.
   private Position deleted = Position.START;
-  private long deletedAt = System.nanoTime();
+  private long deletedAt;
   private Position reached;
   private Position mark = Position.START;
   private ParcelBuilder parcel = new ParcelBuilder();
 
   Preparer(
+      Scheduler scheduler,
       String name,
       RelaySpec spec,
       int lane,
@@ -72,6 +79,10 @@ final class Preparer implements AutoCloseable {
       RecordMaker maker,
       History history,
       LanePosition start) {
+    this.scheduler = scheduler;
+    this.lock = scheduler.newLock();
+    this.changed = lock.newCondition();
+    this.deletedAt = scheduler.nanoTime();
     this.spec = spec;
     this.lane = lane;
     this.feed = feed;
@@ -80,9 +91,7 @@ final class Preparer implements AutoCloseable {
     this.start = start;
     this.published = start.position();
     this.reached = start.position();
-    this.thread = new Thread(this::run, name);
-    thread.setDaemon(true);
-    thread.start();
+    this.task = scheduler.start(name, this::run);
   }
 
   /**
@@ -90,22 +99,26 @@ final class Preparer implements AutoCloseable {
    *
    * @return null if none is ready in time
    */
-  synchronized @Nullable Parcel poll(Duration wait) throws InterruptedException {
-    long deadline = System.nanoTime() + wait.toNanos();
-    while (ready.isEmpty()) {
-      if (failure != null) {
-        rethrow(failure);
+  @Nullable Parcel poll(Duration wait) throws InterruptedException {
+    lock.lock();
+    try {
+      long left = wait.toNanos();
+      while (ready.isEmpty()) {
+        if (failure != null) {
+          rethrow(failure);
+        }
+        if (left <= 0) {
+          return null;
+        }
+        left = changed.awaitNanos(left);
       }
-      long left = deadline - System.nanoTime();
-      if (left <= 0) {
-        return null;
-      }
-      TimeUnit.NANOSECONDS.timedWait(this, left);
+      Parcel next = ready.remove();
+      waiting -= weight(next);
+      changed.signalAll();
+      return next;
+    } finally {
+      lock.unlock();
     }
-    Parcel next = ready.remove();
-    waiting -= weight(next);
-    notifyAll();
-    return next;
   }
 
   private static void rethrow(Throwable failure) {
@@ -119,13 +132,18 @@ final class Preparer implements AutoCloseable {
   }
 
   /** Whether a parcel can be had without waiting. */
-  synchronized boolean hasMore() {
-    return !ready.isEmpty();
+  boolean hasMore() {
+    return locked(() -> !ready.isEmpty());
   }
 
   /** Messages up to here are in Kafka. */
-  synchronized void published(Position upTo) {
-    published = upTo;
+  void published(Position upTo) {
+    lock.lock();
+    try {
+      published = upTo;
+    } finally {
+      lock.unlock();
+    }
   }
 
   private void run() {
@@ -250,13 +268,18 @@ final class Preparer implements AutoCloseable {
     parcel = new ParcelBuilder();
   }
 
-  private synchronized void offer(Parcel next) throws InterruptedException {
-    while (waiting >= MOST_BYTES_WAITING && !closed) {
-      wait();
+  private void offer(Parcel next) throws InterruptedException {
+    lock.lock();
+    try {
+      while (waiting >= MOST_BYTES_WAITING && !closed) {
+        changed.await();
+      }
+      ready.add(next);
+      waiting += weight(next);
+      changed.signalAll();
+    } finally {
+      lock.unlock();
     }
-    ready.add(next);
-    waiting += weight(next);
-    notifyAll();
   }
 
   /** Those with little in them are not to become many either. */
@@ -266,46 +289,68 @@ final class Preparer implements AutoCloseable {
 
   private void deleteMessages() {
     Position upTo = publishedPosition();
-    if (upTo.isAfter(deleted) && System.nanoTime() - deletedAt > BETWEEN_DELETES) {
+    if (upTo.isAfter(deleted) && scheduler.nanoTime() - deletedAt > BETWEEN_DELETES) {
       feed.deleteMessages(spec.name(), lane, spec.lanes(), upTo);
       deleted = upTo;
-      deletedAt = System.nanoTime();
+      deletedAt = scheduler.nanoTime();
     }
   }
 
-  private synchronized void readsIn(String lifeOfServer) {
-    life = lifeOfServer;
+  private void readsIn(String lifeOfServer) {
+    lock.lock();
+    try {
+      life = lifeOfServer;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** The life of the server in which all parcels were read; empty before the first. */
-  synchronized String life() {
-    return life;
+  String life() {
+    return locked(() -> life);
   }
 
-  private synchronized Position publishedPosition() {
-    return published;
+  private Position publishedPosition() {
+    return locked(() -> published);
   }
 
-  private synchronized boolean isClosed() {
-    return closed;
+  private boolean isClosed() {
+    return locked(() -> closed);
   }
 
-  private synchronized void fail(Throwable cause) {
-    failure = cause;
-    notifyAll();
+  private void fail(Throwable cause) {
+    lock.lock();
+    try {
+      failure = cause;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private <T> T locked(Supplier<T> read) {
+    lock.lock();
+    try {
+      return read.get();
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Ends it. Waits for a page that is being read, but not for ever. */
   @Override
   public void close() {
-    synchronized (this) {
+    lock.lock();
+    try {
       closed = true;
       ready.clear();
       waiting = 0;
-      notifyAll();
+      changed.signalAll();
+    } finally {
+      lock.unlock();
     }
     try {
-      thread.join(FAREWELL.toMillis());
+      boolean unused = task.join(FAREWELL.toNanos());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

@@ -3,12 +3,14 @@ package dev.pgeventstore.kafka;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.Blocker;
 import dev.pgeventstore.internal.Durations;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /** What a lane's thread tells everybody else. Safe for many threads. */
@@ -16,6 +18,9 @@ final class Progress {
 
   private static final int DEEPEST_CAUSE = 5;
 
+  private final Scheduler scheduler;
+  private final Lock lock;
+  private final Condition changed;
   private final int lane;
   private final Duration unhealthyAfter;
 
@@ -36,43 +41,60 @@ final class Progress {
   private Duration lastTransaction = Duration.ZERO;
   private int lastTransactionRecords;
   private List<Blocker> blockers = List.of();
-  private long lastMoved = System.nanoTime();
-  private long failingSince = lastMoved;
+  private long lastMoved;
+  private long failingSince;
   private boolean failing = true;
   private long standbySince;
   private long behindSince;
   private boolean behind;
 
-  Progress(int lane, Duration unhealthyAfter) {
+  Progress(Scheduler scheduler, int lane, Duration unhealthyAfter) {
+    this.scheduler = scheduler;
+    this.lock = scheduler.newLock();
+    this.changed = lock.newCondition();
+    this.lastMoved = scheduler.nanoTime();
+    this.failingSince = lastMoved;
     this.lane = lane;
     this.unhealthyAfter = unhealthyAfter;
   }
 
-  synchronized void enter(State next) {
-    change(next, Optional.empty(), null);
+  void enter(State next) {
+    locked(() -> change(next, Optional.empty(), null));
+  }
+
+  private void locked(Runnable change) {
+    lock.lock();
+    try {
+      change.run();
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Has the lease, and takes over. */
-  synchronized void begins() {
-    change(State.STARTING, lastFailure, failure);
+  void begins() {
+    locked(() -> change(State.STARTING, lastFailure, failure));
   }
 
   /** Tries again, because of this. */
-  synchronized void retrying(Throwable cause) {
-    lastFailure = Optional.of(describe(cause));
-    change(State.STARTING, Optional.of(describe(cause)), cause);
+  void retrying(Throwable cause) {
+    locked(
+        () -> {
+          lastFailure = Optional.of(describe(cause));
+          change(State.STARTING, Optional.of(describe(cause)), cause);
+        });
   }
 
-  synchronized void waitingFor(String what) {
-    change(State.STARTING, Optional.of(what), null);
+  void waitingFor(String what) {
+    locked(() -> change(State.STARTING, Optional.of(what), null));
   }
 
-  synchronized void halted(Throwable cause) {
-    change(State.HALTED, Optional.of(describe(cause)), cause);
+  void halted(Throwable cause) {
+    locked(() -> change(State.HALTED, Optional.of(describe(cause)), cause));
   }
 
-  synchronized void paused(String why) {
-    change(State.PAUSED, Optional.of(why), null);
+  void paused(String why) {
+    locked(() -> change(State.PAUSED, Optional.of(why), null));
   }
 
   /** What went wrong, down to its cause: the outermost says little with some of Kafka's. */
@@ -94,104 +116,121 @@ final class Progress {
 
   private void change(State next, Optional<String> why, @Nullable Throwable cause) {
     if (next == State.STANDBY && state != State.STANDBY) {
-      standbySince = System.nanoTime();
+      standbySince = scheduler.nanoTime();
     }
     boolean nowFailing =
         next == State.STARTING || (next == State.STANDBY && failing && lastFailure.isPresent());
     if (nowFailing && !failing) {
-      failingSince = System.nanoTime();
+      failingSince = scheduler.nanoTime();
     }
     failing = nowFailing;
     state = next;
     reason = why;
     failure = cause;
-    notifyAll();
+    changed.signalAll();
   }
 
   /** It has come to a position that was read in a life of the server. */
-  synchronized void reached(Position upTo, Position mark, String inLife) {
-    life = inLife;
-    reached(upTo, mark);
+  void reached(Position upTo, Position mark, String inLife) {
+    locked(
+        () -> {
+          life = inLife;
+          reached(upTo, mark);
+        });
   }
 
-  synchronized void reached(Position upTo, Position mark) {
-    // Standing where one stood is no move, however often one takes over there.
-    boolean moved = upTo.isAfter(position);
-    position = upTo;
-    settled(mark);
-    if (moved || !behind) {
-      lastMoved = System.nanoTime();
-      failing = false;
-    }
-    notifyAll();
+  void reached(Position upTo, Position mark) {
+    locked(
+        () -> {
+          // Standing where one stood is no move, however often one takes over there.
+          boolean moved = upTo.isAfter(position);
+          position = upTo;
+          settled(mark);
+          if (moved || !behind) {
+            lastMoved = scheduler.nanoTime();
+            failing = false;
+          }
+          changed.signalAll();
+        });
   }
 
   /** There is so much to be published. */
-  synchronized void settled(Position mark) {
-    highWaterMark = mark;
-    boolean wasBehind = behind;
-    behind = mark.isAfter(position);
-    if (behind && !wasBehind) {
-      behindSince = System.nanoTime();
+  void settled(Position mark) {
+    locked(
+        () -> {
+          highWaterMark = mark;
+          boolean wasBehind = behind;
+          behind = mark.isAfter(position);
+          if (behind && !wasBehind) {
+            behindSince = scheduler.nanoTime();
+          }
+        });
+  }
+
+  void committed(int moreEvents, int moreMessages, int moreRecords, Duration took) {
+    locked(
+        () -> {
+          transactions++;
+          events += moreEvents;
+          messages += moreMessages;
+          records += moreRecords;
+          lastTransaction = took;
+          lastTransactionRecords = moreRecords;
+        });
+  }
+
+  void aborted() {
+    locked(() -> aborts++);
+  }
+
+  void fenced() {
+    locked(() -> fenced++);
+  }
+
+  void parked(int streams) {
+    locked(() -> parkedStreams = streams);
+  }
+
+  void alsoParked(int streams) {
+    locked(() -> parkedStreams += streams);
+  }
+
+  void blockedBy(List<Blocker> now) {
+    locked(() -> blockers = now);
+  }
+
+  RelayStatus status() {
+    lock.lock();
+    try {
+      return new RelayStatus(
+          state,
+          reason,
+          position,
+          highWaterMark,
+          transactions,
+          aborts,
+          fenced,
+          events,
+          messages,
+          records,
+          parkedStreams,
+          behindFor(),
+          lastTransaction,
+          lastTransactionRecords,
+          blockers,
+          complaint(),
+          List.of(new RelayStatus.Lane(lane, state, reason, position)));
+    } finally {
+      lock.unlock();
     }
-  }
-
-  synchronized void committed(int moreEvents, int moreMessages, int moreRecords, Duration took) {
-    transactions++;
-    events += moreEvents;
-    messages += moreMessages;
-    records += moreRecords;
-    lastTransaction = took;
-    lastTransactionRecords = moreRecords;
-  }
-
-  synchronized void aborted() {
-    aborts++;
-  }
-
-  synchronized void fenced() {
-    fenced++;
-  }
-
-  synchronized void parked(int streams) {
-    parkedStreams = streams;
-  }
-
-  synchronized void alsoParked(int streams) {
-    parkedStreams += streams;
-  }
-
-  synchronized void blockedBy(List<Blocker> now) {
-    blockers = now;
-  }
-
-  synchronized RelayStatus status() {
-    return new RelayStatus(
-        state,
-        reason,
-        position,
-        highWaterMark,
-        transactions,
-        aborts,
-        fenced,
-        events,
-        messages,
-        records,
-        parkedStreams,
-        behindFor(),
-        lastTransaction,
-        lastTransactionRecords,
-        blockers,
-        complaint(),
-        List.of(new RelayStatus.Lane(lane, state, reason, position)));
   }
 
   private Duration behindFor() {
     return behind ? since(behindSince) : Duration.ZERO;
   }
 
-  private static Duration since(long nanos) {
-    return Duration.ofNanos(Math.max(0, System.nanoTime() - nanos));
+  private Duration since(long nanos) {
+    return Duration.ofNanos(Math.max(0, scheduler.nanoTime() - nanos));
   }
 
   private Optional<String> complaint() {
@@ -245,23 +284,27 @@ final class Progress {
    *
    * @return the life in which it stands there
    */
-  synchronized String await(Position wanted, String over, Duration timeout)
+  String await(Position wanted, String over, Duration timeout)
       throws TimeoutException, InterruptedException {
-    long deadline = System.nanoTime() + Durations.nanos(timeout);
-    while (wanted.isAfter(position) || (!over.isEmpty() && over.equals(life))) {
-      if (state == State.HALTED || state == State.STOPPED) {
-        throw new IllegalStateException(
-            "position %s will not be published, the relay is %s at position %s: %s"
-                .formatted(wanted, state, position, reason.orElse("it was closed")),
-            failure);
+    lock.lock();
+    try {
+      long left = Durations.nanos(timeout);
+      while (wanted.isAfter(position) || (!over.isEmpty() && over.equals(life))) {
+        if (state == State.HALTED || state == State.STOPPED) {
+          throw new IllegalStateException(
+              "position %s will not be published, the relay is %s at position %s: %s"
+                  .formatted(wanted, state, position, reason.orElse("it was closed")),
+              failure);
+        }
+        if (left <= 0) {
+          throw new TimeoutException(
+              "position %s is not published after %s: %s".formatted(wanted, timeout, status()));
+        }
+        left = changed.awaitNanos(left);
       }
-      long left = deadline - System.nanoTime();
-      if (left <= 0) {
-        throw new TimeoutException(
-            "position %s is not published after %s: %s".formatted(wanted, timeout, status()));
-      }
-      TimeUnit.NANOSECONDS.timedWait(this, left);
+      return life;
+    } finally {
+      lock.unlock();
     }
-    return life;
   }
 }

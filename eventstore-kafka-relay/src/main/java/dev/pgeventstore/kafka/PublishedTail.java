@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.kafka.internal.KafkaClients;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -14,8 +14,8 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Stream;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
@@ -70,7 +70,7 @@ record PublishedTail(KafkaSettings settings, String series, int lane, Set<String
     List<Published> missing = new ArrayList<>();
     Position common = Position.START;
     if (!topics.isEmpty()) {
-      try (KafkaConsumer<byte[], byte[]> consumer = KafkaClients.consumer(settings.consumer())) {
+      try (Consumer<byte[], byte[]> consumer = settings.clients().consumer(settings.consumer())) {
         for (TopicPartition partition : partitions(consumer)) {
           List<Published> events = events(consumer, partition);
           Map<Position, UUID> stored =
@@ -119,16 +119,17 @@ record PublishedTail(KafkaSettings settings, String series, int lane, Set<String
     return text.toString();
   }
 
-  private List<Published> events(KafkaConsumer<byte[], byte[]> consumer, TopicPartition partition) {
+  private List<Published> events(Consumer<byte[], byte[]> consumer, TopicPartition partition) {
     List<Published> events = new ArrayList<>();
     consumer.assign(List.of(partition));
     long end = consumer.endOffsets(List.of(partition), PATIENCE).getOrDefault(partition, 0L);
     long begin =
         consumer.beginningOffsets(List.of(partition), PATIENCE).getOrDefault(partition, 0L);
     consumer.seek(partition, Math.max(begin, end - WINDOW));
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    Scheduler scheduler = settings.scheduler();
+    long deadline = scheduler.nanoTime() + PATIENCE.toNanos();
     while (consumer.position(partition, PATIENCE) < end) {
-      if (System.nanoTime() > deadline) {
+      if (scheduler.nanoTime() > deadline) {
         throw new TimeoutException(
             "%s could not be read to its end: is a transaction open there?".formatted(partition));
       }
@@ -143,7 +144,7 @@ record PublishedTail(KafkaSettings settings, String series, int lane, Set<String
   }
 
   /** Of the topics that there are. */
-  private List<TopicPartition> partitions(KafkaConsumer<byte[], byte[]> consumer) {
+  private List<TopicPartition> partitions(Consumer<byte[], byte[]> consumer) {
     return topics.stream()
         .flatMap(topic -> consumer.partitionsFor(topic, PATIENCE).stream())
         .map(partition -> new TopicPartition(partition.topic(), partition.partition()))

@@ -1,6 +1,7 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.LanePosition.Anchor;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import java.time.Duration;
@@ -21,6 +22,7 @@ final class Publishing {
   private static final Duration SHORT_WAIT = Duration.ofMillis(2);
   private static final long BETWEEN_MOVES = Duration.ofSeconds(1).toNanos();
 
+  private final Scheduler scheduler;
   private final LaneWriter writer;
   private final Preparer preparer;
   private final Watch watch;
@@ -30,7 +32,7 @@ final class Publishing {
 
   private LanePosition position;
   private Position reached = Position.START;
-  private long moved = System.nanoTime();
+  private long moved;
   private @Nullable Parcel passed;
 
   // What was sent since the last commit.
@@ -43,6 +45,7 @@ final class Publishing {
   private long begun;
 
   Publishing(
+      Scheduler scheduler,
       LaneWriter writer,
       Preparer preparer,
       Watch watch,
@@ -50,6 +53,8 @@ final class Publishing {
       Progress progress,
       StopSignal stop,
       LanePosition position) {
+    this.scheduler = scheduler;
+    this.moved = scheduler.nanoTime();
     this.writer = writer;
     this.preparer = preparer;
     this.watch = watch;
@@ -140,7 +145,7 @@ final class Publishing {
 
   private void send(Parcel parcel) {
     if (last == null) {
-      begun = System.nanoTime();
+      begun = scheduler.nanoTime();
     }
     last = parcel;
     writer.send(parcel);
@@ -163,7 +168,7 @@ final class Publishing {
     events = 0;
     messages = 0;
     records = 0;
-    moved = System.nanoTime();
+    moved = scheduler.nanoTime();
   }
 
   /** Nothing of it is wanted. */
@@ -175,9 +180,9 @@ final class Publishing {
   /** Keeps the noted position from falling behind while nothing is wanted. */
   private void notePassed() {
     Parcel parcel = passed;
-    if (parcel != null && System.nanoTime() - moved > BETWEEN_MOVES) {
+    if (parcel != null && scheduler.nanoTime() - moved > BETWEEN_MOVES) {
       passed = null;
-      moved = System.nanoTime();
+      moved = scheduler.nanoTime();
       position = position.at(parcel.upTo(), parcel.anchor());
       writer.commit(Map.of(LaneNotes.POSITION, position.format()), () -> {});
     }
@@ -205,7 +210,7 @@ final class Publishing {
 
     @Override
     public void run() {
-      progress.committed(events, messages, records, Duration.ofNanos(System.nanoTime() - begun));
+      progress.committed(events, messages, records, Duration.ofNanos(scheduler.nanoTime() - begun));
       progress.alsoParked(parked);
       progress.reached(upTo, mark, preparer.life());
       preparer.published(upTo);

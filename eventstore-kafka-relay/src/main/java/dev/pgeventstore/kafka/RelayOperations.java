@@ -5,6 +5,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.internal.Durations;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
 import java.time.Instant;
@@ -112,15 +113,15 @@ public final class RelayOperations {
   public Position drain(Duration timeout, String why)
       throws TimeoutException, InterruptedException {
     Position wanted = feed.highWaterMark();
-    long deadline = System.nanoTime() + Durations.nanos(timeout);
+    long deadline = scheduler().nanoTime() + Durations.nanos(timeout);
     Position reached = position();
     while (wanted.isAfter(reached)) {
-      if (System.nanoTime() - deadline > 0) {
+      if (scheduler().nanoTime() - deadline > 0) {
         throw new TimeoutException(
             "relay %s stands at position %s, not at %s yet"
                 .formatted(spec.name(), reached, wanted));
       }
-      Thread.sleep(POLL.toMillis());
+      scheduler().sleep(POLL.toNanos());
       reached = position();
     }
     pause(why);
@@ -333,12 +334,16 @@ public final class RelayOperations {
     return LaneNotes.audit(Instant.now().truncatedTo(ChronoUnit.MICROS));
   }
 
+  private Scheduler scheduler() {
+    return settings.scheduler();
+  }
+
   private LaneNotes look(int lane) throws InterruptedException {
     if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
       return new LaneNotes(feed.notes(spec.leaseName(), lane));
     }
     String name = spec.positionTopicName(feed.databaseId());
-    try (Topics topics = new Topics(settings, new StopSignal())) {
+    try (Topics topics = new Topics(settings, new StopSignal(scheduler()))) {
       return topics.find(name).isEmpty()
           ? new LaneNotes(Map.of())
           : new PositionTopic(name, spec.lanes(), spec.topic()).read(topics, settings, lane);
@@ -372,7 +377,7 @@ public final class RelayOperations {
   private LaneNotes caughtUp(LaneAccess access, SeizedLead lead) throws InterruptedException {
     if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
       // Only then whoever led before is certain to send no more.
-      Thread.sleep(spec.leaseTtl().toMillis());
+      scheduler().sleep(Durations.nanos(spec.leaseTtl()));
     }
     LaneNotes notes = access.readNotes();
     LanePosition position = access.position(notes);
@@ -382,7 +387,7 @@ public final class RelayOperations {
           notes,
           position,
           lead,
-          new Progress(0, spec.unhealthyAfter()),
+          new Progress(scheduler(), 0, spec.unhealthyAfter()),
           publishing -> {
             if (wanted.isAfter(publishing.runUpTo(wanted))) {
               throw new IllegalStateException("somebody else took the lead: try again");
@@ -394,8 +399,9 @@ public final class RelayOperations {
   }
 
   private void onLane(int lane, Work work) throws InterruptedException {
-    SeizedLead lead = SeizedLead.of(feed, spec, lane);
-    try (LaneAccess access = new LaneAccess(spec, lane, feed, settings, lead, new StopSignal())) {
+    SeizedLead lead = SeizedLead.of(scheduler(), feed, spec, lane);
+    try (LaneAccess access =
+        new LaneAccess(spec, lane, feed, settings, lead, new StopSignal(scheduler()))) {
       access.writer().takeOver();
       work.on(access, lead);
     } finally {

@@ -4,6 +4,7 @@ import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.internal.Durations;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
@@ -17,24 +18,29 @@ final class SeizedLead implements Leadership {
 
   private static final Duration SHORTEST_TTL = Duration.ofSeconds(30);
 
+  private final Scheduler scheduler;
   private final Lease lease;
   private final Duration ttl;
   private long renewed;
 
-  private SeizedLead(Lease lease, Duration ttl, long since) {
+  private SeizedLead(Scheduler scheduler, Lease lease, Duration ttl, long since) {
+    this.scheduler = scheduler;
     this.lease = lease;
     this.ttl = ttl;
     this.renewed = since;
   }
 
   /** Takes the lead of a lane from whoever has it. */
-  static SeizedLead of(EventFeed feed, RelaySpec spec, int lane) {
+  static SeizedLead of(Scheduler scheduler, EventFeed feed, RelaySpec spec, int lane) {
     // It must outlast the time for which an operator waits for the one before him.
     Duration twice = spec.leaseTtl().multipliedBy(2);
     Duration ttl = twice.compareTo(SHORTEST_TTL) > 0 ? twice : SHORTEST_TTL;
-    long now = System.nanoTime();
+    long now = scheduler.nanoTime();
     return new SeizedLead(
-        feed.seizeLease(spec.leaseName(), lane, "operator-" + UUID.randomUUID(), ttl), ttl, now);
+        scheduler,
+        feed.seizeLease(spec.leaseName(), lane, "operator-" + UUID.randomUUID(), ttl),
+        ttl,
+        now);
   }
 
   @Override
@@ -44,7 +50,7 @@ final class SeizedLead implements Leadership {
 
   @Override
   public boolean confirm() {
-    long now = System.nanoTime();
+    long now = scheduler.nanoTime();
     boolean held = lease.renew();
     renewed = held ? now : now - Durations.nanos(ttl);
     return held;
@@ -52,12 +58,12 @@ final class SeizedLead implements Leadership {
 
   @Override
   public boolean keep() {
-    return System.nanoTime() - renewed < Durations.nanos(ttl) / 3 || confirm();
+    return scheduler.nanoTime() - renewed < Durations.nanos(ttl) / 3 || confirm();
   }
 
   @Override
   public boolean isCertain() {
-    return System.nanoTime() - renewed < Durations.nanos(ttl);
+    return scheduler.nanoTime() - renewed < Durations.nanos(ttl);
   }
 
   @Override

@@ -1,25 +1,46 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.Lock;
 
 /** Asks a thread to come to an end, and ends its pauses. Safe for many threads. */
 final class StopSignal {
 
-  private final CountDownLatch requested = new CountDownLatch(1);
+  private final Lock lock;
+  private final Condition changed;
+  private volatile boolean requested;
+
+  StopSignal(Scheduler scheduler) {
+    this.lock = scheduler.newLock();
+    this.changed = lock.newCondition();
+  }
 
   void request() {
-    requested.countDown();
+    lock.lock();
+    try {
+      requested = true;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
   }
 
   boolean isRequested() {
-    return requested.getCount() == 0;
+    return requested;
   }
 
   /** Pauses, at most until the end is asked for. */
   void pause(Duration atMost) throws InterruptedException {
-    // Whether it was asked for is what the caller looks at next.
-    boolean unused = requested.await(atMost.toNanos(), TimeUnit.NANOSECONDS);
+    lock.lockInterruptibly();
+    try {
+      long left = atMost.toNanos();
+      while (!requested && left > 0) {
+        left = changed.awaitNanos(left);
+      }
+    } finally {
+      lock.unlock();
+    }
   }
 }

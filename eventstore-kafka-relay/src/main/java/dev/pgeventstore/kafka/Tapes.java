@@ -1,6 +1,6 @@
 package dev.pgeventstore.kafka;
 
-import dev.pgeventstore.kafka.internal.KafkaClients;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -8,15 +8,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
 import java.util.function.BiConsumer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
@@ -36,7 +35,8 @@ final class Tapes implements AutoCloseable {
   private static final long MOST_BYTES = 16L * 1024 * 1024;
 
   private final VerificationPlan.Lane lane;
-  private final KafkaConsumer<byte[], byte[]> consumer;
+  private final Scheduler scheduler;
+  private final Consumer<byte[], byte[]> consumer;
   private final Map<TopicPartition, Tape> tapes = new HashMap<>();
   private final BiConsumer<ConsumerRecord<byte[], byte[]>, String> unreadable;
   private long bytes;
@@ -54,7 +54,8 @@ final class Tapes implements AutoCloseable {
       throws InterruptedException {
     this.lane = lane;
     this.unreadable = unreadable;
-    this.consumer = KafkaClients.consumer(modest(settings.consumer()));
+    this.scheduler = settings.scheduler();
+    this.consumer = settings.clients().consumer(modest(settings.consumer()));
     List<TopicPartition> partitions = new ArrayList<>();
     for (String topic : lane.partitions().keySet()) {
       for (PartitionInfo info : consumer.partitionsFor(topic)) {
@@ -88,13 +89,15 @@ final class Tapes implements AutoCloseable {
     Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
     partitions.forEach(partition -> latest.put(partition, OffsetSpec.latest()));
     Map<TopicPartition, Long> ends = new HashMap<>();
-    try (Admin admin = KafkaClients.admin(settings.admin())) {
-      admin
-          .listOffsets(latest, new ListOffsetsOptions(IsolationLevel.READ_UNCOMMITTED))
-          .all()
-          .get(PATIENCE.toSeconds(), TimeUnit.SECONDS)
+    try (Admin admin = settings.clients().admin(settings.admin())) {
+      settings
+          .scheduler()
+          .await(
+              admin
+                  .listOffsets(latest, new ListOffsetsOptions(IsolationLevel.READ_UNCOMMITTED))
+                  .all())
           .forEach((partition, end) -> ends.put(partition, end.offset()));
-    } catch (ExecutionException | java.util.concurrent.TimeoutException e) {
+    } catch (ExecutionException e) {
       throw new KafkaException("the ends of the topics cannot be told", e);
     }
     return ends;
@@ -116,11 +119,11 @@ final class Tapes implements AutoCloseable {
 
   /** The next record of a partition; null at its end. Waits for it. */
   @Nullable SentRecord next(Tape tape) {
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    long deadline = scheduler.nanoTime() + PATIENCE.toNanos();
     while (tape.isEmpty() && !tape.hasEnded()) {
       if (poll()) {
-        deadline = System.nanoTime() + PATIENCE.toNanos();
-      } else if (System.nanoTime() > deadline) {
+        deadline = scheduler.nanoTime() + PATIENCE.toNanos();
+      } else if (scheduler.nanoTime() > deadline) {
         throw new TimeoutException(
             "%s could be read up to offset %d only, not up to %d: is a transaction open there?"
                 .formatted(tape.partition, consumer.position(tape.partition), tape.end));

@@ -1,6 +1,6 @@
 package dev.pgeventstore.kafka;
 
-import dev.pgeventstore.kafka.internal.KafkaClients;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
@@ -37,17 +37,19 @@ final class Topics implements AutoCloseable {
 
   private final Admin admin;
   private final StopSignal stop;
+  private final Scheduler scheduler;
 
   Topics(KafkaSettings settings, StopSignal stop) {
-    this.admin = KafkaClients.admin(settings.admin());
+    this.scheduler = settings.scheduler();
+    this.admin = settings.clients().admin(settings.admin());
     this.stop = stop;
   }
 
   /** A topic that should exist; none if it still does not after a while. */
   Optional<TopicLayout> await(String topic) throws InterruptedException {
-    long deadline = System.nanoTime() + PATIENCE.toNanos();
+    long deadline = scheduler.nanoTime() + PATIENCE.toNanos();
     Optional<TopicLayout> found = find(topic);
-    while (found.isEmpty() && System.nanoTime() < deadline && !stop.isRequested()) {
+    while (found.isEmpty() && scheduler.nanoTime() < deadline && !stop.isRequested()) {
       stop.pause(PAUSE);
       found = find(topic);
     }
@@ -58,7 +60,7 @@ final class Topics implements AutoCloseable {
   Optional<TopicLayout> find(String topic) throws InterruptedException {
     try {
       TopicDescription description =
-          get(admin.describeTopics(List.of(topic)).topicNameValues().get(topic));
+          answer(admin.describeTopics(List.of(topic)).topicNameValues().get(topic));
       return Optional.of(
           new TopicLayout(description.partitions().size(), description.topicId().toString()));
     } catch (UnknownTopicOrPartitionException e) {
@@ -81,14 +83,14 @@ final class Topics implements AutoCloseable {
         IntStream.range(0, partitions)
             .mapToObj(partition -> new TopicPartition(topic, partition))
             .collect(Collectors.toMap(partition -> partition, partition -> OffsetSpec.latest()));
-    return get(admin.listOffsets(latest, uncommittedToo()).all()).values().stream()
+    return answer(admin.listOffsets(latest, uncommittedToo()).all()).values().stream()
         .anyMatch(end -> end.offset() > 0);
   }
 
   /** The end of a partition, behind open transactions too. */
   long end(TopicPartition partition) throws InterruptedException {
     Map<TopicPartition, ListOffsetsResultInfo> ends =
-        get(admin.listOffsets(Map.of(partition, OffsetSpec.latest()), uncommittedToo()).all());
+        answer(admin.listOffsets(Map.of(partition, OffsetSpec.latest()), uncommittedToo()).all());
     ListOffsetsResultInfo end = ends.get(partition);
     if (end == null) {
       throw new KafkaException("the broker did not tell the end of " + partition);
@@ -107,7 +109,7 @@ final class Topics implements AutoCloseable {
 
   private @Nullable String setting(String topic, String name) throws InterruptedException {
     ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
-    Config config = get(admin.describeConfigs(List.of(resource)).values().get(resource));
+    Config config = answer(admin.describeConfigs(List.of(resource)).values().get(resource));
     ConfigEntry entry = config.get(name);
     return entry == null ? null : entry.value();
   }
@@ -127,15 +129,15 @@ final class Topics implements AutoCloseable {
                     TopicConfig.MIN_CLEANABLE_DIRTY_RATIO_CONFIG,
                     "0.05"));
     try {
-      get(admin.createTopics(List.of(wanted)).all());
+      answer(admin.createTopics(List.of(wanted)).all());
     } catch (TopicExistsException e) {
       // Another relay was faster.
     }
   }
 
-  private static <T> T get(@Nullable KafkaFuture<T> future) throws InterruptedException {
+  private <T> T answer(@Nullable KafkaFuture<T> future) throws InterruptedException {
     try {
-      return Objects.requireNonNull(future, "an answer for each thing asked for").get();
+      return scheduler.await(Objects.requireNonNull(future, "an answer for each thing asked for"));
     } catch (ExecutionException e) {
       if (e.getCause() instanceof KafkaException kafka) {
         throw kafka;

@@ -1,12 +1,11 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
-import dev.pgeventstore.kafka.internal.KafkaClients;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.concurrent.locks.LockSupport;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
@@ -30,6 +29,7 @@ final class TransactionalWriter implements LaneWriter {
    */
   private static final long AFTER_A_COMMIT = Duration.ofMillis(4).toNanos();
 
+  private final Scheduler scheduler;
   private final Producer<byte[], byte[]> producer;
   private final KafkaSettings settings;
   private final PositionTopic positions;
@@ -38,7 +38,7 @@ final class TransactionalWriter implements LaneWriter {
   private final long longest;
   private final AtomicReference<KafkaException> refused = new AtomicReference<>();
 
-  private long ended = System.nanoTime() - AFTER_A_COMMIT;
+  private long ended;
   private boolean usable;
   private boolean open;
   private long begun;
@@ -56,7 +56,9 @@ final class TransactionalWriter implements LaneWriter {
     this.topics = topics;
     this.lane = lane;
     this.longest = Duration.ofMillis(settings.transactionTimeoutMillis()).toNanos() / 4;
-    this.producer = KafkaClients.producer(settings.transactionalProducer(transactionalId));
+    this.scheduler = settings.scheduler();
+    this.ended = scheduler.nanoTime() - AFTER_A_COMMIT;
+    this.producer = settings.clients().producer(settings.transactionalProducer(transactionalId));
   }
 
   @Override
@@ -92,10 +94,10 @@ final class TransactionalWriter implements LaneWriter {
 
   private void begin() {
     if (!open) {
-      LockSupport.parkNanos(ended + AFTER_A_COMMIT - System.nanoTime());
+      scheduler.park(this, ended + AFTER_A_COMMIT - scheduler.nanoTime());
       producer.beginTransaction();
       open = true;
-      begun = System.nanoTime();
+      begun = scheduler.nanoTime();
       bytes = 0;
       records = 0;
     }
@@ -122,7 +124,7 @@ final class TransactionalWriter implements LaneWriter {
 
   @Override
   public boolean isFull() {
-    return bytes >= MOST_BYTES || records >= MOST_RECORDS || System.nanoTime() - begun > longest;
+    return bytes >= MOST_BYTES || records >= MOST_RECORDS || scheduler.nanoTime() - begun > longest;
   }
 
   @Override
@@ -136,7 +138,7 @@ final class TransactionalWriter implements LaneWriter {
             Future<RecordMetadata> unused = producer.send(positions.note(lane, name, text));
           });
       producer.commitTransaction();
-      ended = System.nanoTime();
+      ended = scheduler.nanoTime();
       open = false;
       usable = true;
     } catch (KafkaException | IllegalStateException e) {

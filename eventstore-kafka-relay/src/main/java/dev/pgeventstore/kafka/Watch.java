@@ -1,6 +1,7 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -22,18 +23,23 @@ final class Watch implements AutoCloseable {
   private final EventFeed feed;
   private final Progress progress;
   private final Runnable abandon;
-  private final StopSignal stop = new StopSignal();
-  private final Thread thread;
+  private final StopSignal stop;
+  private final Scheduler.Task task;
   private volatile @Nullable RelayHaltedException finding;
 
-  Watch(String name, TargetTopics topics, EventFeed feed, Progress progress, Runnable abandon) {
+  Watch(
+      Scheduler scheduler,
+      String name,
+      TargetTopics topics,
+      EventFeed feed,
+      Progress progress,
+      Runnable abandon) {
     this.topics = topics;
     this.feed = feed;
     this.progress = progress;
     this.abandon = abandon;
-    this.thread = new Thread(this::watch, name);
-    thread.setDaemon(true);
-    thread.start();
+    this.stop = new StopSignal(scheduler);
+    this.task = scheduler.start(name, this::watch);
   }
 
   private void watch() {
@@ -92,7 +98,7 @@ final class Watch implements AutoCloseable {
   @Override
   public void close() {
     stop.request();
-    thread.interrupt();
+    task.interrupt();
     progress.blockedBy(List.of());
   }
 }

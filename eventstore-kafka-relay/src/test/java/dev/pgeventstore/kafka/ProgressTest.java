@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
@@ -12,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class ProgressTest {
 
   private static final Duration SOON = Duration.ofMillis(50);
-  private final Progress progress = new Progress(0, SOON);
+  private final Progress progress = new Progress(Scheduler.threads(), 0, SOON);
 
   private void awaitComplaint() {
     await().atMost(Duration.ofSeconds(10)).until(() -> !progress.status().isHealthy());
@@ -56,7 +57,7 @@ class ProgressTest {
 
   @Test
   void what_comes_after_a_long_rest_is_not_late_at_once() {
-    Progress calm = new Progress(0, Duration.ofDays(1));
+    Progress calm = new Progress(Scheduler.threads(), 0, Duration.ofDays(1));
     calm.reached(Position.of(7), Position.of(7));
     calm.enter(State.LEADING);
     calm.settled(Position.of(8));

@@ -73,7 +73,8 @@ public final class DeadLetters implements AutoCloseable {
     settings.putIfAbsent(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000);
     settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, 10_000);
     settings.put(ProducerConfig.ACKS_CONFIG, "all");
-    return new DeadLetters(KafkaClients.producer(settings), Objects.requireNonNull(topic, "topic"));
+    return new DeadLetters(
+        KafkaClients.real().producer(settings), Objects.requireNonNull(topic, "topic"));
   }
 
   /**

@@ -90,7 +90,7 @@ public final class RelayedConsumer implements AutoCloseable {
     this.backoffs = builder.backoffs;
     this.replayOf = builder.replayOf;
     this.status = currentStatus(State.RUNNING);
-    this.consumer = KafkaClients.consumer(builder.consumerSettings());
+    this.consumer = KafkaClients.real().consumer(builder.consumerSettings());
     this.deadLetters =
         builder.deadLetterTopic == null
             ? null

@@ -3,21 +3,25 @@ package dev.pgeventstore.kafka.internal;
 import java.util.Map;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.clients.producer.Producer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes Kafka's clients. They look classes up by name in the context class loader of the thread
- * that makes them, their own classes too. Where that is another application's loader, or the
- * system's in an executable jar, it does not see them, so the library's own loader takes its place
- * meanwhile.
+ * Makes Kafka's clients: those of kafka-clients in production, in the simulation those of a
+ * simulated broker. Whatever needs a client asks for it here.
  */
-public final class KafkaClients {
+public interface KafkaClients {
 
-  private KafkaClients() {}
+  /**
+   * Makes clients that talk to a cluster.
+   *
+   * @return the one instance
+   */
+  static KafkaClients real() {
+    return RealKafkaClients.INSTANCE;
+  }
 
   /**
    * Makes an admin client.
@@ -25,9 +29,7 @@ public final class KafkaClients {
    * @param settings of the client
    * @return the client, to be closed
    */
-  public static Admin admin(Map<String, Object> settings) {
-    return whereKafkaIsSeen(() -> Admin.create(settings));
-  }
+  Admin admin(Map<String, Object> settings);
 
   /**
    * Makes a consumer of bytes.
@@ -35,12 +37,7 @@ public final class KafkaClients {
    * @param settings of the client
    * @return the consumer, to be closed
    */
-  public static KafkaConsumer<byte[], byte[]> consumer(Map<String, Object> settings) {
-    return whereKafkaIsSeen(
-        () ->
-            new KafkaConsumer<>(
-                settings, new ByteArrayDeserializer(), new ByteArrayDeserializer()));
-  }
+  Consumer<byte[], byte[]> consumer(Map<String, Object> settings);
 
   /**
    * Makes a producer of bytes.
@@ -48,19 +45,19 @@ public final class KafkaClients {
    * @param settings of the client
    * @return the producer, to be closed
    */
-  public static KafkaProducer<byte[], byte[]> producer(Map<String, Object> settings) {
-    return whereKafkaIsSeen(
-        () -> new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer()));
-  }
+  Producer<byte[], byte[]> producer(Map<String, Object> settings);
 
   /**
-   * Does something for which Kafka looks classes up.
+   * Does something for which Kafka looks classes up by name. It does so in the context class loader
+   * of the thread, for its own classes too. Where that is another application's loader, or the
+   * system's in an executable jar, it does not see them, so the library's own loader takes its
+   * place meanwhile.
    *
    * @param work what is done
    * @param <T> what comes of it
    * @return what came of it
    */
-  public static <T> T whereKafkaIsSeen(Supplier<T> work) {
+  static <T> T whereKafkaIsSeen(Supplier<T> work) {
     Thread thread = Thread.currentThread();
     ClassLoader before = thread.getContextClassLoader();
     if (sees(before)) {

@@ -64,7 +64,9 @@ class ArchitectureTest {
           Map.entry(
               ".postgres.internal.tables",
               List.of("", ".internal", ".feed", ".projection", ".snapshot", ".subscription")),
-          Map.entry(".kafka", core(".internal", ".kafka.record", ".kafka.internal")),
+          Map.entry(
+              ".kafka",
+              core(".internal", ".internal.scheduling", ".kafka.record", ".kafka.internal")),
           Map.entry(".kafka.record", core()),
           Map.entry(".kafka.consumer", core(".internal", ".kafka.internal")),
           Map.entry(".kafka.internal", List.of()),
@@ -85,7 +87,7 @@ class ArchitectureTest {
 
   /** The packages that run in the simulation. */
   private static final List<String> SIMULATED =
-      List.of(".postgres.internal.fence", ".postgres.internal.subscribe");
+      List.of(".postgres.internal.fence", ".postgres.internal.subscribe", ".kafka");
 
   private static final Set<String> CONCURRENCY =
       Set.of("System.nanoTime", "System.currentTimeMillis", "TimeUnit.sleep", "Object.wait");
@@ -139,7 +141,7 @@ class ArchitectureTest {
 
   /** What the deterministic simulation could not replay. Interrupt flags are no threads. */
   @Test
-  void readers_start_wait_lock_and_tell_the_time_by_their_scheduler_only() {
+  void readers_and_relays_start_wait_lock_and_tell_the_time_by_their_scheduler_only() {
     Set<String> breaches = new TreeSet<>();
     for (JavaClass user : CLASSES) {
       if (SIMULATED.stream().anyMatch(row -> isIn(row, packageOf(user)))) {
