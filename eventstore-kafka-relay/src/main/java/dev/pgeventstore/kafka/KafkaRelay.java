@@ -347,9 +347,9 @@ public final class KafkaRelay implements AutoCloseable {
     }
 
     /**
-     * Where to start if the relay has no position yet. Without it a relay starts at the first
-     * event, and refuses to if the target topic was written to. It has no effect on a relay that
-     * has a position. Outbox messages at or below it are deleted unpublished.
+     * Where a relay starts that has never begun. Without it a relay starts at the first event, and
+     * refuses to if the target topic was written to. It has no effect on a relay that has begun,
+     * also if that has lost its position. Outbox messages at or below it are deleted unpublished.
      *
      * @param position exclusive
      * @return this builder

@@ -125,7 +125,8 @@ final class Lane implements Runnable {
 
   private void lead() throws InterruptedException {
     progress.begins();
-    try (LaneAccess access = new LaneAccess(spec, number, feed, settings, leadership, stop)) {
+    try (LaneAccess access =
+        new LaneAccess(spec, number, feed, settings, leadership, stop, LaneAccess.Start.CAREFUL)) {
       if (!leadership.confirm()) {
         return;
       }

@@ -2,9 +2,11 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.kafka.LanePosition.Anchor;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -29,6 +31,7 @@ final class LaneAccess implements AutoCloseable {
   private final LaneWriter writer;
   private final Leadership leadership;
   private final StopSignal stop;
+  private final Start start;
 
   /**
    * Looks whether the topics are there and fit, and makes a writer.
@@ -41,7 +44,8 @@ final class LaneAccess implements AutoCloseable {
       EventFeed feed,
       KafkaSettings settings,
       Leadership leadership,
-      StopSignal stop)
+      StopSignal stop,
+      Start start)
       throws InterruptedException {
     this.spec = spec;
     this.lane = lane;
@@ -49,6 +53,7 @@ final class LaneAccess implements AutoCloseable {
     this.settings = settings;
     this.leadership = leadership;
     this.stop = stop;
+    this.start = start;
     this.databaseId = feed.databaseId();
     this.positions =
         new PositionTopic(spec.positionTopicName(databaseId), spec.lanes(), spec.topic());
@@ -83,8 +88,63 @@ final class LaneAccess implements AutoCloseable {
               .partitions();
     }
     if (spec.delivery() == Delivery.EXACTLY_ONCE) {
-      positions.require(topics, partitions, spec.startAfter().isPresent());
+      positions.require(
+          topics,
+          partitions,
+          written -> requireNew("position topic " + positions.name() + " is missing", written));
     }
+  }
+
+  /**
+   * A lane without a position is a new one, or has lost it. By the database, or by records of its
+   * own, it has begun before: then {@code startAfter}, which may still be in the code, is of no
+   * use.
+   *
+   * @param what is missing
+   * @param written whether the relay's topic has any records
+   * @throws RelayHaltedException unless it is new, and knows where to start
+   */
+  private void requireNew(String what, boolean written) {
+    if (start == Start.ANEW) {
+      return;
+    }
+    boolean begun = hasBegun();
+    List<OwnRecord> own = published();
+    if (begun || !own.isEmpty()) {
+      throw new RelayHaltedException(
+          "%s, but relay %s has published: starting at the first event would repeat what is there, and startAfter is for a relay that has never begun. If the position was lost, bring it back, or go on behind what is published with RelayOperations.newSeries(Position.of(%s), …).%s"
+              .formatted(
+                  what,
+                  spec.name(),
+                  lastPosition(own),
+                  begun
+                      ? ""
+                      : " If another store has published it by a relay of this name, give this relay another one: names must differ within a topic."));
+    }
+    if (written && spec.startAfter().isEmpty()) {
+      throw new RelayHaltedException(
+          "%s, and topic %s was written to, though not by this relay as far as can be seen: starting at the first event might repeat what is there. If the records are somebody else's, start with startAfter(Position.START), or with startAfter the last event that they have"
+              .formatted(what, spec.topic()));
+    }
+  }
+
+  private static String lastPosition(List<OwnRecord> own) {
+    return own.stream()
+        .map(record -> record.place().position())
+        .max(Position::compareTo)
+        .map(Position::toString)
+        .orElse("the es_position of its last record");
+  }
+
+  /** By what the database says: with the lease, where the position is in Kafka. */
+  private boolean hasBegun() {
+    Map<String, String> notes = leadership.lease().map(Lease::notes).orElse(Map.of());
+    return notes.containsKey(BEGUN) || notes.containsKey(LaneNotes.POSITION);
+  }
+
+  /** The last records of the lane that are committed, of any series. */
+  private List<OwnRecord> published() {
+    return publishedTail(Set.of()).published();
   }
 
   LaneWriter writer() {
@@ -105,8 +165,7 @@ final class LaneAccess implements AutoCloseable {
       throws InterruptedException {
     TargetTopics targets = targets(notes);
     String name = "eventstore-relay-%s-%d".formatted(spec.name(), lane);
-    History history =
-        new History(feed, databaseId, tail(notes), spec.delivery() == Delivery.AT_LEAST_ONCE);
+    History history = new History(feed, databaseId, tail(notes), notes, spec.delivery());
     try (Watch watch =
             new Watch(
                 settings.scheduler(), name + "-watch", targets, feed, progress, writer::abandon);
@@ -152,13 +211,26 @@ final class LaneAccess implements AutoCloseable {
     return maker(notes, targets(notes));
   }
 
-  /** Of all topics there are: notes of what was sent may have gone back with the database. */
   private PublishedTail tail(LaneNotes notes) {
-    Set<String> names = new HashSet<>(notes.topics().keySet());
+    return publishedTail(notes.topics().keySet());
+  }
+
+  /** Of all topics there are: notes of what was sent may have gone back. */
+  private PublishedTail publishedTail(Set<String> noted) {
+    Set<String> names = new HashSet<>(noted);
+    spec.deadLetters().ifPresent(names::add);
     if (!spec.topic().isEmpty()) {
       names.add(spec.topic());
     }
-    return new PublishedTail(settings, spec.series(notes.series()), lane, names);
+    return new PublishedTail(settings, spec.name(), lane, names);
+  }
+
+  /** The number of a series that is none of those that were published or noted. */
+  int nextSeries(LaneNotes notes) {
+    return 1
+        + tail(notes).committed().stream()
+            .mapToInt(OwnRecord::series)
+            .reduce(notes.series(), Math::max);
   }
 
   /**
@@ -169,8 +241,6 @@ final class LaneAccess implements AutoCloseable {
   LanePosition position(LaneNotes notes) throws InterruptedException {
     Optional<LanePosition> found = notes.position();
     if (found.isEmpty()) {
-      // Another store may have a relay of this name: consumers would take it for this one.
-      tail(notes).requireNothingUnknown(feed, Position.START);
       return start();
     }
     requireSameLanes(found.get());
@@ -190,11 +260,11 @@ final class LaneAccess implements AutoCloseable {
       // One that is new among others that are not would publish their streams once more.
       notesOf(other).position().ifPresent(this::requireSameLanes);
     }
-    if (spec.startAfter().isEmpty() && hasPublished()) {
-      throw spec.delivery() == Delivery.EXACTLY_ONCE
-          ? positions.lost("has no position")
-          : noPosition();
-    }
+    requireNew(
+        spec.delivery() == Delivery.EXACTLY_ONCE
+            ? "position topic %s has no position of lane %d".formatted(positions.name(), lane)
+            : "the database has no position of lane %d of the relay".formatted(lane),
+        isTargetWritten());
     Position position = spec.startAfter().orElse(Position.START);
     LanePosition start = at(position);
     Map<String, @Nullable String> notes = new HashMap<>();
@@ -203,17 +273,18 @@ final class LaneAccess implements AutoCloseable {
     // By itself: from now on there is a position, whatever the first events come to.
     writer.commit(notes, () -> {});
     writer.finish();
-    if (spec.delivery() == Delivery.EXACTLY_ONCE) {
-      leadership.lease().ifPresent(lease -> lease.note(Map.of(BEGUN, start.position().toString())));
-    }
+    noteBegun(start.position());
     return start;
   }
 
-  /** Whether this lane has published before, by what the database says or the relay's topic. */
-  private boolean hasPublished() throws InterruptedException {
-    if (leadership.lease().map(lease -> lease.notes().containsKey(BEGUN)).orElse(false)) {
-      return true;
+  /** Where the position is in Kafka, the database knows that there must be one. */
+  void noteBegun(Position position) {
+    if (spec.delivery() == Delivery.EXACTLY_ONCE) {
+      leadership.lease().ifPresent(lease -> lease.note(Map.of(BEGUN, position.toString())));
     }
+  }
+
+  private boolean isTargetWritten() throws InterruptedException {
     return !spec.topic().isEmpty()
         && topics.wasWrittenTo(
             spec.topic(), topics.await(spec.topic()).map(TopicLayout::partitions).orElse(0));
@@ -240,12 +311,6 @@ final class LaneAccess implements AutoCloseable {
         : new LaneNotes(feed.notes(spec.leaseName(), other));
   }
 
-  private RelayHaltedException noPosition() {
-    return new RelayHaltedException(
-        "the database has no position of relay %s, but topic %s was written to: starting at the first event would repeat what is there. Find the last event of this store in the topic and start after its es_position with startAfter(…). If the records are somebody else's, start with startAfter(Position.START)."
-            .formatted(spec.name(), spec.topic()));
-  }
-
   /**
    * A position of this store.
    *
@@ -259,6 +324,14 @@ final class LaneAccess implements AutoCloseable {
     }
     Optional<Anchor> anchor = feed.lastUpTo(position).map(Anchor::of);
     return new LanePosition(position, anchor, databaseId, spec.lanes());
+  }
+
+  /** How a lane without a position is taken. */
+  enum Start {
+    /** As one that is new or has lost it. */
+    CAREFUL,
+    /** Its position is about to be noted anew. */
+    ANEW
   }
 
   /** What is done with what publishes. */

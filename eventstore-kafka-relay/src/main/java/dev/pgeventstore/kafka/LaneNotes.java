@@ -24,6 +24,7 @@ final class LaneNotes {
   static final String PAUSED = "paused";
   static final String START = "start";
   private static final String SENT = "sent/";
+  private static final String SENT_BEFORE = "sent-before/";
   private static final String TOPIC = "topic/";
   private static final String PARKED = "parked/";
   private static final String DISCARDED = "discarded/";
@@ -61,7 +62,23 @@ final class LaneNotes {
 
   /** What was last sent to each partition. */
   Map<TopicPartition, RecordPlace> sent() {
-    return all(SENT).entrySet().stream()
+    return places(SENT);
+  }
+
+  /**
+   * The last place in each partition, counting what was sent before an operator rewound the lane.
+   */
+  Map<TopicPartition, RecordPlace> lastSent() {
+    Map<TopicPartition, RecordPlace> last = places(SENT);
+    places(SENT_BEFORE)
+        .forEach(
+            (partition, place) ->
+                last.merge(partition, place, (a, b) -> a.compareTo(b) > 0 ? a : b));
+    return last;
+  }
+
+  private Map<TopicPartition, RecordPlace> places(String prefix) {
+    return all(prefix).entrySet().stream()
         .collect(
             Collectors.toMap(
                 note -> topicPartition(note.getKey()),
@@ -141,9 +158,16 @@ final class LaneNotes {
     return AUDIT + at;
   }
 
-  /** The changes that make it forgotten what was sent. */
-  Map<String, @Nullable String> withoutSent() {
-    return without(SENT);
+  /** The changes of a lane that sends again: it begins anew, and knows how far it was. */
+  Map<String, @Nullable String> rewound() {
+    Map<String, @Nullable String> changes = without(SENT);
+    lastSent()
+        .forEach(
+            (partition, place) ->
+                changes.put(
+                    SENT_BEFORE + partition.topic() + '/' + partition.partition(),
+                    place.toString()));
+    return changes;
   }
 
   /**
@@ -152,6 +176,7 @@ final class LaneNotes {
    */
   Map<String, @Nullable String> anew(Position after) {
     Map<String, @Nullable String> changes = without(SENT);
+    changes.putAll(without(SENT_BEFORE));
     changes.putAll(without(TOPIC));
     skipped().keySet().stream()
         .filter(position -> position.isAfter(after))

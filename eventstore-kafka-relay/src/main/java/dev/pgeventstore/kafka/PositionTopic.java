@@ -42,17 +42,15 @@ final class PositionTopic {
   /**
    * Sees to it that the topic is there and fit.
    *
-   * @throws RelayHaltedException if it is missing although the target was written to, or is not fit
+   * @param creation is asked before it is created, and throws if it must not be
+   * @throws RelayHaltedException if it is not fit
    */
-  void require(Topics topics, int targetPartitions, boolean mayStartAnew)
-      throws InterruptedException {
+  void require(Topics topics, int targetPartitions, Creation creation) throws InterruptedException {
     // In this order: another relay creates this topic before it writes to the target.
     boolean written = topics.wasWrittenTo(target, targetPartitions);
     Optional<TopicLayout> found = written ? topics.await(name) : topics.find(name);
     if (found.isEmpty()) {
-      if (written && !mayStartAnew) {
-        throw lost("is missing");
-      }
+      creation.require(written);
       topics.createCompacted(name, lanes);
       return;
     }
@@ -66,12 +64,6 @@ final class PositionTopic {
           "position topic %s would lose positions: set its cleanup.policy to compact, and nothing else"
               .formatted(name));
     }
-  }
-
-  RelayHaltedException lost(String how) {
-    return new RelayHaltedException(
-        "position topic %s %s, but this relay has published, or topic %s was written to: starting at the first event would repeat what is there. If the position topic was lost, bring it back, or find the last event of this store in the topic and start after its es_position with startAfter(…). If the records are somebody else's, start with startAfter(Position.START)."
-            .formatted(name, how, target));
   }
 
   /**
@@ -124,6 +116,11 @@ final class PositionTopic {
         lane,
         (prefix(lane) + note).getBytes(UTF_8),
         text == null ? null : text.getBytes(UTF_8));
+  }
+
+  /** Whether the topic may be created. */
+  interface Creation {
+    void require(boolean targetIsWritten) throws InterruptedException;
   }
 
   private static String prefix(int lane) {

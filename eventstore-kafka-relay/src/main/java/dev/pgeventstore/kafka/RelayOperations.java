@@ -6,6 +6,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.kafka.LaneAccess.Start;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
 import java.time.Instant;
@@ -149,7 +150,7 @@ public final class RelayOperations {
                 "the relay stands at position %s: it cannot be rewound to %s"
                     .formatted(now.position(), position));
           }
-          Map<String, @Nullable String> changes = notes.withoutSent();
+          Map<String, @Nullable String> changes = notes.rewound();
           changes.put(LaneNotes.POSITION, access.at(position).format());
           return changes;
         });
@@ -158,11 +159,12 @@ public final class RelayOperations {
   /**
    * Lets the relay begin a new series: order starts anew, the header {@code es_relay} becomes
    * another one, and topics are taken as they are now. It is how one goes on when the database has
-   * lost events that were published (after the last event that both have), when a topic was deleted
-   * and created anew (after the position from which on it is to have events), and when a topic was
-   * given more partitions that are to be used: let consumers come to the end first, because streams
-   * change their partitions. Outbox messages at or below the position are deleted, published or
-   * not.
+   * lost events that were published (after the last event that both have), when the relay's
+   * position was lost or is an older copy (after the last record that it has published), when a
+   * topic was deleted and created anew (after the position from which on it is to have events), and
+   * when a topic was given more partitions that are to be used: let consumers come to the end
+   * first, because streams change their partitions. Outbox messages at or below the position are
+   * deleted, published or not.
    *
    * @param after exclusive; settled
    * @param why for the audit
@@ -170,12 +172,14 @@ public final class RelayOperations {
    */
   public void newSeries(Position after, String why) throws InterruptedException {
     onAllLanes(
+        Start.ANEW,
         "new series after %s: %s".formatted(after, why),
         (access, notes) -> {
           Map<String, @Nullable String> changes = notes.anew(after);
           changes.put(LaneNotes.POSITION, access.at(after).format());
           changes.put(LaneNotes.START, after.toString());
-          changes.put(LaneNotes.SERIES, Integer.toString(notes.series() + 1));
+          changes.put(LaneNotes.SERIES, Integer.toString(access.nextSeries(notes)));
+          access.noteBegun(after);
           return changes;
         });
   }
@@ -227,6 +231,7 @@ public final class RelayOperations {
     int[] published = {0};
     onLane(
         lane,
+        Start.CAREFUL,
         (access, lead) -> {
           LaneNotes notes = caughtUp(access, lead);
           published[0] = new ParkedRetry(spec, store, access, notes).run(stream);
@@ -246,6 +251,7 @@ public final class RelayOperations {
   public void discardParked(StreamId stream, String why) throws InterruptedException {
     change(
         Partitions.of(stream, spec.lanes()),
+        Start.CAREFUL,
         "discard what waits of %s: %s".formatted(stream, why),
         (access, notes) -> {
           ParkedStream parked = ParkedRetry.require(notes, stream);
@@ -271,6 +277,7 @@ public final class RelayOperations {
     int lane = Partitions.of(stream, spec.lanes());
     onLane(
         lane,
+        Start.CAREFUL,
         (access, lead) -> {
           LaneNotes notes = caughtUp(access, lead);
           LanePosition position = access.position(notes);
@@ -351,14 +358,20 @@ public final class RelayOperations {
   }
 
   private void onAllLanes(String what, Change change) throws InterruptedException {
+    onAllLanes(Start.CAREFUL, what, change);
+  }
+
+  private void onAllLanes(Start start, String what, Change change) throws InterruptedException {
     for (int lane = 0; lane < spec.lanes(); lane++) {
-      change(lane, what, change);
+      change(lane, start, what, change);
     }
   }
 
-  private void change(int lane, String what, Change change) throws InterruptedException {
+  private void change(int lane, Start start, String what, Change change)
+      throws InterruptedException {
     onLane(
         lane,
+        start,
         (access, lead) -> {
           Map<String, @Nullable String> changes =
               new HashMap<>(change.of(access, access.readNotes()));
@@ -382,26 +395,24 @@ public final class RelayOperations {
     LaneNotes notes = access.readNotes();
     LanePosition position = access.position(notes);
     Position wanted = feed.highWaterMark();
-    if (wanted.isAfter(position.position())) {
-      access.publish(
-          notes,
-          position,
-          lead,
-          new Progress(scheduler(), 0, spec.unhealthyAfter()),
-          publishing -> {
-            if (wanted.isAfter(publishing.runUpTo(wanted))) {
-              throw new IllegalStateException("somebody else took the lead: try again");
-            }
-          });
-      return access.readNotes();
-    }
-    return notes;
+    // Also if there is nothing: the history is compared before anything more is sent.
+    access.publish(
+        notes,
+        position,
+        lead,
+        new Progress(scheduler(), 0, spec.unhealthyAfter()),
+        publishing -> {
+          if (wanted.isAfter(publishing.runUpTo(wanted))) {
+            throw new IllegalStateException("somebody else took the lead: try again");
+          }
+        });
+    return access.readNotes();
   }
 
-  private void onLane(int lane, Work work) throws InterruptedException {
+  private void onLane(int lane, Start start, Work work) throws InterruptedException {
     SeizedLead lead = SeizedLead.of(scheduler(), feed, spec, lane);
     try (LaneAccess access =
-        new LaneAccess(spec, lane, feed, settings, lead, new StopSignal(scheduler()))) {
+        new LaneAccess(spec, lane, feed, settings, lead, new StopSignal(scheduler()), start)) {
       access.writer().takeOver();
       work.on(access, lead);
     } finally {

@@ -27,6 +27,23 @@ record SentRecord(
     return series.equals(text(raw, "es_relay"));
   }
 
+  /**
+   * In which of a relay's orders it was sent, by any lane.
+   *
+   * @return 1 for the first; 0 if another relay has sent it
+   */
+  static int series(ConsumerRecord<byte[], byte[]> raw, String relay) {
+    String text = text(raw, "es_relay");
+    if (text == null || !text.startsWith(relay)) {
+      return 0;
+    }
+    String number = text.substring(relay.length());
+    if (number.isEmpty()) {
+      return 1;
+    }
+    return number.matches("~[1-9][0-9]{0,8}") ? Integer.parseInt(number.substring(1)) : 0;
+  }
+
   /** Whether it was sent by that lane. */
   static boolean isOf(ConsumerRecord<byte[], byte[]> raw, int lane) {
     return Integer.toString(lane).equals(text(raw, "es_lane"));

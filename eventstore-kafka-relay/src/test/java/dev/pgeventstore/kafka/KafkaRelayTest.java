@@ -160,11 +160,12 @@ class KafkaRelayTest {
     try (KafkaRelay relay = bench.relay().start()) {
       assertThatThrownBy(() -> relay.awaitPublished(append, Bench.PATIENCE))
           .hasMessageContaining(bench.positionTopic() + " is missing")
-          .hasMessageContaining("startAfter");
+          .hasMessageContaining("newSeries(Position.of(" + published + ")");
     }
     assertThat(bench.consumed()).hasSize(3);
 
-    try (KafkaRelay relay = bench.relay().startAfter(published).start()) {
+    bench.relay().operations().newSeries(published, "as it says");
+    try (KafkaRelay relay = bench.relay().start()) {
       relay.awaitPublished(append, Bench.PATIENCE);
     }
     assertThat(bench.consumed()).hasSize(4);
@@ -186,7 +187,8 @@ class KafkaRelayTest {
     }
     try (KafkaRelay relay = mapped.start()) {
       await().atMost(Bench.PATIENCE).until(() -> relay.status().state() == State.HALTED);
-      assertThat(relay.status().reason().orElseThrow()).contains("has no position");
+      assertThat(relay.status().reason().orElseThrow())
+          .contains("positions-" + bench.topic + " is missing, but relay");
     }
     assertThat(bench.consumed()).hasSize(3);
   }
