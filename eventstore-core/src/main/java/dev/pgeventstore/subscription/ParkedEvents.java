@@ -63,7 +63,8 @@ public interface ParkedEvents {
    * @param position of a parked event
    * @param reason why, for whoever looks into it later
    * @return false if no event of that position is parked
-   * @throws IllegalArgumentException if the reason is blank
+   * @throws IllegalArgumentException if the reason is blank, or has a NUL character or half a
+   *     surrogate pair
    */
   boolean discard(Position position, String reason);
 

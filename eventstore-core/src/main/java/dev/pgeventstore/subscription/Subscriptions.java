@@ -45,7 +45,8 @@ public final class Subscriptions {
    *
    * @param name under which its checkpoint is kept: 1 to 100 characters
    * @return a builder
-   * @throws IllegalArgumentException if the name is blank, too long, or has a control character
+   * @throws IllegalArgumentException if the name is blank, too long, or has a control character or
+   *     half a surrogate pair
    */
   public Builder create(String name) {
     return new Builder(host, name);
@@ -96,15 +97,21 @@ public final class Subscriptions {
     private @Nullable EventHandler handler;
 
     private Builder(SubscriptionHost host, String name) {
-      if (name.isBlank()
-          || name.length() > 100
-          || name.codePoints().anyMatch(Character::isISOControl)) {
+      if (name.isBlank() || name.length() > 100 || name.codePoints().anyMatch(Builder::isRefused)) {
         throw new IllegalArgumentException(
-            "a subscription's name has 1 to 100 characters and no control characters, unlike '%s'"
+            "a subscription's name has 1 to 100 characters, no control characters and no half of a surrogate pair, unlike '%s'"
                 .formatted(name));
       }
       this.host = host;
       this.name = name;
+    }
+
+    /**
+     * Half a surrogate pair is stored as a question mark: another name than the one that is asked.
+     */
+    private static boolean isRefused(int codePoint) {
+      return Character.isISOControl(codePoint)
+          || Character.getType(codePoint) == Character.SURROGATE;
     }
 
     /**

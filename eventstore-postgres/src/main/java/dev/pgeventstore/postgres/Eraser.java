@@ -11,6 +11,7 @@ import dev.pgeventstore.postgres.internal.tables.ErasingFunctions.Outcome;
 import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.postgres.internal.tables.StorableText;
 import java.nio.charset.StandardCharsets;
 import java.sql.SQLException;
 import java.util.Objects;
@@ -216,8 +217,9 @@ public final class Eraser {
   }
 
   private static void requireReason(String reason) {
-    if (reason.isBlank() || reason.indexOf('\0') >= 0) {
-      throw new IllegalArgumentException("the reason of an erasure is blank or has a NUL in it");
+    if (reason.isBlank() || !StorableText.is(reason)) {
+      throw new IllegalArgumentException(
+          "the reason of an erasure is blank, or has a NUL or half a surrogate pair in it");
     }
     if (reason.getBytes(StandardCharsets.UTF_8).length > MAX_REASON_BYTES) {
       throw new IllegalArgumentException(

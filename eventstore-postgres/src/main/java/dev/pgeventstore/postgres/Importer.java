@@ -6,6 +6,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.postgres.internal.encoding.EventEncoding;
 import dev.pgeventstore.postgres.internal.importing.BatchWriter;
 import dev.pgeventstore.postgres.internal.importing.ImportRun;
+import dev.pgeventstore.postgres.internal.tables.StorableText;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.Objects;
@@ -71,12 +72,13 @@ public final class Importer {
    *
    * @param newName 1 to 200 characters, unique in the store
    * @return a copy that has it
-   * @throws IllegalArgumentException if it is blank, too long, or has a NUL character
+   * @throws IllegalArgumentException if it is blank, too long, or has a NUL character or half a
+   *     surrogate pair
    */
   public Importer named(String newName) {
-    if (newName.isBlank() || newName.length() > MAX_NAME || newName.indexOf(0) >= 0) {
+    if (newName.isBlank() || newName.length() > MAX_NAME || !StorableText.is(newName)) {
       throw new IllegalArgumentException(
-          "the name of an import has 1 to %d characters, none of them NUL, and is not blank"
+          "the name of an import has 1 to %d characters, no NUL and no half of a surrogate pair, and is not blank"
               .formatted(MAX_NAME));
     }
     return new Importer(writer, encoding, newName, batchSize, onProgress);

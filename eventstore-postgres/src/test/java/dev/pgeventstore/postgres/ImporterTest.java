@@ -117,6 +117,13 @@ class ImporterTest {
   }
 
   @Test
+  void a_name_that_cannot_be_stored_as_it_is_is_refused() {
+    for (String bad : List.of("", " ", "a\0b", "\ud83d", "\ude00!", "x".repeat(201))) {
+      assertThatThrownBy(() -> importer().named(bad)).isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+
+  @Test
   void what_is_imported_reads_like_what_is_appended() throws Exception {
     StreamId stream = StreamId.of("order", "ä-1");
     UUID id = UUID.randomUUID();

@@ -368,6 +368,37 @@ class PartitionsTest {
   }
 
   @Test
+  void a_time_that_no_event_can_have_is_the_beginning_or_the_end() throws Exception {
+    appendTo(1, 2);
+    try (Subscription late = subscription(store, 1).startAt(Start.at(Instant.MAX)).start()) {
+      awaitAll(late, appendTo(1, 1));
+    }
+    assertThat(store.query("select string_agg(position::text, ' ' order by number) from handled"))
+        .isEqualTo("3");
+    store.execute("truncate public.handled; delete from eventstore.subscriptions");
+    try (Subscription early = subscription(store, 1).startAt(Start.at(Instant.MIN)).start()) {
+      awaitAll(early, appendTo(1, 1));
+    }
+    assertThat(store.query("select string_agg(position::text, ' ' order by number) from handled"))
+        .isEqualTo("1 2 3 4");
+  }
+
+  @Test
+  void a_reason_that_cannot_be_stored_discards_nothing() throws Exception {
+    AppendResult poison = append("order-1", "poison");
+    try (Subscription view = subscription(store, 1).onFailure(PARK).handler(new Picky()).start()) {
+      await().atMost(PATIENCE).until(() -> view.parked().count() == 1);
+      for (String bad : List.of(" ", "a\0b", "\ud83d")) {
+        assertThatThrownBy(() -> view.parked().discard(poison.position(), bad))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("reason");
+      }
+      assertThat(view.parked().count()).isEqualTo(1);
+      assertThat(view.parked().discard(poison.position(), "a \ud83d\ude00")).isTrue();
+    }
+  }
+
+  @Test
   void a_position_is_read_in_the_same_snapshot_as_the_view() throws Exception {
     try (Subscription view = subscription(store, 1).start()) {
       view.awaitApplied(append("order-1", "happened"), PATIENCE);

@@ -91,6 +91,15 @@ class SubscriptionTest {
     return last;
   }
 
+  @Test
+  void a_name_that_cannot_be_stored_as_it_is_is_refused() {
+    for (String bad : List.of("", " ", "a\0b", "\ud83d", "\ude00!", "x".repeat(101))) {
+      assertThatThrownBy(() -> Subscriptions.of(store.store).create(bad))
+          .isInstanceOf(IllegalArgumentException.class);
+    }
+    assertThat(Subscriptions.of(store.store).create("\ud83d\ude00".repeat(50))).isNotNull();
+  }
+
   /** Takes everything from the list that it was given, if that can be changed. */
   private static void empty(List<RecordedEvent> events) {
     try {

@@ -14,6 +14,7 @@ import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.postgres.internal.tables.StorableText;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.ParkedEvent;
 import dev.pgeventstore.subscription.ParkedEvents;
@@ -208,6 +209,10 @@ final class ParkingLot implements ParkedEvents {
   public boolean discard(Position position, String reason) {
     if (reason.isBlank()) {
       throw new IllegalArgumentException("an event is not discarded without a reason");
+    }
+    if (!StorableText.is(reason)) {
+      throw new IllegalArgumentException(
+          "the reason for discarding an event has a NUL or half a surrogate pair in it");
     }
     return ask(
         "discarded",

@@ -5,9 +5,13 @@ import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.subscription.Start;
 import java.sql.SQLException;
+import java.time.Instant;
 
 /** Finds the position after which a subscription starts that has no checkpoint. */
 final class StartPosition {
+
+  private static final Instant EARLIEST = Instant.parse("0001-01-01T00:00:00Z");
+  private static final Instant LATEST = Instant.parse("9999-12-31T23:59:59Z");
 
   private final Connections connections;
   private final EventsTable events;
@@ -33,7 +37,8 @@ final class StartPosition {
     if (start instanceof Start.At at) {
       // What becomes visible later lies above the mark, so whatever its time, it is not missed.
       return connections.use(
-          connection -> events.firstSince(connection, at.time(), mark).orElse(mark + 1) - 1);
+          connection ->
+              events.firstSince(connection, within(at.time()), mark).orElse(mark + 1) - 1);
     }
     if (start instanceof Start.After after) {
       if (after.position().value() > mark) {
@@ -44,5 +49,10 @@ final class StartPosition {
       return after.position().value();
     }
     return mark;
+  }
+
+  /** PostgreSQL knows fewer years than an instant has, and no event has a time outside of these. */
+  private static Instant within(Instant time) {
+    return time.isBefore(EARLIEST) ? EARLIEST : time.isAfter(LATEST) ? LATEST : time;
   }
 }
