@@ -111,6 +111,7 @@ public final class PostgresEventStore
     EventEncoding encoding = new EventEncoding(codec, builder.maxEventBytes);
     appender =
         new Appender(
+            scheduler,
             builder.dataSource,
             new AppendFunction(schema),
             new OutboxTable(schema),

@@ -8,7 +8,9 @@ import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.OutcomeUnknownException;
+import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
@@ -18,9 +20,13 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -28,8 +34,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
 
-/** What a pool or a driver throws unchecked does not make a committed append a failure. */
+/** What a pool, a driver or a proxy of it throws does not make a committed append a failure. */
 @ExtendWith(PostgresExtension.class)
 class ThrowingPoolTest {
 
@@ -52,9 +59,16 @@ class ThrowingPoolTest {
   // One event goes with others, and twenty go alone.
 
   @ParameterizedTest
-  @CsvSource({"1, false", "1, true", "20, false", "20, true"})
-  void a_connection_that_cannot_be_given_back_fails_no_append(int events, boolean error) {
-    try (PostgresEventStore store = over(plain.pool, "close", error)) {
+  @CsvSource({
+    "1, EXCEPTION",
+    "1, ERROR",
+    "1, SQL_EXCEPTION",
+    "20, EXCEPTION",
+    "20, ERROR",
+    "20, SQL_EXCEPTION"
+  })
+  void a_connection_that_cannot_be_given_back_fails_no_append(int events, Complaint complaint) {
+    try (PostgresEventStore store = over(plain.pool, "Connection.close", complaint)) {
       Append append = append(store, events);
       armed.set(true);
       AppendResult result = store.append(append);
@@ -65,31 +79,92 @@ class ThrowingPoolTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"1, false", "1, true", "20, false", "20, true"})
+  @CsvSource({
+    "1, EXCEPTION",
+    "1, ERROR",
+    "1, SQL_EXCEPTION",
+    "20, EXCEPTION",
+    "20, ERROR",
+    "20, SQL_EXCEPTION"
+  })
   void an_answer_that_the_driver_does_not_give_leaves_the_outcome_unknown(
-      int events, boolean error) {
-    try (PostgresEventStore store = over(plain.pool, "executeQuery", error)) {
+      int events, Complaint complaint) {
+    try (PostgresEventStore store = over(plain.pool, "PreparedStatement.executeQuery", complaint)) {
       assertUnknownAndRecognised(store, append(store, events));
     }
   }
 
   @ParameterizedTest
-  @CsvSource({"1, false", "1, true", "20, false", "20, true"})
+  @CsvSource({
+    "1, EXCEPTION",
+    "1, ERROR",
+    "1, SQL_EXCEPTION",
+    "20, EXCEPTION",
+    "20, ERROR",
+    "20, SQL_EXCEPTION"
+  })
   void a_commit_that_throws_after_it_has_committed_leaves_the_outcome_unknown(
-      int events, boolean error) {
+      int events, Complaint complaint) {
     HikariConfig config = new HikariConfig();
     config.setDataSource(plain.database.dataSource());
     config.setAutoCommit(false);
     config.setMinimumIdle(0);
     try (HikariDataSource pool = new HikariDataSource(config);
-        PostgresEventStore store = over(pool, "commit", error)) {
+        PostgresEventStore store = over(pool, "Connection.commit", complaint)) {
       assertUnknownAndRecognised(store, append(store, events));
+    }
+  }
+
+  /** It has been committed by then: the driver commits each statement. */
+  @ParameterizedTest
+  @CsvSource({
+    "1, PreparedStatement.close",
+    "20, PreparedStatement.close",
+    "1, ResultSet.close",
+    "20, ResultSet.close",
+    "1, ResultSet.next",
+    "20, ResultSet.next"
+  })
+  void what_a_proxy_throws_behind_the_answer_leaves_the_outcome_unknown(int events, String method) {
+    try (PostgresEventStore store = over(plain.pool, method, Complaint.SQL_EXCEPTION)) {
+      assertUnknownAndRecognised(store, append(store, events));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void messages_that_may_have_been_published_are_not_said_to_be_not(Complaint complaint) {
+    OutboxMessage message = OutboxMessage.to("relay", "topic").key("1").value(new byte[] {1});
+    try (PostgresEventStore store = over(plain.pool, "PreparedStatement.close", complaint)) {
+      armed.set(true);
+      assertThatThrownBy(() -> store.publish(List.of(message)))
+          .isInstanceOf(OutcomeUnknownException.class)
+          .hasMessageContaining("may publish them twice");
+      assertThat(armed).isFalse();
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void a_batch_of_an_import_that_may_be_committed_is_not_said_to_be_not(Complaint complaint)
+      throws Exception {
+    try (PostgresEventStore store = over(plain.pool, "Connection.commit", complaint)) {
+      Importer importer = store.importer().named("orders").batch(10);
+      assertThat(importer.run(ImporterTest.items(10)).items()).isEqualTo(10);
+      // The source is asked once the import has begun.
+      Stream<ImportedEvent> items = ImporterTest.items(20).peek(item -> armed.set(true));
+      assertThatThrownBy(() -> importer.run(items))
+          .isInstanceOf(OutcomeUnknownException.class)
+          .hasMessageContaining("items 11 to 20 may have been committed or not");
+      assertThat(armed).isFalse();
+      assertThat(importer.run(ImporterTest.items(30)).items()).isEqualTo(30);
+      assertThat(store.readAll(Position.START, 100).events()).hasSize(30);
     }
   }
 
   @Test
   void the_same_holds_for_an_append_that_nobody_waits_for() {
-    try (PostgresEventStore store = over(plain.pool, "close", false)) {
+    try (PostgresEventStore store = over(plain.pool, "Connection.close", Complaint.EXCEPTION)) {
       Append append = append(store, 2);
       armed.set(true);
       assertThat(store.appendAsync(append).join().version()).isEqualTo(3);
@@ -118,12 +193,12 @@ class ThrowingPoolTest {
   }
 
   /** Throws once, when it is armed, after it has done what it was asked for. */
-  private PostgresEventStore over(DataSource pool, String throwing, boolean error) {
-    DataSource watched = (DataSource) watched(DataSource.class, pool, throwing, error);
+  private PostgresEventStore over(DataSource pool, String throwing, Complaint complaint) {
+    DataSource watched = (DataSource) watched(DataSource.class, pool, throwing, complaint);
     return PostgresEventStore.builder(watched).codec(JacksonCodec.of(EventTypes.none())).build();
   }
 
-  private Object watched(Class<?> type, Object target, String throwing, boolean error) {
+  private Object watched(Class<?> type, Object target, String throwing, Complaint complaint) {
     return Proxy.newProxyInstance(
         getClass().getClassLoader(),
         new Class<?>[] {type},
@@ -134,28 +209,39 @@ class ThrowingPoolTest {
           } catch (InvocationTargetException e) {
             throw e.getCause();
           }
-          boolean isStatementsOwn = method.getName().equals("close") && type != Connection.class;
-          if (method.getName().equals(throwing)
-              && !isStatementsOwn
+          if (throwing.equals(type.getSimpleName() + "." + method.getName())
               && isAppending()
               && armed.compareAndSet(true, false)) {
-            if (error) {
-              throw new NoClassDefFoundError("the pool complains");
-            }
-            throw new IllegalStateException("the pool complains");
+            throw complaint.made();
           }
-          if (method.getName().equals("getConnection")) {
-            return watched(Connection.class, result, throwing, error);
-          }
-          return method.getName().equals("prepareStatement")
-              ? watched(PreparedStatement.class, result, throwing, error)
-              : result;
+          return switch (method.getName()) {
+            case "getConnection" -> watched(Connection.class, result, throwing, complaint);
+            case "prepareStatement" ->
+                watched(PreparedStatement.class, result, throwing, complaint);
+            case "executeQuery" -> watched(ResultSet.class, result, throwing, complaint);
+            default -> result;
+          };
         });
+  }
+
+  private enum Complaint {
+    EXCEPTION,
+    ERROR,
+    SQL_EXCEPTION;
+
+    Throwable made() {
+      return switch (this) {
+        case EXCEPTION -> new IllegalStateException("the pool complains");
+        case ERROR -> new NoClassDefFoundError("the pool complains");
+        case SQL_EXCEPTION -> new SQLException("the pool complains");
+      };
+    }
   }
 
   /** Other threads of the store have connections too. */
   private boolean isAppending() {
     Thread current = Thread.currentThread();
-    return current == appending || current.getName().equals("eventstore-appender");
+    return current == appending
+        || Set.of("eventstore-appender", "eventstore-import").contains(current.getName());
   }
 }

@@ -3,6 +3,7 @@ package dev.pgeventstore.internal.scheduling;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.locks.Lock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Threads, locks and time for everything in the engine that runs concurrently. In production it is
@@ -49,11 +50,21 @@ public interface Scheduler {
   void sleep(long nanos) throws InterruptedException;
 
   /**
-   * Waits for some time at most; an interrupt ends it, and is kept. May also end for no reason.
+   * Waits until another thread has {@link #unpark unparked} the calling one, which may be before
+   * this call, or until it is interrupted. An interrupt is kept. May also end for no reason.
    *
    * @param blocker for thread dumps
    */
+  void park(Object blocker);
+
+  /** The same, for some time at most. */
   void park(Object blocker, long nanos);
+
+  /** Lets a thread go on that is {@link #park parked} or about to be. */
+  void unpark(@Nullable Thread thread);
+
+  /** Lets other threads run first, for a moment. */
+  void yieldNow();
 
   /** A thread that was started. */
   interface Task {

@@ -6,6 +6,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /** Real threads, real locks, real time. */
 enum SystemScheduler implements Scheduler {
@@ -40,8 +41,24 @@ enum SystemScheduler implements Scheduler {
   }
 
   @Override
+  public void park(Object blocker) {
+    LockSupport.park(blocker);
+  }
+
+  @Override
   public void park(Object blocker, long nanos) {
     LockSupport.parkNanos(blocker, nanos);
+  }
+
+  @Override
+  public void unpark(@Nullable Thread thread) {
+    LockSupport.unpark(thread);
+  }
+
+  @Override
+  @SuppressWarnings("ThreadPriorityCheck") // the others need the processor
+  public void yieldNow() {
+    Thread.yield();
   }
 
   private record ThreadTask(Thread thread) implements Task {

@@ -43,7 +43,11 @@ class ArchitectureTest {
           Map.entry(".postgres", core(".internal.scheduling", ".postgres.internal*")),
           Map.entry(
               ".postgres.internal.append",
-              core(".internal", ".postgres.internal.tables", ".postgres.internal.encoding")),
+              core(
+                  ".internal",
+                  ".postgres.internal.tables",
+                  ".internal.scheduling",
+                  ".postgres.internal.encoding")),
           Map.entry(".postgres.internal.encoding", List.of("")),
           Map.entry(
               ".postgres.internal.importing",
@@ -85,9 +89,13 @@ class ArchitectureTest {
                   ".examples.processes",
                   ".examples.topics")));
 
-  /** The packages that run in the simulation. */
+  /** The packages that run in the simulation, or under the explorer of schedules. */
   private static final List<String> SIMULATED =
-      List.of(".postgres.internal.fence", ".postgres.internal.subscribe", ".kafka");
+      List.of(
+          ".postgres.internal.append",
+          ".postgres.internal.fence",
+          ".postgres.internal.subscribe",
+          ".kafka");
 
   private static final Set<String> CONCURRENCY =
       Set.of("System.nanoTime", "System.currentTimeMillis", "TimeUnit.sleep", "Object.wait");
@@ -141,7 +149,7 @@ class ArchitectureTest {
 
   /** What the deterministic simulation could not replay. Interrupt flags are no threads. */
   @Test
-  void readers_and_relays_start_wait_lock_and_tell_the_time_by_their_scheduler_only() {
+  void the_engine_starts_waits_locks_and_tells_the_time_by_its_scheduler_only() {
     Set<String> breaches = new TreeSet<>();
     for (JavaClass user : CLASSES) {
       if (SIMULATED.stream().anyMatch(row -> isIn(row, packageOf(user)))) {

@@ -1,9 +1,11 @@
 package dev.pgeventstore.postgres.internal.append;
 
 import dev.pgeventstore.internal.Durations;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.Lock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -13,13 +15,16 @@ import org.jspecify.annotations.Nullable;
  */
 final class AnswerWatch implements AutoCloseable {
 
+  private final Scheduler scheduler;
+  private final Lock lock;
   private final Duration limit;
   private final long limitNanos;
   private final Consumer<Exchange> late;
   private final AtomicReference<@Nullable Watched> watched = new AtomicReference<>();
+  private final AtomicBoolean started = new AtomicBoolean();
   private volatile boolean asleep = true;
   private volatile boolean closed;
-  private @Nullable Thread thread;
+  private volatile @Nullable Thread thread;
 
   /**
    * A watch that has no thread yet.
@@ -27,7 +32,9 @@ final class AnswerWatch implements AutoCloseable {
    * @param limit how long an answer may take
    * @param late is given an exchange that took longer, once
    */
-  AnswerWatch(Duration limit, Consumer<Exchange> late) {
+  AnswerWatch(Scheduler scheduler, Duration limit, Consumer<Exchange> late) {
+    this.scheduler = scheduler;
+    this.lock = scheduler.newLock();
     this.limit = limit;
     this.limitNanos = Durations.nanos(limit);
     this.late = late;
@@ -37,8 +44,18 @@ final class AnswerWatch implements AutoCloseable {
     return limit;
   }
 
+  /** What an exchange is guarded by. It is one for all, since there is one under way at a time. */
+  Lock lock() {
+    return lock;
+  }
+
+  /** Starts the thread that closes a connection without an answer. */
+  void startAborting(Runnable work) {
+    scheduler.start("eventstore-abort", work);
+  }
+
   void began(Exchange exchange) {
-    watched.set(new Watched(exchange, System.nanoTime() + limitNanos));
+    watched.set(new Watched(exchange, scheduler.nanoTime() + limitNanos));
     if (asleep) {
       wake();
     }
@@ -52,21 +69,23 @@ final class AnswerWatch implements AutoCloseable {
     }
   }
 
-  private synchronized void wake() {
-    if (thread == null && !closed) {
-      thread = Threads.daemon(this::watch, "eventstore-append-watch");
-      thread.start();
+  private void wake() {
+    if (!closed && started.compareAndSet(false, true)) {
+      scheduler.start("eventstore-append-watch", this::watch);
+    } else {
+      // None if it has just been started: it looks before it sleeps.
+      scheduler.unpark(thread);
     }
-    LockSupport.unpark(thread);
   }
 
   private void watch() {
+    thread = Thread.currentThread();
     while (!closed) {
       Watched next = watched.get();
       if (next == null) {
         sleep();
-      } else if (next.deadlineNanos - System.nanoTime() > 0) {
-        LockSupport.parkNanos(this, next.deadlineNanos - System.nanoTime());
+      } else if (next.deadlineNanos - scheduler.nanoTime() > 0) {
+        scheduler.park(this, next.deadlineNanos - scheduler.nanoTime());
       } else if (watched.compareAndSet(next, null)) {
         late.accept(next.exchange);
       }
@@ -77,7 +96,7 @@ final class AnswerWatch implements AutoCloseable {
     asleep = true;
     // Looked at again, or a batch that began meanwhile would not be seen.
     if (watched.get() == null && !closed) {
-      LockSupport.park(this);
+      scheduler.park(this);
     }
     asleep = false;
   }
@@ -85,7 +104,7 @@ final class AnswerWatch implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    wake();
+    scheduler.unpark(thread);
   }
 
   private record Watched(Exchange exchange, long deadlineNanos) {}

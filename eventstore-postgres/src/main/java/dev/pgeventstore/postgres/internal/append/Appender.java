@@ -4,9 +4,11 @@ import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
+import dev.pgeventstore.postgres.internal.tables.CommitListener;
 import dev.pgeventstore.postgres.internal.tables.OutboxTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.Connection;
@@ -34,7 +36,7 @@ public final class Appender implements AutoCloseable {
   private final OutboxTable outbox;
   private final EventEncoder encoder;
   private final boolean grouping;
-  private final Runnable committed;
+  private final CommitListener listener;
   private final GroupAppender group;
   private volatile boolean closed;
 
@@ -46,6 +48,7 @@ public final class Appender implements AutoCloseable {
    * @param committed is told after each commit that wrote something
    */
   public Appender(
+      Scheduler scheduler,
       DataSource dataSource,
       AppendFunction function,
       OutboxTable outbox,
@@ -58,10 +61,11 @@ public final class Appender implements AutoCloseable {
     this.outbox = outbox;
     this.encoder = encoder;
     this.grouping = grouping;
-    this.committed = committed;
+    this.listener = new CommitListener(committed);
     Sender ofGroup = new Sender(dataSource, true);
     this.group =
         new GroupAppender(
+            scheduler,
             new BatchSender(
                 (requests, exchange) ->
                     ofGroup.send(c -> function.callImpatiently(c, requests), exchange),
@@ -87,7 +91,7 @@ public final class Appender implements AutoCloseable {
     try {
       Answer answer = sender.send(connection -> function.call(connection, request));
       if (answer.outcome() == AppendFunction.Outcome.WRITTEN) {
-        committed.run();
+        listener.committed();
       }
       return Answers.result(append, answer, request.incarnation());
     } catch (SQLException e) {
@@ -108,7 +112,7 @@ public final class Appender implements AutoCloseable {
     requireOpen(what);
     try {
       long last = sender.send(connection -> outbox.publish(connection, messages));
-      committed.run();
+      listener.committed();
       return Position.of(last);
     } catch (SQLException e) {
       throw Failures.ofPublishing(what, e);

@@ -4,6 +4,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Outcome;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
+import dev.pgeventstore.postgres.internal.tables.CommitListener;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.SQLException;
 import java.util.Collections;
@@ -15,14 +16,14 @@ import java.util.Set;
 final class BatchSender {
 
   private final Statement statement;
-  private final Runnable committed;
+  private final CommitListener listener;
 
   /**
    * @param committed is told after each commit that wrote something
    */
   BatchSender(Statement statement, Runnable committed) {
     this.statement = statement;
-    this.committed = committed;
+    this.listener = new CommitListener(committed);
   }
 
   /** Sends, and notes in the batch what came of it. */
@@ -42,7 +43,7 @@ final class BatchSender {
 
   private void tellIfWritten(List<Answer> answers) {
     if (answers.stream().anyMatch(answer -> answer.outcome() == Outcome.WRITTEN)) {
-      committed.run();
+      listener.committed();
     }
   }
 

@@ -2,7 +2,6 @@ package dev.pgeventstore.postgres.internal.append;
 
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.jdbc.PgConnection;
 import org.slf4j.Logger;
@@ -16,48 +15,63 @@ final class Exchange {
 
   private static final Logger LOG = LoggerFactory.getLogger(Exchange.class);
 
-  private final Consumer<Exchange> began;
-  private final Consumer<Exchange> ended;
+  private static final Exchange WITHOUT_LIMIT = new Exchange(null);
+
+  private final @Nullable AnswerWatch watch;
   private @Nullable Connection connection;
   private boolean sent;
   private boolean givenUp;
 
-  private Exchange(Consumer<Exchange> began, Consumer<Exchange> ended) {
-    this.began = began;
-    this.ended = ended;
+  private Exchange(@Nullable AnswerWatch watch) {
+    this.watch = watch;
   }
 
-  /** One that may take as long as it takes. */
+  /** One that may take as long as it takes, which nothing ends. */
   static Exchange withoutLimit() {
-    return new Exchange(exchange -> {}, exchange -> {});
+    return WITHOUT_LIMIT;
   }
 
   /** One that is given up when its answer takes too long. */
   static Exchange watchedBy(AnswerWatch watch) {
-    return new Exchange(watch::began, watch::ended);
+    return new Exchange(watch);
   }
 
   /** There is a connection: from now on something may have been sent. */
   void begin(Connection with) throws SQLException {
-    synchronized (this) {
+    if (watch == null) {
+      return;
+    }
+    watch.lock().lock();
+    try {
       if (givenUp) {
         throw new Sender.NotSentException("the wait for a connection was given up");
       }
       // That of the driver, since a pool's own may not be touched by a second thread.
       connection = with.isWrapperFor(PgConnection.class) ? with.unwrap(PgConnection.class) : with;
       sent = true;
+    } finally {
+      watch.lock().unlock();
     }
-    began.accept(this);
+    watch.began(this);
   }
 
   /** The connection goes back to its pool, which may still take time, but belongs to others now. */
-  synchronized void release() {
-    connection = null;
+  void release() {
+    if (watch != null) {
+      watch.lock().lock();
+      try {
+        connection = null;
+      } finally {
+        watch.lock().unlock();
+      }
+    }
   }
 
   /** The connection is back. */
   void end() {
-    ended.accept(this);
+    if (watch != null) {
+      watch.ended(this);
+    }
   }
 
   /**
@@ -66,17 +80,20 @@ final class Exchange {
    *
    * @return whether something may have been sent
    */
-  synchronized boolean giveUp() {
-    givenUp = true;
-    Connection left = connection;
-    connection = null;
-    if (left != null) {
-      try {
+  boolean giveUp(AnswerWatch by) {
+    by.lock().lock();
+    try {
+      givenUp = true;
+      Connection left = connection;
+      connection = null;
+      if (left != null) {
         // In a thread of its own: closing an encrypted connection waits for one who writes to it.
-        left.abort(work -> Threads.daemon(work, "eventstore-abort").start());
-      } catch (SQLException e) {
-        LOG.debug("The connection of an append that was given up cannot be closed", e);
+        left.abort(by::startAborting);
       }
+    } catch (SQLException e) {
+      LOG.debug("The connection of an append that was given up cannot be closed", e);
+    } finally {
+      by.lock().unlock();
     }
     return sent;
   }

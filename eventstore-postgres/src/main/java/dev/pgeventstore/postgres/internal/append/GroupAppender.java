@@ -4,22 +4,17 @@ import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.OutcomeUnknownException;
-import dev.pgeventstore.internal.EngineThread;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.LockSupport;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Appends that come at the same time go together: while one batch is being committed the next one
@@ -44,56 +39,53 @@ final class GroupAppender implements AutoCloseable {
   /** How long closing then waits for the batch that is under way. */
   private static final long LAST_ANSWER_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  private static final Logger LOG = LoggerFactory.getLogger(GroupAppender.class);
-
+  private final Scheduler scheduler;
   private final BatchSender sender;
   private final long closingNanos;
   private final AnswerWatch watch;
+  private final Completions completions;
 
-  private final ReentrantLock lock = new ReentrantLock();
-  private final Condition room = lock.newCondition();
-  private final Condition work = lock.newCondition();
-  private final Condition idle = lock.newCondition();
+  private final Lock lock;
+  private final Condition room;
+  private final Condition work;
+  private final Condition idle;
   private final AppendQueue queue = new AppendQueue();
   private boolean sending;
   private @Nullable SentBatch underWay;
   private boolean closed;
   private long closedNanos;
-  private @Nullable Thread dispatcher;
+  private Scheduler.@Nullable Task dispatcher;
 
   /** Only hints, so they may be read without the lock. */
   private volatile int waiting;
 
   private volatile int lastSize;
 
-  /** Only completes futures, so what depends on them delays no append. */
-  private final ExecutorService completions =
-      Executors.newSingleThreadExecutor(
-          work ->
-              completer =
-                  Threads.daemon(() -> EngineThread.run(work::run), "eventstore-completions"));
-
-  private volatile @Nullable Thread completer;
-
   /**
    * A group without members.
    *
    * @param limit how long a batch waits for its answer
    */
-  GroupAppender(BatchSender sender, Duration limit) {
-    this(sender, limit, CLOSING);
+  GroupAppender(Scheduler scheduler, BatchSender sender, Duration limit) {
+    this(scheduler, sender, limit, CLOSING);
   }
 
   /** The same, with another limit for closing. */
-  GroupAppender(BatchSender sender, Duration limit, Duration closing) {
+  GroupAppender(Scheduler scheduler, BatchSender sender, Duration limit, Duration closing) {
+    this.scheduler = scheduler;
     this.sender = sender;
     this.closingNanos = closing.toNanos();
-    this.watch = new AnswerWatch(limit, this::late);
+    this.watch = new AnswerWatch(scheduler, limit, this::late);
+    this.completions = new Completions(scheduler);
+    this.lock = scheduler.newLock();
+    this.room = lock.newCondition();
+    this.work = lock.newCondition();
+    this.idle = lock.newCondition();
   }
 
   /** Appends, and waits for the answer. */
   AppendResult append(Append append, AppendRequest request) {
-    PendingAppend own = PendingAppend.ofThisThread(append, request);
+    PendingAppend own = PendingAppend.ofThisThread(append, request, scheduler);
     boolean leads = enqueue(own);
     while (true) {
       if (leads || own.takeChoice()) {
@@ -103,7 +95,7 @@ final class GroupAppender implements AutoCloseable {
       if (own.isDone()) {
         return own.result();
       }
-      LockSupport.park(this);
+      scheduler.park(this);
       // An interrupt is looked at and never taken away, or one that comes as the answer does would
       // be lost.
       if (Thread.currentThread().isInterrupted() && !own.isDone()) {
@@ -114,7 +106,7 @@ final class GroupAppender implements AutoCloseable {
 
   /** Appends without waiting for the answer. */
   CompletableFuture<AppendResult> appendAsync(Append append, AppendRequest request) {
-    PendingAppend pending = PendingAppend.withFuture(append, request);
+    PendingAppend pending = PendingAppend.withFuture(append, request, scheduler);
     enqueue(pending);
     return pending.future();
   }
@@ -216,12 +208,11 @@ final class GroupAppender implements AutoCloseable {
    * batch of one, that of the fastest of them, and a batch of all the others would take turns, each
    * with a commit of its own (docs/adr/0006).
    */
-  @SuppressWarnings("ThreadPriorityCheck") // the others need the processor, and it is bounded
   private void gather() {
     if (lastSize > 1) {
-      long started = System.nanoTime();
-      while (waiting < lastSize && System.nanoTime() - started < GATHERING_NANOS) {
-        Thread.yield();
+      long started = scheduler.nanoTime();
+      while (waiting < lastSize && scheduler.nanoTime() - started < GATHERING_NANOS) {
+        scheduler.yieldNow();
       }
     }
   }
@@ -230,7 +221,7 @@ final class GroupAppender implements AutoCloseable {
     gather();
     lock.lock();
     try {
-      SentBatch batch = takeLocked();
+      SentBatch batch = takeLocked(false);
       if (batch == null) {
         // All that is left is put off, which is the dispatcher's affair.
         sending = false;
@@ -242,12 +233,13 @@ final class GroupAppender implements AutoCloseable {
     }
   }
 
-  private @Nullable SentBatch takeLocked() {
-    List<PendingAppend> appends = queue.take(System.nanoTime());
+  private @Nullable SentBatch takeLocked(boolean dispatched) {
+    List<PendingAppend> appends = queue.take(scheduler.nanoTime());
     lastSize = appends.size();
     waiting = queue.size();
     room.signalAll();
-    underWay = appends.isEmpty() ? null : new SentBatch(appends, Exchange.watchedBy(watch));
+    underWay =
+        appends.isEmpty() ? null : new SentBatch(appends, Exchange.watchedBy(watch), dispatched);
     return underWay;
   }
 
@@ -294,7 +286,7 @@ final class GroupAppender implements AutoCloseable {
         }
       }
     }
-    queue.putOff(busy, System.nanoTime());
+    queue.putOff(busy, scheduler.nanoTime());
     if (!unknown.isEmpty()) {
       done.addAll(failThoseBehind(unknown));
     }
@@ -325,7 +317,7 @@ final class GroupAppender implements AutoCloseable {
     }
     if (!futures.isEmpty()) {
       // Before the store can be found idle, and closed.
-      completions.execute(() -> futures.forEach(PendingAppend::complete));
+      completions.add(futures);
     }
     return threads;
   }
@@ -353,12 +345,12 @@ final class GroupAppender implements AutoCloseable {
   /** Leaves the thread that sends a batch to itself, whatever it waits for. The lock is held. */
   private List<PendingAppend> giveUp(SentBatch batch, String reason) {
     batch.settle(
-        batch.exchange.giveUp()
+        batch.exchange.giveUp(watch)
             ? new SQLException(reason, "08006")
             : new Sender.NotSentException(reason));
     List<PendingAppend> threads = finish(batch);
     sending = false;
-    if (batch.sender == dispatcher) {
+    if (batch.dispatched) {
       dispatcher = null;
     }
     return threads;
@@ -366,7 +358,7 @@ final class GroupAppender implements AutoCloseable {
 
   /** After a while a store that is being closed does not wait for strangers any more. */
   private boolean isGivenUp(PendingAppend append) {
-    if (!closed || System.nanoTime() - closedNanos < closingNanos) {
+    if (!closed || scheduler.nanoTime() - closedNanos < closingNanos) {
       return false;
     }
     append.failed(closedBefore(append));
@@ -394,8 +386,7 @@ final class GroupAppender implements AutoCloseable {
 
   private void wakeDispatcher() {
     if (dispatcher == null) {
-      dispatcher = Threads.daemon(this::dispatch, "eventstore-appender");
-      dispatcher.start();
+      dispatcher = scheduler.start("eventstore-appender", this::dispatch);
     } else {
       work.signal();
     }
@@ -404,7 +395,9 @@ final class GroupAppender implements AutoCloseable {
   private void dispatch() {
     lock.lock();
     try {
-      while (Thread.currentThread() == dispatcher && (!closed || sending || !queue.isEmpty())) {
+      while (dispatcher != null
+          && dispatcher.isCurrent()
+          && (!closed || sending || !queue.isEmpty())) {
         if (sending || queue.isEmpty()) {
           work.awaitUninterruptibly();
         } else {
@@ -417,9 +410,9 @@ final class GroupAppender implements AutoCloseable {
   }
 
   private void dispatchNext() {
-    SentBatch batch = takeLocked();
+    SentBatch batch = takeLocked(true);
     if (batch == null) {
-      awaitWork(queue.nanosUntilDue(System.nanoTime()));
+      awaitWork(queue.nanosUntilDue(scheduler.nanoTime()));
       return;
     }
     sending = true;
@@ -451,7 +444,7 @@ final class GroupAppender implements AutoCloseable {
     try {
       if (!closed) {
         closed = true;
-        closedNanos = System.nanoTime();
+        closedNanos = scheduler.nanoTime();
       }
       room.signalAll();
       awaitIdle(closedNanos + closingNanos);
@@ -467,14 +460,13 @@ final class GroupAppender implements AutoCloseable {
     }
     threads.forEach(PendingAppend::release);
     watch.close();
-    completions.shutdown();
-    awaitCompletions();
+    completions.close(closingNanos);
   }
 
   private void awaitIdle(long deadlineNanos) {
     boolean interrupted = false;
     while (sending || !queue.isEmpty()) {
-      long left = deadlineNanos - System.nanoTime();
+      long left = deadlineNanos - scheduler.nanoTime();
       if (left <= 0) {
         break;
       }
@@ -508,18 +500,5 @@ final class GroupAppender implements AutoCloseable {
             ? "another transaction holds a stream of the %s, and the store is closed: nothing was written"
                 .formatted(append)
             : "the store was closed before the %s was sent: nothing was written".formatted(append));
-  }
-
-  private void awaitCompletions() {
-    if (Thread.currentThread() == completer) {
-      return;
-    }
-    try {
-      if (!completions.awaitTermination(closingNanos, TimeUnit.NANOSECONDS)) {
-        LOG.warn("What depends on an append is still running, and the store is closed");
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
   }
 }

@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.append;
 
 import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Outcome;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
@@ -10,7 +11,6 @@ import java.sql.SQLException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +23,7 @@ final class PendingAppend {
 
   private final Append append;
   private final AppendRequest request;
+  private final Scheduler scheduler;
   private final Thread caller = Thread.currentThread();
   private volatile @Nullable Thread waiter;
   private final CompletableFuture<AppendResult> future = new CompletableFuture<>();
@@ -39,20 +40,22 @@ final class PendingAppend {
   /** Publishes the answer to the waiting thread. */
   private volatile boolean done;
 
-  private PendingAppend(Append append, AppendRequest request, @Nullable Thread waiter) {
+  private PendingAppend(
+      Append append, AppendRequest request, Scheduler scheduler, @Nullable Thread waiter) {
     this.append = append;
     this.request = request;
+    this.scheduler = scheduler;
     this.waiter = waiter;
   }
 
   /** One that the calling thread waits for. */
-  static PendingAppend ofThisThread(Append append, AppendRequest request) {
-    return new PendingAppend(append, request, Thread.currentThread());
+  static PendingAppend ofThisThread(Append append, AppendRequest request, Scheduler scheduler) {
+    return new PendingAppend(append, request, scheduler, Thread.currentThread());
   }
 
   /** One that nobody need wait for. */
-  static PendingAppend withFuture(Append append, AppendRequest request) {
-    return new PendingAppend(append, request, null);
+  static PendingAppend withFuture(Append append, AppendRequest request, Scheduler scheduler) {
+    return new PendingAppend(append, request, scheduler, null);
   }
 
   AppendRequest request() {
@@ -119,7 +122,7 @@ final class PendingAppend {
   /** Tells the waiting thread to send the next batch. */
   void choose() {
     chosen.set(true);
-    LockSupport.unpark(waiter);
+    scheduler.unpark(waiter);
   }
 
   /** True, once, if the waiting thread is to send the next batch. */
@@ -141,7 +144,7 @@ final class PendingAppend {
     Thread thread = waiter;
     done = true;
     if (thread != Thread.currentThread()) {
-      LockSupport.unpark(thread);
+      scheduler.unpark(thread);
     }
   }
 

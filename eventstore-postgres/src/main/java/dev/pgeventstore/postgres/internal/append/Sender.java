@@ -1,10 +1,10 @@
 package dev.pgeventstore.postgres.internal.append;
 
+import dev.pgeventstore.postgres.internal.tables.AnswerLostException;
 import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.sql.SQLNonTransientConnectionException;
 import java.sql.SQLTransientConnectionException;
 import javax.sql.DataSource;
 import org.slf4j.Logger;
@@ -42,7 +42,8 @@ final class Sender {
    *
    * @param exchange is told of each connection, and may end it
    * @throws NotSentException if there is no connection
-   * @throws SQLException if it failed; whether it was committed is told by the state
+   * @throws SQLException if it failed; it may be committed if the state is that of a lost
+   *     connection, and is not otherwise
    */
   <T> T send(Request<T> request, Exchange exchange) throws SQLException {
     for (int attempt = 1; ; attempt++) {
@@ -61,8 +62,10 @@ final class Sender {
     try {
       exchange.begin(connection);
       return inTransaction(connection, request);
-    } catch (RuntimeException | LinkageError e) {
-      throw new AnswerLostException(e);
+    } catch (NotSentException e) {
+      throw e;
+    } catch (SQLException | RuntimeException | LinkageError e) {
+      throw AnswerLostException.unlessReported(e);
     } finally {
       exchange.release();
       giveBack(connection);
@@ -134,17 +137,6 @@ final class Sender {
   interface Request<T> {
     /** One statement. */
     T on(Connection connection) throws SQLException;
-  }
-
-  /**
-   * The driver or the pool threw something unchecked: the append may have been sent, and committed.
-   */
-  static final class AnswerLostException extends SQLNonTransientConnectionException {
-    private static final long serialVersionUID = 1L;
-
-    AnswerLostException(Throwable cause) {
-      super("the answer was lost to " + cause, "08007", cause);
-    }
   }
 
   /** There was no connection, so nothing was sent. */

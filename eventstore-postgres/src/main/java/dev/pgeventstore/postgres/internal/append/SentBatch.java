@@ -13,14 +13,18 @@ final class SentBatch {
 
   final List<PendingAppend> appends;
   final Exchange exchange;
-  final Thread sender;
+  final boolean dispatched;
   private final AtomicReferenceArray<Object> outcomes;
 
-  /** One that the calling thread sends. */
-  SentBatch(List<PendingAppend> appends, Exchange exchange) {
+  /**
+   * One that the calling thread sends.
+   *
+   * @param dispatched whether that is the group's own
+   */
+  SentBatch(List<PendingAppend> appends, Exchange exchange, boolean dispatched) {
     this.appends = appends;
     this.exchange = exchange;
-    this.sender = Thread.currentThread();
+    this.dispatched = dispatched;
     this.outcomes = new AtomicReferenceArray<>(appends.size());
   }
 

@@ -1,6 +1,8 @@
 package dev.pgeventstore.postgres.internal.importing;
 
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.postgres.internal.tables.AnswerLostException;
+import dev.pgeventstore.postgres.internal.tables.CommitListener;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.ImportsTable;
@@ -25,7 +27,7 @@ public final class BatchWriter implements AutoCloseable {
   private final StreamsTable streams;
   private final EventsTable events;
   private final ImportsTable imports;
-  private final Runnable committed;
+  private final CommitListener listener;
 
   /** Read while a batch is being written, so that closing comes between two. */
   private final ReentrantReadWriteLock open = new ReentrantReadWriteLock();
@@ -38,7 +40,7 @@ public final class BatchWriter implements AutoCloseable {
     this.streams = new StreamsTable(schema);
     this.events = events;
     this.imports = new ImportsTable(schema);
-    this.committed = committed;
+    this.listener = new CommitListener(committed);
   }
 
   /** Finds how far a named import has come. */
@@ -69,7 +71,7 @@ public final class BatchWriter implements AutoCloseable {
         throw new IllegalStateException("the event store is closed");
       }
       long position = writeUnlessRacing(batch, name, from, fingerprint);
-      committed.run();
+      listener.committed();
       return position;
     } finally {
       open.readLock().unlock();
@@ -80,12 +82,31 @@ public final class BatchWriter implements AutoCloseable {
       ImportBatch batch, @Nullable String name, long from, long fingerprint) throws SQLException {
     for (int attempt = 1; ; attempt++) {
       try {
-        return connections.inTransaction(c -> write(c, batch, name, from, fingerprint));
+        return writeOnce(batch, name, from, fingerprint);
       } catch (SQLException e) {
         if (!SqlErrors.isRolledBackByRace(e) || attempt == TRIES) {
           throw e;
         }
       }
+    }
+  }
+
+  private long writeOnce(ImportBatch batch, @Nullable String name, long from, long fingerprint)
+      throws SQLException {
+    boolean[] sent = new boolean[1];
+    try {
+      return connections.inTransaction(
+          connection -> {
+            sent[0] = true;
+            return write(connection, batch, name, from, fingerprint);
+          });
+    } catch (EventStoreException e) {
+      throw e; // Found out before the commit.
+    } catch (SQLException | RuntimeException | LinkageError e) {
+      if (sent[0]) {
+        throw AnswerLostException.unlessReported(e);
+      }
+      throw new EventStoreException("no connection to the database: " + e.getMessage(), e);
     }
   }
 

@@ -10,6 +10,7 @@ import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.encoding.EventEncoding;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import java.util.Collections;
@@ -41,7 +42,8 @@ class AppendQueueTest {
   }
 
   private PendingAppend add(Append append) {
-    PendingAppend pending = PendingAppend.withFuture(append, encoder.encode(append));
+    PendingAppend pending =
+        PendingAppend.withFuture(append, encoder.encode(append), Scheduler.threads());
     queue.add(pending);
     return pending;
   }

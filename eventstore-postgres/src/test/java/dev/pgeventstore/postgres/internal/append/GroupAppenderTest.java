@@ -13,6 +13,7 @@ import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.encoding.EventEncoding;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Outcome;
@@ -58,7 +59,8 @@ class GroupAppenderTest {
   }
 
   private GroupAppender group(Duration limit) {
-    return new GroupAppender(new BatchSender(database, () -> {}), limit, SHORT);
+    return new GroupAppender(
+        Scheduler.threads(), new BatchSender(database, () -> {}), limit, SHORT);
   }
 
   private static Append to(String stream) {
@@ -262,6 +264,45 @@ class GroupAppenderTest {
     assertThat(elsewhere.get(30, TimeUnit.SECONDS).replayed()).isFalse();
     assertThat(ofOther.get(30, TimeUnit.SECONDS).replayed()).isFalse();
     assertThat(append(group, "order-1").replayed()).isFalse();
+    group.close();
+  }
+
+  @Test
+  void what_the_same_thread_appended_behind_an_error_fails() throws Exception {
+    GroupAppender group = group(LONGER_THAN_A_TEST);
+    database.atNext(
+        () -> {
+          await().pollInSameThread().until(() -> group.queued() == 1);
+          throw new StackOverflowError("while the answer was read");
+        });
+    CompletableFuture<AppendResult> broken = appendAsync(group, "order-1");
+    database.awaitRequests(1);
+    CompletableFuture<AppendResult> behind = appendAsync(group, "order-1");
+
+    assertThat(failure(broken)).isInstanceOf(StackOverflowError.class);
+    assertNotWritten(failure(behind));
+    group.close();
+  }
+
+  @Test
+  void what_a_listener_of_commits_throws_makes_no_written_append_a_failure() throws Exception {
+    BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
+    failures.addAll(List.of(new IllegalStateException("deaf"), new StackOverflowError("deaf")));
+    BatchSender sender =
+        new BatchSender(
+            database,
+            () -> {
+              Throwable failure = failures.remove();
+              if (failure instanceof Error e) {
+                throw e;
+              }
+              throw (RuntimeException) failure;
+            });
+    GroupAppender group = new GroupAppender(Scheduler.threads(), sender, LONGER_THAN_A_TEST, SHORT);
+
+    assertThat(append(group, "order-1").replayed()).isFalse();
+    assertThat(appendAsync(group, "order-2").get(30, TimeUnit.SECONDS).replayed()).isFalse();
+    assertThat(failures).isEmpty();
     group.close();
   }
 

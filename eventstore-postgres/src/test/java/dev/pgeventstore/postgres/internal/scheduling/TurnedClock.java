@@ -7,6 +7,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Lock;
 import java.util.function.LongSupplier;
+import org.jspecify.annotations.Nullable;
 
 /** Real threads and locks, and a clock that a test turns forward. */
 public final class TurnedClock implements Scheduler {
@@ -58,12 +59,27 @@ public final class TurnedClock implements Scheduler {
   }
 
   @Override
+  public void sleep(long nanos) throws InterruptedException {
+    threads.sleep(nanos);
+  }
+
+  @Override
+  public void park(Object blocker) {
+    threads.park(blocker);
+  }
+
+  @Override
   public void park(Object blocker, long nanos) {
     threads.park(blocker, nanos);
   }
 
   @Override
-  public void sleep(long nanos) throws InterruptedException {
-    threads.sleep(nanos);
+  public void unpark(@Nullable Thread thread) {
+    threads.unpark(thread);
+  }
+
+  @Override
+  public void yieldNow() {
+    threads.yieldNow();
   }
 }

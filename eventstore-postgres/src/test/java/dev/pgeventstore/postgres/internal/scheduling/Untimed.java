@@ -9,6 +9,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Real threads and locks, without time, for the model checker: short times pass at once, and a long
@@ -56,6 +57,21 @@ public final class Untimed implements Scheduler {
   @Override
   public void sleep(long nanos) {
     now.addAndGet(nanos);
+  }
+
+  @Override
+  public void park(Object blocker) {
+    throw new UnsupportedOperationException("the model checker wakes what is parked");
+  }
+
+  @Override
+  public void unpark(@Nullable Thread thread) {
+    throw new UnsupportedOperationException("the model checker wakes what is parked");
+  }
+
+  @Override
+  public void yieldNow() {
+    Scheduler.threads().yieldNow();
   }
 
   private final class UntimedLock extends ReentrantLock {

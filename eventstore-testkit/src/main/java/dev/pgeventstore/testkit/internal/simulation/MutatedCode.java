@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 import javax.tools.FileObject;
 import javax.tools.ForwardingJavaFileManager;
 import javax.tools.JavaCompiler;
@@ -51,8 +52,19 @@ public record MutatedCode(String root, String name, List<Change> changes) {
    * Makes an instance of a class as it is in the mutant. It has a constructor without parameters.
    */
   public Object make(Class<?> type) throws IOException, ReflectiveOperationException {
+    return make(type, UnaryOperator.identity());
+  }
+
+  /**
+   * The same, with classes that are changed once more.
+   *
+   * @param instrumented what becomes of each class file before it is loaded
+   */
+  public Object make(Class<?> type, UnaryOperator<byte[]> instrumented)
+      throws IOException, ReflectiveOperationException {
+    Map<String, byte[]> mutated = changes.isEmpty() ? Map.of() : compile();
     Constructor<?> constructor =
-        new Loader(type.getClassLoader(), compile())
+        new Loader(type.getClassLoader(), mutated, instrumented)
             .loadClass(type.getName())
             .getDeclaredConstructor();
     constructor.setAccessible(true);
@@ -115,10 +127,12 @@ public record MutatedCode(String root, String name, List<Change> changes) {
   private final class Loader extends ClassLoader {
 
     private final Map<String, byte[]> mutated;
+    private final UnaryOperator<byte[]> instrumented;
 
-    Loader(ClassLoader original, Map<String, byte[]> mutated) {
+    Loader(ClassLoader original, Map<String, byte[]> mutated, UnaryOperator<byte[]> instrumented) {
       super(original);
       this.mutated = mutated;
+      this.instrumented = instrumented;
     }
 
     @Override
@@ -126,7 +140,8 @@ public record MutatedCode(String root, String name, List<Change> changes) {
       synchronized (getClassLoadingLock(name)) {
         Class<?> loaded = findLoadedClass(name);
         if (loaded == null && name.startsWith(root)) {
-          byte[] code = mutated.containsKey(name) ? mutated.get(name) : original(name);
+          byte[] code =
+              instrumented.apply(mutated.containsKey(name) ? mutated.get(name) : original(name));
           loaded = defineClass(name, code, 0, code.length);
         }
         return loaded == null ? super.loadClass(name, resolve) : loaded;

@@ -13,9 +13,6 @@ final class SimulatedLock implements Lock {
 
   private static final long FOREVER = Long.MAX_VALUE;
 
-  /** Conditions may wake up for no reason, and code that waits must bear it. */
-  private static final int SPURIOUS_ONE_IN = 40;
-
   private final SimulatedScheduler scheduler;
   private @Nullable Object owner;
   private int holds;
@@ -146,7 +143,7 @@ final class SimulatedLock implements Lock {
 
     private void pause(long deadline, boolean interruptible) throws InterruptedException {
       requireMine();
-      boolean spurious = scheduler.oneIn(SPURIOUS_ONE_IN);
+      boolean spurious = scheduler.wakesForNoReason();
       long wake = spurious ? Math.min(deadline, scheduler.after(1_000)) : deadline;
       Waiter waiter = new Waiter();
       waiting.addLast(waiter);

@@ -20,12 +20,12 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lets one task run at a time, and chooses by a seed which one goes on.
+ * Lets one task run at a time; which one goes on is chosen by a seed, or by {@link Explorer}.
  *
  * <p>Every task has a thread, but only the one that holds the baton runs. It hands the baton on at
  * scheduling points: where it takes or releases a lock, waits, sleeps, starts or ends a task, or
  * talks to the simulated database. All other state belongs to the holder of the baton, so none of
- * it needs a lock, and the same seed gives the same run.
+ * it needs a lock, and the same choices give the same run.
  *
  * <p>Time passes by a few microseconds with each step, and jumps to the next deadline when no task
  * can run, now and then also when one can.
@@ -41,13 +41,17 @@ public final class SimulatedScheduler {
           });
 
   private static final long FOREVER = Long.MAX_VALUE;
+  private static final long YIELDED_NANOS = 20_000;
   private static final long HANGS_AFTER_SECONDS = 60;
 
   /** How often a task that is being unwound may try to go on before it is left behind. */
   private static final int PATIENCE = 1_000;
 
+  private static final ThreadLocal<SimulatedScheduler> RUNNING = new ThreadLocal<>();
+
   private final SplittableRandom random;
-  private final Style style;
+  private final Choices choices;
+  private final boolean keepsThreads;
   private final long maxSteps;
   private final List<SimulatedTask> tasks = new ArrayList<>();
   private final List<SimulatedTask> runnable = new ArrayList<>();
@@ -63,6 +67,68 @@ public final class SimulatedScheduler {
   private int started;
   private long hash;
 
+  /** What a run leaves open. */
+  interface Choices {
+
+    /** How long a step takes. */
+    long stepNanos();
+
+    /** Whether a task that could go on may have to give way here. */
+    boolean mayGiveWay();
+
+    /**
+     * Whether the clock jumps to the next deadline although a task could run.
+     *
+     * @param nanos how far
+     */
+    boolean jumps(long nanos);
+
+    /**
+     * Which task is next.
+     *
+     * @param tasks how many could be
+     * @param current which of them was the last, if it could go on; -1 if not
+     */
+    int next(int tasks, int current);
+
+    /** Whether a waiter wakes up for no reason, which code that waits must bear. */
+    boolean wakesForNoReason();
+  }
+
+  private record Seeded(SplittableRandom random, Style style) implements Choices {
+
+    private static final int SPURIOUS_ONE_IN = 40;
+
+    @Override
+    public long stepNanos() {
+      return 1 + random.nextLong(style.stepNanos);
+    }
+
+    @Override
+    public boolean mayGiveWay() {
+      return oneIn(style.switchOneIn);
+    }
+
+    @Override
+    public boolean jumps(long nanos) {
+      return oneIn(style.jumpOneIn);
+    }
+
+    @Override
+    public int next(int tasks, int current) {
+      return random.nextInt(tasks);
+    }
+
+    @Override
+    public boolean wakesForNoReason() {
+      return oneIn(SPURIOUS_ONE_IN);
+    }
+
+    private boolean oneIn(int n) {
+      return n > 0 && random.nextInt(n) == 0;
+    }
+  }
+
   /**
    * How a run is scheduled.
    *
@@ -77,7 +143,17 @@ public final class SimulatedScheduler {
    */
   public SimulatedScheduler(long seed, Style style, long maxSteps, int traced) {
     this.random = new SplittableRandom(seed);
-    this.style = style;
+    this.choices = new Seeded(random, style);
+    this.keepsThreads = false;
+    this.maxSteps = maxSteps;
+    this.traced = traced;
+  }
+
+  /** One whose choices are made by others. Then no thread is used for two tasks of a run. */
+  SimulatedScheduler(Choices choices, long maxSteps, int traced) {
+    this.random = new SplittableRandom(0);
+    this.choices = choices;
+    this.keepsThreads = true;
     this.maxSteps = maxSteps;
     this.traced = traced;
   }
@@ -120,6 +196,7 @@ public final class SimulatedScheduler {
   /** Ends all threads, one after the other, by an error at their scheduling points. */
   private void unwind() throws InterruptedException {
     over = true;
+    ended.countDown();
     for (SimulatedTask task : List.copyOf(tasks)) {
       if (!task.isEnded) {
         current = task;
@@ -185,12 +262,24 @@ public final class SimulatedScheduler {
     throw park();
   }
 
+  /** Another task may go on here, if the caller is one at all. */
+  public static void pointOfRunning() {
+    SimulatedScheduler running = RUNNING.get();
+    if (running != null) {
+      running.point();
+    }
+  }
+
+  boolean wakesForNoReason() {
+    return choices.wakesForNoReason();
+  }
+
   /** Another task may go on here. */
   public void point() {
     SimulatedTask me = me();
     me.requireLife();
-    now += 1 + random.nextLong(style.stepNanos);
-    if (oneIn(style.switchOneIn) || me.node.isStopped()) {
+    now += choices.stepNanos();
+    if (choices.mayGiveWay() || me.node.isStopped()) {
       reschedule(me);
     } else {
       step(me);
@@ -237,12 +326,29 @@ public final class SimulatedScheduler {
   }
 
   private void reschedule(SimulatedTask me) {
-    SimulatedTask next = choose();
+    SimulatedTask next = choose(me.until == null ? me : null);
     if (next != me) {
+      noteSwitch(me, next);
       hand(next);
       me.awaitBaton();
     }
     me.receive();
+  }
+
+  private void noteSwitch(SimulatedTask me, SimulatedTask next) {
+    Thread thread = me.thread;
+    if (traced > 0 && keepsThreads && thread != null) {
+      note("%s for %s at %s", me.until == null ? "gives way" : "waits", next, places(thread, 4));
+    }
+  }
+
+  private static List<String> places(Thread thread, int most) {
+    return Arrays.stream(thread.getStackTrace())
+        .filter(frame -> frame.getClassName().startsWith("dev.pgeventstore"))
+        .filter(frame -> !frame.getClassName().contains("Simulated"))
+        .limit(most)
+        .map(frame -> frame.getFileName() + ":" + frame.getLineNumber())
+        .toList();
   }
 
   private void hand(SimulatedTask next) {
@@ -265,7 +371,7 @@ public final class SimulatedScheduler {
     }
   }
 
-  private SimulatedTask choose() {
+  private SimulatedTask choose(@Nullable SimulatedTask goingOn) {
     while (true) {
       runnable.clear();
       long earliest = FOREVER;
@@ -280,9 +386,9 @@ public final class SimulatedScheduler {
           earliest = Math.min(earliest, Math.max(from, task.canRun() ? 0 : task.deadline));
         }
       }
-      boolean jumps = runnable.isEmpty() || (earliest < FOREVER && oneIn(style.jumpOneIn));
+      boolean jumps = runnable.isEmpty() || (earliest < FOREVER && choices.jumps(earliest - now));
       if (!jumps) {
-        SimulatedTask next = runnable.get(random.nextInt(runnable.size()));
+        SimulatedTask next = runnable.get(choices.next(runnable.size(), runnable.indexOf(goingOn)));
         step(next);
         return next;
       }
@@ -298,15 +404,7 @@ public final class SimulatedScheduler {
     for (SimulatedTask task : tasks) {
       Thread thread = task.thread;
       if (traced > 0 && thread != null) {
-        note(
-            "%s is at %s",
-            task,
-            Arrays.stream(thread.getStackTrace())
-                .filter(frame -> frame.getClassName().startsWith("dev.pgeventstore"))
-                .filter(frame -> !frame.getClassName().contains("SimulatedScheduler"))
-                .limit(12)
-                .map(frame -> frame.getFileName() + ":" + frame.getLineNumber())
-                .toList());
+        note("%s is at %s", task, places(thread, 12));
       }
     }
   }
@@ -411,15 +509,60 @@ public final class SimulatedScheduler {
       requireNoInterrupt();
     }
 
+    /** Waits while time passes, whatever interrupts it. */
+    public void pause(long nanos) {
+      SimulatedScheduler.this.sleep(nanos);
+    }
+
+    /** Another task may go on here. */
+    public void point() {
+      SimulatedScheduler.this.point();
+    }
+
+    /** One of some numbers, from 0 on. A run has each of them in some order. */
+    public int pick(int options) {
+      return choices.next(options, -1);
+    }
+
+    /** Remembers what happens, for the trace of a run that fails. */
+    public void note(String what) {
+      SimulatedScheduler.this.note("%s", what);
+    }
+
+    @Override
+    public void park(Object blocker) {
+      parkUntil(choices.wakesForNoReason() ? now : FOREVER);
+    }
+
     @Override
     public void park(Object blocker, long nanos) {
-      if (nanos <= 0 || Thread.currentThread().isInterrupted()) {
-        point();
-      } else {
-        me().interruptible = true;
-        block(() -> false, after(nanos));
-        me().interruptible = false;
+      parkUntil(after(nanos));
+    }
+
+    private void parkUntil(long deadline) {
+      SimulatedScheduler.this.point();
+      SimulatedTask me = me();
+      if (!me.isUnparked && !Thread.currentThread().isInterrupted()) {
+        me.interruptible = true;
+        block(() -> me.isUnparked, deadline);
+        me.interruptible = false;
       }
+      me.isUnparked = false;
+    }
+
+    @Override
+    public void unpark(@Nullable Thread thread) {
+      SimulatedScheduler.this.point();
+      for (SimulatedTask task : tasks) {
+        if (thread != null && task.thread == thread) {
+          task.isUnparked = true;
+        }
+      }
+    }
+
+    @Override
+    public void yieldNow() {
+      pause(YIELDED_NANOS);
     }
   }
 
@@ -438,6 +581,7 @@ public final class SimulatedScheduler {
     private long deadline = FOREVER;
     private boolean interruptible;
     private boolean isInterrupted;
+    private boolean isUnparked;
     private int refused;
 
     private SimulatedTask(Node node, String name, Runnable work) {
@@ -449,6 +593,7 @@ public final class SimulatedScheduler {
     private void run() {
       Thread.interrupted();
       thread = Thread.currentThread();
+      RUNNING.set(SimulatedScheduler.this);
       try {
         awaitBaton();
         receive();
@@ -464,6 +609,20 @@ public final class SimulatedScheduler {
         }
       } finally {
         end();
+        RUNNING.remove();
+        awaitEndOfRun();
+      }
+    }
+
+    private void awaitEndOfRun() {
+      boolean ends = !keepsThreads;
+      while (!ends) {
+        try {
+          ended.await();
+          ends = true;
+        } catch (InterruptedException e) {
+          // Left behind by the task.
+        }
       }
     }
 
@@ -480,9 +639,9 @@ public final class SimulatedScheduler {
         return;
       }
       try {
-        hand(choose());
-      } catch (Over e) {
-        // Nothing could go on.
+        hand(choose(null));
+      } catch (Over | IllegalStateException e) {
+        // Nothing could go on, and the run may have ended meanwhile.
       }
     }
 
@@ -584,5 +743,12 @@ public final class SimulatedScheduler {
   /** The tasks of a node that have not ended, for tests. */
   public Optional<String> unfinished() {
     return tasks.isEmpty() ? Optional.empty() : Optional.of(waiting());
+  }
+
+  /** Ends the run with a failure if any task but the root is left. */
+  void requireAllEnded() {
+    if (tasks.size() > 1) {
+      fail(new AssertionError("threads are left: " + waiting()));
+    }
   }
 }

@@ -1,0 +1,33 @@
+package dev.pgeventstore.postgres.internal.tables;
+
+import java.sql.SQLException;
+import java.sql.SQLNonTransientConnectionException;
+
+/**
+ * The driver, a proxy of it or the pool has failed after a transaction may have been sent, and the
+ * server has not said what became of it: it may be committed.
+ */
+public final class AnswerLostException extends SQLNonTransientConnectionException {
+
+  private static final long serialVersionUID = 1L;
+
+  private AnswerLostException(Throwable cause) {
+    super("the answer was lost to " + cause, "08007", cause);
+  }
+
+  /**
+   * What a transaction of the store's own has failed with, once it may have been sent.
+   *
+   * @param failure whatever was thrown
+   * @return the failure that the server has reported, or one that leaves the outcome unknown
+   */
+  public static SQLException unlessReported(Throwable failure) {
+    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+      if (cause instanceof SQLException e
+          && (SqlErrors.isSaidByServer(e) || SqlErrors.isConnectionLost(e))) {
+        return e;
+      }
+    }
+    return new AnswerLostException(failure);
+  }
+}

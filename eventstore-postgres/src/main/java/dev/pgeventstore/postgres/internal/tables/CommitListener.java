@@ -1,0 +1,25 @@
+package dev.pgeventstore.postgres.internal.tables;
+
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Hears of commits. What it throws is logged, and takes nothing away from what is committed. */
+public final class CommitListener {
+
+  private static final Logger LOG = LoggerFactory.getLogger(CommitListener.class);
+
+  private final Runnable listener;
+
+  public CommitListener(Runnable listener) {
+    this.listener = listener;
+  }
+
+  /** Something was written and committed. */
+  public void committed() {
+    try {
+      listener.run();
+    } catch (RuntimeException | Error e) {
+      LOG.error("Readers were not told of a commit, and find it when they poll", e);
+    }
+  }
+}
