@@ -11,6 +11,7 @@ import java.util.List;
  *
  * <p>All connections are those of a transaction that the caller ends. They refuse to commit, roll
  * back or close; savepoints work. A definition that ends the transaction by other means has failed.
+ * The isolation level cannot be set: the transaction has begun with a query.
  */
 @FunctionalInterface
 public interface ProjectionDefinition {

@@ -22,7 +22,10 @@ public interface EventHandler {
    * @param connection of the transaction that moves the checkpoint. It refuses to commit, roll back
    *     or close; savepoints work. A handler that ends the transaction by other means has failed:
    *     the checkpoint does not move, and what it has committed by itself will be there twice. It
-   *     is a proxy, so use {@code unwrap}. Of no use after the handler has returned
+   *     is a proxy, so use {@code unwrap}. A {@code COPY} that the handler begins it must end. An
+   *     isolation level can be set first, but not in a replay; under one that is stricter than
+   *     {@code READ COMMITTED} the handler must be done within a third of the lease time. Of no use
+   *     after the handler has returned
    * @throws Exception if they cannot be handled: the transaction is rolled back, and the {@link
    *     FailurePolicy} says what comes next
    */
