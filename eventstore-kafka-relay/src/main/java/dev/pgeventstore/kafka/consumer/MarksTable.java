@@ -1,5 +1,7 @@
 package dev.pgeventstore.kafka.consumer;
 
+import dev.pgeventstore.feed.Blocker;
+import dev.pgeventstore.internal.Durations;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -9,10 +11,16 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The marks of consumers: every statement that reads or writes them is in this file. */
 final class MarksTable {
@@ -31,6 +39,22 @@ final class MarksTable {
          and partition = ?
          and relay = ?
          and lane = ?
+      """;
+
+  // Waiting for a mark must have an end. The handler's statements, which come after it, have the
+  // limit that the role or the connection says: so it is kept, and set back.
+  private static final String LIMIT_WAITING =
+      """
+      select pg_catalog.set_config(
+               'pgeventstore.lock_timeout', pg_catalog.current_setting('lock_timeout'), true),
+             pg_catalog.set_config('lock_timeout', ?, true);
+      """;
+
+  private static final String END_OF_LIMIT =
+      """
+      ;
+      select pg_catalog.set_config(
+               'lock_timeout', pg_catalog.current_setting('pgeventstore.lock_timeout'), true)
       """;
 
   // Of two consumers that both think the partition theirs the second waits here, and then finds
@@ -52,6 +76,73 @@ final class MarksTable {
       values (?, ?, ?, ?, ?, 0, 0)
       on conflict do nothing
       """;
+
+  private static final String BLOCKER =
+      """
+      select h.pid, p.gid,
+             coalesce(a.usename, p.owner, ''), coalesce(a.application_name, ''),
+             coalesce(
+               extract(epoch from
+                 pg_catalog.clock_timestamp() - coalesce(a.xact_start, p.prepared)) * 1000000,
+               0)::bigint,
+             coalesce(a.state, case when h.pid is null then 'prepared' end, ''),
+             coalesce(a.query, '')
+        from holders as h
+        left join pg_catalog.pg_stat_activity as a on a.pid = h.pid
+        left join pg_catalog.pg_prepared_xacts as p
+          on h.pid is null
+         and p.transaction = h.transactionid
+       where h.pid is not null
+          or p.gid is not null
+       order by coalesce(a.xact_start, p.prepared) nulls last, h.pid
+       limit 1
+      """;
+
+  // Who has locked a row has its transaction's id in it.
+  private static final String HOLDER_OF_ROW =
+      """
+      with holders as (
+        select l.pid, l.transactionid
+          from pg_catalog.pg_locks as l
+         where l.granted
+           and l.locktype = 'transactionid'
+           and l.pid is distinct from pg_catalog.pg_backend_pid()
+           and l.transactionid = (
+             select xmax
+               from relay_marks
+      """
+          + KEY
+          + """
+         )
+      )
+      """
+          + BLOCKER;
+
+  // A mark that was just made is not to be seen, and the table may be locked as a whole. Then it is
+  // most likely the transaction that has been open for longest.
+  private static final String HOLDER_OF_TABLE =
+      """
+      with locks as materialized (
+        select l.locktype, l.database, l.relation, l.mode, l.pid, l.virtualtransaction,
+               l.transactionid
+          from pg_catalog.pg_locks as l
+         where l.granted
+           and l.pid is distinct from pg_catalog.pg_backend_pid()
+      ), holders as (
+        select r.pid, x.transactionid
+          from locks as r
+          left join locks as x
+            on r.pid is null
+           and x.virtualtransaction = r.virtualtransaction
+           and x.locktype = 'transactionid'
+         where r.locktype = 'relation'
+           and r.database = (select d.oid from pg_catalog.pg_database as d
+                              where d.datname = pg_catalog.current_database())
+           and r.relation = pg_catalog.to_regclass('relay_marks')
+           and r.mode <> 'AccessShareLock'
+      )
+      """
+          + BLOCKER;
 
   // Comparing costs nothing, and holds where a handler has ended the transaction, and its lock.
   private static final String MOVE =
@@ -85,10 +176,21 @@ final class MarksTable {
        where consumer_group = ?
       """;
 
+  private static final String LOCK_TIMEOUT = "55P03";
+
+  /** The role's statement time-out may be shorter than the wait. */
+  private static final Set<String> WAITED = Set.of(LOCK_TIMEOUT, "57014");
+
+  private static final Duration WAIT_TO_LOOK = Duration.ofMillis(100);
+
+  private static final Logger LOG = LoggerFactory.getLogger(MarksTable.class);
+
   private final String group;
   private final String name;
   private final String lock;
   private final String begin;
+  private final String holderOfRow;
+  private final String holderOfTable;
   private final String move;
   private final String set;
   private final String all;
@@ -103,6 +205,8 @@ final class MarksTable {
     this.name = name;
     this.lock = named(LOCK);
     this.begin = named(BEGIN);
+    this.holderOfRow = named(HOLDER_OF_ROW);
+    this.holderOfTable = named(HOLDER_OF_TABLE);
     this.move = named(MOVE);
     this.set = named(SET);
     this.all = named(ALL);
@@ -139,30 +243,123 @@ final class MarksTable {
     }
   }
 
-  /** Locks a mark until the transaction ends; it is made if there is none. */
-  Place lock(Connection connection, SequenceId sequence) throws SQLException {
-    Optional<Place> mark = lockExisting(connection, sequence);
-    if (mark.isPresent()) {
-      return mark.get();
-    }
-    try (PreparedStatement statement = connection.prepareStatement(begin)) {
-      setKey(statement, 1, sequence);
-      statement.executeUpdate();
-    }
-    return lockExisting(connection, sequence)
-        .orElseThrow(() -> new IllegalStateException("the mark of " + sequence + " went away"));
+  /** Other databases know some of the statements, and wait for locks as long as they like. */
+  static boolean isPostgres(Connection connection) throws SQLException {
+    return connection.getMetaData().getDatabaseProductName().equals("PostgreSQL");
   }
 
-  private Optional<Place> lockExisting(Connection connection, SequenceId sequence)
+  static boolean isLockTimeout(SQLException e) {
+    return LOCK_TIMEOUT.equals(e.getSQLState());
+  }
+
+  /**
+   * Locks a mark until the transaction ends; it is made if there is none.
+   *
+   * @param atMost how long to wait, on PostgreSQL
+   * @throws MarkHeldException if that was not long enough
+   */
+  Place lock(Connection connection, SequenceId sequence, Duration atMost) throws SQLException {
+    boolean limits = isPostgres(connection);
+    try {
+      Optional<Place> mark = lockExisting(connection, sequence, atMost, limits);
+      if (mark.isPresent()) {
+        return mark.get();
+      }
+      begin(connection, sequence, atMost, limits);
+      return lockExisting(connection, sequence, atMost, limits)
+          .orElseThrow(() -> new IllegalStateException("the mark of " + sequence + " went away"));
+    } catch (SQLException e) {
+      if (WAITED.contains(Objects.requireNonNullElse(e.getSQLState(), ""))) {
+        throw new MarkHeldException(sequence, Optional.empty(), e);
+      }
+      throw e;
+    }
+  }
+
+  private Optional<Place> lockExisting(
+      Connection connection, SequenceId sequence, Duration atMost, boolean limits)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(lock)) {
-      setKey(statement, 1, sequence);
-      try (ResultSet row = statement.executeQuery()) {
+    try (PreparedStatement statement = prepare(connection, lock, sequence, atMost, limits)) {
+      try (ResultSet row = rowsOf(statement, limits)) {
         return row.next() ? Optional.of(Place.of(row.getLong(1), row.getInt(2))) : Optional.empty();
       }
     } catch (SQLException e) {
       throw explained(e);
     }
+  }
+
+  private void begin(Connection connection, SequenceId sequence, Duration atMost, boolean limits)
+      throws SQLException {
+    try (PreparedStatement statement = prepare(connection, begin, sequence, atMost, limits)) {
+      statement.execute();
+    }
+  }
+
+  private PreparedStatement prepare(
+      Connection connection, String sql, SequenceId sequence, Duration atMost, boolean limits)
+      throws SQLException {
+    if (!limits) {
+      PreparedStatement statement = connection.prepareStatement(sql);
+      setKey(statement, 1, sequence);
+      return statement;
+    }
+    PreparedStatement statement =
+        connection.prepareStatement(LIMIT_WAITING + sql.strip() + END_OF_LIMIT);
+    // Zero would be no limit.
+    statement.setString(1, Math.max(1, Durations.millis(atMost)) + "ms");
+    setKey(statement, 2, sequence);
+    return statement;
+  }
+
+  /** Those of the second statement, of three, or of the only one. */
+  private static ResultSet rowsOf(PreparedStatement statement, boolean limits) throws SQLException {
+    statement.execute();
+    if (limits) {
+      statement.getMoreResults();
+    }
+    return statement.getResultSet();
+  }
+
+  /**
+   * Who has locked a mark, in a transaction that is rolled back.
+   *
+   * @return empty if it has just ended, or cannot be told
+   */
+  Optional<Blocker> holder(Connection connection, SequenceId sequence) throws SQLException {
+    Optional<Blocker> holder = Optional.empty();
+    try (PreparedStatement statement =
+        prepare(connection, holderOfRow, sequence, WAIT_TO_LOOK, true)) {
+      holder = blocker(statement);
+    } catch (SQLException e) {
+      LOG.debug("The mark of {} cannot be looked at", sequence, e);
+    }
+    connection.rollback();
+    if (holder.isEmpty()) {
+      try (PreparedStatement statement = connection.prepareStatement(holderOfTable)) {
+        try (ResultSet row = statement.executeQuery()) {
+          holder = row.next() ? Optional.of(blocker(row)) : Optional.empty();
+        }
+      }
+      connection.rollback();
+    }
+    return holder;
+  }
+
+  private static Optional<Blocker> blocker(PreparedStatement statement) throws SQLException {
+    try (ResultSet row = rowsOf(statement, true)) {
+      return row.next() ? Optional.of(blocker(row)) : Optional.empty();
+    }
+  }
+
+  private static Blocker blocker(ResultSet row) throws SQLException {
+    return new Blocker(
+        Optional.ofNullable(row.getObject(1, Integer.class)),
+        Optional.ofNullable(row.getString(2)),
+        row.getString(3),
+        row.getString(4),
+        Duration.of(row.getLong(5), ChronoUnit.MICROS),
+        row.getString(6),
+        row.getString(7));
   }
 
   /** Moves a mark that was locked, and still is where it was. */

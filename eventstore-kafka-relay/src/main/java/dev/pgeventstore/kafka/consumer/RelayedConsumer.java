@@ -1,55 +1,50 @@
 package dev.pgeventstore.kafka.consumer;
 
-import dev.pgeventstore.internal.Causes;
-import dev.pgeventstore.internal.Durations;
-import dev.pgeventstore.internal.SqlFailure;
+import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.State;
 import dev.pgeventstore.kafka.internal.KafkaClients;
-import java.sql.Connection;
-import java.sql.SQLTransientException;
+import dev.pgeventstore.subscription.FailurePolicy;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import javax.sql.DataSource;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
-import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.InterruptException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A loop around a {@link WatermarkInbox}: a thread that reads topics and handles what comes, one
- * transaction for each partition of a poll, then commits the offsets. More throughput takes more of
- * them, in the same group; they share the partitions. All methods are safe for many threads; the
- * handler is called by this one thread.
+ * A loop around a {@link WatermarkInbox}: it reads topics and handles what comes, each partition by
+ * itself, in transactions, then commits the offsets. All methods are safe for many threads.
+ *
+ * <p>Partitions are handled side by side, by several threads ({@link Builder#handlerThreads}); the
+ * records of one partition one after the other, in order. So a partition whose handler hangs, or
+ * whose mark is locked by a process that stands still, waits alone: the others go on, the consumer
+ * stays in its group, and {@link #status()} says since when it waits and for whom. Each thread
+ * needs a connection while it handles, and one more is taken to ask how the database is.
  *
  * <p>What fails is handled again one record at a time, so that those before the culprit are
- * finished. That one is tried a number of times, with pauses, during which the other partitions go
- * on. Then it is set aside if there is a dead letter topic, otherwise its partition stops, until
- * {@link #resume()}, a rebalance or a restart. A gap, or a record that cannot be read, stops the
- * partition at once. A database that cannot be reached, a deadlock or a serialization failure is
- * tried again without end, and is nobody's attempt.
+ * finished. That one is tried a number of times, with pauses. Then it is set aside if there is a
+ * dead letter topic, otherwise its partition stops, until {@link #resume()}, a rebalance or a
+ * restart. A gap, or a record that cannot be read, stops the partition at once.
  *
  * <p>Whatever the handler throws is an attempt of its record, an {@link Error} or {@link
  * InterruptedException} too. Any other {@link VirtualMachineError} than a {@link
  * StackOverflowError}, such as an {@link OutOfMemoryError}, stops the partition at once, and sets
  * nothing aside. An interrupt that the handler leaves behind is cleared and changes nothing.
+ *
+ * <p>What the database fails with is no attempt, unless it is well: it answers another connection
+ * and may be written to, and still the handler's statement was refused, such as by a time-out.
+ * Deadlocks, serialization failures and lost connections are an attempt when ten come in a row. A
+ * failure before the handler is called, such as waiting for the mark or for a connection, never is.
  *
  * <p>What is set aside is overtaken by the later records of its key. A process that is killed after
  * a record was set aside and before the mark was moved tries it again: it is then set aside twice,
@@ -58,45 +53,49 @@ import org.slf4j.LoggerFactory;
 public final class RelayedConsumer implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(RelayedConsumer.class);
-  private static final Duration POLL = Duration.ofMillis(100);
-  private static final Duration COMMIT = Duration.ofSeconds(5);
   private static final Duration FAREWELL = Duration.ofSeconds(30);
 
-  private final WatermarkInbox inbox;
-  private final DataSource dataSource;
-  private final RelayedHandler handler;
-  private final int retries;
-  private final Backoffs backoffs;
+  private final String group;
+  private final Duration unhealthyAfter;
   private final @Nullable DeadLetters deadLetters;
-  private final @Nullable String replayOf;
-  private final Consumer<byte[], byte[]> consumer;
+  private final Handling handling;
+  private final HandlerThreads threads;
+  private final ConsumerLoop loop;
   private final Thread thread;
 
-  private final Map<TopicPartition, PartitionProgress> partitions = new HashMap<>();
-  private final Map<TopicPartition, OffsetAndMetadata> toCommit = new HashMap<>();
-  private final CountDownLatch closing = new CountDownLatch(1);
-  private long handled;
-  private long repeated;
-  private long setAside;
-  private @Nullable String reason;
-  private volatile boolean resumes;
-  private volatile ConsumerStatus status;
-
   private RelayedConsumer(Builder builder) {
-    this.inbox = builder.inbox;
-    this.dataSource = builder.dataSource;
-    this.handler = builder.handler;
-    this.retries = builder.retries;
-    this.backoffs = builder.backoffs;
-    this.replayOf = builder.replayOf;
-    this.status = currentStatus(State.RUNNING);
-    this.consumer = KafkaClients.real().consumer(builder.consumerSettings());
+    this.group = builder.inbox.group();
+    this.unhealthyAfter = builder.unhealthyAfter;
+    Map<String, Object> settings = builder.consumerSettings();
+    Consumer<byte[], byte[]> consumer = KafkaClients.real().consumer(settings);
     this.deadLetters =
         builder.deadLetterTopic == null
             ? null
             : DeadLetters.to(builder.deadLetterTopic, builder.producerSettings());
-    consumer.subscribe(builder.topics, new Rebalances());
-    this.thread = new Thread(this::run, "relayed-consumer-" + inbox.group());
+    this.handling =
+        new Handling(
+            builder.inbox, builder.dataSource, builder.handler, deadLetters, builder.replayOf);
+    this.threads = new HandlerThreads(group, builder.handlerThreads);
+    DatabaseProbe probe = new DatabaseProbe(builder.dataSource);
+    int mostTogether =
+        Integer.parseInt(
+            settings.getOrDefault(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 500).toString());
+    this.loop =
+        new ConsumerLoop(
+            group,
+            consumer,
+            builder.topics,
+            builder.pauses,
+            hasRoom ->
+                new PartitionWork(
+                    group,
+                    handling,
+                    new PartitionCourse(builder.retries, builder.pauses, deadLetters != null),
+                    new Faults(probe::isWell),
+                    mostTogether,
+                    threads,
+                    hasRoom));
+    this.thread = new Thread(this::run, "relayed-consumer-" + group);
     thread.setDaemon(true);
   }
 
@@ -116,311 +115,57 @@ public final class RelayedConsumer implements AutoCloseable {
   }
 
   private void run() {
-    State end = State.CLOSED;
     try {
-      while (!isClosing()) {
-        goOn();
-        status = currentStatus(State.RUNNING);
-      }
-    } catch (Throwable e) {
-      LOG.error("consumer {} has ended: {}", inbox.group(), e.toString(), e);
-      reason = e.toString();
-      end = State.FAILED;
+      loop.run();
     } finally {
-      closeClients();
-      partitions.clear();
-      status = currentStatus(end);
-    }
-  }
-
-  private boolean isClosing() {
-    return closing.getCount() == 0;
-  }
-
-  private void goOn() {
-    resumeThoseThatWaited();
-    ConsumerRecords<byte[], byte[]> polled;
-    try {
-      polled = consumer.poll(POLL);
-      reason = null;
-    } catch (InterruptException e) {
-      // Closing interrupts nothing, so it was not meant for this thread.
-      Thread.interrupted();
-      LOG.info("consumer {} goes on after an interrupt", inbox.group());
-      return;
-    } catch (KafkaException e) {
-      // Such as missing rights, which may be granted later. The client retries what it can itself.
-      LOG.warn("consumer {} cannot read: {}", inbox.group(), e.toString());
-      reason = e.toString();
-      pause(backoffs.longest());
-      return;
-    }
-    for (TopicPartition partition : polled.partitions()) {
-      if (isClosing()) {
-        break;
-      }
-      handle(partition, polled.records(partition));
-    }
-    commitOffsets();
-  }
-
-  private void pause(Duration time) {
-    try {
-      boolean unused = closing.await(Durations.nanos(time), TimeUnit.NANOSECONDS);
-    } catch (InterruptedException e) {
-      LOG.debug("A pause was interrupted", e);
-    }
-  }
-
-  private void resumeThoseThatWaited() {
-    if (resumes) {
-      resumes = false;
-      partitions.forEach(
-          (partition, progress) -> {
-            if (progress.isStopped()) {
-              progress.resume();
-              consumer.resume(List.of(partition));
-            }
-          });
-    }
-    partitions.forEach(
-        (partition, progress) -> {
-          if (progress.hasWaited()) {
-            consumer.resume(List.of(partition));
-          }
-        });
-  }
-
-  private void handle(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records) {
-    PartitionProgress progress =
-        partitions.computeIfAbsent(partition, key -> new PartitionProgress());
-    if (progress.attempts() > 0) {
-      // One that has failed alone is tried alone.
-      oneByOne(partition, records);
-      return;
-    }
-    Throwable failure = tryToHandle(partition, records);
-    if (failure == null) {
-      return;
-    }
-    if (Causes.isOfVirtualMachine(failure)) {
-      stop(partition, records.get(0), failure);
-    } else if (isPassing(failure)) {
-      retryLater(partition, records.get(0), failure);
-    } else {
-      oneByOne(partition, records);
-    }
-  }
-
-  private void oneByOne(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records) {
-    for (ConsumerRecord<byte[], byte[]> record : records) {
-      Throwable failure = tryToHandle(partition, List.of(record));
-      if (failure != null && !onFailure(partition, record, failure)) {
-        return;
-      }
-    }
-  }
-
-  /** Returns what was thrown, null if they were handled. */
-  private @Nullable Throwable tryToHandle(
-      TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records) {
-    try {
-      InboxResult result = inbox.handle(dataSource, originals(records), this::callHandler);
-      handled += result.handled();
-      repeated += result.repeated();
-      reached(partition, records.get(records.size() - 1));
-      return null;
-    } catch (Throwable e) {
-      // Whatever it is, it is about these records: it must not end all consumers of the group.
-      return e;
-    } finally {
-      Thread.interrupted();
-    }
-  }
-
-  private void callHandler(List<RelayedRecord> records, Connection connection) throws Exception {
-    try {
-      handler.handle(records, connection);
-    } finally {
-      // One that the handler has left behind says no more than what the handler did otherwise.
-      Thread.interrupted();
-    }
-  }
-
-  private void reached(TopicPartition partition, ConsumerRecord<byte[], byte[]> last) {
-    progress(partition).handledUpTo(last.offset() + 1);
-    toCommit.put(partition, new OffsetAndMetadata(last.offset() + 1));
-  }
-
-  private List<ConsumerRecord<byte[], byte[]>> originals(
-      List<ConsumerRecord<byte[], byte[]>> records) {
-    if (replayOf == null) {
-      return records;
-    }
-    return records.stream()
-        .filter(letter -> DeadLetters.groupOf(letter).equals(replayOf))
-        .map(DeadLetters::original)
-        .toList();
-  }
-
-  /** Returns whether the records behind it may go on. */
-  private boolean onFailure(
-      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Throwable failure) {
-    PartitionProgress progress = progress(partition);
-    if (failure instanceof GapException
-        || failure instanceof NotRelayedException
-        || Causes.isOfVirtualMachine(failure)) {
-      stop(partition, record, failure);
-      return false;
-    }
-    int attempts = isPassing(failure) ? 0 : progress.failedAlone();
-    if (attempts <= retries) {
-      retryLater(partition, record, failure);
-      return false;
-    }
-    if (deadLetters == null) {
-      stop(partition, record, failure);
-      return false;
-    }
-    return setAside(deadLetters, partition, record, failure, attempts);
-  }
-
-  private boolean setAside(
-      DeadLetters topic,
-      TopicPartition partition,
-      ConsumerRecord<byte[], byte[]> record,
-      Throwable failure,
-      int attempts) {
-    try {
-      topic.send(record, inbox.group(), failure, attempts);
-      setAside++;
-      LOG.warn("consumer {} has set {} aside: {}", inbox.group(), at(record), Causes.text(failure));
-      InboxResult unused = inbox.handle(dataSource, List.of(record), (records, connection) -> {});
-      reached(partition, record);
-      return true;
-    } catch (Exception | Error e) {
-      retryLater(partition, record, e);
-      return false;
-    }
-  }
-
-  private void retryLater(
-      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Throwable failure) {
-    LOG.warn("consumer {} will try {} again: {}", inbox.group(), at(record), Causes.text(failure));
-    LOG.debug("why", Causes.loggable(failure));
-    progress(partition).waitAndRetry(at(record) + ": " + Causes.text(failure), backoffs);
-    hold(partition, record);
-  }
-
-  private void stop(
-      TopicPartition partition, ConsumerRecord<byte[], byte[]> record, Throwable failure) {
-    LOG.error(
-        "consumer {} stops at {}: {}",
-        inbox.group(),
-        at(record),
-        Causes.text(failure),
-        Causes.loggable(failure));
-    progress(partition).stop(at(record) + ": " + Causes.text(failure));
-    hold(partition, record);
-  }
-
-  /** It stays a member of the group, and reads on from that record when it is resumed. */
-  private void hold(TopicPartition partition, ConsumerRecord<byte[], byte[]> record) {
-    consumer.seek(partition, record.offset());
-    consumer.pause(List.of(partition));
-  }
-
-  /** Whether it was the database's fault, and not the record's. */
-  private static boolean isPassing(Throwable failure) {
-    return switch (SqlFailure.of(failure)) {
-      case RACE, LOST, EXHAUSTED -> true;
-      case REFUSED ->
-          SqlFailure.in(failure).filter(SQLTransientException.class::isInstance).isPresent();
-      case PERMANENT -> false;
-    };
-  }
-
-  private PartitionProgress progress(TopicPartition partition) {
-    return Objects.requireNonNull(partitions.get(partition));
-  }
-
-  private static String at(ConsumerRecord<byte[], byte[]> record) {
-    return "%s-%d@%d".formatted(record.topic(), record.partition(), record.offset());
-  }
-
-  private void commitOffsets() {
-    if (toCommit.isEmpty()) {
-      return;
-    }
-    try {
-      consumer.commitSync(toCommit, COMMIT);
-    } catch (KafkaException e) {
-      // The marks have them. Whoever reads them again drops them.
-      LOG.debug("consumer {} cannot commit offsets", inbox.group(), e);
-    }
-    toCommit.clear();
-  }
-
-  private void closeClients() {
-    try {
-      consumer.close();
+      threads.close();
       if (deadLetters != null) {
         deadLetters.close();
       }
-    } catch (KafkaException e) {
-      LOG.warn("consumer {} has not ended well: {}", inbox.group(), e.toString());
     }
-  }
-
-  private ConsumerStatus currentStatus(State state) {
-    Map<TopicPartition, PartitionStatus> all = new HashMap<>();
-    partitions.forEach((partition, progress) -> all.put(partition, progress.status()));
-    return new ConsumerStatus(
-        state, Optional.ofNullable(reason), Map.copyOf(all), handled, repeated, setAside);
   }
 
   /**
    * What it does just now.
    *
-   * @return as of the last poll
+   * @return as of now
    */
   public ConsumerStatus status() {
-    return status;
+    Map<TopicPartition, PartitionStatus> partitions = loop.partitions();
+    State state = loop.state();
+    return new ConsumerStatus(
+        state,
+        loop.reason(),
+        partitions,
+        handling.handled(),
+        handling.repeated(),
+        handling.setAside(),
+        Complaints.of(state, loop.reason(), loop.unwellFor(), partitions, unhealthyAfter));
   }
 
   /** Lets the partitions that have stopped try again. They stop again if nothing has changed. */
   public void resume() {
-    resumes = true;
+    loop.resume();
   }
 
   /**
    * Ends it. What the handler has begun is finished, and its offsets are committed. Waits for that,
-   * 30 seconds at most.
+   * 30 seconds at most, and logs what is not finished by then: that goes on until the handler
+   * returns, and is committed or not. Called by a handler it waits for nothing.
    */
   @Override
   public void close() {
-    closing.countDown();
-    if (Thread.currentThread() == thread) {
+    loop.close();
+    if (EngineThread.isCurrent() || Thread.currentThread() == thread) {
       return;
     }
     try {
       thread.join(FAREWELL.toMillis());
+      if (thread.isAlive()) {
+        LOG.warn("consumer {} has not ended within {} s", group, FAREWELL.toSeconds());
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-    }
-  }
-
-  /** Keeps the partitions that are this consumer's. Called within poll. */
-  private final class Rebalances implements ConsumerRebalanceListener {
-
-    @Override
-    public void onPartitionsRevoked(Collection<TopicPartition> gone) {
-      gone.forEach(partitions::remove);
-    }
-
-    @Override
-    public void onPartitionsAssigned(Collection<TopicPartition> come) {
-      come.forEach(partition -> partitions.put(partition, new PartitionProgress()));
     }
   }
 
@@ -433,7 +178,9 @@ public final class RelayedConsumer implements AutoCloseable {
     private final RelayedHandler handler;
     private final List<String> topics = new ArrayList<>();
     private int retries = 5;
-    private Backoffs backoffs = new Backoffs(Duration.ofMillis(100), Duration.ofSeconds(10));
+    private FailurePolicy pauses = FailurePolicy.retry(1).thenStop();
+    private int handlerThreads = 8;
+    private Duration unhealthyAfter = Duration.ofMinutes(1);
     private @Nullable String deadLetterTopic;
     private @Nullable String replayOf;
 
@@ -476,12 +223,45 @@ public final class RelayedConsumer implements AutoCloseable {
      * otherwise.
      *
      * @param first more than 0
-     * @param longest as long or longer
+     * @param longest as long or longer, at most an hour
      * @return this
      * @throws IllegalArgumentException if one is out of range
      */
     public Builder backOff(Duration first, Duration longest) {
-      this.backoffs = new Backoffs(first, longest);
+      this.pauses = FailurePolicy.retry(1).backOff(first, longest).thenStop();
+      return this;
+    }
+
+    /**
+     * How many partitions are handled side by side at most. 8 unless told otherwise. Partitions
+     * beyond that wait for each other; so they do if as many handlers hang. The data source should
+     * have a connection for each of them, and one more.
+     *
+     * @param most 1 to 1,000
+     * @return this
+     * @throws IllegalArgumentException if that is out of range
+     */
+    public Builder handlerThreads(int most) {
+      if (most < 1 || most > 1_000) {
+        throw new IllegalArgumentException("handler threads are 1 to 1,000, not " + most);
+      }
+      this.handlerThreads = most;
+      return this;
+    }
+
+    /**
+     * For how long a partition may have records of which none is handled, or nothing may be read,
+     * until {@link ConsumerStatus#isHealthy()} is false. A minute unless told otherwise.
+     *
+     * @param time more than 0
+     * @return this
+     * @throws IllegalArgumentException if that is out of range
+     */
+    public Builder unhealthyAfter(Duration time) {
+      if (time.isNegative() || time.isZero()) {
+        throw new IllegalArgumentException("it is unhealthy after more than no time, not " + time);
+      }
+      this.unhealthyAfter = time;
       return this;
     }
 
@@ -528,6 +308,11 @@ public final class RelayedConsumer implements AutoCloseable {
             "to replay dead letters of group %s, give the consumer an inbox for another group, whose rules allow holes, and no dead letter topic"
                 .formatted(replayOf));
       }
+      if (deadLetterTopic != null && topics.contains(deadLetterTopic)) {
+        throw new IllegalArgumentException(
+            "topic %s is read, and records of it are set aside: its dead letters need a topic of their own"
+                .formatted(deadLetterTopic));
+      }
       RelayedConsumer consumer = new RelayedConsumer(this);
       consumer.thread.start();
       return consumer;
@@ -539,6 +324,8 @@ public final class RelayedConsumer implements AutoCloseable {
       settings.putIfAbsent(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
       settings.put(ConsumerConfig.GROUP_ID_CONFIG, inbox.group());
       settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+      // Where brokers create what a client asks for it would have one partition.
+      settings.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
       return settings;
     }
 

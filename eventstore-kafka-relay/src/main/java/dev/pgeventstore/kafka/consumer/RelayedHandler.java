@@ -3,7 +3,10 @@ package dev.pgeventstore.kafka.consumer;
 import java.sql.Connection;
 import java.util.List;
 
-/** What a consumer does with its records. */
+/**
+ * What a consumer does with its records. A {@link RelayedConsumer} calls it from several threads:
+ * for one partition after the other's end, for different partitions at the same time.
+ */
 @FunctionalInterface
 public interface RelayedHandler {
 

@@ -4,6 +4,7 @@ import dev.pgeventstore.internal.Lender;
 import dev.pgeventstore.internal.LentTransaction;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -41,12 +42,13 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  */
 public final class WatermarkInbox {
 
-  private static final String POSTGRES = "PostgreSQL";
+  private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
 
   private final String group;
   private final RecordDecoder decoder;
   private final SequenceRules rules;
   private final MarksTable table;
+  private final Duration waitAtMost;
   private final Lender noticing;
   private final Lender refusing;
 
@@ -55,6 +57,7 @@ public final class WatermarkInbox {
     this.decoder = builder.decoder;
     this.rules = builder.rules;
     this.table = new MarksTable(builder.group, builder.table);
+    this.waitAtMost = builder.waitAtMost;
     String borrower = "the handler of consumer group " + builder.group;
     this.noticing = Lender.to(borrower);
     this.refusing = Lender.refusing(borrower);
@@ -122,31 +125,21 @@ public final class WatermarkInbox {
   public InboxResult handle(
       DataSource dataSource, List<ConsumerRecord<byte[], byte[]>> records, RelayedHandler handler)
       throws Exception {
-    try (Connection connection = dataSource.getConnection()) {
-      boolean autoCommit = connection.getAutoCommit();
-      connection.setAutoCommit(false);
-      InboxResult result;
-      try {
-        result = handle(connection, records, handler);
-        connection.commit();
-      } catch (Throwable e) {
-        undo(connection, autoCommit, e);
-        throw e;
-      }
-      connection.setAutoCommit(autoCommit);
-      return result;
+    try {
+      return tryToHandle(dataSource, records, handler, waitAtMost);
+    } catch (TryFailedException e) {
+      throw e.asThrown();
     }
   }
 
-  private static void undo(Connection connection, boolean autoCommit, Throwable cause) {
-    try {
-      if (!connection.isClosed() && !connection.getAutoCommit()) {
-        connection.rollback();
-      }
-      connection.setAutoCommit(autoCommit);
-    } catch (SQLException e) {
-      cause.addSuppressed(e);
-    }
+  /** The same, telling how far it came when it failed. */
+  InboxResult tryToHandle(
+      DataSource dataSource,
+      List<ConsumerRecord<byte[], byte[]>> records,
+      RelayedHandler handler,
+      Duration waitForMark)
+      throws TryFailedException {
+    return new InboxTry(this, table, waitForMark).on(dataSource, records, handler);
   }
 
   /**
@@ -165,18 +158,29 @@ public final class WatermarkInbox {
   public InboxResult handle(
       Connection connection, List<ConsumerRecord<byte[], byte[]>> records, RelayedHandler handler)
       throws Exception {
+    return handle(connection, records, handler, new InboxTry(this, table, waitAtMost));
+  }
+
+  InboxResult handle(
+      Connection connection,
+      List<ConsumerRecord<byte[], byte[]>> records,
+      RelayedHandler handler,
+      InboxTry progress)
+      throws Exception {
     if (connection.getAutoCommit()) {
       throw new IllegalStateException(
           "the connection is in auto-commit mode: marks and work would not commit together");
     }
     List<RelayedRecord> relayed = decode(records);
-    SortedMap<SequenceId, Place> before = lockMarks(connection, relayed);
+    SortedMap<SequenceId, Place> before = lockMarks(connection, relayed, progress.waitForMark());
     Watermarks marks = Watermarks.of(rules);
     before.forEach(marks::moveTo);
     List<RelayedRecord> fresh = relayed.stream().filter(marks::isNew).toList();
     if (!fresh.isEmpty()) {
       LentTransaction lent = lender(connection).lend(connection);
+      progress.callsHandler();
       handler.handle(fresh, lent.connection());
+      progress.movesMarks();
       lent.takeBack();
       lent.requireOpen();
       for (Map.Entry<SequenceId, Place> mark : before.entrySet()) {
@@ -192,7 +196,7 @@ public final class WatermarkInbox {
 
   /** The database is the consumer's own, and may be another than PostgreSQL. */
   private Lender lender(Connection connection) throws SQLException {
-    return connection.getMetaData().getDatabaseProductName().equals(POSTGRES) ? noticing : refusing;
+    return MarksTable.isPostgres(connection) ? noticing : refusing;
   }
 
   private List<RelayedRecord> decode(List<ConsumerRecord<byte[], byte[]>> records) {
@@ -202,12 +206,12 @@ public final class WatermarkInbox {
   }
 
   /** In one order for everybody, so that nobody waits for one who waits for him. */
-  private SortedMap<SequenceId, Place> lockMarks(Connection connection, List<RelayedRecord> records)
-      throws SQLException {
+  private SortedMap<SequenceId, Place> lockMarks(
+      Connection connection, List<RelayedRecord> records, Duration atMost) throws SQLException {
     SortedMap<SequenceId, Place> marks = new TreeMap<>();
     records.forEach(record -> marks.put(record.sequence(), Place.START));
     for (Map.Entry<SequenceId, Place> mark : marks.entrySet()) {
-      mark.setValue(table.lock(connection, mark.getKey()));
+      mark.setValue(table.lock(connection, mark.getKey(), atMost));
     }
     return marks;
   }
@@ -245,6 +249,7 @@ public final class WatermarkInbox {
     private final RecordDecoder decoder;
     private SequenceRules rules = SequenceRules.exact();
     private String table = MarksTable.DEFAULT_NAME;
+    private Duration waitAtMost = Duration.ofSeconds(10);
 
     private Builder(String group, RecordDecoder decoder) {
       if (group.isBlank()) {
@@ -274,6 +279,24 @@ public final class WatermarkInbox {
      */
     public Builder table(String name) {
       this.table = Objects.requireNonNull(name, "table");
+      return this;
+    }
+
+    /**
+     * How long {@code handle} waits for a mark that another transaction has locked, on PostgreSQL;
+     * then it throws {@link MarkHeldException}. 10 seconds unless told otherwise. A {@link
+     * RelayedConsumer} waits in its own way.
+     *
+     * @param longest 1 ms to 10 minutes
+     * @return this
+     * @throws IllegalArgumentException if that is out of range
+     */
+    public Builder waitForMark(Duration longest) {
+      if (longest.toMillis() < 1 || longest.compareTo(LONGEST_WAIT) > 0) {
+        throw new IllegalArgumentException(
+            "a mark is waited for from 1 ms to 10 minutes, not " + longest);
+      }
+      this.waitAtMost = longest;
       return this;
     }
 

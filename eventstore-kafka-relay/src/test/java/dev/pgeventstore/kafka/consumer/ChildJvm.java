@@ -61,6 +61,30 @@ final class ChildJvm implements AutoCloseable {
     }
   }
 
+  /** SIGSTOP: it stands still, and does not know. */
+  void freeze() {
+    signal("STOP");
+  }
+
+  /** SIGCONT. */
+  void thaw() {
+    signal("CONT");
+  }
+
+  private void signal(String name) {
+    try {
+      if (new ProcessBuilder("kill", "-" + name, Long.toString(process.pid())).start().waitFor()
+          != 0) {
+        throw new IllegalStateException("SIG" + name + " cannot be sent");
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException("SIG" + name + " cannot be sent", e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IllegalStateException("interrupted while SIG" + name + " was sent", e);
+    }
+  }
+
   /** SIGKILL. */
   void killHard() {
     try {

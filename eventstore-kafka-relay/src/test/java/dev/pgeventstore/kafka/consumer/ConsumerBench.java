@@ -33,6 +33,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.IntStream;
+import javax.sql.DataSource;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -159,7 +160,11 @@ final class ConsumerBench implements AutoCloseable {
   }
 
   RelayedConsumer.Builder consumer(RelayedHandler handler) {
-    return RelayedConsumer.builder(kafka(), pool, inbox, handler)
+    return consumer(pool, handler);
+  }
+
+  RelayedConsumer.Builder consumer(DataSource dataSource, RelayedHandler handler) {
+    return RelayedConsumer.builder(kafka(), dataSource, inbox, handler)
         .topics(topic)
         .backOff(Duration.ofMillis(10), Duration.ofMillis(50));
   }

@@ -10,11 +10,14 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.kafka.consumer.ChildConsumer.Moment;
+import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionState;
+import dev.pgeventstore.kafka.consumer.ConsumerStatus.State;
 import dev.pgeventstore.kafka.consumer.GapException.Kind;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.time.Duration;
@@ -23,6 +26,7 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
@@ -316,6 +320,102 @@ class ConsumerFaultsTest {
       bench.awaitDone(252);
     }
 
+    assertThat(bench.done()).isEqualTo(bench.expected());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void a_process_that_stands_still_keeps_one_partition_only_and_is_named(Standing standing)
+      throws Exception {
+    String sick = "order-0";
+    TopicPartition partition = new TopicPartition(bench.topic, ConsumerBench.partitionOf(sick));
+    Path file = folder.resolve("go");
+    bench.publish(9, 10);
+    try (ChildJvm child =
+        new ChildJvm(
+            folder,
+            ChildHanging.class,
+            bench.database.url(),
+            bench.broker.bootstrap(),
+            bench.topic,
+            bench.inbox.group(),
+            sick,
+            file.toString())) {
+      await().atMost(ConsumerBench.PATIENCE).until(() -> child.said("now"));
+      // It has no other transaction open then.
+      bench.awaitDone(90 - bench.expected().get(partition.partition()).size());
+      child.freeze();
+      bench.publish(9, 10);
+      int others = 180 - bench.expected().get(partition.partition()).size();
+      try (RelayedConsumer consumer =
+          bench.consumer(ConsumerBench::work).unhealthyAfter(Duration.ofSeconds(1)).start()) {
+        bench.awaitDone(others);
+        await()
+            .atMost(ConsumerBench.PATIENCE)
+            .untilAsserted(
+                () ->
+                    assertThat(consumer.status().complaint().orElse(""))
+                        .contains(partition.toString())
+                        .contains("frozen")
+                        .doesNotContain("; " + bench.topic));
+        var status = consumer.status().partitions().get(partition);
+        assertThat(status.state()).isEqualTo(PartitionState.WAITING);
+        assertThat(status.waitsFor().orElseThrow().application()).isEqualTo("frozen");
+        assertThat(status.attempts()).isZero();
+
+        if (standing == Standing.IS_THAWED) {
+          Files.createFile(file);
+          child.thaw();
+        } else {
+          child.killHard();
+        }
+        bench.awaitDone(180);
+        await().atMost(ConsumerBench.PATIENCE).until(() -> consumer.status().isHealthy());
+      }
+    }
+    assertThat(bench.done()).isEqualTo(bench.expected());
+  }
+
+  /** How a process that stood still goes on. */
+  enum Standing {
+    IS_THAWED,
+    IS_KILLED
+  }
+
+  @Test
+  void closing_is_bounded_and_says_which_handler_goes_on() throws Exception {
+    bench.publish(1, 10);
+    TopicPartition partition =
+        new TopicPartition(bench.topic, ConsumerBench.partitionOf("order-0"));
+    CountDownLatch released = new CountDownLatch(1);
+    CountDownLatch hangs = new CountDownLatch(1);
+    RelayedConsumer consumer =
+        bench
+            .consumer(
+                (records, connection) -> {
+                  ConsumerBench.work(records, connection);
+                  hangs.countDown();
+                  released.await();
+                })
+            .start();
+    hangs.await();
+
+    consumer.close();
+    assertThat(consumer.status().state()).isEqualTo(State.CLOSED);
+    assertThat(consumer.status().reason().orElseThrow()).contains(partition.toString());
+
+    try (RelayedConsumer next = bench.consumer(ConsumerBench::work).start()) {
+      await()
+          .atMost(ConsumerBench.PATIENCE)
+          .until(
+              () -> {
+                var status = next.status().partitions().get(partition);
+                return status != null && status.waitsFor().isPresent();
+              });
+      released.countDown();
+      bench.awaitDone(10);
+      await().atMost(ConsumerBench.PATIENCE).until(() -> next.status().repeated() == 10);
+    }
     assertThat(bench.done()).isEqualTo(bench.expected());
   }
 }

@@ -24,6 +24,8 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @ExtendWith(PostgresExtension.class)
 class WatermarkInboxTest {
@@ -286,6 +288,106 @@ class WatermarkInboxTest {
               SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo("40001"));
     }
     assertThat(done()).containsExactly(1L, 2L, 3L, 4L, 5L);
+  }
+
+  @Test
+  void a_mark_that_is_held_is_waited_for_to_an_end_and_the_holder_is_named() throws Exception {
+    WatermarkInbox hurried =
+        WatermarkInbox.builder("billing", Records.DECODER)
+            .waitForMark(Duration.ofMillis(50))
+            .build();
+    hurried.handle(dataSource, records(MAIN, 1, 2), this::work);
+    try (Connection first = database.open();
+        Connection second = database.open()) {
+      first.setAutoCommit(false);
+      second.setAutoCommit(false);
+      hurried.handle(first, records(MAIN, 3, 5), this::work);
+
+      assertThatThrownBy(() -> hurried.handle(dataSource, records(MAIN, 3, 5), this::work))
+          .isInstanceOfSatisfying(
+              MarkHeldException.class,
+              e -> {
+                assertThat(e.sequence()).isEqualTo(MAIN);
+                assertThat(e.holder().orElseThrow().pid()).contains(pidOf(first));
+              });
+      assertThatThrownBy(() -> hurried.handle(second, records(MAIN, 3, 5), this::work))
+          .isInstanceOfSatisfying(MarkHeldException.class, e -> assertThat(e.holder()).isEmpty());
+      second.rollback();
+      first.commit();
+      assertThat(hurried.handle(second, records(MAIN, 3, 6), this::work))
+          .isEqualTo(new InboxResult(1, 3, 0));
+      second.commit();
+    }
+    assertThat(done()).containsExactly(1L, 2L, 3L, 4L, 5L, 6L);
+  }
+
+  @Test
+  void a_prepared_transaction_that_holds_a_mark_is_named() throws Exception {
+    inbox.handle(dataSource, records(MAIN, 1, 2), this::work);
+    String id = "held-" + Long.toString(System.nanoTime(), 36);
+    try (Connection first = database.open();
+        Statement statement = first.createStatement()) {
+      first.setAutoCommit(false);
+      inbox.handle(first, records(MAIN, 3, 5), this::work);
+      statement.execute("prepare transaction '" + id + "'");
+    }
+    try {
+      WatermarkInbox hurried =
+          WatermarkInbox.builder("billing", Records.DECODER)
+              .waitForMark(Duration.ofMillis(50))
+              .build();
+      assertThatThrownBy(() -> hurried.handle(dataSource, records(MAIN, 3, 5), this::work))
+          .isInstanceOf(MarkHeldException.class)
+          .hasMessageContaining(id);
+    } finally {
+      try (Connection connection = database.open();
+          Statement statement = connection.createStatement()) {
+        statement.execute("commit prepared '" + id + "'");
+      }
+    }
+    assertThat(done()).containsExactly(1L, 2L, 3L, 4L, 5L);
+  }
+
+  private static int pidOf(Connection connection) {
+    try (Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery("select pg_backend_pid()")) {
+      row.next();
+      return row.getInt(1);
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"close", "setAutoCommit"})
+  void what_was_committed_is_handled_though_the_connection_cannot_be_given_back(String method)
+      throws Exception {
+    for (boolean unchecked : List.of(true, false)) {
+      DataSource throwing = new ThrowingPool(dataSource, method, unchecked);
+      int from = done().size() + 1;
+      assertThat(inbox.handle(throwing, records(MAIN, from, from + 1), this::work).handled())
+          .isEqualTo(2);
+    }
+    assertThat(done()).containsExactly(1L, 2L, 3L, 4L);
+    assertThat(inbox.marks(dataSource)).containsEntry(MAIN, Place.of(4, 0));
+  }
+
+  @Test
+  void what_cannot_be_rolled_back_is_not_committed_by_giving_it_back() throws Exception {
+    DataSource throwing = new ThrowingPool(dataSource, "rollback", false);
+    assertThatThrownBy(
+            () ->
+                inbox.handle(
+                    throwing,
+                    records(MAIN, 1, 2),
+                    (records, connection) -> {
+                      work(records, connection);
+                      throw new IllegalStateException("on purpose");
+                    }))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessage("on purpose");
+    inbox.handle(dataSource, records(MAIN, 1, 2), this::work);
+    assertThat(done()).containsExactly(1L, 2L);
   }
 
   @Test

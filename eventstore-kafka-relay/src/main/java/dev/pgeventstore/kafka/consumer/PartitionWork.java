@@ -1,0 +1,291 @@
+package dev.pgeventstore.kafka.consumer;
+
+import dev.pgeventstore.feed.Blocker;
+import dev.pgeventstore.internal.Causes;
+import dev.pgeventstore.internal.Durations;
+import dev.pgeventstore.internal.EngineThread;
+import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionState;
+import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
+import dev.pgeventstore.kafka.consumer.Handling.FailedLetter;
+import dev.pgeventstore.kafka.consumer.PartitionCourse.Mode;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.concurrent.Executor;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The records of one partition that wait to be handled, while the partition is this consumer's. One
+ * thread at a time handles them, for one transaction; then it is another partition's turn. Safe for
+ * many threads.
+ */
+final class PartitionWork implements Runnable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(PartitionWork.class);
+
+  private static final Duration AFTER_NO_THREAD = Duration.ofSeconds(1);
+
+  private final String group;
+  private final Handling handling;
+  private final PartitionCourse course;
+  private final Faults faults;
+  private final int mostTogether;
+  private final Executor threads;
+  private final Runnable hasRoom;
+
+  private final Deque<ConsumerRecord<byte[], byte[]>> waiting = new ArrayDeque<>();
+  private OptionalLong reached = OptionalLong.empty();
+  private boolean asked;
+  private boolean working;
+  private boolean abandoned;
+  private long goesOnAt = System.nanoTime();
+  private long standsSince;
+  private @Nullable Throwable failure;
+  private @Nullable String failureText;
+  private boolean held;
+  private Optional<Blocker> holder = Optional.empty();
+  private String lastLogged = "";
+
+  /**
+   * @param mostTogether how many records make a transaction at most; so many wait at least before
+   *     no more are read
+   * @param hasRoom called when fewer wait again
+   */
+  PartitionWork(
+      String group,
+      Handling handling,
+      PartitionCourse course,
+      Faults faults,
+      int mostTogether,
+      Executor threads,
+      Runnable hasRoom) {
+    this.group = group;
+    this.handling = handling;
+    this.course = course;
+    this.faults = faults;
+    this.mostTogether = mostTogether;
+    this.threads = threads;
+    this.hasRoom = hasRoom;
+  }
+
+  synchronized void add(List<ConsumerRecord<byte[], byte[]>> records) {
+    if (waiting.isEmpty()) {
+      standsSince = System.nanoTime();
+    }
+    waiting.addAll(records);
+  }
+
+  /** Whether so many wait that no more should be read. */
+  synchronized boolean isFull() {
+    return waiting.size() >= mostTogether;
+  }
+
+  /** Asks for a thread, if there is something to try now. */
+  void goOn() {
+    synchronized (this) {
+      if (asked
+          || abandoned
+          || waiting.isEmpty()
+          || course.mode() == Mode.STOPPED
+          || System.nanoTime() - goesOnAt < 0) {
+        return;
+      }
+      asked = true;
+    }
+    try {
+      threads.execute(this);
+    } catch (RuntimeException | Error e) {
+      // No thread can be started, or this consumer is being closed.
+      LOG.debug("consumer {} has no thread for a partition", group, e);
+      synchronized (this) {
+        asked = false;
+        goesOnAt = System.nanoTime() + Durations.nanos(AFTER_NO_THREAD);
+      }
+    }
+  }
+
+  @Override
+  public void run() {
+    EngineThread.run(this::tryOnce);
+    goOn();
+  }
+
+  private void tryOnce() {
+    List<ConsumerRecord<byte[], byte[]>> tried;
+    synchronized (this) {
+      if (abandoned) {
+        asked = false;
+        return;
+      }
+      tried = waiting.stream().limit(course.next(Math.min(waiting.size(), mostTogether))).toList();
+      working = true;
+    }
+    try {
+      if (mode() == Mode.SET_ASIDE) {
+        setAside(tried);
+      } else {
+        handle(tried);
+      }
+    } catch (RuntimeException | Error e) {
+      // Not the handler's, whose failures are told otherwise. It must not be the end of all.
+      failed(Causes.isOfVirtualMachine(e) ? Blame.MACHINE : Blame.ENVIRONMENT, e, tried);
+    } finally {
+      Thread.interrupted();
+      synchronized (this) {
+        working = false;
+        asked = false;
+        notifyAll();
+      }
+    }
+  }
+
+  private synchronized Mode mode() {
+    return course.mode();
+  }
+
+  private void handle(List<ConsumerRecord<byte[], byte[]>> tried) {
+    try {
+      handling.handle(tried);
+      done(tried);
+    } catch (TryFailedException e) {
+      // The database may be asked for it: not with the lock.
+      failed(faults.of(e, tried.get(0).offset()), e.failure(), tried);
+    }
+  }
+
+  private void setAside(List<ConsumerRecord<byte[], byte[]>> tried) {
+    Throwable why;
+    int attempts;
+    boolean isSent;
+    synchronized (this) {
+      why = failure == null ? new IllegalStateException("no failure is known") : failure;
+      attempts = course.attempts();
+      isSent = course.isLetterSent();
+    }
+    FailedLetter failed = handling.setAside(tried.get(0), why, attempts, isSent);
+    if (failed == null) {
+      done(tried);
+      return;
+    }
+    synchronized (this) {
+      if (failed.isSent()) {
+        course.letterSent();
+      }
+    }
+    failed(failed.blame(), failed.failure(), tried);
+  }
+
+  private void done(List<ConsumerRecord<byte[], byte[]>> tried) {
+    boolean wasFull;
+    synchronized (this) {
+      wasFull = isFull();
+      course.done(tried.size());
+      for (int i = 0; i < tried.size(); i++) {
+        waiting.remove();
+      }
+      reached = OptionalLong.of(tried.get(tried.size() - 1).offset() + 1);
+      standsSince = System.nanoTime();
+      failure = null;
+      failureText = null;
+      lastLogged = "";
+    }
+    if (wasFull) {
+      hasRoom.run();
+    }
+  }
+
+  private void failed(Blame blame, Throwable cause, List<ConsumerRecord<byte[], byte[]>> tried) {
+    String at = Handling.at(tried.get(0));
+    String text = Causes.text(cause);
+    Mode next;
+    Duration pause;
+    boolean isNews;
+    synchronized (this) {
+      boolean setsAside = course.mode() == Mode.SET_ASIDE;
+      pause = course.failed(blame, tried.size());
+      next = course.mode();
+      goesOnAt = System.nanoTime() + Durations.nanos(pause);
+      if (!setsAside) {
+        failure = cause;
+      }
+      failureText = at + ": " + text;
+      held = blame == Blame.MARK_HELD;
+      holder = cause instanceof MarkHeldException e ? e.holder() : Optional.empty();
+      isNews = !text.equals(lastLogged);
+      lastLogged = text;
+    }
+    if (next == Mode.STOPPED) {
+      LOG.error("consumer {} stops at {}: {}", group, at, text, Causes.loggable(cause));
+    } else if (isNews && !pause.isZero()) {
+      LOG.warn("consumer {} will try {} again: {}", group, at, text);
+      LOG.debug("why", Causes.loggable(cause));
+    }
+  }
+
+  /** A partition that has stopped tries again. */
+  void resume() {
+    synchronized (this) {
+      if (course.mode() != Mode.STOPPED) {
+        return;
+      }
+      course.resume();
+      goesOnAt = System.nanoTime();
+      failureText = null;
+    }
+    goOn();
+  }
+
+  /** The partition is not this consumer's any more: what has begun is the last. */
+  synchronized void abandon() {
+    abandoned = true;
+  }
+
+  /**
+   * Waits for what has begun.
+   *
+   * @return false if it goes on
+   */
+  synchronized boolean awaitEnd(long deadlineNanos) throws InterruptedException {
+    while (working) {
+      long remaining = deadlineNanos - System.nanoTime();
+      if (remaining <= 0) {
+        return false;
+      }
+      wait(remaining / 1_000_000 + 1);
+    }
+    return true;
+  }
+
+  /** The offset to be committed; empty if nothing was handled. */
+  synchronized OptionalLong reached() {
+    return reached;
+  }
+
+  synchronized PartitionStatus status() {
+    boolean hasSome = !waiting.isEmpty();
+    boolean waitsForThread = asked && !working;
+    PartitionState state = PartitionState.RUNNING;
+    Optional<String> reason = Optional.ofNullable(failureText);
+    if (course.mode() == Mode.STOPPED) {
+      state = PartitionState.STOPPED;
+    } else if (failureText != null) {
+      state = held ? PartitionState.WAITING : PartitionState.RETRYING;
+    } else if (waitsForThread) {
+      state = PartitionState.WAITING;
+      reason = Optional.of("all handler threads are at work on other partitions");
+    }
+    return new PartitionStatus(
+        state,
+        hasSome ? Optional.of(waiting.element().offset()) : reached.stream().boxed().findFirst(),
+        course.attempts(),
+        hasSome ? Duration.ofNanos(System.nanoTime() - standsSince) : Duration.ZERO,
+        failureText == null ? Optional.empty() : holder,
+        reason);
+  }
+}
