@@ -2,12 +2,26 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.internal.Causes;
 import java.util.List;
+import java.util.Optional;
+import org.apache.kafka.common.InvalidRecordException;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.ApiException;
 import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
+import org.apache.kafka.common.errors.InvalidPidMappingException;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
+import org.apache.kafka.common.errors.InvalidTimestampException;
 import org.apache.kafka.common.errors.InvalidTopicException;
+import org.apache.kafka.common.errors.InvalidTxnStateException;
 import org.apache.kafka.common.errors.InvalidTxnTimeoutException;
+import org.apache.kafka.common.errors.OutOfOrderSequenceException;
 import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.RecordBatchTooLargeException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.TransactionAbortableException;
+import org.apache.kafka.common.errors.TransactionAbortedException;
+import org.apache.kafka.common.errors.UnsupportedForMessageFormatException;
 import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +42,27 @@ final class Failures {
 
   private static final List<Class<? extends Throwable>> REFUSED =
       List.of(AuthenticationException.class, AuthorizationException.class);
+
+  /** A record is answered with these for what it is, or where it is to go. */
+  private static final List<Class<? extends Throwable>> OF_A_RECORD =
+      List.of(
+          InvalidRecordException.class,
+          InvalidTimestampException.class,
+          InvalidTopicException.class,
+          RecordBatchTooLargeException.class,
+          RecordTooLargeException.class,
+          UnsupportedForMessageFormatException.class);
+
+  /** And with these, too, for what is wrong with its producer or transaction. */
+  private static final List<Class<? extends Throwable>> OF_THE_PRODUCER =
+      List.of(
+          InvalidPidMappingException.class,
+          InvalidTxnStateException.class,
+          OutOfOrderSequenceException.class,
+          RetriableException.class,
+          TransactionAbortableException.class,
+          TransactionAbortedException.class,
+          UnsupportedVersionException.class);
 
   private static final int LONGEST_REASON = 1_000;
 
@@ -53,13 +88,53 @@ final class Failures {
     return find(failure, REFUSED) != null;
   }
 
+  /**
+   * Whether an answer to a record may be about the record itself: about what it is, or where it is
+   * to go. All others are about the connection, the producer, its rights or its transaction.
+   */
+  static boolean mayBeOfRecord(Exception answer) {
+    return (answer instanceof ApiException || isOfItsBatch(answer))
+        && find(answer, OF_THE_PRODUCER) == null
+        && !isFenced(answer)
+        && !isRefused(answer);
+  }
+
+  /** The client says so, with no more than this class, of records beside a refused one. */
+  private static boolean isOfItsBatch(Exception answer) {
+    return answer.getClass() == KafkaException.class && answer.getCause() == null;
+  }
+
+  /** Whether it is, for certain. */
+  static boolean isOfRecord(Throwable answer) {
+    return find(answer, OF_A_RECORD) != null;
+  }
+
+  /** The record that was refused, if that is what it came of. */
+  static Optional<RecordRefusedException> refusedRecord(Throwable failure) {
+    return Optional.ofNullable(
+        (RecordRefusedException) find(failure, List.of(RecordRefusedException.class)));
+  }
+
   /** Why something cannot be published, fit for a note and a header: it may quote anything. */
-  static String reason(RuntimeException failure) {
-    boolean tellsAll =
-        failure instanceof IllegalArgumentException || failure instanceof RelayHaltedException;
-    String text =
-        tellsAll && failure.getMessage() != null ? failure.getMessage() : failure.toString();
+  static String reason(Throwable failure) {
+    String text = text(failure);
     return text.substring(0, Math.min(LONGEST_REASON, text.length())).replace('\0', ' ');
+  }
+
+  /**
+   * An exception of the application's may be of any kind, also one that cannot tell its message.
+   */
+  private static String text(Throwable failure) {
+    boolean tellsAll =
+        failure instanceof IllegalArgumentException
+            || failure instanceof RelayHaltedException
+            || failure instanceof RecordRefusedException;
+    try {
+      String message = tellsAll ? failure.getMessage() : null;
+      return message == null ? Causes.text(failure) : message;
+    } catch (RuntimeException | StackOverflowError e) {
+      return failure.getClass().getName();
+    }
   }
 
   private static @Nullable Throwable find(

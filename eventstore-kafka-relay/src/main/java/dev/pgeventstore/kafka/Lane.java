@@ -32,6 +32,7 @@ final class Lane implements Runnable {
   private final Progress progress;
   private final StopSignal stop;
   private final Backoff backoff;
+  private final Refusals refusals = new Refusals();
   private long committedBefore;
   private Position beforeTooLarge = Position.of(Long.MAX_VALUE);
 
@@ -80,7 +81,7 @@ final class Lane implements Runnable {
       if (leadership.acquire()) {
         lead();
       } else {
-        progress.enter(State.STANDBY);
+        progress.standsBy();
         stop.pause(STANDBY_PAUSE);
       }
     } catch (RelayHaltedException | InvariantBrokenException e) {
@@ -92,7 +93,9 @@ final class Lane implements Runnable {
   }
 
   private void tryAgainAfter(RuntimeException failure) throws InterruptedException {
-    if (Failures.hopeless(failure) != null || isTooLargeOnceMore(failure)) {
+    Optional<RecordRefusedException> refused = Failures.refusedRecord(failure);
+    refused.ifPresent(refusals::refused);
+    if (refused.isEmpty() && (Failures.hopeless(failure) != null || isTooLargeOnceMore(failure))) {
       throw new RelayHaltedException(
           "Kafka refuses, and would do so again: " + failure + ". Mend that, then start the relay",
           failure);
@@ -101,15 +104,32 @@ final class Lane implements Runnable {
       progress.fenced();
     }
     long committed = progress.status().transactions();
-    if (committed > committedBefore) {
+    boolean hasPublished = committed > committedBefore;
+    committedBefore = committed;
+    if (hasPublished) {
       backoff.reset();
     }
-    committedBefore = committed;
     LOG.warn(
         "Relay {} starts again from its last position after {}", spec.name(), failure.toString());
     LOG.debug("In full", failure);
     progress.retrying(failure);
-    stop.pause(Failures.isRefused(failure) ? backoff.longest() : backoff.next());
+    Duration pause = Failures.isRefused(failure) ? backoff.longest() : backoff.next();
+    if (hasPublished || refused.isPresent()) {
+      stop.pause(pause);
+    } else {
+      handOver(pause);
+    }
+  }
+
+  /**
+   * One that has failed without publishing anything in between may be the only one that cannot:
+   * others may have the right password, clock or address. So another one may lead, if there is one;
+   * and this one waits for longer than that one takes to notice.
+   */
+  private void handOver(Duration pause) throws InterruptedException {
+    leadership.release();
+    progress.handsOver();
+    stop.pause(pause.plus(STANDBY_PAUSE.multipliedBy(2)));
   }
 
   /** Sizes are checked before, against limits that may change: they are read again first. */
@@ -182,6 +202,7 @@ final class Lane implements Runnable {
     access.publish(
         notes,
         position,
+        refusals,
         leadership,
         progress,
         publishing ->

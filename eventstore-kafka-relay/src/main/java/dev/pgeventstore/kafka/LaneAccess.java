@@ -161,7 +161,12 @@ final class LaneAccess implements AutoCloseable {
 
   /** Publishes from a position on, and looks after the topics meanwhile. */
   void publish(
-      LaneNotes notes, LanePosition position, Leadership leadership, Progress progress, Work work)
+      LaneNotes notes,
+      LanePosition position,
+      Refusals refusals,
+      Leadership leadership,
+      Progress progress,
+      Work work)
       throws InterruptedException {
     TargetTopics targets = targets(notes);
     String name = "eventstore-relay-%s-%d".formatted(spec.name(), lane);
@@ -176,15 +181,17 @@ final class LaneAccess implements AutoCloseable {
                 spec,
                 lane,
                 feed,
-                maker(notes, targets),
+                maker(notes, targets, refusals),
                 history,
-                position)) {
+                position,
+                refusals.search())) {
       try {
         work.on(
             new Publishing(
                 settings.scheduler(),
                 writer,
                 preparer,
+                refusals,
                 watch,
                 leadership,
                 progress,
@@ -203,12 +210,12 @@ final class LaneAccess implements AutoCloseable {
     }
   }
 
-  private RecordMaker maker(LaneNotes notes, TargetTopics targets) {
-    return new RecordMaker(spec, lane, spec.mapper(databaseId), notes, targets);
+  private RecordMaker maker(LaneNotes notes, TargetTopics targets, Refusals refusals) {
+    return new RecordMaker(spec, lane, spec.mapper(databaseId), notes, targets, refusals);
   }
 
   RecordMaker maker(LaneNotes notes) {
-    return maker(notes, targets(notes));
+    return maker(notes, targets(notes), new Refusals());
   }
 
   private PublishedTail tail(LaneNotes notes) {

@@ -6,6 +6,7 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.FeedReader;
 import dev.pgeventstore.feed.ReadingPlace;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.Difference.Kind;
 import dev.pgeventstore.kafka.Tape.Succession;
 import dev.pgeventstore.kafka.VerificationReport.VerifiedPartition;
@@ -78,16 +79,26 @@ final class LaneVerification {
       // What it was before, and where that went, nobody can tell any more.
       return;
     }
-    List<ExpectedRecord> expected;
-    try {
-      expected = ExpectedRecord.of(event, plan);
-    } catch (RuntimeException e) {
-      // As it did to the relay: what became of it is explained when it is met.
+    Optional<List<ExpectedRecord>> expected = expected(event);
+    if (expected.isEmpty()) {
+      // As with the relay: what became of it is explained when it is met.
       return;
     }
     findings.events++;
-    for (ExpectedRecord record : expected) {
+    for (ExpectedRecord record : expected.get()) {
       compare(record, tapes);
+    }
+  }
+
+  /** The records of an event; none if the mapper fails, by whatever it throws. */
+  private Optional<List<ExpectedRecord>> expected(RecordedEvent event) {
+    try {
+      return Optional.of(ExpectedRecord.of(event, plan));
+    } catch (Throwable e) {
+      if (Causes.isOfVirtualMachine(e)) {
+        throw e;
+      }
+      return Optional.empty();
     }
   }
 
@@ -100,7 +111,8 @@ final class LaneVerification {
       return;
     }
     SentRecord next = tapes.next(tape);
-    while (next != null && next.place().compareTo(expected.place()) < 0) {
+    while (next != null
+        && (next.place().compareTo(expected.place()) < 0 || isOfAnother(next, expected))) {
       explain(next, tapes.take(tape));
       next = tapes.next(tape);
     }
@@ -118,6 +130,14 @@ final class LaneVerification {
       tape.missed();
       findings.missing(expected, partition);
     }
+  }
+
+  /** Sent later than its turn, it may have the place that another one should have had. */
+  private static boolean isOfAnother(SentRecord next, ExpectedRecord expected) {
+    return next.place().equals(expected.place())
+        && next.eventPosition()
+            .filter(position -> !position.equals(expected.event().position()))
+            .isPresent();
   }
 
   /** What nothing expected is waiting for, as far as it has been read. */
@@ -210,14 +230,12 @@ final class LaneVerification {
   }
 
   private void explain(SentRecord record, RecordedEvent event) {
-    List<ExpectedRecord> expected;
-    try {
-      expected = ExpectedRecord.of(event, plan);
-    } catch (RuntimeException e) {
+    Optional<List<ExpectedRecord>> expected = expected(event);
+    if (expected.isEmpty()) {
       findings.notCompared++;
       return;
     }
-    ExpectedRecord same = same(record, expected);
+    ExpectedRecord same = same(record, expected.get());
     boolean mayBeHere = record.eventPosition().isPresent() || lane.leavesOut(event);
     if (same != null && mayBeHere) {
       findings.found(same.place());

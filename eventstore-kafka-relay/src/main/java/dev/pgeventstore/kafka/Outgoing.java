@@ -13,6 +13,11 @@ import org.apache.kafka.common.KafkaException;
  */
 record Outgoing(ProducerRecord<byte[], byte[]> record, Position position) {
 
+  /** Whether both were made from one event or message. */
+  boolean isOfTheSame(Outgoing other) {
+    return position.equals(other.position);
+  }
+
   /**
    * What to throw about one that was refused. It takes its position only: a callback that held the
    * record itself would keep it in the heap until it is acknowledged, with some thousand others,
@@ -22,9 +27,11 @@ record Outgoing(ProducerRecord<byte[], byte[]> record, Position position) {
    * @param target where it should have gone
    */
   static KafkaException refused(Position position, RecordMetadata target, Exception failure) {
-    return new KafkaException(
+    String what =
         "the record made at position %s could not be sent to %s-%d: %s"
-            .formatted(position, target.topic(), target.partition(), failure.getMessage()),
-        failure);
+            .formatted(position, target.topic(), target.partition(), failure.getMessage());
+    return Failures.mayBeOfRecord(failure)
+        ? new RecordRefusedException(what, position, failure)
+        : new KafkaException(what, failure);
   }
 }

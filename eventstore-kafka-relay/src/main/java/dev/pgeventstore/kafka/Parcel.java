@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param messages it was made from
  * @param bytes of the records, at most
  * @param mark the high-water mark when it was made
+ * @param company whether it may be sent with others
+ * @param sources how many events and messages its records were made from
  * @param refusal why the lane is to halt behind it
  */
 record Parcel(
@@ -30,9 +32,31 @@ record Parcel(
     int messages,
     long bytes,
     Position mark,
+    Company company,
+    int sources,
     @Nullable RelayHaltedException refusal) {
 
   boolean isEmpty() {
     return records.isEmpty() && notes.isEmpty();
+  }
+
+  /** Whether it is to be confirmed before anything behind it is sent. */
+  boolean isConfirmedFirst() {
+    return company != Company.ANY;
+  }
+
+  /** What all its records were made from, if that is one, and it is sent alone. */
+  @Nullable Position onlySource() {
+    return company == Company.NONE && sources == 1 ? records.get(0).position() : null;
+  }
+
+  /** What else may be under way with a parcel. */
+  enum Company {
+    /** What comes before and behind it. */
+    ANY,
+    /** What comes before it. */
+    NONE_BEHIND,
+    /** Nothing. */
+    NONE
   }
 }

@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.kafka.LanePosition.Anchor;
+import dev.pgeventstore.kafka.Parcel.Company;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -20,9 +21,13 @@ final class ParcelBuilder {
   private @Nullable RecordedEvent lastEvent;
   private int events;
   private int messages;
+  private int sources;
   private long bytes;
 
   void add(Outgoing outgoing, TopicPartition partition, RecordPlace place, int size) {
+    if (records.isEmpty() || !records.get(records.size() - 1).isOfTheSame(outgoing)) {
+      sources++;
+    }
     records.add(outgoing);
     lastSent.put(partition, place);
     bytes += size;
@@ -45,6 +50,11 @@ final class ParcelBuilder {
     messages++;
   }
 
+  /** How many events and messages its records were made from. */
+  int sources() {
+    return sources;
+  }
+
   long bytes() {
     return bytes;
   }
@@ -54,7 +64,12 @@ final class ParcelBuilder {
     return lastEvent != null && lastEvent.position().equals(upTo);
   }
 
-  Parcel build(Position upTo, Position mark, @Nullable RelayHaltedException refusal) {
+  Parcel build(Position upTo, Position mark) {
+    return build(upTo, mark, Company.ANY, null);
+  }
+
+  Parcel build(
+      Position upTo, Position mark, Company company, @Nullable RelayHaltedException refusal) {
     lastSent.forEach((partition, place) -> note(LaneNotes.sent(partition), place.toString()));
     return new Parcel(
         records,
@@ -65,6 +80,8 @@ final class ParcelBuilder {
         messages,
         bytes,
         mark,
+        company,
+        sources,
         refusal);
   }
 }

@@ -8,6 +8,8 @@ import dev.pgeventstore.StreamRange;
 import java.time.Instant;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.kafka.common.KafkaException;
 
 /** Publishes what waits of a parked stream, a transaction for some events at a time. */
 final class ParkedRetry {
@@ -20,13 +22,25 @@ final class ParkedRetry {
   private final LaneAccess access;
   private final LaneNotes notes;
   private final RecordMaker maker;
+  private final AtomicInteger published;
 
-  ParkedRetry(RelaySpec spec, EventStore store, LaneAccess access, LaneNotes notes) {
+  /**
+   * A retry.
+   *
+   * @param published counts the events as they are committed
+   */
+  ParkedRetry(
+      RelaySpec spec,
+      EventStore store,
+      LaneAccess access,
+      LaneNotes notes,
+      AtomicInteger published) {
     this.spec = spec;
     this.store = store;
     this.access = access;
     this.notes = notes;
     this.maker = access.maker(notes);
+    this.published = published;
   }
 
   static ParkedStream require(LaneNotes notes, StreamId stream) {
@@ -37,10 +51,24 @@ final class ParkedRetry {
     return parked;
   }
 
-  int run(StreamId stream) throws InterruptedException {
+  /** Publishes it in as few transactions as is reasonable. */
+  void inLargeParts(StreamId stream) throws InterruptedException {
+    run(stream, EVENTS_AT_A_TIME);
+  }
+
+  /**
+   * Publishes it in a transaction for each event, because Kafka has refused one of them.
+   *
+   * @throws IllegalStateException if it does again; those before are published, and the stream
+   *     stays parked from that one on
+   */
+  void oneByOne(StreamId stream) throws InterruptedException {
+    run(stream, 1);
+  }
+
+  private void run(StreamId stream, int eventsAtATime) throws InterruptedException {
     ParkedStream parked = require(notes, stream);
     Position reached = access.position(notes).position();
-    int published = 0;
     int inParcel = 0;
     ParcelBuilder parcel = new ParcelBuilder();
     Iterator<RecordedEvent> events =
@@ -55,28 +83,46 @@ final class ParkedRetry {
       try {
         maker.addLate(event, reached, parcel);
       } catch (RelayHaltedException e) {
-        send(parcel, reached, still(parked, event, e));
+        send(parcel, inParcel, reached, still(parked, event, e));
         throw new IllegalStateException(e.getMessage(), e);
       }
-      published++;
-      if ((++inParcel == EVENTS_AT_A_TIME || parcel.bytes() > BYTES_AT_A_TIME)
-          && events.hasNext()) {
-        send(parcel, reached, since(parked, Position.of(event.position().value() + 1)));
+      inParcel++;
+      if (inParcel == eventsAtATime || parcel.bytes() > BYTES_AT_A_TIME) {
+        Position next = Position.of(event.position().value() + 1);
+        try {
+          send(parcel, inParcel, reached, since(parked, next));
+        } catch (RecordRefusedException e) {
+          throw eventsAtATime == 1 ? refused(event, e) : e;
+        }
         parcel = new ParcelBuilder();
         inParcel = 0;
       }
     }
     parcel.note(LaneNotes.parked(stream), null);
     parcel.note(RelayOperations.audit(), "publish what waits of " + stream);
-    maker.noteTopics(parcel);
-    RelayOperations.send(access.writer(), parcel.build(reached, reached, null));
-    return published;
+    send(parcel, inParcel, reached);
   }
 
-  private void send(ParcelBuilder parcel, Position reached, ParkedStream left) {
+  private static RuntimeException refused(RecordedEvent event, RecordRefusedException why) {
+    return new IllegalStateException(
+        "event %s of stream %s still cannot be published: %s"
+            .formatted(event.position(), event.stream(), why.getMessage()),
+        why);
+  }
+
+  private void send(ParcelBuilder parcel, int events, Position reached, ParkedStream left) {
     parcel.note(LaneNotes.parked(left.stream()), ParkedNote.format(left));
+    send(parcel, events, reached);
+  }
+
+  private void send(ParcelBuilder parcel, int events, Position reached) {
     maker.noteTopics(parcel);
-    RelayOperations.send(access.writer(), parcel.build(reached, reached, null));
+    try {
+      RelayOperations.send(access.writer(), parcel.build(reached, reached));
+    } catch (KafkaException e) {
+      throw Failures.refusedRecord(e).map(KafkaException.class::cast).orElse(e);
+    }
+    published.addAndGet(events);
   }
 
   private static ParkedStream since(ParkedStream parked, Position position) {

@@ -10,7 +10,6 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.RecordMetadata;
@@ -36,7 +35,7 @@ final class PipelinedWriter implements LaneWriter {
   private final Producer<byte[], byte[]> producer;
   private final Lease lease;
   private final BooleanSupplier leads;
-  private final AtomicReference<KafkaException> refused = new AtomicReference<>();
+  private final FirstFailure failed = new FirstFailure();
   private final Deque<Load> underWay = new ArrayDeque<>();
   private final Map<String, @Nullable String> unsaved = new HashMap<>();
   private Load current = new Load();
@@ -59,9 +58,15 @@ final class PipelinedWriter implements LaneWriter {
   @Override
   public void takeOver() {}
 
+  /** Who cannot note anything must not send: it would send the same again and again. */
   @Override
   public LaneNotes read() {
-    return new LaneNotes(lease.notes());
+    Map<String, String> found = lease.notes();
+    String position = found.get(LaneNotes.POSITION);
+    if (position != null && !lease.note(Map.of(LaneNotes.POSITION, position))) {
+      throw leaseTaken();
+    }
+    return new LaneNotes(found);
   }
 
   @Override
@@ -90,14 +95,14 @@ final class PipelinedWriter implements LaneWriter {
       @Nullable Exception failure, Position position, RecordMetadata target, Load load) {
     if (failure == null) {
       load.unconfirmed.decrementAndGet();
-    } else if (refused.compareAndSet(null, Outgoing.refused(position, target, failure))) {
+    } else if (failed.learn(position, target, failure)) {
       // By the thread that sends: it sends nothing more.
       producer.close(Duration.ZERO);
     }
   }
 
   private void requireAllWell() {
-    KafkaException failure = refused.get();
+    KafkaException failure = failed.get();
     if (failure != null) {
       throw new KafkaException(failure.getMessage(), failure);
     }
@@ -161,7 +166,7 @@ final class PipelinedWriter implements LaneWriter {
 
   private void save() {
     if (!lease.note(unsaved)) {
-      throw new KafkaException("somebody else has taken the lease, and leads");
+      throw leaseTaken();
     }
     unsaved.clear();
     saved = scheduler.nanoTime();
@@ -184,19 +189,23 @@ final class PipelinedWriter implements LaneWriter {
     }
   }
 
+  private static KafkaException leaseTaken() {
+    return new KafkaException("somebody else has taken the lease, and leads");
+  }
+
   private static KafkaException leadLost() {
     return new KafkaException("the lease ran out before it was renewed: somebody else may lead");
   }
 
   @Override
   public void abandon() {
-    refused.compareAndSet(null, new KafkaException("it was given up"));
+    failed.giveUp();
     producer.close(Duration.ZERO);
   }
 
   @Override
   public void close() {
-    producer.close(refused.get() == null ? FAREWELL : Duration.ZERO);
+    producer.close(failed.get() == null ? FAREWELL : Duration.ZERO);
   }
 
   /** What was sent between two commits. */

@@ -7,8 +7,12 @@ import java.util.function.Function;
 
 /**
  * What to do about an event, or an outbox message, that cannot be published, however often one
- * tries: its mapper throws, or the record is too large. That is decided before any record of it is
- * sent, and what comes of it is part of the same transaction as the position. Immutable.
+ * tries: its mapper throws, the record is too large, or Kafka refuses it, because it has no key and
+ * the topic is compacted, for example. What comes of it is part of the same transaction as the
+ * position. Immutable.
+ *
+ * <p>What the mapper throws counts whatever it is, an {@link Error} too. Only a {@link
+ * VirtualMachineError} halts the relay past the policy; a {@link StackOverflowError} does not.
  */
 public final class PoisonPolicy {
 
@@ -80,8 +84,9 @@ public final class PoisonPolicy {
    * @param position where it stands
    * @param stream of the event, or empty for a message
    * @param type of the event, or the topic of a message
-   * @param failure why
+   * @param failure why: what the mapper threw, whatever that was; what is wrong with the record; or
+   *     a {@link org.apache.kafka.common.KafkaException} with Kafka's answer as its cause
    */
   public record Poison(
-      Position position, Optional<String> stream, String type, RuntimeException failure) {}
+      Position position, Optional<String> stream, String type, Throwable failure) {}
 }

@@ -10,6 +10,8 @@ import dev.pgeventstore.feed.FeedReader;
 import dev.pgeventstore.feed.ReadingPlace;
 import dev.pgeventstore.feed.RecordedMessage;
 import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.kafka.Parcel.Company;
+import dev.pgeventstore.kafka.Refusals.Search;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -52,6 +54,7 @@ final class Preparer implements AutoCloseable {
   private final RecordMaker maker;
   private final History history;
   private final LanePosition start;
+  private final @Nullable Search search;
   private final Scheduler.Task task;
 
   private final Lock lock;
@@ -69,6 +72,8 @@ final class Preparer implements AutoCloseable {
   private Position reached;
   private Position mark = Position.START;
   private ParcelBuilder parcel = new ParcelBuilder();
+  private Company company = Company.ANY;
+  private int portion = 1;
 
   Preparer(
       Scheduler scheduler,
@@ -78,11 +83,13 @@ final class Preparer implements AutoCloseable {
       EventFeed feed,
       RecordMaker maker,
       History history,
-      LanePosition start) {
+      LanePosition start,
+      @Nullable Search search) {
     this.scheduler = scheduler;
     this.lock = scheduler.newLock();
     this.changed = lock.newCondition();
     this.deletedAt = scheduler.nanoTime();
+    this.search = search;
     this.spec = spec;
     this.lane = lane;
     this.feed = feed;
@@ -156,7 +163,7 @@ final class Preparer implements AutoCloseable {
       readsIn(reader.life());
       feed.deleteMessages(spec.name(), lane, spec.lanes(), start.position());
       deleted = start.position();
-      offer(parcel.build(start.position(), page.highWaterMark(), null));
+      offer(parcel.build(start.position(), page.highWaterMark()));
       parcel = new ParcelBuilder();
       while (!isClosed()) {
         mark = page.highWaterMark();
@@ -214,6 +221,7 @@ final class Preparer implements AutoCloseable {
 
   private boolean add(RecordedEvent event) throws InterruptedException {
     requireNext(event.position());
+    cutBefore(event.position());
     try {
       if (spec.lanes() == 1 || Partitions.of(event.stream(), spec.lanes()) == lane) {
         maker.add(event, parcel);
@@ -228,6 +236,7 @@ final class Preparer implements AutoCloseable {
 
   private boolean add(RecordedMessage message) throws InterruptedException {
     requireNext(message.position());
+    cutBefore(message.position());
     try {
       maker.add(message, parcel);
       return added(message.position());
@@ -245,9 +254,25 @@ final class Preparer implements AutoCloseable {
     }
   }
 
+  /** Where a refused record is looked for, what is sent is sent alone; before it, all else is. */
+  private void cutBefore(Position next) throws InterruptedException {
+    boolean searched = search != null && search.includes(next);
+    if (searched && company == Company.ANY) {
+      company = Company.NONE_BEHIND;
+      hand(null);
+      company = Company.NONE;
+    } else if (!searched && company == Company.NONE) {
+      hand(null);
+      company = Company.ANY;
+    }
+  }
+
   private boolean added(Position position) throws InterruptedException {
     reached = position;
-    if (parcel.bytes() >= FULL_BYTES) {
+    if (company == Company.NONE && parcel.sources() >= portion) {
+      hand(null);
+      portion *= 2;
+    } else if (parcel.bytes() >= FULL_BYTES) {
       hand(null);
     }
     return true;
@@ -264,7 +289,7 @@ final class Preparer implements AutoCloseable {
       // Whatever stands there: a history that was lost from here on must be recognised.
       feed.lastUpTo(reached).ifPresent(parcel::passed);
     }
-    offer(parcel.build(reached, mark, refusal));
+    offer(parcel.build(reached, mark, company, refusal));
     parcel = new ParcelBuilder();
   }
 

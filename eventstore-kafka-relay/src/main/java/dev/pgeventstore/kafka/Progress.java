@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.Blocker;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.RelayStatus.State;
@@ -27,6 +28,7 @@ final class Progress {
   private State state = State.STARTING;
   private Optional<String> reason = Optional.empty();
   private Optional<String> lastFailure = Optional.empty();
+  private Optional<String> handedOver = Optional.empty();
   private @Nullable Throwable failure;
   private Position position = Position.START;
   private String life = "";
@@ -71,6 +73,16 @@ final class Progress {
     }
   }
 
+  /** Another one may lead instead, because this one has failed. */
+  void handsOver() {
+    locked(() -> handedOver = lastFailure.map("it has handed the lead over after "::concat));
+  }
+
+  /** Another one leads. */
+  void standsBy() {
+    locked(() -> change(State.STANDBY, handedOver, null));
+  }
+
   /** Has the lease, and takes over. */
   void begins() {
     locked(() -> change(State.STARTING, lastFailure, failure));
@@ -99,18 +111,16 @@ final class Progress {
 
   /** What went wrong, down to its cause: the outermost says little with some of Kafka's. */
   private static String describe(Throwable failure) {
-    String message = failure.getMessage();
-    if (failure instanceof RelayHaltedException && message != null) {
-      return message;
+    if (failure instanceof RelayHaltedException halt && halt.getMessage() != null) {
+      return halt.getMessage();
     }
-    StringBuilder text = new StringBuilder(failure.toString());
-    Throwable cause = failure.getCause();
-    for (int depth = 0; cause != null && depth < DEEPEST_CAUSE; depth++) {
-      if (cause.getMessage() == null || text.indexOf(cause.getMessage()) < 0) {
-        text.append("; because of ").append(cause);
-      }
-      cause = cause.getCause();
-    }
+    StringBuilder text = new StringBuilder(Causes.text(failure));
+    Causes.of(failure).stream()
+        .skip(1)
+        .limit(DEEPEST_CAUSE)
+        .map(Causes::text)
+        .filter(cause -> text.indexOf(cause.replaceFirst("^[^ ]*: ", "")) < 0)
+        .forEach(cause -> text.append("; because of ").append(cause));
     return text.toString();
   }
 
@@ -171,6 +181,7 @@ final class Progress {
     locked(
         () -> {
           transactions++;
+          handedOver = Optional.empty();
           events += moreEvents;
           messages += moreMessages;
           records += moreRecords;

@@ -25,6 +25,7 @@ final class Publishing {
   private final Scheduler scheduler;
   private final LaneWriter writer;
   private final Preparer preparer;
+  private final Refusals refusals;
   private final Watch watch;
   private final Leadership leadership;
   private final Progress progress;
@@ -48,6 +49,7 @@ final class Publishing {
       Scheduler scheduler,
       LaneWriter writer,
       Preparer preparer,
+      Refusals refusals,
       Watch watch,
       Leadership leadership,
       Progress progress,
@@ -57,6 +59,7 @@ final class Publishing {
     this.moved = scheduler.nanoTime();
     this.writer = writer;
     this.preparer = preparer;
+    this.refusals = refusals;
     this.watch = watch;
     this.leadership = leadership;
     this.progress = progress;
@@ -124,7 +127,12 @@ final class Publishing {
       }
       reached = parcel.upTo();
       RelayHaltedException refusal = parcel.refusal();
-      boolean more = refusal == null && last != null && preparer.hasMore() && !writer.isFull();
+      boolean more =
+          refusal == null
+              && last != null
+              && !parcel.isConfirmedFirst()
+              && preparer.hasMore()
+              && !writer.isFull();
       if (!more) {
         if (last == null) {
           pass(parcel);
@@ -135,8 +143,10 @@ final class Publishing {
           }
         }
       }
-      if (refusal != null) {
+      if (parcel.isConfirmedFirst() || refusal != null) {
         writer.finish();
+      }
+      if (refusal != null) {
         throw refusal;
       }
       parcel = more ? preparer.poll(Duration.ZERO) : null;
@@ -148,6 +158,7 @@ final class Publishing {
       begun = scheduler.nanoTime();
     }
     last = parcel;
+    refusals.sends(parcel);
     writer.send(parcel);
     notes.putAll(parcel.notes());
     anchor = parcel.anchor().or(() -> anchor);
@@ -214,6 +225,7 @@ final class Publishing {
       progress.alsoParked(parked);
       progress.reached(upTo, mark, preparer.life());
       preparer.published(upTo);
+      refusals.forgetUpTo(upTo);
     }
   }
 }

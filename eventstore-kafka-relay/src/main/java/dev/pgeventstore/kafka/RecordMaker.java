@@ -7,6 +7,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.RecordedMessage;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.PoisonPolicy.Decision;
 import dev.pgeventstore.kafka.PoisonPolicy.Poison;
 import dev.pgeventstore.kafka.RecordPacker.Placing;
@@ -40,14 +41,22 @@ final class RecordMaker {
   private final RecordPacker packer;
   private final Map<StreamId, ParkedStream> parked;
   private final Map<Position, String> skipped;
+  private final Refusals refusals;
 
-  RecordMaker(RelaySpec spec, int lane, RecordMapper mapper, LaneNotes notes, TargetTopics topics) {
+  RecordMaker(
+      RelaySpec spec,
+      int lane,
+      RecordMapper mapper,
+      LaneNotes notes,
+      TargetTopics topics,
+      Refusals refusals) {
     this.spec = spec;
     this.mapper = mapper;
     this.packer =
         new RecordPacker(spec.topic(), spec.series(notes.series()), lane, notes.sent(), topics);
     this.parked = notes.parked();
     this.skipped = notes.skipped();
+    this.refusals = refusals;
   }
 
   /**
@@ -58,13 +67,22 @@ final class RecordMaker {
   void add(RecordedEvent event, ParcelBuilder parcel) throws InterruptedException {
     if (!isSkipped(event.position()) && !isParked(event)) {
       try {
-        addRecords(event, mappedByLane(event), Placing.inTurn(event.position()), false, parcel);
+        List<RelayRecord> records = mappedByLane(event);
+        requireNotRefused(event.position());
+        addRecords(event, records, Placing.inTurn(event.position()), false, parcel);
         parcel.countEvent();
       } catch (Unpublishable e) {
         decide(event, e.why(), parcel);
       }
     }
     parcel.passed(event);
+  }
+
+  private void requireNotRefused(Position position) throws Unpublishable {
+    List<RecordRefusedException> refused = refusals.of(position);
+    if (!refused.isEmpty()) {
+      throw new Unpublishable(refused.get(0));
+    }
   }
 
   private boolean isParked(RecordedEvent event) {
@@ -99,7 +117,7 @@ final class RecordMaker {
     } catch (Unpublishable e) {
       throw new RelayHaltedException(
           "event %s of stream %s still cannot be published: %s"
-              .formatted(event.position(), event.stream(), e.why().getMessage()),
+              .formatted(event.position(), event.stream(), Failures.reason(e.why())),
           e.why());
     }
   }
@@ -116,7 +134,13 @@ final class RecordMaker {
   private List<RelayRecord> mapped(RecordedEvent event) throws Unpublishable {
     try {
       return Objects.requireNonNull(mapper.map(event), "what the mapper returns");
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
+      if (Causes.isOfVirtualMachine(e)) {
+        throw new RelayHaltedException(
+            "the mapper cannot go on at event %s of stream %s at position %s: %s"
+                .formatted(event.id(), event.stream(), event.position(), Failures.reason(e)),
+            e);
+      }
       throw new Unpublishable(e);
     }
   }
@@ -161,6 +185,7 @@ final class RecordMaker {
       record = record.header(header.getKey(), header.getValue());
     }
     try {
+      requireNotRefused(recorded.position());
       packer.add(
           List.of(record), message.topic(), List.of(), Placing.inTurn(recorded.position()), parcel);
       parcel.countMessage();
@@ -185,7 +210,7 @@ final class RecordMaker {
     packer.noteTopics(parcel);
   }
 
-  private void decide(RecordedEvent event, RuntimeException failure, ParcelBuilder parcel)
+  private void decide(RecordedEvent event, Throwable failure, ParcelBuilder parcel)
       throws InterruptedException {
     String what =
         "event %s of stream %s at position %s"
@@ -215,7 +240,7 @@ final class RecordMaker {
   }
 
   private void decide(
-      RecordedMessage message, RelayRecord record, RuntimeException failure, ParcelBuilder parcel)
+      RecordedMessage message, RelayRecord record, Throwable failure, ParcelBuilder parcel)
       throws InterruptedException {
     Poison poison =
         new Poison(message.position(), Optional.empty(), message.message().topic(), failure);
@@ -235,7 +260,7 @@ final class RecordMaker {
       String what,
       RelayRecord record,
       Position position,
-      RuntimeException failure,
+      Throwable failure,
       ParcelBuilder parcel)
       throws InterruptedException {
     switch (decision) {
@@ -245,7 +270,7 @@ final class RecordMaker {
       }
       case DEAD_LETTER -> {
         warn("sends " + what + " to the dead letters", failure);
-        addDeadLetter(record, position, Failures.reason(failure), parcel);
+        addDeadLetter(record, position, failure, parcel);
       }
       default ->
           throw new RelayHaltedException(
@@ -255,13 +280,13 @@ final class RecordMaker {
     }
   }
 
-  private void warn(String what, RuntimeException failure) {
-    LOG.warn("Relay {} {}: {}", spec.name(), what, failure.toString());
-    LOG.debug("In full", failure);
+  private void warn(String what, Throwable failure) {
+    LOG.warn("Relay {} {}: {}", spec.name(), what, Causes.text(failure));
+    LOG.debug("In full", Causes.loggable(failure));
   }
 
   private void addDeadLetter(
-      RelayRecord record, Position position, String reason, ParcelBuilder parcel)
+      RelayRecord record, Position position, Throwable failure, ParcelBuilder parcel)
       throws InterruptedException {
     String topic =
         spec.deadLetters()
@@ -273,9 +298,18 @@ final class RecordMaker {
         record
             .topic(topic)
             .header("dead_letter_topic", record.topic().orElse(spec.topic()))
-            .header("dead_letter_reason", reason);
+            .header("dead_letter_reason", Failures.reason(failure));
+    List<RecordRefusedException> refused = refusals.of(position);
+    // The first may be of the record itself; then the others are of dead letters.
+    int letters = refused.size() - (refused.contains(failure) ? 1 : 0);
     try {
+      if (letters > 1) {
+        throw new Unpublishable(refused.get(refused.size() - 1));
+      }
       try {
+        if (letters == 1) {
+          throw new Unpublishable(refused.get(refused.size() - 1));
+        }
         packer.add(List.of(letter), "", List.of(), Placing.inTurn(position), parcel);
       } catch (Unpublishable e) {
         RelayRecord empty =
@@ -288,14 +322,16 @@ final class RecordMaker {
       }
     } catch (Unpublishable e) {
       throw new RelayHaltedException(
-          "a dead letter cannot be sent: " + e.why().getMessage(), e.why());
+          "a dead letter of what stands at position %s cannot be sent to topic %s: %s. Everything before it is published. Mend that, or pass over it with RelayOperations.skip, and start the relay again"
+              .formatted(position, topic, Failures.reason(e.why())),
+          e.why());
     }
   }
 
   private Decision decide(Poison poison) {
     try {
       return spec.poison().on(poison);
-    } catch (RuntimeException e) {
+    } catch (Throwable e) {
       throw new RelayHaltedException(
           "the poison policy fails on what stands at position %s: %s"
               .formatted(poison.position(), Failures.reason(e)),

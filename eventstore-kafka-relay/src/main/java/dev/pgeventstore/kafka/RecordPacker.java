@@ -168,14 +168,14 @@ final class RecordPacker {
   /** What no trying again can publish. */
   static final class Unpublishable extends Exception {
     private static final long serialVersionUID = 1L;
-    private final RuntimeException why;
+    private final Throwable why;
 
-    Unpublishable(RuntimeException why) {
+    Unpublishable(Throwable why) {
       super(why);
       this.why = why;
     }
 
-    RuntimeException why() {
+    Throwable why() {
       return why;
     }
   }

@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -228,15 +229,22 @@ public final class RelayOperations {
    */
   public int retryParked(StreamId stream) throws InterruptedException {
     int lane = Partitions.of(stream, spec.lanes());
-    int[] published = {0};
-    onLane(
-        lane,
-        Start.CAREFUL,
-        (access, lead) -> {
-          LaneNotes notes = caughtUp(access, lead);
-          published[0] = new ParkedRetry(spec, store, access, notes).run(stream);
-        });
-    return published[0];
+    AtomicInteger published = new AtomicInteger();
+    try {
+      onLane(
+          lane,
+          Start.CAREFUL,
+          (access, lead) -> retry(access, lead, published).inLargeParts(stream));
+    } catch (RecordRefusedException e) {
+      onLane(
+          lane, Start.CAREFUL, (access, lead) -> retry(access, lead, published).oneByOne(stream));
+    }
+    return published.get();
+  }
+
+  private ParkedRetry retry(LaneAccess access, SeizedLead lead, AtomicInteger published)
+      throws InterruptedException {
+    return new ParkedRetry(spec, store, access, caughtUp(access, lead), published);
   }
 
   /**
@@ -286,7 +294,7 @@ public final class RelayOperations {
           maker.addTombstone(stream, position.position(), parcel);
           maker.noteTopics(parcel);
           parcel.note(audit(), "publish a tombstone of " + stream);
-          send(access.writer(), parcel.build(position.position(), position.position(), null));
+          send(access.writer(), parcel.build(position.position(), position.position()));
         });
   }
 
@@ -399,6 +407,7 @@ public final class RelayOperations {
     access.publish(
         notes,
         position,
+        new Refusals(),
         lead,
         new Progress(scheduler(), 0, spec.unhealthyAfter()),
         publishing -> {

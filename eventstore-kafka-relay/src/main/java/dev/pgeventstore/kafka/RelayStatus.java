@@ -10,7 +10,8 @@ import java.util.Optional;
  * What a relay is doing. The counters are of this object, since it was started, over all its lanes.
  *
  * @param state whether it publishes; of several lanes, what most needs to be known
- * @param reason why it halted, why it is paused, or what it is trying again after
+ * @param reason why it halted, why it is paused, what it is trying again after, or after which
+ *     failure it has handed the lead over
  * @param position everything wanted at or below it is committed in Kafka, as far as this relay
  *     knows: one that does not lead knows what it knew when it last did; of several lanes, the
  *     least
@@ -77,7 +78,8 @@ public record RelayStatus(
    *
    * @param lane its number, from 0
    * @param state whether it publishes
-   * @param reason why it halted, why it is paused, or what it is trying again after
+   * @param reason why it halted, why it is paused, what it is trying again after, or after which
+   *     failure it has handed the lead over
    * @param position everything of it at or below is committed in Kafka
    */
   public record Lane(int lane, State state, Optional<String> reason, Position position) {}
@@ -95,7 +97,10 @@ public record RelayStatus(
     PAUSED,
     /** It publishes, or waits for events to publish. */
     LEADING,
-    /** Another relay of the same name leads. This one takes over when that one is gone. */
+    /**
+     * Another relay of the same name leads. This one takes over when that one is gone. If it could
+     * not publish when it led, the reason says so.
+     */
     STANDBY,
     /** It was closed. */
     STOPPED

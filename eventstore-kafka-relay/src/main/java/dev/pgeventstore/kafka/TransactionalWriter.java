@@ -5,7 +5,6 @@ import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.Future;
-import java.util.concurrent.atomic.AtomicReference;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
@@ -36,7 +35,7 @@ final class TransactionalWriter implements LaneWriter {
   private final Topics topics;
   private final int lane;
   private final long longest;
-  private final AtomicReference<KafkaException> refused = new AtomicReference<>();
+  private final FirstFailure failed = new FirstFailure();
 
   private long ended;
   private boolean usable;
@@ -78,7 +77,7 @@ final class TransactionalWriter implements LaneWriter {
       usable = false;
       begin();
       for (Outgoing outgoing : parcel.records()) {
-        if (refused.get() != null) {
+        if (failed.get() != null) {
           throw new KafkaException("a record before could not be sent");
         }
         Position position = outgoing.position();
@@ -104,8 +103,7 @@ final class TransactionalWriter implements LaneWriter {
   }
 
   private void learn(@Nullable Exception failure, Position position, RecordMetadata target) {
-    if (failure != null
-        && refused.compareAndSet(null, Outgoing.refused(position, target, failure))) {
+    if (failure != null && failed.learn(position, target, failure)) {
       // By the thread that sends. Nothing behind it may reach the partition, or readers of
       // uncommitted records would miss it.
       producer.close(Duration.ZERO);
@@ -114,7 +112,7 @@ final class TransactionalWriter implements LaneWriter {
 
   /** What went wrong first says more than what came of it. */
   private RuntimeException first(RuntimeException last) {
-    KafkaException first = refused.get();
+    KafkaException first = failed.get();
     if (first == null || first == last) {
       return last;
     }
@@ -165,6 +163,7 @@ final class TransactionalWriter implements LaneWriter {
 
   @Override
   public void abandon() {
+    failed.giveUp();
     producer.close(Duration.ZERO);
   }
 

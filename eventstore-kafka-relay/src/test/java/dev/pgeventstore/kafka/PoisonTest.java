@@ -18,6 +18,7 @@ import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** What becomes of events that cannot be published, and of the others. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
@@ -89,6 +91,72 @@ class PoisonTest {
             "order-13@4",
             "order-2@1",
             "order-2@2");
+  }
+
+  /** Whatever a mapper can throw that says something about its event. */
+  static Stream<Throwable> whatMappersThrow() {
+    IllegalStateException ring = new IllegalStateException("cannot map this");
+    ring.initCause(new IllegalArgumentException("because of", ring));
+    return Stream.of(
+        new AssertionError("cannot map this"),
+        new NoClassDefFoundError("cannot map this"),
+        new StackOverflowError("cannot map this"),
+        new InterruptedException("cannot map this"),
+        new Exception("cannot map this"),
+        ring);
+  }
+
+  private RecordMapper throwing(Throwable failure) {
+    CloudEvents events = CloudEvents.from("/test");
+    return event -> {
+      if (event.stream().equals(SICK) && event.version() == 2) {
+        throw PoisonTest.<RuntimeException>sneaky(failure);
+      }
+      return events.map(event);
+    };
+  }
+
+  @SuppressWarnings("unchecked")
+  private static <T extends Throwable> T sneaky(Throwable failure) throws T {
+    throw (T) failure;
+  }
+
+  @ParameterizedTest
+  @MethodSource("whatMappersThrow")
+  void whatever_a_mapper_throws_the_policy_decides(Throwable failure) throws Exception {
+    KafkaRelay.Builder builder = bench.relay().mapper(throwing(failure));
+    try (KafkaRelay relay = builder.start()) {
+      assertThatThrownBy(() -> relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE))
+          .hasMessageContaining("stream order-13 at position 4")
+          .hasMessageContaining("cannot map this")
+          .hasMessageContaining("RelayOperations.skip");
+      assertThat(relay.status().position()).isEqualTo(Position.of(3));
+    }
+    assertThat(published()).containsExactlyInAnyOrder("order-1@1", "order-1@2", "order-13@1");
+    publish(builder.onPoison(PoisonPolicy.parkStream()));
+    assertThat(published())
+        .containsExactlyInAnyOrder(
+            "order-1@1", "order-1@2", "order-13@1", "order-2@1", "order-2@2");
+    assertThatThrownBy(() -> builder.operations().retryParked(SICK))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("cannot map this");
+    assertThat(builder.operations().verify(progress -> {}).isExact()).isTrue();
+  }
+
+  /** It may fail for any other event as well: no policy is asked. */
+  @Test
+  void a_virtual_machine_that_is_out_of_memory_halts_it_behind_everything_before() {
+    try (KafkaRelay relay =
+        bench
+            .relay()
+            .mapper(throwing(new OutOfMemoryError("no heap")))
+            .onPoison(PoisonPolicy.parkStream())
+            .start()) {
+      assertThatThrownBy(() -> relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE))
+          .hasMessageContaining("position 4")
+          .hasMessageContaining("no heap");
+    }
+    assertThat(published()).containsExactlyInAnyOrder("order-1@1", "order-1@2", "order-13@1");
   }
 
   private KafkaRelay.Builder relay(Delivery delivery) {
@@ -252,7 +320,7 @@ class PoisonTest {
             .onPoison(
                 PoisonPolicy.decide(
                     poison -> {
-                      throw new IllegalStateException("undecided");
+                      throw new AssertionError("undecided");
                     }))
             .start()) {
       assertThatThrownBy(() -> relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE))

@@ -15,12 +15,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.AlterConfigOp;
-import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.config.ConfigResource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -153,7 +150,7 @@ class RelayTopicsTest {
     try (KafkaRelay relay = bench.relay(slowly).start();
         Connection connection = bench.database.open()) {
       relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
-      set(bench.topic, "max.message.bytes", "4000");
+      bench.configure(bench.topic, "max.message.bytes", "4000");
       connection.setAutoCommit(false);
       EventStreams transaction = bench.store.within(connection);
       AppendResult large = bench.appendIncompressible(transaction, "order-1", 20_000);
@@ -167,7 +164,7 @@ class RelayTopicsTest {
       assertThat(large.position().isAfter(relay.status().position())).isTrue();
     }
     assertThat(bench.consumed()).hasSize(1);
-    set(bench.topic, "max.message.bytes", "1000000");
+    bench.configure(bench.topic, "max.message.bytes", "1000000");
     try (KafkaRelay relay = bench.relay().start()) {
       relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
     }
@@ -196,15 +193,6 @@ class RelayTopicsTest {
 
   private void cleanUp(String topic, String policy)
       throws InterruptedException, ExecutionException {
-    set(topic, "cleanup.policy", policy);
-  }
-
-  private void set(String topic, String name, String value)
-      throws InterruptedException, ExecutionException {
-    ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, topic);
-    AlterConfigOp set = new AlterConfigOp(new ConfigEntry(name, value), AlterConfigOp.OpType.SET);
-    try (Admin admin = bench.admin()) {
-      admin.incrementalAlterConfigs(Map.of(resource, List.of(set))).all().get();
-    }
+    bench.configure(topic, "cleanup.policy", policy);
   }
 }

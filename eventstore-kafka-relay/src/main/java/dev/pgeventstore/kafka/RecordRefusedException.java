@@ -1,0 +1,27 @@
+package dev.pgeventstore.kafka;
+
+import dev.pgeventstore.Position;
+import org.apache.kafka.common.KafkaException;
+
+/** Kafka has refused a record, or one of the records that were sent with it in a batch. */
+final class RecordRefusedException extends KafkaException {
+
+  private static final long serialVersionUID = 1L;
+
+  private final long position;
+
+  RecordRefusedException(String message, Position position, Exception answer) {
+    super(message, answer);
+    this.position = position.value();
+  }
+
+  /** Whether it is this record that is refused, and not one that was sent with it. */
+  boolean isOfRecord() {
+    return Failures.isOfRecord(this);
+  }
+
+  /** Of what the record was made from. If several were refused, of the first. */
+  Position position() {
+    return Position.of(position);
+  }
+}
