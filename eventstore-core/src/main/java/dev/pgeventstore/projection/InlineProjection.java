@@ -39,6 +39,7 @@ public final class InlineProjection {
   /** The transaction that it was made in was ended. */
   private static final Set<String> NO_SAVEPOINT = Set.of("3B001", "25P01");
 
+  private static final String FAILED_STATEMENT = "25P02";
   private static final Lender LENDER = Lender.refusing("the definition of an inline projection");
 
   private final EventStore store;
@@ -100,7 +101,7 @@ public final class InlineProjection {
       try {
         Savepoint before = connection.setSavepoint();
         AppendResult result = appendOrTakeBack(append, before);
-        connection.releaseSavepoint(before);
+        keep(before);
         return result;
       } catch (SQLException e) {
         if (NO_SAVEPOINT.contains(String.valueOf(e.getSQLState()))) {
@@ -111,6 +112,22 @@ public final class InlineProjection {
         }
         throw new EventStoreException(
             "the %s failed, roll the transaction back: %s".formatted(append, e.getMessage()), e);
+      }
+    }
+
+    /** Keeps what was written, unless a statement has failed and the definition has gone on. */
+    private void keep(Savepoint before) throws SQLException {
+      try {
+        connection.releaseSavepoint(before);
+      } catch (SQLException e) {
+        if (FAILED_STATEMENT.equals(e.getSQLState())) {
+          connection.rollback(before);
+          throw new EventStoreException(
+              "a statement of the definition of %s failed, and the definition has gone on: nothing was appended"
+                  .formatted(table),
+              e);
+        }
+        throw e;
       }
     }
 

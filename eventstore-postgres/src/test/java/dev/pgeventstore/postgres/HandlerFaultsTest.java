@@ -137,6 +137,14 @@ class HandlerFaultsTest {
   }
 
   @Test
+  void what_only_the_commit_finds_counts_as_an_attempt() throws Exception {
+    store.execute(
+        "create table public.once (x int, constraint once_x unique (x) deferrable initially deferred)");
+    countsAsAttempt(
+        connection -> TestStore.execute(connection, "insert into public.once values (1), (1)"));
+  }
+
+  @Test
   void a_virtual_machine_out_of_memory_stops_the_subscription_and_parks_nothing() throws Exception {
     store.append("order-1");
     store.append("order-sick");

@@ -203,6 +203,32 @@ class InlineProjectionTest {
   }
 
   @Test
+  void an_append_whose_definition_goes_on_after_a_failed_statement_is_taken_back()
+      throws Exception {
+    Visits careless =
+        new Visits() {
+          @Override
+          public void handle(String table, List<RecordedEvent> events, Connection connection)
+              throws Exception {
+            super.handle(table, events, connection);
+            assertThatThrownBy(() -> TestStore.execute(connection, "select 1 / 0"))
+                .isInstanceOf(SQLException.class);
+          }
+        };
+    InlineProjection broken =
+        InlineProjection.of(store.store, "visits_inline", EventQuery.all(), careless);
+    try (Connection connection = store.begin()) {
+      assertThatThrownBy(() -> append(broken.within(connection), PAGE))
+          .isInstanceOf(EventStoreException.class)
+          .hasMessageContaining("nothing was appended");
+      append(inline.within(connection), StreamId.of("page", "after"));
+      connection.commit();
+    }
+    assertThat(store.settled()).containsExactly("page-after");
+    assertThat(table("visits_inline")).startsWith("page-after 1 ");
+  }
+
+  @Test
   void a_conflict_applies_nothing_and_leaves_the_transaction_usable() throws Exception {
     store.append("page-1");
     try (Connection connection = store.begin()) {

@@ -136,6 +136,7 @@ final class ParkingLot implements ParkedEvents {
   private Step next(StreamId stream, KeptInterrupt interrupt) {
     Faults faults = new Faults(tables);
     while (true) {
+      ParkedEvent[] handled = {null};
       try {
         return connections.inTransaction(
             connection -> {
@@ -149,6 +150,7 @@ final class ParkingLot implements ParkedEvents {
               Optional<RecordedEvent> event = events.at(connection, first.get().position());
               if (event.isPresent()) {
                 handle(event.get(), first.get(), connection, interrupt);
+                handled[0] = first.get();
                 table.remove(connection, name, first.get());
               } else {
                 table.discard(connection, name, first.get(), "the event was truncated");
@@ -156,20 +158,29 @@ final class ParkingLot implements ParkedEvents {
               return Step.DONE;
             });
       } catch (HandlerFailedException e) {
-        if (!faults.isHandlers(e.failure, e.connectionLived, e.parked.position().value(), "")) {
-          throw e.asEventStoreException();
-        }
-        if (Failure.isUndecodable(e.failure)) {
-          throw e.asUndecodable();
-        }
-        remember(e);
-        return new Step(false, Optional.of(e.parked(Failure.describe(e.failure))));
+        return failed(e, faults);
       } catch (SQLException e) {
-        if (!SqlErrors.isRolledBackByRace(e)) {
-          throw SqlErrors.of("the parked events of stream " + stream + " cannot be replayed", e);
+        if (SqlErrors.isRolledBackByRace(e)) {
+          continue;
         }
+        if (handled[0] != null) {
+          // What only the commit has found: a constraint that was deferred is the handler's.
+          return failed(new HandlerFailedException(handled[0], e, false), faults);
+        }
+        throw SqlErrors.of("the parked events of stream " + stream + " cannot be replayed", e);
       }
     }
+  }
+
+  private Step failed(HandlerFailedException e, Faults faults) {
+    if (!faults.isHandlers(e.failure, e.connectionLived, e.parked.position().value(), "")) {
+      throw e.asEventStoreException();
+    }
+    if (Failure.isUndecodable(e.failure)) {
+      throw e.asUndecodable();
+    }
+    remember(e);
+    return new Step(false, Optional.of(e.parked(Failure.describe(e.failure))));
   }
 
   private void handle(
