@@ -46,6 +46,9 @@ public final class HighWaterMark implements AutoCloseable {
   private final FenceView view;
   private final long pollInterval;
 
+  /** How long closing waits for an observation: the pool may have no connection to give for it. */
+  private final long closing;
+
   /** Held during an observation: the fence needs them in the order in which they were made. */
   private final Lock observing;
 
@@ -99,19 +102,35 @@ public final class HighWaterMark implements AutoCloseable {
       FenceFunction function,
       Duration pollInterval,
       Duration patience) {
-    this(scheduler, new ObserversConnection(dataSource, function, patience), pollInterval);
+    this(
+        scheduler, new ObserversConnection(dataSource, function, patience), pollInterval, patience);
   }
 
   /** Observes through a view that nothing else uses. */
   public HighWaterMark(Scheduler scheduler, FenceView view, Duration pollInterval) {
+    this(scheduler, view, pollInterval, PATIENCE);
+  }
+
+  private HighWaterMark(
+      Scheduler scheduler, FenceView view, Duration pollInterval, Duration patience) {
     this.scheduler = scheduler;
     this.view = view;
     this.pollInterval = Durations.nanos(pollInterval);
+    this.closing = 2 * patience.toNanos();
     this.observing = scheduler.newLock();
     this.observations = new Observations(scheduler);
     this.lock = scheduler.newLock();
     this.moved = lock.newCondition();
     this.work = lock.newCondition();
+  }
+
+  private boolean isClosed() {
+    lock.lock();
+    try {
+      return closed;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** The mark as last observed, without asking the database. */
@@ -177,7 +196,7 @@ public final class HighWaterMark implements AutoCloseable {
         throw e;
       }
       observations.came(observed, heldBack);
-      if (!keep) {
+      if (!keep || isClosed()) {
         view.release();
       }
       publish(observed);
@@ -452,29 +471,51 @@ public final class HighWaterMark implements AutoCloseable {
     } finally {
       lock.unlock();
     }
-    if (running != null) {
-      joinUninterruptibly(running);
-    }
-    observing.lock();
-    try {
-      view.release();
-    } finally {
-      observing.unlock();
+    boolean ended = running == null || joinUninterruptibly(running);
+    if (!ended || !releaseSoon()) {
+      LOG.warn("The high-water mark's observer still waits for the database: closing does not");
     }
   }
 
-  private static void joinUninterruptibly(Task task) {
+  private boolean joinUninterruptibly(Task task) {
+    long deadline = scheduler.nanoTime() + closing;
     boolean interrupted = false;
     boolean ended = false;
-    while (!ended) {
+    long left = closing;
+    while (!ended && left > 0) {
       try {
-        ended = task.join(Long.MAX_VALUE);
+        ended = task.join(left);
       } catch (InterruptedException e) {
         interrupted = true;
       }
+      left = deadline - scheduler.nanoTime();
     }
     if (interrupted) {
       Thread.currentThread().interrupt();
+    }
+    return ended;
+  }
+
+  /** An observation of a reader's that is under way releases the connection itself. */
+  private boolean releaseSoon() {
+    boolean interrupted = Thread.interrupted();
+    try {
+      if (!observing.tryLock(closing, TimeUnit.NANOSECONDS)) {
+        return false;
+      }
+      try {
+        view.release();
+      } finally {
+        observing.unlock();
+      }
+      return true;
+    } catch (InterruptedException e) {
+      interrupted = true;
+      return false;
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 }

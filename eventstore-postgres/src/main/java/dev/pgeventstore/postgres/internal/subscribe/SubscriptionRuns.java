@@ -96,13 +96,20 @@ public final class SubscriptionRuns implements AutoCloseable {
             keeper,
             report,
             suspects);
+    boolean added = false;
     try {
       arrange(spec);
+      // First: a listener that is told of its beginning may close the store.
+      running.add(subscription);
       keeper.add(subscription);
+      added = true;
     } catch (SQLException e) {
       throw SqlErrors.of("subscription " + spec.name() + " cannot be started", e);
+    } finally {
+      if (!added) {
+        running.remove(subscription);
+      }
     }
-    running.add(subscription);
     return subscription;
   }
 

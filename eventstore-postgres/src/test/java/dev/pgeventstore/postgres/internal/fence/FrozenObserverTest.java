@@ -26,6 +26,7 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
@@ -92,6 +93,51 @@ class FrozenObserverTest {
     assertThat(mark.sinceObserved()).isZero();
     assertThat(mark.heldBackFor()).isZero();
     assertThat(mark.lastFailure()).isEmpty();
+  }
+
+  @Test
+  void closing_does_not_wait_for_good_for_a_pool_that_gives_no_connection() throws Exception {
+    CountDownLatch given = new CountDownLatch(1);
+    CountDownLatch asked = new CountDownLatch(1);
+    AtomicReference<Connection> late = new AtomicReference<>();
+    DataSource exhausted =
+        proxy(
+            DataSource.class,
+            (method, arguments) -> {
+              asked.countDown();
+              given.await();
+              Connection connection = database.open();
+              late.set(connection);
+              return connection;
+            });
+    HighWaterMark waiting = mark(exhausted, SHORT);
+    Thread reading =
+        new Thread(
+            () -> {
+              try {
+                waiting.await(0, "", LONGER_THAN_A_TEST);
+              } catch (SQLException | InterruptedException | IllegalStateException e) {
+                // Closed.
+              }
+            });
+    reading.start();
+    assertThat(asked.await(30, TimeUnit.SECONDS)).isTrue();
+
+    waiting.close();
+    assertThat(given.getCount()).isOne();
+    reading.join();
+
+    // What comes after that is given back.
+    given.countDown();
+    until(() -> assertThat(late.get()).isNotNull().matches(FrozenObserverTest::isClosed));
+  }
+
+  private static boolean isClosed(Connection connection) {
+    try {
+      return connection.isClosed();
+    } catch (SQLException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   @Test
@@ -247,7 +293,7 @@ class FrozenObserverTest {
   }
 
   private interface Answer {
-    Object to(Method method, Object[] arguments) throws ReflectiveOperationException;
+    Object to(Method method, Object[] arguments) throws Exception;
   }
 
   private void append() {
