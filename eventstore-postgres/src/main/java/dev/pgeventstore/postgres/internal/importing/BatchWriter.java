@@ -9,6 +9,7 @@ import dev.pgeventstore.postgres.internal.tables.ImportsTable;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.StreamsTable;
+import dev.pgeventstore.postgres.internal.tables.StreamsTable.TombstonedException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.concurrent.TimeUnit;
@@ -100,7 +101,7 @@ public final class BatchWriter implements AutoCloseable {
             sent[0] = true;
             return write(connection, batch, name, from, fingerprint);
           });
-    } catch (EventStoreException e) {
+    } catch (EventStoreException | TombstonedException e) {
       throw e; // Found out before the commit.
     } catch (SQLException | RuntimeException | LinkageError e) {
       if (sent[0]) {
