@@ -15,14 +15,22 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.FencedInstanceIdException;
+import org.apache.kafka.common.errors.GroupAuthorizationException;
+import org.apache.kafka.common.errors.GroupMaxSizeReachedException;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.InvalidRequestException;
+import org.apache.kafka.common.errors.UnreleasedInstanceIdException;
+import org.apache.kafka.common.errors.UnsupportedAssignorException;
+import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.apache.kafka.common.errors.WakeupException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -39,41 +47,68 @@ final class ConsumerLoop implements Runnable {
 
   private static final Duration POLL = Duration.ofMillis(100);
 
+  private static final Duration SETTLED = Duration.ofSeconds(1);
+
   /** What has begun may end while partitions are taken away: the whole group waits for that. */
   private static final Duration FOR_REVOKED = Duration.ofSeconds(3);
 
-  private static final Duration FOR_LAST = Duration.ofSeconds(20);
+  private static final Duration FOR_LAST = Duration.ofSeconds(15);
   private static final Duration FOR_CLIENT = Duration.ofSeconds(4);
 
+  /** In the consumer protocol they are the end of a client, and it says so once. */
+  private static final List<Class<? extends KafkaException>> ENDS_CLIENT =
+      List.of(
+          UnreleasedInstanceIdException.class,
+          GroupAuthorizationException.class,
+          GroupMaxSizeReachedException.class,
+          UnsupportedAssignorException.class,
+          UnsupportedVersionException.class,
+          InvalidRequestException.class);
+
   private final String group;
-  private final Consumer<byte[], byte[]> consumer;
+  private final Supplier<Consumer<byte[], byte[]>> clients;
+  private final boolean clientsEnd;
+  private final List<String> read;
   private final TopicsCheck topics;
   private final Offsets offsets;
   private final FailurePolicy pauses;
   private final Function<Runnable, PartitionWork> works;
   private final Map<TopicPartition, PartitionWork> partitions = new ConcurrentHashMap<>();
   private final CountDownLatch closing = new CountDownLatch(1);
+  private volatile Consumer<byte[], byte[]> consumer;
   private int failures;
+  private long triedAgainAt;
   private volatile State state = State.RUNNING;
   private volatile @Nullable String reason;
   private volatile long wellSince = System.nanoTime();
 
   /**
+   * @param clients makes a client for the group
+   * @param clientsEnd whether they speak the consumer protocol, in which some failures end them
    * @param works makes the work of a partition, which calls back when it has room for records
    */
   ConsumerLoop(
       String group,
-      Consumer<byte[], byte[]> consumer,
+      Supplier<Consumer<byte[], byte[]>> clients,
+      boolean clientsEnd,
       List<String> topics,
       FailurePolicy pauses,
       Function<Runnable, PartitionWork> works) {
     this.group = group;
-    this.consumer = consumer;
-    this.topics = new TopicsCheck(consumer, topics);
-    this.offsets = new Offsets(group, consumer);
+    this.clients = clients;
+    this.clientsEnd = clientsEnd;
+    this.read = topics;
+    this.topics = new TopicsCheck(topics);
+    this.offsets = new Offsets(group);
     this.pauses = pauses;
     this.works = works;
-    consumer.subscribe(topics, new Rebalances());
+    this.consumer = newClient();
+  }
+
+  private Consumer<byte[], byte[]> newClient() {
+    Consumer<byte[], byte[]> client = clients.get();
+    client.subscribe(read, new Rebalances());
+    return client;
   }
 
   @Override
@@ -97,6 +132,9 @@ final class ConsumerLoop implements Runnable {
       } catch (Exception | Error e) {
         // Such as missing rights, which may be granted later. The client retries what it can.
         failed(e);
+        if (clientsEnd && ENDS_CLIENT.stream().anyMatch(type -> type.isInstance(e))) {
+          replaceClient();
+        }
       }
     }
     end(end);
@@ -112,8 +150,12 @@ final class ConsumerLoop implements Runnable {
     for (TopicPartition partition : polled.partitions()) {
       take(partition, polled.records(partition));
     }
-    offsets.commit(partitions);
-    Optional<String> missing = topics.missing();
+    offsets.commit(consumer, partitions);
+    Optional<String> missing = topics.missing(consumer);
+    if (failures > 0 && System.nanoTime() - triedAgainAt < SETTLED.toNanos()) {
+      // A client that cannot join its group may say so some polls later.
+      return;
+    }
     failures = 0;
     reason = missing.orElse(null);
     if (missing.isEmpty()) {
@@ -139,10 +181,10 @@ final class ConsumerLoop implements Runnable {
 
   private void failed(Throwable e) {
     String text = Causes.text(e);
-    if (!text.equals(reason)) {
+    if (failures == 0) {
       LOG.warn("consumer {} cannot read: {}", group, text);
     }
-    LOG.debug("why", Causes.loggable(e));
+    LOG.debug("consumer {} cannot read", group, Causes.loggable(e));
     reason = text;
     Thread.interrupted();
     try {
@@ -150,6 +192,20 @@ final class ConsumerLoop implements Runnable {
           closing.await(Durations.millis(pauses.backOff(++failures)), TimeUnit.MILLISECONDS);
     } catch (InterruptedException interrupt) {
       LOG.debug("A pause was interrupted", interrupt);
+    }
+    triedAgainAt = System.nanoTime();
+  }
+
+  private void replaceClient() {
+    try {
+      consumer.close(CloseOptions.timeout(FOR_CLIENT));
+      partitions.values().forEach(PartitionWork::abandon);
+      partitions.clear();
+      offsets.forgetAll();
+      consumer = newClient();
+      triedAgainAt = System.nanoTime();
+    } catch (RuntimeException e) {
+      LOG.warn("consumer {} cannot begin again: {}", group, Causes.text(e));
     }
   }
 
@@ -163,7 +219,7 @@ final class ConsumerLoop implements Runnable {
     List<TopicPartition> unfinished = awaitEnd(partitions.keySet(), FOR_LAST);
     try {
       if (end == State.CLOSED) {
-        offsets.commitNow(partitions);
+        offsets.commitNow(consumer, partitions);
       }
       consumer.close(CloseOptions.timeout(FOR_CLIENT));
     } catch (RuntimeException | Error e) {
@@ -242,6 +298,9 @@ final class ConsumerLoop implements Runnable {
 
     @Override
     public void onPartitionsRevoked(Collection<TopicPartition> gone) {
+      if (isClosing()) {
+        return; // What had begun was waited for, and its offsets are committed.
+      }
       abandon(gone);
       List<TopicPartition> unfinished = awaitEnd(gone, FOR_REVOKED);
       if (!unfinished.isEmpty()) {
@@ -252,7 +311,7 @@ final class ConsumerLoop implements Runnable {
       }
       Map<TopicPartition, PartitionWork> last = new HashMap<>(partitions);
       last.keySet().retainAll(gone);
-      offsets.commitNow(last);
+      offsets.commitNow(consumer, last);
       drop(gone);
     }
 

@@ -3,17 +3,23 @@ package dev.pgeventstore.kafka.consumer;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.kafka.internal.KafkaClients;
+import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.kafka.common.record.TimestampType;
@@ -49,20 +55,25 @@ public final class DeadLetters implements AutoCloseable {
   private static final String TIMESTAMP = "dl_timestamp";
   private static final String GROUP = "dl_group";
   private static final int LONGEST_MESSAGE = 1_000;
+  private static final int MOST_BYTES = 32 * 1024 * 1024;
   private static final int PATIENCE_SECONDS = 30;
+  private static final int PATIENCE_TO_LOOK_SECONDS = 10;
+  private static final Duration TO_END = Duration.ofSeconds(4);
 
   private final Producer<byte[], byte[]> producer;
+  private final Admin admin;
   private final String topic;
 
-  private DeadLetters(Producer<byte[], byte[]> producer, String topic) {
+  private DeadLetters(Producer<byte[], byte[]> producer, Admin admin, String topic) {
     this.producer = producer;
+    this.admin = admin;
     this.topic = topic;
   }
 
   /**
    * Dead letters to a topic, sent by a producer of their own.
    *
-   * @param topic must exist; one partition is enough
+   * @param topic must exist: it is never created. One partition is enough
    * @param kafka settings of the producer; {@code acks} is {@code all}
    * @return to be closed
    */
@@ -72,9 +83,36 @@ public final class DeadLetters implements AutoCloseable {
     settings.putIfAbsent(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, PATIENCE_SECONDS * 1_000);
     settings.putIfAbsent(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000);
     settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, 10_000);
+    // Whatever was read must fit, if the topic allows it.
+    settings.putIfAbsent(ProducerConfig.MAX_REQUEST_SIZE_CONFIG, MOST_BYTES);
+    // A producer asks for the topics that it knows, and where brokers create what is asked for that
+    // would bring back one that was deleted: so it forgets them soon.
+    settings.putIfAbsent(ProducerConfig.METADATA_MAX_IDLE_CONFIG, 5_000);
     settings.put(ProducerConfig.ACKS_CONFIG, "all");
-    return new DeadLetters(
-        KafkaClients.real().producer(settings), Objects.requireNonNull(topic, "topic"));
+    Objects.requireNonNull(topic, "topic");
+    Admin admin = KafkaClients.real().admin(settingsOfAdmin(kafka));
+    try {
+      return new DeadLetters(KafkaClients.real().producer(settings), admin, topic);
+    } catch (RuntimeException | Error e) {
+      admin.close(Duration.ZERO);
+      throw e;
+    }
+  }
+
+  private static Map<String, Object> settingsOfAdmin(Map<String, ?> kafka) {
+    Map<String, Object> settings = new HashMap<>(kafka);
+    settings
+        .keySet()
+        .removeIf(
+            name ->
+                !AdminClientConfig.configNames().contains(name)
+                    && (ProducerConfig.configNames().contains(name)
+                        || ConsumerConfig.configNames().contains(name)));
+    settings.putIfAbsent(
+        AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, PATIENCE_TO_LOOK_SECONDS * 1_000);
+    settings.putIfAbsent(
+        AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, PATIENCE_TO_LOOK_SECONDS * 500);
+    return settings;
   }
 
   /**
@@ -85,13 +123,13 @@ public final class DeadLetters implements AutoCloseable {
    * @param group that could not handle it
    * @param failure why
    * @param attempts how often it was tried
-   * @throws KafkaException if it was not acknowledged
+   * @throws KafkaException if it was not acknowledged, or the topic does not exist
    * @throws InterruptedException if the thread was interrupted
    */
   public void send(
       ConsumerRecord<byte[], byte[]> record, String group, Throwable failure, int attempts)
       throws InterruptedException {
-    int partition = record.partition() % producer.partitionsFor(topic).size();
+    int partition = record.partition() % partitions();
     ProducerRecord<byte[], byte[]> letter =
         new ProducerRecord<>(topic, partition, record.key(), record.value(), withoutOrigin(record));
     String message = messageOf(failure);
@@ -111,6 +149,25 @@ public final class DeadLetters implements AutoCloseable {
               .formatted(
                   record.topic(), record.partition(), record.offset(), topic, e.getMessage()),
           e);
+    }
+  }
+
+  /** Looks first: where brokers create what a producer asks for, it must not ask. */
+  private int partitions() throws InterruptedException {
+    try {
+      var described = admin.describeTopics(List.of(topic)).topicNameValues().get(topic);
+      return Objects.requireNonNull(described, "an answer for the topic")
+          .get(PATIENCE_TO_LOOK_SECONDS, TimeUnit.SECONDS)
+          .partitions()
+          .size();
+    } catch (ExecutionException | TimeoutException e) {
+      if (e.getCause() instanceof UnknownTopicOrPartitionException) {
+        throw new KafkaException(
+            "the dead letter topic %s does not exist, and is not created by itself: create it"
+                .formatted(topic),
+            e.getCause());
+      }
+      throw new KafkaException("the dead letter topic %s cannot be looked at".formatted(topic), e);
     }
   }
 
@@ -171,9 +228,13 @@ public final class DeadLetters implements AutoCloseable {
     return headers;
   }
 
-  /** Ends the producer. */
+  /** Ends the clients, within some seconds. */
   @Override
   public void close() {
-    producer.close();
+    try {
+      producer.close(TO_END);
+    } finally {
+      admin.close(Duration.ZERO);
+    }
   }
 }

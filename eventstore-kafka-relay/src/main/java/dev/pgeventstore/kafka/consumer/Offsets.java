@@ -21,16 +21,14 @@ final class Offsets {
   private static final Duration PATIENCE = Duration.ofSeconds(2);
 
   private final String group;
-  private final Consumer<byte[], byte[]> consumer;
   private final Map<TopicPartition, Long> sent = new HashMap<>();
 
-  Offsets(String group, Consumer<byte[], byte[]> consumer) {
+  Offsets(String group) {
     this.group = group;
-    this.consumer = consumer;
   }
 
   /** Commits what is new, and does not wait for it. */
-  void commit(Map<TopicPartition, PartitionWork> partitions) {
+  void commit(Consumer<byte[], byte[]> consumer, Map<TopicPartition, PartitionWork> partitions) {
     Map<TopicPartition, OffsetAndMetadata> offsets = unsent(partitions);
     if (offsets.isEmpty()) {
       return;
@@ -48,7 +46,7 @@ final class Offsets {
   }
 
   /** Commits what is new, before the partitions are given up. */
-  void commitNow(Map<TopicPartition, PartitionWork> partitions) {
+  void commitNow(Consumer<byte[], byte[]> consumer, Map<TopicPartition, PartitionWork> partitions) {
     Map<TopicPartition, OffsetAndMetadata> offsets = new HashMap<>();
     partitions.forEach(
         (partition, work) ->
@@ -58,14 +56,15 @@ final class Offsets {
       return;
     }
     try {
-      commitUnlessWoken(offsets);
+      commitUnlessWoken(consumer, offsets);
     } catch (KafkaException e) {
       LOG.debug("consumer {} cannot commit its last offsets", group, e);
     }
   }
 
   /** A partition that had room again may have woken the client. That is so once. */
-  private void commitUnlessWoken(Map<TopicPartition, OffsetAndMetadata> offsets) {
+  private void commitUnlessWoken(
+      Consumer<byte[], byte[]> consumer, Map<TopicPartition, OffsetAndMetadata> offsets) {
     try {
       consumer.commitSync(offsets, PATIENCE);
     } catch (KafkaException e) {
@@ -87,6 +86,10 @@ final class Offsets {
                       }
                     }));
     return offsets;
+  }
+
+  void forgetAll() {
+    sent.clear();
   }
 
   void forget(Collection<TopicPartition> gone) {

@@ -217,8 +217,10 @@ final class PartitionWork implements Runnable {
       failureText = at + ": " + text;
       held = blame == Blame.MARK_HELD;
       holder = cause instanceof MarkHeldException e ? e.holder() : Optional.empty();
-      isNews = !text.equals(lastLogged);
-      lastLogged = text;
+      // How long the holder has it already is no news.
+      String news = held ? "held by " + holder.flatMap(Blocker::pid) : text;
+      isNews = !news.equals(lastLogged);
+      lastLogged = news;
     }
     if (next == Mode.STOPPED) {
       LOG.error("consumer {} stops at {}: {}", group, at, text, Causes.loggable(cause));

@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import javax.sql.DataSource;
-import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.GroupProtocol;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
@@ -66,8 +66,6 @@ public final class RelayedConsumer implements AutoCloseable {
   private RelayedConsumer(Builder builder) {
     this.group = builder.inbox.group();
     this.unhealthyAfter = builder.unhealthyAfter;
-    Map<String, Object> settings = builder.consumerSettings();
-    Consumer<byte[], byte[]> consumer = KafkaClients.real().consumer(settings);
     this.deadLetters =
         builder.deadLetterTopic == null
             ? null
@@ -76,27 +74,45 @@ public final class RelayedConsumer implements AutoCloseable {
         new Handling(
             builder.inbox, builder.dataSource, builder.handler, deadLetters, builder.replayOf);
     this.threads = new HandlerThreads(group, builder.handlerThreads);
+    try {
+      this.loop = newLoop(builder);
+    } catch (RuntimeException | Error e) {
+      closeClients();
+      throw e;
+    }
+    this.thread = new Thread(this::run, "relayed-consumer-" + group);
+    thread.setDaemon(true);
+  }
+
+  private ConsumerLoop newLoop(Builder builder) {
+    Map<String, Object> settings = builder.consumerSettings();
     DatabaseProbe probe = new DatabaseProbe(builder.dataSource);
     int mostTogether =
         Integer.parseInt(
-            settings.getOrDefault(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 500).toString());
-    this.loop =
-        new ConsumerLoop(
-            group,
-            consumer,
-            builder.topics,
-            builder.pauses,
-            hasRoom ->
-                new PartitionWork(
-                    group,
-                    handling,
-                    new PartitionCourse(builder.retries, builder.pauses, deadLetters != null),
-                    new Faults(probe::isWell),
-                    mostTogether,
-                    threads,
-                    hasRoom));
-    this.thread = new Thread(this::run, "relayed-consumer-" + group);
-    thread.setDaemon(true);
+            settings
+                .getOrDefault(
+                    ConsumerConfig.MAX_POLL_RECORDS_CONFIG, ConsumerConfig.DEFAULT_MAX_POLL_RECORDS)
+                .toString());
+    return new ConsumerLoop(
+        group,
+        () -> KafkaClients.real().consumer(settings),
+        isConsumerProtocol(settings),
+        builder.topics,
+        builder.pauses,
+        hasRoom ->
+            new PartitionWork(
+                group,
+                handling,
+                new PartitionCourse(builder.retries, builder.pauses, deadLetters != null),
+                new Faults(probe::isWell),
+                mostTogether,
+                threads,
+                hasRoom));
+  }
+
+  private static boolean isConsumerProtocol(Map<String, Object> settings) {
+    Object protocol = settings.get(ConsumerConfig.GROUP_PROTOCOL_CONFIG);
+    return protocol != null && GroupProtocol.CONSUMER.name().equalsIgnoreCase(protocol.toString());
   }
 
   /**
@@ -118,10 +134,14 @@ public final class RelayedConsumer implements AutoCloseable {
     try {
       loop.run();
     } finally {
-      threads.close();
-      if (deadLetters != null) {
-        deadLetters.close();
-      }
+      closeClients();
+    }
+  }
+
+  private void closeClients() {
+    threads.close();
+    if (deadLetters != null) {
+      deadLetters.close();
     }
   }
 

@@ -21,26 +21,24 @@ final class TopicsCheck {
   private static final Duration WHILE_MISSING = Duration.ofSeconds(1);
   private static final Duration PATIENCE = Duration.ofSeconds(2);
 
-  private final Consumer<byte[], byte[]> consumer;
   private final List<String> topics;
   private Optional<String> missing = Optional.empty();
   private long next = System.nanoTime();
 
-  TopicsCheck(Consumer<byte[], byte[]> consumer, List<String> topics) {
-    this.consumer = consumer;
+  TopicsCheck(List<String> topics) {
     this.topics = List.copyOf(topics);
   }
 
   /** What is missing, in words, as last seen. */
-  Optional<String> missing() {
+  Optional<String> missing(Consumer<byte[], byte[]> consumer) {
     if (System.nanoTime() - next >= 0) {
-      look();
+      look(consumer);
       next = System.nanoTime() + Durations.nanos(missing.isPresent() ? WHILE_MISSING : EACH);
     }
     return missing;
   }
 
-  private void look() {
+  private void look(Consumer<byte[], byte[]> consumer) {
     try {
       Optional<String> before = missing;
       missing =

@@ -48,7 +48,7 @@ final class ChildKafkaBroker extends KafkaBroker {
       listener.name.secured.ssl.keystore.password=%8$s
       listener.name.secured.ssl.key.password=%8$s
       log.dirs=%3$s
-      auto.create.topics.enable=false
+      auto.create.topics.enable=%10$s
       default.replication.factor=1
       min.insync.replicas=1
       offsets.topic.replication.factor=1
@@ -80,7 +80,7 @@ final class ChildKafkaBroker extends KafkaBroker {
   private Path output;
   private int lives;
 
-  ChildKafkaBroker(Duration session) {
+  ChildKafkaBroker(Duration session, boolean createsTopics) {
     try {
       folder = Files.createTempDirectory("eventstore-kafka");
       output = folder.resolve("output-0.txt");
@@ -98,7 +98,8 @@ final class ChildKafkaBroker extends KafkaBroker {
               secured,
               certificate.keyStore(),
               certificate.password(),
-              session.toMillis()));
+              session.toMillis(),
+              createsTopics));
       format();
     } catch (IOException e) {
       throw new UncheckedIOException("a Kafka broker cannot be started: " + e.getMessage(), e);

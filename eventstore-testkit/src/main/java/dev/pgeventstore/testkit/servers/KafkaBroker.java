@@ -43,7 +43,18 @@ public abstract class KafkaBroker implements AutoCloseable {
 
   private static KafkaBroker start(Duration session) {
     String bootstrap = System.getProperty("kafka.bootstrap", "");
-    return bootstrap.isBlank() ? new ChildKafkaBroker(session) : new RunningKafka(bootstrap);
+    return bootstrap.isBlank() ? new ChildKafkaBroker(session, false) : new RunningKafka(bootstrap);
+  }
+
+  /**
+   * Starts a broker in a JVM of its own that creates a topic, with one partition, when a client
+   * asks for one that does not exist and allows that, as brokers do unless told otherwise.
+   *
+   * @return the broker, ready for clients
+   * @throws IllegalStateException if it does not start; the message has the last lines of its log
+   */
+  public static KafkaBroker startCreatingTopics() {
+    return new ChildKafkaBroker(ChildKafkaBroker.SESSION_OF_ONE_THAT_IS_RESTARTED, true);
   }
 
   /**
