@@ -32,6 +32,7 @@ final class LaneAccess implements AutoCloseable {
   private final Leadership leadership;
   private final StopSignal stop;
   private final Start start;
+  private final Experience experience;
 
   /**
    * Looks whether the topics are there and fit, and makes a writer.
@@ -45,7 +46,8 @@ final class LaneAccess implements AutoCloseable {
       KafkaSettings settings,
       Leadership leadership,
       StopSignal stop,
-      Start start)
+      Start start,
+      Experience experience)
       throws InterruptedException {
     this.spec = spec;
     this.lane = lane;
@@ -54,6 +56,7 @@ final class LaneAccess implements AutoCloseable {
     this.leadership = leadership;
     this.stop = stop;
     this.start = start;
+    this.experience = experience;
     this.databaseId = feed.databaseId();
     this.positions =
         new PositionTopic(spec.positionTopicName(databaseId), spec.lanes(), spec.topic());
@@ -70,8 +73,9 @@ final class LaneAccess implements AutoCloseable {
   private LaneWriter makeWriter() {
     return spec.delivery() == Delivery.EXACTLY_ONCE
         ? new TransactionalWriter(
-            settings, spec.transactionalId(databaseId, lane), positions, topics, lane)
-        : new PipelinedWriter(settings, leadership.lease().orElseThrow(), leadership::isCertain);
+            settings, spec.transactionalId(databaseId, lane), positions, topics, lane, experience.size())
+        : new PipelinedWriter(
+            settings, leadership.lease().orElseThrow(), leadership, experience.size());
   }
 
   private void requireTopics() throws InterruptedException {
@@ -163,7 +167,6 @@ final class LaneAccess implements AutoCloseable {
   void publish(
       LaneNotes notes,
       LanePosition position,
-      Refusals refusals,
       Leadership leadership,
       Progress progress,
       Work work)
@@ -181,17 +184,17 @@ final class LaneAccess implements AutoCloseable {
                 spec,
                 lane,
                 feed,
-                maker(notes, targets, refusals),
+                maker(notes, targets),
                 history,
                 position,
-                refusals.search())) {
+                experience)) {
       try {
         work.on(
             new Publishing(
                 settings.scheduler(),
                 writer,
                 preparer,
-                refusals,
+                experience.refusals(),
                 watch,
                 leadership,
                 progress,
@@ -210,12 +213,12 @@ final class LaneAccess implements AutoCloseable {
     }
   }
 
-  private RecordMaker maker(LaneNotes notes, TargetTopics targets, Refusals refusals) {
-    return new RecordMaker(spec, lane, spec.mapper(databaseId), notes, targets, refusals);
+  private RecordMaker maker(LaneNotes notes, TargetTopics targets) {
+    return new RecordMaker(spec, lane, spec.mapper(databaseId), notes, targets, experience.refusals());
   }
 
   RecordMaker maker(LaneNotes notes) {
-    return maker(notes, targets(notes), new Refusals());
+    return maker(notes, targets(notes));
   }
 
   private PublishedTail tail(LaneNotes notes) {

@@ -138,9 +138,6 @@ final class Publishing {
           pass(parcel);
         } else {
           commit(parcel);
-          if (!parcel.mark().isAfter(parcel.upTo())) {
-            writer.push();
-          }
         }
       }
       if (parcel.isConfirmedFirst() || refusal != null) {

@@ -407,7 +407,6 @@ public final class RelayOperations {
     access.publish(
         notes,
         position,
-        new Refusals(),
         lead,
         new Progress(scheduler(), 0, spec.unhealthyAfter()),
         publishing -> {
@@ -421,7 +420,7 @@ public final class RelayOperations {
   private void onLane(int lane, Start start, Work work) throws InterruptedException {
     SeizedLead lead = SeizedLead.of(scheduler(), feed, spec, lane);
     try (LaneAccess access =
-        new LaneAccess(spec, lane, feed, settings, lead, new StopSignal(scheduler()), start)) {
+        new LaneAccess(spec, lane, feed, settings, lead, new StopSignal(scheduler()), start, Experience.none(settings))) {
       access.writer().takeOver();
       work.on(access, lead);
     } finally {
