@@ -33,6 +33,7 @@ final class KafkaSettings {
           ConsumerConfig.GROUP_ID_CONFIG);
 
   private static final int DEFAULT_TRANSACTION_TIMEOUT_MILLIS = 30_000;
+  private static final int SHORTEST_TRANSACTION_TIMEOUT_MILLIS = 1_000;
 
   /** What lingers is sent by the commit, so nobody waits for it. */
   private static final int LINGERS_MILLIS = 5;
@@ -58,6 +59,11 @@ final class KafkaSettings {
       throw new IllegalArgumentException("the Kafka configuration has no bootstrap.servers");
     }
     this.given = Map.copyOf(given);
+    if (transactionTimeoutMillis() < SHORTEST_TRANSACTION_TIMEOUT_MILLIS) {
+      throw new IllegalArgumentException(
+          "transaction.timeout.ms is %d or more, not %d: no transaction would be at its end before"
+              .formatted(SHORTEST_TRANSACTION_TIMEOUT_MILLIS, transactionTimeoutMillis()));
+    }
     try {
       KafkaClients.whereKafkaIsSeen(
           () ->
@@ -98,7 +104,11 @@ final class KafkaSettings {
 
   private int number(String name, int byDefault) {
     Object value = given.getOrDefault("producer." + name, given.get(name));
-    return value == null ? byDefault : Integer.parseInt(value.toString());
+    try {
+      return value == null ? byDefault : Integer.parseInt(value.toString());
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("%s is a number, not '%s'".formatted(name, value), e);
+    }
   }
 
   Map<String, Object> transactionalProducer(String transactionalId) {

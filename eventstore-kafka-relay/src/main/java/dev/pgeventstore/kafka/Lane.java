@@ -6,6 +6,7 @@ import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import java.time.Duration;
 import java.util.Optional;
+import org.apache.kafka.common.errors.InvalidTxnTimeoutException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -97,9 +98,11 @@ final class Lane implements Runnable {
     Optional<RecordRefusedException> refused = Failures.refusedRecord(failure);
     refused.ifPresent(experience.refusals()::refused);
     if (refused.isEmpty() && (Failures.hopeless(failure) != null || isTooLargeOnceMore(failure))) {
-      throw new RelayHaltedException(
-          "Kafka refuses, and would do so again: " + failure + ". Mend that, then start the relay",
-          failure);
+      String what =
+          Failures.is(failure, InvalidTxnTimeoutException.class)
+              ? "Kafka refuses transaction.timeout.ms: the broker's transaction.max.timeout.ms is less"
+              : "Kafka refuses, and would do so again: " + failure;
+      throw new RelayHaltedException(what + ". Mend that, then start the relay", failure);
     }
     if (Failures.isFenced(failure) && !isOnlyLate(failure)) {
       progress.fenced();

@@ -79,6 +79,10 @@ final class LaneAccess implements AutoCloseable {
   }
 
   private void requireTopics() throws InterruptedException {
+    if (spec.topic().equals(positions.name())) {
+      throw new RelayHaltedException(
+          "topic %s is for the relay's notes only, not for events".formatted(spec.topic()));
+    }
     int partitions = 0;
     if (!spec.topic().isEmpty()) {
       partitions =
@@ -214,7 +218,7 @@ final class LaneAccess implements AutoCloseable {
   }
 
   private RecordMaker maker(LaneNotes notes, TargetTopics targets) {
-    return new RecordMaker(spec, lane, spec.mapper(databaseId), notes, targets, experience.refusals());
+    return new RecordMaker(spec, lane, databaseId, notes, targets, experience.refusals());
   }
 
   RecordMaker maker(LaneNotes notes) {

@@ -61,8 +61,8 @@ class SlowBrokerTest {
     return settings;
   }
 
-  private void requireCaughtUp(KafkaRelay.Builder builder) throws Exception {
-    AppendResult last = bench.appendBacklog(EVENTS, 100);
+  private void requireCaughtUp(int dataBytes, KafkaRelay.Builder builder) throws Exception {
+    AppendResult last = bench.appendBacklog(EVENTS, dataBytes);
     try (KafkaRelay relay = builder.start()) {
       relay.awaitPublished(last, Bench.PATIENCE);
       assertThat(relay.status().fenced()).as(relay.status().toString()).isZero();
@@ -88,7 +88,7 @@ class SlowBrokerTest {
           .all()
           .get();
     }
-    requireCaughtUp(bench.relay(settings(Map.of("client.id", client))).delivery(delivery));
+    requireCaughtUp(300, bench.relay(settings(Map.of("client.id", client))).delivery(delivery));
   }
 
   @ParameterizedTest
@@ -96,6 +96,7 @@ class SlowBrokerTest {
   void over_a_slow_link_transactions_become_small_enough(Delivery delivery) throws Exception {
     bench.broker.proxy().slowDown(BYTES_PER_SECOND);
     requireCaughtUp(
+        100,
         bench
             .relay(settings(Map.of("bootstrap.servers", bench.broker.proxiedBootstrap())))
             .delivery(delivery));
@@ -105,7 +106,7 @@ class SlowBrokerTest {
   @EnumSource
   void with_small_batches_only_everything_is_published(Delivery delivery) throws Exception {
     bench.configure(bench.topic, "max.message.bytes", "3000");
-    requireCaughtUp(bench.relay(settings(Map.of())).delivery(delivery));
+    requireCaughtUp(100, bench.relay(settings(Map.of())).delivery(delivery));
   }
 
   /** The broker answers what comes then as it answers one who was fenced. */
