@@ -6,7 +6,6 @@ import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import java.time.Duration;
 import java.util.Optional;
-import org.apache.kafka.common.errors.InvalidTxnTimeoutException;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -97,12 +96,16 @@ final class Lane implements Runnable {
   private void tryAgainAfter(RuntimeException failure) throws InterruptedException {
     Optional<RecordRefusedException> refused = Failures.refusedRecord(failure);
     refused.ifPresent(experience.refusals()::refused);
+    if (Failures.isTransactionTimeoutTooLong(failure)) {
+      throw new RelayHaltedException(
+          "Kafka refuses a transaction.timeout.ms of %d: the broker's transaction.max.timeout.ms is less. Lower the one or raise the other, then start the relay"
+              .formatted(settings.transactionTimeoutMillis()),
+          failure);
+    }
     if (refused.isEmpty() && (Failures.hopeless(failure) != null || isTooLargeOnceMore(failure))) {
-      String what =
-          Failures.is(failure, InvalidTxnTimeoutException.class)
-              ? "Kafka refuses transaction.timeout.ms: the broker's transaction.max.timeout.ms is less"
-              : "Kafka refuses, and would do so again: " + failure;
-      throw new RelayHaltedException(what + ". Mend that, then start the relay", failure);
+      throw new RelayHaltedException(
+          "Kafka refuses, and would do so again: " + failure + ". Mend that, then start the relay",
+          failure);
     }
     if (Failures.isFenced(failure) && !isOnlyLate(failure)) {
       progress.fenced();
@@ -160,7 +163,8 @@ final class Lane implements Runnable {
   private void lead() throws InterruptedException {
     progress.begins();
     try (LaneAccess access =
-        new LaneAccess(spec, number, feed, settings, leadership, stop, LaneAccess.Start.CAREFUL, experience)) {
+        new LaneAccess(
+            spec, number, feed, settings, leadership, stop, LaneAccess.Start.CAREFUL, experience)) {
       if (!leadership.confirm()) {
         return;
       }

@@ -73,7 +73,12 @@ final class LaneAccess implements AutoCloseable {
   private LaneWriter makeWriter() {
     return spec.delivery() == Delivery.EXACTLY_ONCE
         ? new TransactionalWriter(
-            settings, spec.transactionalId(databaseId, lane), positions, topics, lane, experience.size())
+            settings,
+            spec.transactionalId(databaseId, lane),
+            positions,
+            topics,
+            lane,
+            experience.size())
         : new PipelinedWriter(
             settings, leadership.lease().orElseThrow(), leadership, experience.size());
   }
@@ -169,11 +174,7 @@ final class LaneAccess implements AutoCloseable {
 
   /** Publishes from a position on, and looks after the topics meanwhile. */
   void publish(
-      LaneNotes notes,
-      LanePosition position,
-      Leadership leadership,
-      Progress progress,
-      Work work)
+      LaneNotes notes, LanePosition position, Leadership leadership, Progress progress, Work work)
       throws InterruptedException {
     TargetTopics targets = targets(notes);
     String name = "eventstore-relay-%s-%d".formatted(spec.name(), lane);

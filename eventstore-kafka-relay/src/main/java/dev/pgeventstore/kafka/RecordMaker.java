@@ -224,8 +224,7 @@ final class RecordMaker {
   void addTombstone(StreamId stream, Position reached, ParcelBuilder parcel)
       throws InterruptedException {
     try {
-      packer.add(
-          List.of(mapper.tombstone(stream)), "", List.of(), Placing.late(reached), parcel);
+      packer.add(List.of(mapper.tombstone(stream)), "", List.of(), Placing.late(reached), parcel);
     } catch (Unpublishable e) {
       throw new IllegalStateException(
           "the tombstone of stream %s cannot be sent: %s"

@@ -125,8 +125,7 @@ final class RecordPacker {
     if (name.equals(positionTopic) || name.startsWith(RelaySpec.POSITION_TOPICS)) {
       // Or it would be taken for a note.
       throw new Unpublishable(
-          new IllegalArgumentException(
-              "topic %s is for the notes of relays only".formatted(name)));
+          new IllegalArgumentException("topic %s is for the notes of relays only".formatted(name)));
     }
     try {
       return topics.target(name);

@@ -430,7 +430,15 @@ public final class RelayOperations {
   private void onLane(int lane, Start start, Work work) throws InterruptedException {
     SeizedLead lead = SeizedLead.of(scheduler(), feed, spec, lane);
     try (LaneAccess access =
-        new LaneAccess(spec, lane, feed, settings, lead, new StopSignal(scheduler()), start, Experience.none(settings))) {
+        new LaneAccess(
+            spec,
+            lane,
+            feed,
+            settings,
+            lead,
+            new StopSignal(scheduler()),
+            start,
+            Experience.none(settings))) {
       access.writer().takeOver();
       work.on(access, lead);
     } finally {

@@ -79,7 +79,8 @@ record RelaySpec(
     return positionTopic.orElseGet(
         () ->
             POSITION_TOPICS
-                + "%s.%s".formatted(storeName(databaseId).replaceAll("[^a-zA-Z0-9._-]", "."), name));
+                + "%s.%s"
+                    .formatted(storeName(databaseId).replaceAll("[^a-zA-Z0-9._-]", "."), name));
   }
 
   String sourceUri(String databaseId) {

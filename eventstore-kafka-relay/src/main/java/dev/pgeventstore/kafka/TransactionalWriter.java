@@ -139,7 +139,9 @@ final class TransactionalWriter implements LaneWriter {
 
   @Override
   public boolean isFull() {
-    return bytes >= size.bytes() || records >= MOST_RECORDS || scheduler.nanoTime() - begun > longest;
+    return bytes >= size.bytes()
+        || records >= MOST_RECORDS
+        || scheduler.nanoTime() - begun > longest;
   }
 
   @Override

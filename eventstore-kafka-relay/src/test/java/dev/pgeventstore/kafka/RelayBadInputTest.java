@@ -142,7 +142,16 @@ class RelayBadInputTest {
 
   @ParameterizedTest
   @ValueSource(
-      strings = {"series", "skip/x", "sent/x", "sent/x/y", "topic/x", "parked/x", "start", "audit/x"})
+      strings = {
+        "series",
+        "skip/x",
+        "sent/x",
+        "sent/x/y",
+        "topic/x",
+        "parked/x",
+        "start",
+        "audit/x"
+      })
   void a_note_that_cannot_be_read_halts_it_until_it_is_taken_away(String note) throws Exception {
     bench.append("order-1", 2);
     publish(bench.relay());

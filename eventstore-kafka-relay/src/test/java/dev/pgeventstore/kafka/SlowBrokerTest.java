@@ -162,8 +162,7 @@ class SlowBrokerTest {
     await()
         .atMost(Bench.PATIENCE)
         .until(
-            () ->
-                one.status().state() == State.LEADING || other.status().state() == State.LEADING);
+            () -> one.status().state() == State.LEADING || other.status().state() == State.LEADING);
     return one.status().state() == State.LEADING ? one : other;
   }
 

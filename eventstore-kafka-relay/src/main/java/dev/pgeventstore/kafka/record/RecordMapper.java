@@ -29,9 +29,9 @@ public interface RecordMapper {
 
   /**
    * The record that tells that a stream is gone: for {@link
-   * dev.pgeventstore.kafka.RelayOperations#publishTombstone}. Without this it has the stream's id as
-   * its key and goes to the relay's topic. A mapper that gives records of a stream another key or
-   * topic says so here as well, or the record deletes nothing.
+   * dev.pgeventstore.kafka.RelayOperations#publishTombstone}. Without this it has the stream's id
+   * as its key and goes to the relay's topic. A mapper that gives records of a stream another key
+   * or topic says so here as well, or the record deletes nothing.
    *
    * @param stream any
    * @return a record without a value
