@@ -14,8 +14,6 @@ import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.RelayStatus.State;
-import dev.pgeventstore.kafka.consumer.DeadLetters;
-import dev.pgeventstore.kafka.consumer.NotRelayedException;
 import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.kafka.record.DebeziumOutbox;
 import dev.pgeventstore.testkit.servers.Database;
@@ -334,26 +332,5 @@ class RelayBadInputTest {
                   .isGreaterThan(5_000);
             });
     requireExact(failing(letters));
-  }
-
-  @Test
-  void a_consumers_dead_letter_that_is_too_large_is_sent_without_its_value() throws Exception {
-    String letters = "letters-" + bench.topic;
-    bench.createTopic(letters, 1);
-    bench.configure(letters, "max.message.bytes", "2000");
-    bench.appendIncompressible(bench.store, "order-1", 9_000);
-    publish(bench.relay());
-    ConsumerRecord<byte[], byte[]> record = bench.consumed().get(0);
-    try (DeadLetters dead =
-        DeadLetters.to(letters, Map.of("bootstrap.servers", bench.broker.bootstrap()))) {
-      dead.send(record, "a-group", new IllegalStateException("cannot handle this"), 3);
-    }
-    ConsumerRecord<byte[], byte[]> letter = bench.consumed(letters).get(0);
-    assertThat(letter.value()).isNull();
-    assertThat(header(letter, "dl_omitted_bytes")).isEqualTo("" + record.value().length);
-    assertThatThrownBy(() -> DeadLetters.original(letter))
-        .isInstanceOf(NotRelayedException.class)
-        .hasMessageContaining(
-            "%s-%d@%d".formatted(record.topic(), record.partition(), record.offset()));
   }
 }

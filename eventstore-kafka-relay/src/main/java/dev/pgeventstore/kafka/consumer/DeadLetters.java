@@ -8,7 +8,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -20,7 +19,6 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -40,8 +38,6 @@ import org.apache.kafka.common.record.TimestampType;
  *   <tr><td>{@code dl_exception}, {@code dl_message}</td><td>class and message of the failure; the
  *       message is cut after 1,000 characters</td></tr>
  *   <tr><td>{@code dl_attempts}</td><td>how often it was tried</td></tr>
- *   <tr><td>{@code dl_omitted_bytes}</td><td>how long its value is, if it is left out because the
- *       topic does not take as much; such a letter cannot be replayed</td></tr>
  * </table>
  *
  * <p>Those of one partition go to one partition, so their order is kept. They are sent at least
@@ -58,7 +54,6 @@ public final class DeadLetters implements AutoCloseable {
   private static final String OFFSET = "dl_offset";
   private static final String TIMESTAMP = "dl_timestamp";
   private static final String GROUP = "dl_group";
-  private static final String OMITTED = "dl_omitted_bytes";
   private static final int LONGEST_MESSAGE = 1_000;
   private static final int MOST_BYTES = 32 * 1024 * 1024;
   private static final int PATIENCE_SECONDS = 30;
@@ -147,7 +142,7 @@ public final class DeadLetters implements AutoCloseable {
     add(letter, "dl_message", message.substring(0, Math.min(LONGEST_MESSAGE, message.length())));
     add(letter, "dl_attempts", attempts);
     try {
-      sendOrWithoutValue(letter);
+      producer.send(letter).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
     } catch (ExecutionException | TimeoutException e) {
       throw new KafkaException(
           "%s-%d@%d cannot be sent to the dead letter topic %s: %s"
@@ -176,24 +171,6 @@ public final class DeadLetters implements AutoCloseable {
     }
   }
 
-  /** However often it was sent, a letter that is too large would be refused. */
-  private void sendOrWithoutValue(ProducerRecord<byte[], byte[]> letter)
-      throws ExecutionException, TimeoutException, InterruptedException {
-    try {
-      producer.send(letter).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
-    } catch (ExecutionException e) {
-      byte[] value = letter.value();
-      if (value == null || !(e.getCause() instanceof RecordTooLargeException)) {
-        throw e;
-      }
-      ProducerRecord<byte[], byte[]> empty =
-          new ProducerRecord<>(
-              letter.topic(), letter.partition(), letter.key(), null, letter.headers());
-      add(empty, OMITTED, value.length);
-      producer.send(empty).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
-    }
-  }
-
   /** It is the application's, and may fail to say anything. */
   private static String messageOf(Throwable failure) {
     try {
@@ -212,22 +189,10 @@ public final class DeadLetters implements AutoCloseable {
    *
    * @param letter from a dead letter topic
    * @return with the topic, partition, offset, time and headers it had
-   * @throws NotRelayedException if it lacks the headers of a dead letter, or the value, which was
-   *     too large: that is only where the record was
+   * @throws NotRelayedException if it lacks the headers of a dead letter
    */
   public static ConsumerRecord<byte[], byte[]> original(ConsumerRecord<byte[], byte[]> letter) {
     RelayHeaders headers = new RelayHeaders(letter);
-    Optional<String> omitted = headers.text(OMITTED);
-    if (omitted.isPresent()) {
-      throw headers.flaw(
-          "lacks its value of %s bytes, which was too large for a dead letter: it is in %s-%s@%s"
-              .formatted(
-                  omitted.get(),
-                  headers.require(TOPIC),
-                  headers.require(PARTITION),
-                  headers.require(OFFSET)),
-          null);
-    }
     return new ConsumerRecord<>(
         headers.require(TOPIC),
         headers.require(PARTITION, Numbers::parseInt),
