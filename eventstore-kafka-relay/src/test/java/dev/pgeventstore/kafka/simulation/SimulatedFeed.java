@@ -346,6 +346,15 @@ final class SimulatedFeed implements EventFeed {
       return change(state().leases().containsKey(key) ? expires() : 0, changes);
     }
 
+    /** Replaces a note, in one life of the server, if it is as the owner takes it. */
+    public boolean replaceNote(String life, String name, @Nullable String expected, String text) {
+      SimulatedDatabase.Lease row = state().leases().get(key);
+      return row != null
+          && attached.get().life().equals(life)
+          && Objects.equals(row.notes().get(name), expected)
+          && change(row.expires(), Map.of(name, text));
+    }
+
     @Override
     public void close() {
       boolean unused = change(0, Map.of());
