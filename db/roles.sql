@@ -95,7 +95,8 @@ grant insert, update, delete on "${schema}".subscriptions
 grant select, insert, update, delete on "${schema}".lease_notes
   to "${schema}_writer", "${schema}_reader", "${schema}_relay";
 grant execute on function
-  "${schema}".note_in_lease(text, integer, text, bigint, text[], text[])
+  "${schema}".note_in_lease(text, integer, text, bigint, text[], text[]),
+  "${schema}".replace_note_in_lease(text, integer, text, bigint, text, text, text, text)
   to "${schema}_reader", "${schema}_relay";
 -- A relay publishes messages and deletes them.
 grant select, delete on "${schema}".outbox to "${schema}_relay";

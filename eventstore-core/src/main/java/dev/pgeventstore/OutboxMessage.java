@@ -146,8 +146,7 @@ public final class OutboxMessage {
   }
 
   /**
-   * The same with another id, which consumers find in the header {@code es_message_id}; and in
-   * {@code ce_id}, if the message is a CloudEvent, with a header {@code ce_specversion}.
+   * The same with another id, which consumers find in the header {@code ce_id}.
    *
    * @param given unique
    * @return a copy

@@ -1,8 +1,11 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.kafka.LanePosition.Anchor;
-import java.util.List;
+import dev.pgeventstore.kafka.TailFindings.Comparison;
+import java.util.Comparator;
 import java.util.Optional;
 import java.util.UUID;
 import org.apache.kafka.common.KafkaException;
@@ -18,55 +21,132 @@ import org.slf4j.LoggerFactory;
  * @param published what is in Kafka
  * @param notes of the lane, as they were read when all others were fenced
  * @param delivery what the relay promises
+ * @param lease by whose notes the database knows which tokens it has drawn
  */
 record History(
     EventFeed feed,
     String databaseId,
     PublishedTail published,
     LaneNotes notes,
-    Delivery delivery) {
+    Delivery delivery,
+    Optional<Lease> lease) {
 
   private static final Logger LOG = LoggerFactory.getLogger(History.class);
 
   /**
-   * Checks the event that a position is anchored to. Only its id is asked for: the event itself may
-   * have been truncated or purged since it was published, which does not make the history another
-   * one.
+   * Compares the store with what was published: by the token of the last commit, which the database
+   * must have drawn; by the event that the position is anchored to; and by the last records. Of an
+   * event only the id is asked for: it may have been truncated or purged since it was published,
+   * which does not make the history another one.
    *
-   * @throws RelayHaltedException if it is gone or another one
+   * @return by which the lead draws its tokens
+   * @throws RelayHaltedException if the store has lost something, or the lane's notes have
    */
-  void verify(LanePosition position) throws InterruptedException {
-    Optional<String> difference = position.anchor().flatMap(this::difference);
-    if (difference.isEmpty() && position.position().isAfter(feed.lastDrawn())) {
-      difference =
-          Optional.of("the store has handed out no position beyond " + feed.lastDrawn() + " yet");
+  Tokens verify(LanePosition position) {
+    Tokens tokens = new Tokens(lease);
+    TokenLedger ledger = tokens.ledger();
+    Optional<Token> unknown =
+        tokens.areDrawn()
+            ? notes.token().filter(token -> !ledger.knows(token) && !ledger.isOlder(token))
+            : Optional.empty();
+    Optional<String> lost =
+        position
+            .anchor()
+            .flatMap(this::difference)
+            .or(() -> notDrawn(position.position()))
+            .or(() -> unknown.map(token -> describe(token, ledger)));
+    if (lost.isPresent()) {
+      Position intact = unknown.map(token -> intactUpTo(token, ledger)).orElse(Position.START);
+      throw lostHistory(position, lost.get(), comparison(tokens, intact), intact);
     }
-    if (difference.isPresent()) {
+    compareTail(position, tokens);
+    requireLatestNotes(position, ledger);
+    logAnotherDatabase(position);
+    tokens.foundInKafka(notes.token());
+    return tokens;
+  }
+
+  private Optional<String> notDrawn(Position position) {
+    Position drawn = feed.lastDrawn();
+    return position.isAfter(drawn)
+        ? Optional.of("the store has handed out no position beyond " + drawn + " yet")
+        : Optional.empty();
+  }
+
+  private static String describe(Token token, TokenLedger ledger) {
+    return "the database does not know token %s, under which that was sent; it has %s"
+        .formatted(
+            token,
+            ledger
+                .last()
+                .map(last -> "drawn " + last + " last, at position " + ledger.readUpTo())
+                .orElse("drawn none"));
+  }
+
+  /** What was read before a token that the database has: it had all of that when it drew it. */
+  private static Position intactUpTo(Token unknown, TokenLedger ledger) {
+    return ledger.lastNumber() < unknown.number() ? ledger.readUpTo() : Position.START;
+  }
+
+  private RelayHaltedException lostHistory(
+      LanePosition position, String how, Comparison comparison, Position intact) {
+    String what;
+    try {
+      what = comparison.of(published.committed()).describeLost(intact);
+    } catch (KafkaException e) {
+      what = "What is in Kafka could not be read: " + e.getMessage();
+    }
+    return new RelayHaltedException(
+        "the store's history is not the one that was published: up to position %s it is in Kafka, but %s. The database has lost commits, was restored to an older state, or is another one. %s"
+            .formatted(position.position(), how, what));
+  }
+
+  /** Whether the notes are as late as the database knows that they must be. */
+  private void requireLatestNotes(LanePosition position, TokenLedger ledger) {
+    Optional<Token> noted = notes.token();
+    long number = noted.map(Token::number).orElse(0L);
+    boolean isOld =
+        noted.filter(ledger::isOlder).isPresent()
+            || ledger.published().filter(token -> token.number() > number).isPresent();
+    if (isOld && delivery == Delivery.EXACTLY_ONCE && lease.isPresent()) {
       throw new RelayHaltedException(
-          "the store's history is not the one that was published: up to position %s it is in Kafka, but %s. The database has lost commits, was restored to an older state, or is another one. %s"
-              .formatted(position.position(), difference.get(), whatIsUnknown()));
-    }
-    compareTail(position);
-    if (!position.database().equals(databaseId)) {
-      LOG.warn(
-          "The position was written from database {}, this is {}. The event at position {} is the same: going on",
-          position.database(),
-          databaseId,
-          position.position());
+          "relay %s stands at position %s of its series %d by its notes, which have token %s, but by the database it has sent more: going on would publish that again. The notes are an older copy, or the relay has published with another delivery meanwhile. To go on behind what is published, begin a new series: RelayOperations.newSeries(Position.of(%s), …)"
+              .formatted(
+                  published.relay(),
+                  position.position(),
+                  notes.series(),
+                  noted.map(Token::toString).orElse("none"),
+                  lastPublished(position)));
     }
   }
 
+  private Position lastPublished(LanePosition position) {
+    return published.committed().stream()
+        .map(record -> record.place().position())
+        .reduce(position.position(), (a, b) -> a.isAfter(b) ? a : b);
+  }
+
   /** An aborted record contradicts nothing: where one might, only what is committed counts. */
-  private void compareTail(LanePosition position) {
-    TailFindings first = findings(published.sent());
-    if (first.isEmpty() || findings(published.committed(first.partitions())).isEmpty()) {
+  private void compareTail(LanePosition position, Tokens tokens) {
+    Comparison comparison = comparison(tokens, Position.START);
+    TailFindings first = comparison.of(published.sent());
+    if (first.isEmpty() || comparison.of(published.committed(first.partitions())).isEmpty()) {
       return;
     }
-    TailFindings found = findings(published.committed());
+    TailFindings found = comparison.of(published.committed());
+    Optional<Token> untied =
+        found.untied().stream()
+            .flatMap(record -> record.token().stream())
+            .max(Comparator.comparing(Token::number));
+    if (untied.isPresent()) {
+      Position intact = intactUpTo(untied.get(), tokens.ledger());
+      throw lostHistory(
+          position, describe(untied.get(), tokens.ledger()), comparison(tokens, intact), intact);
+    }
     if (!found.unknown().isEmpty()) {
       throw new RelayHaltedException(
           "the store's history is not the one that was published: the relay stands at position %s, but %s"
-              .formatted(position.position(), found.describeUnknown()));
+              .formatted(position.position(), found.describeLost(Position.START)));
     }
     if (!found.beyond().isEmpty()) {
       throw new RelayHaltedException(
@@ -76,15 +156,27 @@ record History(
     }
   }
 
-  private TailFindings findings(List<OwnRecord> records) {
-    return TailFindings.of(records, feed, notes, delivery == Delivery.EXACTLY_ONCE);
+  /**
+   * The comparison of the tail.
+   *
+   * @param intact behind it messages may be lost; the start if nothing says that any are
+   */
+  private Comparison comparison(Tokens tokens, Position intact) {
+    return new Comparison(
+        feed,
+        notes,
+        delivery == Delivery.EXACTLY_ONCE,
+        tokens.areDrawn() ? Optional.of(tokens.ledger()) : Optional.empty(),
+        intact.equals(Position.START) ? Optional.empty() : Optional.of(intact));
   }
 
-  private String whatIsUnknown() {
-    try {
-      return findings(published.committed()).describeUnknown();
-    } catch (KafkaException e) {
-      return "What is in Kafka could not be read: " + e.getMessage();
+  private void logAnotherDatabase(LanePosition position) {
+    if (!position.database().equals(databaseId)) {
+      LOG.warn(
+          "The position was written from database {}, this is {}. The event at position {} is the same: going on",
+          position.database(),
+          databaseId,
+          position.position());
     }
   }
 

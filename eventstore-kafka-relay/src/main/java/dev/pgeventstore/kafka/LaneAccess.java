@@ -32,7 +32,7 @@ final class LaneAccess implements AutoCloseable {
   private final Leadership leadership;
   private final StopSignal stop;
   private final Start start;
-  private final Experience experience;
+  private String life = "";
 
   /**
    * Looks whether the topics are there and fit, and makes a writer.
@@ -46,8 +46,7 @@ final class LaneAccess implements AutoCloseable {
       KafkaSettings settings,
       Leadership leadership,
       StopSignal stop,
-      Start start,
-      Experience experience)
+      Start start)
       throws InterruptedException {
     this.spec = spec;
     this.lane = lane;
@@ -56,7 +55,6 @@ final class LaneAccess implements AutoCloseable {
     this.leadership = leadership;
     this.stop = stop;
     this.start = start;
-    this.experience = experience;
     this.databaseId = feed.databaseId();
     this.positions =
         new PositionTopic(spec.positionTopicName(databaseId), spec.lanes(), spec.topic());
@@ -73,21 +71,11 @@ final class LaneAccess implements AutoCloseable {
   private LaneWriter makeWriter() {
     return spec.delivery() == Delivery.EXACTLY_ONCE
         ? new TransactionalWriter(
-            settings,
-            spec.transactionalId(databaseId, lane),
-            positions,
-            topics,
-            lane,
-            experience.size())
-        : new PipelinedWriter(
-            settings, leadership.lease().orElseThrow(), leadership, experience.size());
+            settings, spec.transactionalId(databaseId, lane), positions, topics, lane)
+        : new PipelinedWriter(settings, leadership.lease().orElseThrow(), leadership::isCertain);
   }
 
   private void requireTopics() throws InterruptedException {
-    if (spec.topic().equals(positions.name())) {
-      throw new RelayHaltedException(
-          "topic %s is for the relay's notes only, not for events".formatted(spec.topic()));
-    }
     int partitions = 0;
     if (!spec.topic().isEmpty()) {
       partitions =
@@ -174,11 +162,17 @@ final class LaneAccess implements AutoCloseable {
 
   /** Publishes from a position on, and looks after the topics meanwhile. */
   void publish(
-      LaneNotes notes, LanePosition position, Leadership leadership, Progress progress, Work work)
+      LaneNotes notes,
+      LanePosition position,
+      Refusals refusals,
+      Leadership leadership,
+      Progress progress,
+      Work work)
       throws InterruptedException {
     TargetTopics targets = targets(notes);
     String name = "eventstore-relay-%s-%d".formatted(spec.name(), lane);
-    History history = new History(feed, databaseId, tail(notes), notes, spec.delivery());
+    History history =
+        new History(feed, databaseId, tail(notes), notes, spec.delivery(), leadership.lease());
     try (Watch watch =
             new Watch(
                 settings.scheduler(), name + "-watch", targets, feed, progress, writer::abandon);
@@ -189,17 +183,17 @@ final class LaneAccess implements AutoCloseable {
                 spec,
                 lane,
                 feed,
-                maker(notes, targets),
+                maker(notes, targets, refusals),
                 history,
                 position,
-                experience)) {
+                refusals.search())) {
       try {
         work.on(
             new Publishing(
                 settings.scheduler(),
                 writer,
                 preparer,
-                experience.refusals(),
+                refusals,
                 watch,
                 leadership,
                 progress,
@@ -218,12 +212,12 @@ final class LaneAccess implements AutoCloseable {
     }
   }
 
-  private RecordMaker maker(LaneNotes notes, TargetTopics targets) {
-    return new RecordMaker(spec, lane, databaseId, notes, targets, experience.refusals());
+  private RecordMaker maker(LaneNotes notes, TargetTopics targets, Refusals refusals) {
+    return new RecordMaker(spec, lane, spec.mapper(databaseId), notes, targets, refusals);
   }
 
   RecordMaker maker(LaneNotes notes) {
-    return maker(notes, targets(notes));
+    return maker(notes, targets(notes), new Refusals());
   }
 
   private PublishedTail tail(LaneNotes notes) {
@@ -347,6 +341,57 @@ final class LaneAccess implements AutoCloseable {
     CAREFUL,
     /** Its position is about to be noted anew. */
     ANEW
+  }
+
+  /** What is sent by {@link #send} must have been read after this. */
+  void readsFromNowOn() {
+    life = feed.life();
+  }
+
+  /**
+   * Sends what an operator adds to what the lane publishes, and waits for it. The history must have
+   * been compared since {@link #readsFromNowOn}.
+   *
+   * @param reached where the lane stands
+   */
+  void send(RecordMaker maker, ParcelBuilder records, Position reached) {
+    maker.noteTopics(records);
+    Optional<Token> token = new Tokens(leadership.lease()).draw(reached, life);
+    token.ifPresent(drawn -> records.note(LaneNotes.TOKEN, drawn.toString()));
+    Parcel parcel = records.build(reached, reached, token);
+    writer.send(parcel);
+    writer.commit(parcel.notes(), () -> {});
+    writer.finish();
+  }
+
+  /**
+   * Lets the database begin anew with its tokens, so that it and Kafka agree again.
+   *
+   * @param after everything up to there is taken for published
+   * @return what is to be noted with the change that this is for
+   */
+  Map<String, @Nullable String> tokensAnew(LaneNotes notes, Position after) {
+    Optional<Lease> lease = leadership.lease();
+    if (lease.isEmpty()) {
+      return Map.of();
+    }
+    String before = lease.get().notes().get(TokenLedger.NOTE);
+    TokenLedger ledger =
+        TokenLedger.anew(
+            Math.max(
+                TokenLedger.parse(before).lastNumber(),
+                notes.token().map(Token::number).orElse(0L)),
+            after);
+    Map<String, @Nullable String> changes = new HashMap<>();
+    changes.put(LaneNotes.TOKEN, ledger.last().map(Token::toString).orElse(null));
+    if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
+      // With the others, or what was sent before would pass for tied to this database.
+      changes.put(TokenLedger.NOTE, ledger.format());
+    } else if (!lease.get().replaceNote(feed.life(), TokenLedger.NOTE, before, ledger.format())) {
+      throw new IllegalStateException(
+          "another relay has taken the lead, or the database was restarted: try again");
+    }
+    return changes;
   }
 
   /** What is done with what publishes. */

@@ -18,6 +18,11 @@ record Outgoing(ProducerRecord<byte[], byte[]> record, Position position) {
     return position.equals(other.position);
   }
 
+  /** Lets the record say under which token it is sent. */
+  void tie(Token token) {
+    record.headers().add(RecordPacker.header(OwnRecord.TOKEN, token.toString()));
+  }
+
   /**
    * What to throw about one that was refused. It takes its position only: a callback that held the
    * record itself would keep it in the heap until it is acknowledged, with some thousand others,

@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * @param version of its event; null for a message, a dead letter or an operator's record
  * @param eventId of its event; null if the record does not say it
  * @param key as text, for a person
+ * @param token under which it was sent at least once; exactly once it is in the notes
  * @param partition where the record is
  * @param offset where in it
  */
@@ -33,8 +34,12 @@ record OwnRecord(
     @Nullable String version,
     @Nullable String eventId,
     String key,
+    Optional<Token> token,
     TopicPartition partition,
     long offset) {
+
+  /** The header with its token. */
+  static final String TOKEN = "es_token";
 
   private static final int UUID_LENGTH = 36;
 
@@ -59,6 +64,7 @@ record OwnRecord(
             record.text("es_version"),
             eventId(record),
             raw.key() == null ? "no key" : new String(raw.key(), UTF_8),
+            Optional.ofNullable(record.text(TOKEN)).map(Token::parse),
             new TopicPartition(raw.topic(), raw.partition()),
             raw.offset()));
   }

@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * @param company whether it may be sent with others
  * @param sources how many events and messages its records were made from
  * @param refusal why the lane is to halt behind it
+ * @param token that the database has drawn after everything in it was read; none if nothing of it
+ *     is sent, or without a lease
+ * @param covered whether the lane may note that it has come so far: by a token, or without a lease
  */
 record Parcel(
     List<Outgoing> records,
@@ -34,7 +37,9 @@ record Parcel(
     Position mark,
     Company company,
     int sources,
-    @Nullable RelayHaltedException refusal) {
+    @Nullable RelayHaltedException refusal,
+    Optional<Token> token,
+    boolean covered) {
 
   boolean isEmpty() {
     return records.isEmpty() && notes.isEmpty();

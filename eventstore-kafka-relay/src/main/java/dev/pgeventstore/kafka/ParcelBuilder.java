@@ -64,12 +64,37 @@ final class ParcelBuilder {
     return lastEvent != null && lastEvent.position().equals(upTo);
   }
 
-  Parcel build(Position upTo, Position mark) {
-    return build(upTo, mark, Company.ANY, null);
+  boolean isEmpty() {
+    return records.isEmpty() && notes.isEmpty();
+  }
+
+  /** One of which nothing is to be sent, nor noted. */
+  Parcel buildUncovered(
+      Position upTo, Position mark, Company company, @Nullable RelayHaltedException refusal) {
+    return build(upTo, mark, company, refusal, Optional.empty(), false);
+  }
+
+  /** One that a token covers, if the lead draws any. */
+  Parcel build(Position upTo, Position mark, Optional<Token> token) {
+    return build(upTo, mark, Company.ANY, null, token);
   }
 
   Parcel build(
-      Position upTo, Position mark, Company company, @Nullable RelayHaltedException refusal) {
+      Position upTo,
+      Position mark,
+      Company company,
+      @Nullable RelayHaltedException refusal,
+      Optional<Token> token) {
+    return build(upTo, mark, company, refusal, token, true);
+  }
+
+  private Parcel build(
+      Position upTo,
+      Position mark,
+      Company company,
+      @Nullable RelayHaltedException refusal,
+      Optional<Token> token,
+      boolean covered) {
     lastSent.forEach((partition, place) -> note(LaneNotes.sent(partition), place.toString()));
     return new Parcel(
         records,
@@ -82,6 +107,8 @@ final class ParcelBuilder {
         mark,
         company,
         sources,
-        refusal);
+        refusal,
+        token,
+        covered);
   }
 }

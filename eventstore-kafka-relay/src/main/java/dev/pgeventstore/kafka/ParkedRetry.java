@@ -116,9 +116,8 @@ final class ParkedRetry {
   }
 
   private void send(ParcelBuilder parcel, int events, Position reached) {
-    maker.noteTopics(parcel);
     try {
-      RelayOperations.send(access.writer(), parcel.build(reached, reached));
+      access.send(maker, parcel, reached);
     } catch (KafkaException e) {
       throw Failures.refusedRecord(e).map(KafkaException.class::cast).orElse(e);
     }

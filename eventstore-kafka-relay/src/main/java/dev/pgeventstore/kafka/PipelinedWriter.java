@@ -10,10 +10,10 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
-import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,27 +34,22 @@ final class PipelinedWriter implements LaneWriter {
   private final Scheduler scheduler;
   private final Producer<byte[], byte[]> producer;
   private final Lease lease;
-  private final Leadership leadership;
-  private final TransactionSize size;
+  private final BooleanSupplier leads;
   private final FirstFailure failed = new FirstFailure();
   private final Deque<Load> underWay = new ArrayDeque<>();
   private final Map<String, @Nullable String> unsaved = new HashMap<>();
   private Load current = new Load();
-  private long bytesUnderWay;
   private long saved;
 
   /**
    * A writer.
    *
    * @param lease of the lane
-   * @param leadership which the lease gives; it is kept while something is waited for
-   * @param size how much may be under way
+   * @param leads whether it is held for certain, without asking
    */
-  PipelinedWriter(
-      KafkaSettings settings, Lease lease, Leadership leadership, TransactionSize size) {
+  PipelinedWriter(KafkaSettings settings, Lease lease, BooleanSupplier leads) {
     this.lease = lease;
-    this.leadership = leadership;
-    this.size = size;
+    this.leads = leads;
     this.scheduler = settings.scheduler();
     this.saved = scheduler.nanoTime();
     this.producer = settings.clients().producer(settings.idempotentProducer());
@@ -76,17 +71,17 @@ final class PipelinedWriter implements LaneWriter {
 
   @Override
   public void send(Parcel parcel) {
-    if (!leadership.isCertain()) {
+    if (!leads.getAsBoolean()) {
       abandon();
       throw leadLost();
     }
     Load load = current;
     load.unconfirmed.addAndGet(parcel.records().size());
-    load.bytes += parcel.bytes();
-    load.sent = scheduler.nanoTime();
     try {
       for (Outgoing outgoing : parcel.records()) {
         requireAllWell();
+        // It is all that ties the record to the database: the notes go back with that.
+        parcel.token().ifPresent(outgoing::tie);
         Position position = outgoing.position();
         Future<RecordMetadata> unused =
             producer.send(
@@ -111,10 +106,6 @@ final class PipelinedWriter implements LaneWriter {
   private void requireAllWell() {
     KafkaException failure = failed.get();
     if (failure != null) {
-      Load first = underWay.peek();
-      if (first != null && Failures.is(failure, TimeoutException.class)) {
-        size.timedOut(first.sent, scheduler.nanoTime());
-      }
       throw new KafkaException(failure.getMessage(), failure);
     }
   }
@@ -130,24 +121,23 @@ final class PipelinedWriter implements LaneWriter {
     load.notes = new HashMap<>(notes);
     load.done = done;
     underWay.add(load);
-    bytesUnderWay += load.bytes;
     current = new Load();
     settle();
     // For the oldest only: the others are to go on meanwhile. Each comes to an end, the producer
     // gives up after its delivery time-out.
-    while (underWay.size() >= MOST_UNDER_WAY
-        || (underWay.size() > 1 && bytesUnderWay > size.bytes())) {
-      awaitSome();
+    while (underWay.size() >= MOST_UNDER_WAY) {
+      scheduler.park(this, SHORT_WAIT);
+      settle();
     }
   }
 
-  private void awaitSome() {
-    if (!leadership.keep()) {
-      abandon();
-      throw leadLost();
+  /** What lingers is sent, and answered: whatever comes meanwhile goes together. */
+  @Override
+  public void push() {
+    if (!underWay.isEmpty()) {
+      flush();
+      settle();
     }
-    scheduler.park(this, SHORT_WAIT);
-    settle();
   }
 
   @Override
@@ -161,8 +151,6 @@ final class PipelinedWriter implements LaneWriter {
     Load first = underWay.peek();
     while (first != null && first.unconfirmed.get() == 0) {
       underWay.remove();
-      size.acknowledged(bytesUnderWay, first.sent, scheduler.nanoTime());
-      bytesUnderWay -= first.bytes;
       unsaved.putAll(first.notes);
       first.done.run();
       first = underWay.peek();
@@ -171,6 +159,11 @@ final class PipelinedWriter implements LaneWriter {
       save();
     }
     return first != null || !unsaved.isEmpty();
+  }
+
+  private void flush() {
+    producer.flush();
+    requireAllWell();
   }
 
   private void save() {
@@ -183,7 +176,7 @@ final class PipelinedWriter implements LaneWriter {
 
   @Override
   public void finish() {
-    if (!leadership.isCertain()) {
+    if (!leads.getAsBoolean()) {
       // What still waits to be sent would come behind what the next one sends.
       abandon();
       if (!underWay.isEmpty() || !unsaved.isEmpty()) {
@@ -191,10 +184,8 @@ final class PipelinedWriter implements LaneWriter {
       }
       return;
     }
+    flush();
     settle();
-    while (!underWay.isEmpty()) {
-      awaitSome();
-    }
     if (!unsaved.isEmpty()) {
       save();
     }
@@ -224,7 +215,5 @@ final class PipelinedWriter implements LaneWriter {
     private final AtomicInteger unconfirmed = new AtomicInteger();
     private Map<String, @Nullable String> notes = Map.of();
     private Runnable done = () -> {};
-    private long bytes;
-    private long sent;
   }
 }

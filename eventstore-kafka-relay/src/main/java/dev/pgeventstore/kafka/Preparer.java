@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import java.util.function.Supplier;
@@ -45,6 +46,10 @@ final class Preparer implements AutoCloseable {
   private static final Duration FIRST_WAIT = Duration.ofMillis(1);
   private static final Duration WAIT = Duration.ofMillis(250);
   private static final long BETWEEN_DELETES = Duration.ofMillis(100).toNanos();
+
+  /** So often a token is drawn for what is only passed over. */
+  private static final long BETWEEN_MOVES = Duration.ofSeconds(1).toNanos();
+
   private static final Duration FAREWELL = Duration.ofSeconds(5);
 
   private final Scheduler scheduler;
@@ -55,7 +60,6 @@ final class Preparer implements AutoCloseable {
   private final History history;
   private final LanePosition start;
   private final @Nullable Search search;
-  private final TransactionSize size;
   private final Scheduler.Task task;
 
   private final Lock lock;
@@ -65,6 +69,7 @@ final class Preparer implements AutoCloseable {
   private @Nullable Throwable failure;
   private boolean closed;
   private Position published;
+  private Optional<Token> publishedUnder = Optional.empty();
   private String life = "";
 
   // Of the thread alone.
@@ -75,6 +80,11 @@ final class Preparer implements AutoCloseable {
   private ParcelBuilder parcel = new ParcelBuilder();
   private Company company = Company.ANY;
   private int portion = 1;
+  private Position readUpTo = Position.START;
+  private Optional<Token> token = Optional.empty();
+  private boolean tokenIsLater;
+  private Position covered;
+  private long coveredAt;
 
   Preparer(
       Scheduler scheduler,
@@ -85,13 +95,12 @@ final class Preparer implements AutoCloseable {
       RecordMaker maker,
       History history,
       LanePosition start,
-      Experience experience) {
+      @Nullable Search search) {
     this.scheduler = scheduler;
     this.lock = scheduler.newLock();
     this.changed = lock.newCondition();
     this.deletedAt = scheduler.nanoTime();
-    this.search = experience.refusals().search();
-    this.size = experience.size();
+    this.search = search;
     this.spec = spec;
     this.lane = lane;
     this.feed = feed;
@@ -100,6 +109,8 @@ final class Preparer implements AutoCloseable {
     this.start = start;
     this.published = start.position();
     this.reached = start.position();
+    this.covered = start.position();
+    this.coveredAt = scheduler.nanoTime() - BETWEEN_MOVES;
     this.task = scheduler.start(name, this::run);
   }
 
@@ -145,11 +156,16 @@ final class Preparer implements AutoCloseable {
     return locked(() -> !ready.isEmpty());
   }
 
-  /** Messages up to here are in Kafka. */
-  void published(Position upTo) {
+  /**
+   * What was sent up to here is in Kafka.
+   *
+   * @param under the token of the last commit
+   */
+  void published(Position upTo, Optional<Token> under) {
     lock.lock();
     try {
       published = upTo;
+      publishedUnder = under;
     } finally {
       lock.unlock();
     }
@@ -161,16 +177,19 @@ final class Preparer implements AutoCloseable {
       // The reader ties itself to this life of the server before the history is checked: from here
       // on it fails if the server is not in that life any more.
       EventPage page = reading.advance(reader.next(MOST_EVENTS, FIRST_WAIT));
-      history.verify(start);
+      Tokens tokens = history.verify(start);
       readsIn(reader.life());
       feed.deleteMessages(spec.name(), lane, spec.lanes(), start.position());
       deleted = start.position();
-      offer(parcel.build(start.position(), page.highWaterMark()));
+      offer(parcel.buildUncovered(start.position(), page.highWaterMark(), Company.ANY, null));
       parcel = new ParcelBuilder();
       while (!isClosed()) {
         mark = page.highWaterMark();
-        if (!pack(page)) {
+        if (!pack(page, tokens)) {
           return;
+        }
+        if (reached.isAfter(covered) && isTimeToCover()) {
+          hand(null, tokens);
         }
         deleteMessages();
         page = reading.advance(reader.next(MOST_EVENTS, WAIT));
@@ -188,7 +207,7 @@ final class Preparer implements AutoCloseable {
   }
 
   /** Packs a page, and what messages lie beside its events. Tells whether to go on. */
-  private boolean pack(EventPage page) throws InterruptedException {
+  private boolean pack(EventPage page, Tokens tokens) throws InterruptedException {
     if (!page.upTo().isAfter(reached)) {
       return true;
     }
@@ -200,6 +219,8 @@ final class Preparer implements AutoCloseable {
           feed.messages(spec.name(), lane, spec.lanes(), reached, page.upTo(), MOST_MESSAGES);
       Position end =
           messages.isEmpty() ? page.upTo() : messages.get(messages.size() - 1).position();
+      readUpTo = end;
+      tokenIsLater = false;
       int message = 0;
       while (true) {
         boolean hasEvent = next < events.size() && !events.get(next).position().isAfter(end);
@@ -211,39 +232,41 @@ final class Preparer implements AutoCloseable {
             hasEvent
                 && (!hasMessage
                     || messages.get(message).position().isAfter(events.get(next).position()));
-        if (!(eventFirst ? add(events.get(next++)) : add(messages.get(message++)))) {
+        if (!(eventFirst
+            ? add(events.get(next++), tokens)
+            : add(messages.get(message++), tokens))) {
           return false;
         }
       }
       reached = end;
     } while (!messages.isEmpty());
-    hand(null);
+    hand(null, tokens);
     return true;
   }
 
-  private boolean add(RecordedEvent event) throws InterruptedException {
+  private boolean add(RecordedEvent event, Tokens tokens) throws InterruptedException {
     requireNext(event.position());
-    cutBefore(event.position());
+    cutBefore(event.position(), tokens);
     try {
       if (spec.lanes() == 1 || Partitions.of(event.stream(), spec.lanes()) == lane) {
         maker.add(event, parcel);
       } else {
         parcel.passed(event);
       }
-      return added(event.position());
+      return added(event.position(), tokens);
     } catch (RelayHaltedException e) {
-      return refused(e);
+      return refused(e, tokens);
     }
   }
 
-  private boolean add(RecordedMessage message) throws InterruptedException {
+  private boolean add(RecordedMessage message, Tokens tokens) throws InterruptedException {
     requireNext(message.position());
-    cutBefore(message.position());
+    cutBefore(message.position(), tokens);
     try {
       maker.add(message, parcel);
-      return added(message.position());
+      return added(message.position(), tokens);
     } catch (RelayHaltedException e) {
-      return refused(e);
+      return refused(e, tokens);
     }
   }
 
@@ -257,42 +280,63 @@ final class Preparer implements AutoCloseable {
   }
 
   /** Where a refused record is looked for, what is sent is sent alone; before it, all else is. */
-  private void cutBefore(Position next) throws InterruptedException {
+  private void cutBefore(Position next, Tokens tokens) throws InterruptedException {
     boolean searched = search != null && search.includes(next);
     if (searched && company == Company.ANY) {
       company = Company.NONE_BEHIND;
-      hand(null);
+      hand(null, tokens);
       company = Company.NONE;
     } else if (!searched && company == Company.NONE) {
-      hand(null);
+      hand(null, tokens);
       company = Company.ANY;
     }
   }
 
-  private boolean added(Position position) throws InterruptedException {
+  private boolean added(Position position, Tokens tokens) throws InterruptedException {
     reached = position;
     if (company == Company.NONE && parcel.sources() >= portion) {
-      hand(null);
+      hand(null, tokens);
       portion *= 2;
-    } else if (parcel.bytes() >= Math.min(FULL_BYTES, size.bytes())) {
-      hand(null);
+    } else if (parcel.bytes() >= FULL_BYTES) {
+      hand(null, tokens);
     }
     return true;
   }
 
-  private boolean refused(RelayHaltedException why) throws InterruptedException {
-    hand(why);
+  private boolean refused(RelayHaltedException why, Tokens tokens) throws InterruptedException {
+    hand(why, tokens);
     return false;
   }
 
-  private void hand(@Nullable RelayHaltedException refusal) throws InterruptedException {
+  private void hand(@Nullable RelayHaltedException refusal, Tokens tokens)
+      throws InterruptedException {
     maker.noteTopics(parcel);
     if (!parcel.isAnchoredAt(reached)) {
       // Whatever stands there: a history that was lost from here on must be recognised.
       feed.lastUpTo(reached).ifPresent(parcel::passed);
     }
-    offer(parcel.build(reached, mark, company, refusal));
+    if (parcel.isEmpty() && !isTimeToCover()) {
+      offer(parcel.buildUncovered(reached, mark, company, refusal));
+    } else {
+      offer(parcel.build(reached, mark, company, refusal, token(tokens)));
+      covered = reached;
+      coveredAt = scheduler.nanoTime();
+    }
     parcel = new ParcelBuilder();
+  }
+
+  private boolean isTimeToCover() {
+    return scheduler.nanoTime() - coveredAt >= BETWEEN_MOVES;
+  }
+
+  /** One that was drawn after everything in the parcel was read: the parcels of a page share it. */
+  private Optional<Token> token(Tokens tokens) {
+    if (!tokenIsLater) {
+      locked(() -> publishedUnder).ifPresent(tokens::published);
+      token = tokens.draw(readUpTo, life());
+      tokenIsLater = true;
+    }
+    return token;
   }
 
   private void offer(Parcel next) throws InterruptedException {

@@ -39,6 +39,7 @@ final class Publishing {
   // What was sent since the last commit.
   private Map<String, @Nullable String> notes = new HashMap<>();
   private @Nullable Parcel last;
+  private @Nullable Parcel covered;
   private Optional<Anchor> anchor = Optional.empty();
   private int events;
   private int messages;
@@ -125,6 +126,9 @@ final class Publishing {
       if (!parcel.isEmpty()) {
         send(parcel);
       }
+      if (parcel.covered()) {
+        covered = parcel;
+      }
       reached = parcel.upTo();
       RelayHaltedException refusal = parcel.refusal();
       boolean more =
@@ -137,7 +141,15 @@ final class Publishing {
         if (last == null) {
           pass(parcel);
         } else {
-          commit(parcel);
+          // Not beyond what a token covers: if the database goes back behind that, nobody notices.
+          Parcel noted = covered == null ? parcel : covered;
+          commit(noted);
+          if (!parcel.covered()) {
+            pass(parcel);
+          }
+          if (!parcel.mark().isAfter(parcel.upTo())) {
+            writer.push();
+          }
         }
       }
       if (parcel.isConfirmedFirst() || refusal != null) {
@@ -167,10 +179,12 @@ final class Publishing {
   private void commit(Parcel reached) {
     position = position.at(reached.upTo(), reached.anchor().or(() -> anchor));
     notes.put(LaneNotes.POSITION, position.format());
+    reached.token().ifPresent(token -> notes.put(LaneNotes.TOKEN, token.toString()));
     int parked = (int) notes.keySet().stream().filter(LaneNotes::parks).count();
     writer.commit(notes, new Sent(reached, events, messages, records, parked, begun));
     notes = new HashMap<>();
     last = null;
+    covered = null;
     passed = null;
     anchor = Optional.empty();
     events = 0;
@@ -181,7 +195,9 @@ final class Publishing {
 
   /** Nothing of it is wanted. */
   private void pass(Parcel parcel) {
-    passed = parcel;
+    if (parcel.covered()) {
+      passed = parcel;
+    }
     writer.whenSettled(() -> progress.reached(parcel.upTo(), parcel.mark(), preparer.life()));
   }
 
@@ -192,13 +208,17 @@ final class Publishing {
       passed = null;
       moved = scheduler.nanoTime();
       position = position.at(parcel.upTo(), parcel.anchor());
-      writer.commit(Map.of(LaneNotes.POSITION, position.format()), () -> {});
+      Map<String, @Nullable String> changes = new HashMap<>();
+      changes.put(LaneNotes.POSITION, position.format());
+      parcel.token().ifPresent(token -> changes.put(LaneNotes.TOKEN, token.toString()));
+      writer.commit(changes, () -> {});
     }
   }
 
   /** Tells of a commit. */
   private final class Sent implements Runnable {
     private final Position upTo;
+    private final Optional<Token> token;
     private final Position mark;
     private final int events;
     private final int messages;
@@ -208,6 +228,7 @@ final class Publishing {
 
     Sent(Parcel reached, int events, int messages, int records, int parked, long begun) {
       this.upTo = reached.upTo();
+      this.token = reached.token();
       this.mark = reached.mark();
       this.events = events;
       this.messages = messages;
@@ -221,7 +242,7 @@ final class Publishing {
       progress.committed(events, messages, records, Duration.ofNanos(scheduler.nanoTime() - begun));
       progress.alsoParked(parked);
       progress.reached(upTo, mark, preparer.life());
-      preparer.published(upTo);
+      preparer.published(upTo, token);
       refusals.forgetUpTo(upTo);
     }
   }

@@ -34,14 +34,10 @@ final class RecordMaker {
   /** In records of a mapper that may leave the event's id out: by it histories are compared. */
   static final String EVENT_ID = "es_event_id";
 
-  /** In records of messages. */
-  static final String MESSAGE_ID = "es_message_id";
-
   private static final Logger LOG = LoggerFactory.getLogger(RecordMaker.class);
 
   private final RelaySpec spec;
   private final RecordMapper mapper;
-  private final String source;
   private final RecordPacker packer;
   private final Map<StreamId, ParkedStream> parked;
   private final Map<Position, String> skipped;
@@ -50,21 +46,20 @@ final class RecordMaker {
   RecordMaker(
       RelaySpec spec,
       int lane,
-      String databaseId,
+      RecordMapper mapper,
       LaneNotes notes,
       TargetTopics topics,
       Refusals refusals) {
     this.spec = spec;
-    this.mapper = spec.mapper(databaseId);
-    this.source = spec.sourceUri(databaseId);
+    this.mapper = mapper;
     this.packer =
         new RecordPacker(
             spec.topic(),
-            spec.positionTopicName(databaseId),
             spec.series(notes.series()),
             lane,
             notes.sent(),
-            topics);
+            topics,
+            spec.delivery() == Delivery.AT_LEAST_ONCE);
     this.parked = notes.parked();
     this.skipped = notes.skipped();
     this.refusals = refusals;
@@ -190,46 +185,29 @@ final class RecordMaker {
     OutboxMessage message = recorded.message();
     RelayRecord record =
         RelayRecord.of(message.key().orElse(null), message.value().orElse(null))
-            .topic(message.topic());
-    if (message.headers().containsKey("ce_specversion")) {
-      // Only a CloudEvent has one. It may bring another.
-      record = record.header("ce_id", message.id().toString());
-    }
+            .topic(message.topic())
+            .header("ce_id", message.id().toString());
     for (Map.Entry<String, byte[]> header : message.headers().entrySet()) {
       record = record.header(header.getKey(), header.getValue());
     }
     try {
       requireNotRefused(recorded.position());
       packer.add(
-          List.of(record),
-          message.topic(),
-          about(message),
-          Placing.inTurn(recorded.position()),
-          parcel);
+          List.of(record), message.topic(), List.of(), Placing.inTurn(recorded.position()), parcel);
       parcel.countMessage();
     } catch (Unpublishable e) {
       decide(recorded, record, e.why(), parcel);
     }
   }
 
-  private static List<Header> about(OutboxMessage message) {
-    return List.of(RecordPacker.header(MESSAGE_ID, message.id().toString()));
-  }
-
-  /**
-   * Adds a record without a value, which deletes a key from a compacted topic.
-   *
-   * @throws IllegalStateException if it cannot be sent
-   */
+  /** Adds a record without a value, which deletes a key from a compacted topic. */
   void addTombstone(StreamId stream, Position reached, ParcelBuilder parcel)
       throws InterruptedException {
+    RelayRecord record = RelayRecord.of(stream.toString().getBytes(UTF_8), null);
     try {
-      packer.add(List.of(mapper.tombstone(stream)), "", List.of(), Placing.late(reached), parcel);
+      packer.add(List.of(record), "", List.of(), Placing.late(reached), parcel);
     } catch (Unpublishable e) {
-      throw new IllegalStateException(
-          "the tombstone of stream %s cannot be sent: %s"
-              .formatted(stream, Failures.reason(e.why())),
-          e.why());
+      throw new RelayHaltedException("the tombstone of " + stream + " cannot be sent", e.why());
     }
   }
 
@@ -259,14 +237,9 @@ final class RecordMaker {
         decision,
         what,
         RelayRecord.of(event.stream().toString().getBytes(UTF_8), event.encoded().dataUtf8())
-            .header("ce_specversion", "1.0")
             .header("ce_id", event.id().toString())
-            .header("ce_source", source)
             .header("ce_type", event.type())
-            .header("ce_subject", event.stream().toString())
-            .header("ce_time", event.recordedAt().toString())
-            .header("content-type", "application/json"),
-        List.of(),
+            .header("ce_subject", event.stream().toString()),
         event.position(),
         failure,
         parcel);
@@ -283,7 +256,6 @@ final class RecordMaker {
         decision == Decision.PARK_STREAM ? Decision.HALT : decision,
         "%s at position %s".formatted(message.message(), message.position()),
         record,
-        about(message.message()),
         message.position(),
         failure,
         parcel);
@@ -293,7 +265,6 @@ final class RecordMaker {
       Decision decision,
       String what,
       RelayRecord record,
-      List<Header> about,
       Position position,
       Throwable failure,
       ParcelBuilder parcel)
@@ -305,7 +276,7 @@ final class RecordMaker {
       }
       case DEAD_LETTER -> {
         warn("sends " + what + " to the dead letters", failure);
-        addDeadLetter(record, about, position, failure, parcel);
+        addDeadLetter(record, position, failure, parcel);
       }
       default ->
           throw new RelayHaltedException(
@@ -321,11 +292,7 @@ final class RecordMaker {
   }
 
   private void addDeadLetter(
-      RelayRecord record,
-      List<Header> about,
-      Position position,
-      Throwable failure,
-      ParcelBuilder parcel)
+      RelayRecord record, Position position, Throwable failure, ParcelBuilder parcel)
       throws InterruptedException {
     String topic =
         spec.deadLetters()
@@ -349,7 +316,7 @@ final class RecordMaker {
         if (letters == 1) {
           throw new Unpublishable(refused.get(refused.size() - 1));
         }
-        packer.add(List.of(letter), "", about, Placing.inTurn(position), parcel);
+        packer.add(List.of(letter), "", List.of(), Placing.inTurn(position), parcel);
       } catch (Unpublishable e) {
         RelayRecord empty =
             letter
@@ -357,7 +324,7 @@ final class RecordMaker {
                 .header(
                     "dead_letter_omitted_bytes",
                     Integer.toString(RecordPacker.length(letter.value())));
-        packer.add(List.of(empty), "", about, Placing.inTurn(position), parcel);
+        packer.add(List.of(empty), "", List.of(), Placing.inTurn(position), parcel);
       }
     } catch (Unpublishable e) {
       throw new RelayHaltedException(

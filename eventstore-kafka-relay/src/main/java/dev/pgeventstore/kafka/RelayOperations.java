@@ -180,6 +180,7 @@ public final class RelayOperations {
           changes.put(LaneNotes.POSITION, access.at(after).format());
           changes.put(LaneNotes.START, after.toString());
           changes.put(LaneNotes.SERIES, Integer.toString(access.nextSeries(notes)));
+          changes.putAll(access.tokensAnew(notes, after));
           access.noteBegun(after);
           return changes;
         });
@@ -191,16 +192,9 @@ public final class RelayOperations {
    *
    * @param position of the event or message
    * @param why for the audit
-   * @throws IllegalArgumentException if nothing can stand there yet: what will has not failed
    * @throws InterruptedException if the thread was interrupted
    */
   public void skip(Position position, String why) throws InterruptedException {
-    Position last = feed.lastDrawn();
-    if (position.isAfter(last) || !position.isAfter(Position.START)) {
-      throw new IllegalArgumentException(
-          "nothing stands at position %s: the store has handed out the positions up to %s"
-              .formatted(position, last));
-    }
     onAllLanes(
         "skip %s: %s".formatted(position, why),
         (access, notes) -> Map.of(LaneNotes.skip(position), why));
@@ -281,14 +275,11 @@ public final class RelayOperations {
   }
 
   /**
-   * Publishes a record without a value under the stream's key, behind all that is settled now: from
+   * Publishes a record without a value under the stream's id, behind all that is settled now: from
    * a compacted topic it deletes the stream, and in others it tells consumers that the stream was
-   * erased. Which key and topic that are {@linkplain
-   * dev.pgeventstore.kafka.record.RecordMapper#tombstone the mapper says}.
+   * erased.
    *
    * @param stream any
-   * @throws IllegalStateException if the record cannot be sent, because it names no topic and the
-   *     relay has none, for example
    * @throws InterruptedException if the thread was interrupted
    */
   public void publishTombstone(StreamId stream) throws InterruptedException {
@@ -302,9 +293,8 @@ public final class RelayOperations {
           RecordMaker maker = access.maker(notes);
           ParcelBuilder parcel = new ParcelBuilder();
           maker.addTombstone(stream, position.position(), parcel);
-          maker.noteTopics(parcel);
           parcel.note(audit(), "publish a tombstone of " + stream);
-          send(access.writer(), parcel.build(position.position(), position.position()));
+          access.send(maker, parcel, position.position());
         });
   }
 
@@ -347,12 +337,6 @@ public final class RelayOperations {
       notes.add(look(lane));
     }
     return new RelayVerification(VerificationPlan.of(spec, feed, settings, notes), listener).run();
-  }
-
-  static void send(LaneWriter writer, Parcel parcel) {
-    writer.send(parcel);
-    writer.commit(parcel.notes(), () -> {});
-    writer.finish();
   }
 
   static String audit() {
@@ -413,10 +397,12 @@ public final class RelayOperations {
     LaneNotes notes = access.readNotes();
     LanePosition position = access.position(notes);
     Position wanted = feed.highWaterMark();
+    access.readsFromNowOn();
     // Also if there is nothing: the history is compared before anything more is sent.
     access.publish(
         notes,
         position,
+        new Refusals(),
         lead,
         new Progress(scheduler(), 0, spec.unhealthyAfter()),
         publishing -> {
@@ -430,15 +416,7 @@ public final class RelayOperations {
   private void onLane(int lane, Start start, Work work) throws InterruptedException {
     SeizedLead lead = SeizedLead.of(scheduler(), feed, spec, lane);
     try (LaneAccess access =
-        new LaneAccess(
-            spec,
-            lane,
-            feed,
-            settings,
-            lead,
-            new StopSignal(scheduler()),
-            start,
-            Experience.none(settings))) {
+        new LaneAccess(spec, lane, feed, settings, lead, new StopSignal(scheduler()), start)) {
       access.writer().takeOver();
       work.on(access, lead);
     } finally {

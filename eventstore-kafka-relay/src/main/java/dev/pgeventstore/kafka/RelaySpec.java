@@ -42,9 +42,6 @@ record RelaySpec(
     PoisonPolicy poison,
     Optional<String> deadLetters) {
 
-  /** How the names of position topics begin, unless they are given. */
-  static final String POSITION_TOPICS = "eventstore-positions.";
-
   /** Under which leases are kept in the database. */
   String leaseName() {
     return "relay/" + name;
@@ -78,9 +75,8 @@ record RelaySpec(
   String positionTopicName(String databaseId) {
     return positionTopic.orElseGet(
         () ->
-            POSITION_TOPICS
-                + "%s.%s"
-                    .formatted(storeName(databaseId).replaceAll("[^a-zA-Z0-9._-]", "."), name));
+            "eventstore-positions.%s.%s"
+                .formatted(storeName(databaseId).replaceAll("[^a-zA-Z0-9._-]", "."), name));
   }
 
   String sourceUri(String databaseId) {

@@ -7,6 +7,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.UUID;
 import java.util.stream.Collectors;
@@ -16,89 +17,46 @@ import org.apache.kafka.common.TopicPartition;
 /**
  * Where the last records of a lane contradict the store or the lane's notes.
  *
- * @param unknown records of the lane's series that the store has no source of, in the order of
- *     positions
+ * @param unknown records of the lane's series of which the store has no source, or, of messages,
+ *     may have lost it; in the order of positions
+ * @param untied records of the lane's series under tokens that the database has not drawn
  * @param beyond records that the lane's notes know nothing of, in the order of places
  * @param common the last position at which an event of the lane's series is the same in both
  */
-record TailFindings(List<OwnRecord> unknown, List<OwnRecord> beyond, Position common) {
+record TailFindings(
+    List<OwnRecord> unknown, List<OwnRecord> untied, List<OwnRecord> beyond, Position common) {
 
   private static final int MOST_NAMED = 20;
 
-  /**
-   * Compares records with the store and with the notes.
-   *
-   * @param exact whether notes and records are committed together, so that no record can be beyond
-   *     what is noted
-   */
-  static TailFindings of(List<OwnRecord> records, EventFeed feed, LaneNotes notes, boolean exact) {
-    Map<Integer, List<OwnRecord>> bySeries =
-        records.stream().collect(Collectors.groupingBy(OwnRecord::series));
-    List<OwnRecord> ofSeries = bySeries.getOrDefault(notes.series(), List.of());
-    List<OwnRecord> beyond = new ArrayList<>();
-    bySeries.forEach(
-        (series, later) -> {
-          if (series > notes.series()) {
-            beyond.addAll(later);
-          }
-        });
-    if (exact) {
-      ofSeries.stream().filter(record -> isBeyond(record, notes)).forEach(beyond::add);
-    }
-    beyond.sort(Comparator.comparing(OwnRecord::series).thenComparing(OwnRecord::place));
-    return compare(ofSeries, feed, beyond);
-  }
-
-  private static boolean isBeyond(OwnRecord record, LaneNotes notes) {
-    RecordPlace last = notes.lastSent().getOrDefault(record.partition(), RecordPlace.NONE);
-    return record.place().compareTo(last) > 0;
-  }
-
-  private static TailFindings compare(
-      List<OwnRecord> records, EventFeed feed, List<OwnRecord> beyond) {
-    Map<Position, UUID> stored = new HashMap<>();
-    List<Position> wanted =
-        records.stream().filter(OwnRecord::isOfAnEvent).map(OwnRecord::source).distinct().toList();
-    if (!wanted.isEmpty()) {
-      stored.putAll(feed.idsAt(wanted));
-    }
-    Position drawn = records.isEmpty() ? Position.START : feed.lastDrawn();
-    List<OwnRecord> unknown = new ArrayList<>();
-    Position common = Position.START;
-    for (OwnRecord record : records) {
-      boolean isUnknown =
-          record.isOfAnEvent()
-              ? !record.isOf(stored.get(record.source()))
-              : record.source().isAfter(drawn);
-      if (isUnknown) {
-        unknown.add(record);
-      } else if (record.isOfAnEvent() && record.source().isAfter(common)) {
-        common = record.source();
-      }
-    }
-    unknown.sort(Comparator.comparing(OwnRecord::source));
-    return new TailFindings(unknown, beyond, common);
-  }
-
   boolean isEmpty() {
-    return unknown.isEmpty() && beyond.isEmpty();
+    return unknown.isEmpty() && untied.isEmpty() && beyond.isEmpty();
   }
 
   Set<TopicPartition> partitions() {
-    return Stream.concat(unknown.stream(), beyond.stream())
+    return Stream.of(unknown, untied, beyond)
+        .flatMap(List::stream)
         .map(OwnRecord::partition)
         .collect(Collectors.toSet());
   }
 
-  /** Says, for people, what is published and not in the store, and how to go on. */
-  String describeUnknown() {
-    if (unknown.isEmpty()) {
-      return "Among the last records of each partition none is of an event that the store does not have.";
-    }
-    boolean events = unknown.stream().allMatch(OwnRecord::isOfAnEvent);
-    return "%d of the last records are of events %sthat the store does not have: %s The last event that both have is at position %s. To go on behind it, correct what consumers did with those records, and begin a new series: RelayOperations.newSeries(Position.of(%s), …)"
-        .formatted(
-            unknown.size(), events ? "" : "or outbox messages ", named(unknown), common, common);
+  /**
+   * Says, for people, what is published and not in the store, and how to go on.
+   *
+   * @param intactUpTo where the store is known to have everything
+   */
+  String describeLost(Position intactUpTo) {
+    Position after = common.isAfter(intactUpTo) ? common : intactUpTo;
+    String what =
+        unknown.isEmpty()
+            ? "Among the last records of each partition none is of an event that the store does not have."
+            : "%d of the last records are of events %sthat the store does not have: %s"
+                .formatted(unknown.size(), orMessages(), named(unknown));
+    return "%s Both have the same up to position %s. To go on behind it, correct what consumers did with what is lost, and begin a new series: RelayOperations.newSeries(Position.of(%s), …)"
+        .formatted(what, after, after);
+  }
+
+  private String orMessages() {
+    return unknown.stream().allMatch(OwnRecord::isOfAnEvent) ? "" : "or outbox messages ";
   }
 
   /** The same of records that the notes do not know. */
@@ -116,5 +74,92 @@ record TailFindings(List<OwnRecord> unknown, List<OwnRecord> beyond, Position co
             .map(record -> record + ";")
             .collect(Collectors.joining(" "));
     return records.size() > MOST_NAMED ? named + " and so on." : named.replaceFirst(";$", ".");
+  }
+
+  /**
+   * What records are compared with.
+   *
+   * @param feed of the store
+   * @param notes of the lane
+   * @param exact whether notes and records are committed together, so that no record can be beyond
+   *     what is noted
+   * @param ledger of the tokens that the database has drawn; none if the lead draws none
+   * @param doubtfulAfter behind which messages may be lost, as far as the notes tell; none if they
+   *     tell nothing
+   */
+  record Comparison(
+      EventFeed feed,
+      LaneNotes notes,
+      boolean exact,
+      Optional<TokenLedger> ledger,
+      Optional<Position> doubtfulAfter) {
+
+    TailFindings of(List<OwnRecord> records) {
+      Map<Integer, List<OwnRecord>> bySeries =
+          records.stream().collect(Collectors.groupingBy(OwnRecord::series));
+      List<OwnRecord> ofSeries = bySeries.getOrDefault(notes.series(), List.of());
+      List<OwnRecord> beyond = new ArrayList<>();
+      bySeries.forEach(
+          (series, later) -> {
+            if (series > notes.series()) {
+              beyond.addAll(later);
+            }
+          });
+      if (exact) {
+        ofSeries.stream().filter(this::isBeyond).forEach(beyond::add);
+      }
+      beyond.sort(Comparator.comparing(OwnRecord::series).thenComparing(OwnRecord::place));
+      return compare(ofSeries, beyond);
+    }
+
+    private boolean isBeyond(OwnRecord record) {
+      RecordPlace last = notes.lastSent().getOrDefault(record.partition(), RecordPlace.NONE);
+      return record.place().compareTo(last) > 0;
+    }
+
+    private TailFindings compare(List<OwnRecord> records, List<OwnRecord> beyond) {
+      Map<Position, UUID> stored = new HashMap<>();
+      List<Position> wanted =
+          records.stream()
+              .filter(OwnRecord::isOfAnEvent)
+              .map(OwnRecord::source)
+              .distinct()
+              .toList();
+      if (!wanted.isEmpty()) {
+        stored.putAll(feed.idsAt(wanted));
+      }
+      Position drawn = records.isEmpty() ? Position.START : feed.lastDrawn();
+      List<OwnRecord> unknown = new ArrayList<>();
+      Position common = Position.START;
+      for (OwnRecord record : records) {
+        boolean isUnknown =
+            record.isOfAnEvent()
+                ? !record.isOf(stored.get(record.source()))
+                : mayBeLost(record, drawn);
+        if (isUnknown) {
+          unknown.add(record);
+        } else if (record.isOfAnEvent() && record.source().isAfter(common)) {
+          common = record.source();
+        }
+      }
+      unknown.sort(Comparator.comparing(OwnRecord::source));
+      List<OwnRecord> untied = records.stream().filter(this::isUntied).toList();
+      return new TailFindings(unknown, untied, beyond, common);
+    }
+
+    /** The row of a message that was published is gone: only its position can be compared. */
+    private boolean mayBeLost(OwnRecord record, Position drawn) {
+      return record.source().isAfter(drawn)
+          || isUntied(record)
+          || doubtfulAfter.filter(record.source()::isAfter).isPresent();
+    }
+
+    private boolean isUntied(OwnRecord record) {
+      return ledger.isPresent()
+          && record
+              .token()
+              .filter(token -> !ledger.get().knows(token) && !ledger.get().isOlder(token))
+              .isPresent();
+    }
   }
 }

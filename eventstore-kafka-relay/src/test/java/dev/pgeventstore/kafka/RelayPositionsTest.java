@@ -33,6 +33,9 @@ class RelayPositionsTest {
 
   private static final Pattern NEW_SERIES = Pattern.compile("newSeries\\(Position.of\\((\\d+)\\)");
 
+  /** More than are looked at first, in each partition. */
+  private static final int FOREIGN = 300;
+
   private Bench bench;
 
   @BeforeEach
@@ -153,14 +156,14 @@ class RelayPositionsTest {
 
     String reason = haltedReason(builder);
     assertThat(reason).contains("startAfter is for a relay that has never begun");
-    assertThat(bench.consumed()).hasSize(3 + 2 * 100);
+    assertThat(bench.consumed()).hasSize(3 + 2 * FOREIGN);
     // Nor when the database does not know that it has begun.
     execute("delete from eventstore.lease_notes");
     assertThat(haltedReason(builder)).contains("startAfter is for a relay that has never begun");
-    assertThat(bench.consumed()).hasSize(3 + 2 * 100);
+    assertThat(bench.consumed()).hasSize(3 + 2 * FOREIGN);
 
     goOnAsItSays(builder, reason);
-    assertThat(bench.consumed()).hasSize(5 + 2 * 100);
+    assertThat(bench.consumed()).hasSize(5 + 2 * FOREIGN);
   }
 
   private void execute(String sql) throws SQLException {
@@ -187,18 +190,17 @@ class RelayPositionsTest {
         .contains("though not by this relay")
         .contains("startAfter(Position.START)");
     publish(bench.relay().delivery(delivery).startAfter(Position.START), "order-1", 1);
-    assertThat(bench.consumed()).hasSize(3 + 100);
+    assertThat(bench.consumed()).hasSize(3 + FOREIGN);
   }
 
-  /** More than are looked at first. */
   private void foreign() {
     try (KafkaProducer<byte[], byte[]> producer =
         new KafkaProducer<>(
             Map.of("bootstrap.servers", bench.broker.bootstrap()),
             new ByteArraySerializer(),
             new ByteArraySerializer())) {
-      for (int i = 0; i < 100; i++) {
-        producer.send(new ProducerRecord<>(bench.topic, 0, null, new byte[] {1}));
+      for (int i = 0; i < FOREIGN; i++) {
+        producer.send(new ProducerRecord<>(bench.topic, i % Bench.PARTITIONS, null, new byte[1]));
       }
     }
   }

@@ -31,7 +31,8 @@ final class MigrationScripts implements ResourceProvider {
           "V10__members_that_differ.sql",
           "V12__retries_of_large_appends.sql",
           "V14__incarnations_and_dropped_versions.sql",
-          "V15__schema_version.sql");
+          "V15__schema_version.sql",
+          "V16__tokens_of_relays.sql");
 
   private final List<MigrationScript> scripts;
 

@@ -41,6 +41,11 @@ record RowLease(
   }
 
   @Override
+  public boolean replaceNote(String life, String name, @Nullable String expected, String text) {
+    return done("noted in", c -> notesTable.replace(c, tenure, life, name, expected, text));
+  }
+
+  @Override
   public void close() {
     done(
         "released",

@@ -21,12 +21,17 @@ public final class LeaseNotesTable {
 
   private static final String NOTE = "select $schema.note_in_lease(?, ?, ?, ?, ?, ?)";
 
+  private static final String REPLACE =
+      "select $schema.replace_note_in_lease(?, ?, ?, ?, ?, ?, ?, ?)";
+
   private final String ofLease;
   private final String note;
+  private final String replace;
 
   public LeaseNotesTable(Schema schema) {
     this.ofLease = schema.in(OF_LEASE);
     this.note = schema.in(NOTE);
+    this.replace = schema.in(REPLACE);
   }
 
   /** All notes of a lease, by key. */
@@ -68,6 +73,36 @@ public final class LeaseNotesTable {
       statement.setLong(4, tenure.epoch());
       statement.setArray(5, connection.createArrayOf("text", keys));
       statement.setArray(6, connection.createArrayOf("text", values));
+      try (ResultSet row = statement.executeQuery()) {
+        row.next();
+        return row.getBoolean(1);
+      }
+    }
+  }
+
+  /**
+   * Replaces one note, for good.
+   *
+   * @param expected what it is; null for none
+   * @return false if the tenure is over, the incarnation is another, or the note is
+   */
+  public boolean replace(
+      Connection connection,
+      SubscriptionsTable.Tenure tenure,
+      String incarnation,
+      String key,
+      @Nullable String expected,
+      String value)
+      throws SQLException {
+    try (PreparedStatement statement = connection.prepareStatement(replace)) {
+      statement.setString(1, tenure.key().name());
+      statement.setInt(2, tenure.key().partition());
+      statement.setString(3, tenure.owner());
+      statement.setLong(4, tenure.epoch());
+      statement.setString(5, incarnation);
+      statement.setString(6, key);
+      statement.setString(7, expected);
+      statement.setString(8, value);
       try (ResultSet row = statement.executeQuery()) {
         row.next();
         return row.getBoolean(1);
