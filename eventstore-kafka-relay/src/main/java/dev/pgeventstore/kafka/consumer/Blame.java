@@ -4,7 +4,7 @@ package dev.pgeventstore.kafka.consumer;
 enum Blame {
   /** The record, or its handler: an attempt. */
   RECORD,
-  /** The record, and trying again would come to the same. */
+  /** The record, and a retry would fail in the same way. */
   HOPELESS,
   /** The virtual machine, whatever the record. */
   MACHINE,

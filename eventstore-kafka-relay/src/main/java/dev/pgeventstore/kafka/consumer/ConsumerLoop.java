@@ -229,7 +229,7 @@ final class ConsumerLoop implements Runnable {
       String what = "closed while records of %s were being handled".formatted(unfinished);
       reason = reason == null ? what : reason + "; " + what;
       LOG.warn(
-          "consumer {} was {}: their transactions are open until the handler returns, and whoever has the partitions next waits for them",
+          "consumer {} was {}: their transactions stay open until the handler returns, and the next owner of the partitions waits for them",
           group,
           what);
     }
@@ -305,7 +305,7 @@ final class ConsumerLoop implements Runnable {
       List<TopicPartition> unfinished = awaitEnd(gone, FOR_REVOKED);
       if (!unfinished.isEmpty()) {
         LOG.warn(
-            "consumer {} gives up {}, of which records are still being handled: whoever has them next waits for that",
+            "consumer {} gives up {}, of which records are still being handled: their next owner waits for that",
             group,
             unfinished);
       }

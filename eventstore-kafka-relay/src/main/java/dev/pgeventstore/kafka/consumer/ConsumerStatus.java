@@ -31,7 +31,7 @@ public record ConsumerStatus(
    * or if for some time ({@link RelayedConsumer.Builder#unhealthyAfter}) a partition has had
    * records and none was handled, for whatever reason, or nothing could be read.
    *
-   * @return false if somebody should look after it; {@link #complaint()} says why
+   * @return false if an operator should look at it; {@link #complaint()} says why
    */
   public boolean isHealthy() {
     return complaint.isEmpty();

@@ -41,7 +41,7 @@ final class Faults {
       return Blame.HOPELESS;
     }
     return switch (e.stage()) {
-      // Waiting for the mark, for a connection, or for somebody who makes the table.
+      // The mark is locked, or there is no connection, no table, no right.
       case BEFORE -> failure instanceof MarkHeldException ? Blame.MARK_HELD : Blame.ENVIRONMENT;
       case HANDLER, COMMIT -> recordIf(isRecords(failure, e.connectionLived(), at));
       case MARKS -> recordIf(isRecordsAfterAll(failure, at));

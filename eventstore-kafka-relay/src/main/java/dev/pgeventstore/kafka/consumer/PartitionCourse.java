@@ -119,7 +119,7 @@ final class PartitionCourse {
     return Duration.ZERO;
   }
 
-  /** Somebody says that a partition that has stopped may go on. */
+  /** An operator lets a partition that has stopped go on. */
   void resume() {
     if (mode == Mode.STOPPED) {
       attempts = 0;

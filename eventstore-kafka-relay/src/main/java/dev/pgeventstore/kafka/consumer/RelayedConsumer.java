@@ -46,9 +46,9 @@ import org.slf4j.LoggerFactory;
  * Deadlocks, serialization failures and lost connections are an attempt when ten come in a row. A
  * failure before the handler is called, such as waiting for the mark or for a connection, never is.
  *
- * <p>What is set aside is overtaken by the later records of its key. A process that is killed after
- * a record was set aside and before the mark was moved tries it again: it is then set aside twice,
- * or is handled after all.
+ * <p>What is set aside is overtaken by the later records of its key. If the process is killed, or
+ * loses the partition, after a record was set aside and before the mark was moved, it is tried
+ * again: it is then set aside twice, or is handled after all.
  */
 public final class RelayedConsumer implements AutoCloseable {
 

@@ -297,10 +297,14 @@ class WatermarkInboxTest {
             .waitForMark(Duration.ofMillis(50))
             .build();
     hurried.handle(dataSource, records(MAIN, 1, 2), this::work);
-    try (Connection first = database.open();
+    WatermarkInbox bystander = WatermarkInbox.builder("another", Records.DECODER).build();
+    try (Connection older = database.open();
+        Connection first = database.open();
         Connection second = database.open()) {
+      older.setAutoCommit(false);
       first.setAutoCommit(false);
       second.setAutoCommit(false);
+      bystander.handle(older, records(MAIN, 1, 2), (records, connection) -> {});
       hurried.handle(first, records(MAIN, 3, 5), this::work);
 
       assertThatThrownBy(() -> hurried.handle(dataSource, records(MAIN, 3, 5), this::work))

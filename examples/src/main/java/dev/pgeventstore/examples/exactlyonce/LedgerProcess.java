@@ -27,7 +27,10 @@ final class LedgerProcess {
       inbox.createTable(pool);
       // What the ledger writes commits together with how far it has come.
       try (RelayedConsumer consumer =
-          RelayedConsumer.builder(kafka, pool, inbox, Ledger::enter).topics(topic.name()).start()) {
+          RelayedConsumer.builder(kafka, pool, inbox, Ledger::enter)
+              .topics(topic.name())
+              .handlerThreads(4) // The pool has a connection for each, and one more.
+              .start()) {
         ChildProcess.awaitEnd();
       }
     }
