@@ -59,7 +59,7 @@ final class Complaints {
                 status.standsFor().toSeconds());
     String why =
         switch (status.state()) {
-          case RUNNING -> "in the handler";
+          case RUNNING -> "in the handler or the database";
           case WAITING ->
               "waiting"
                   + status
