@@ -146,7 +146,8 @@ public final class OutboxMessage {
   }
 
   /**
-   * The same with another id, which consumers find in the header {@code ce_id}.
+   * The same with another id, which consumers find in the header {@code es_message_id}; and in
+   * {@code ce_id}, if the message is a CloudEvent, with a header {@code ce_specversion}.
    *
    * @param given unique
    * @return a copy

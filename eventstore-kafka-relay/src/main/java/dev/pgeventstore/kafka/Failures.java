@@ -23,6 +23,7 @@ import org.apache.kafka.common.errors.TransactionAbortableException;
 import org.apache.kafka.common.errors.TransactionAbortedException;
 import org.apache.kafka.common.errors.UnsupportedForMessageFormatException;
 import org.apache.kafka.common.errors.UnsupportedVersionException;
+import org.apache.kafka.common.protocol.Errors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,10 +36,7 @@ final class Failures {
       List.of(ProducerFencedException.class, InvalidProducerEpochException.class);
 
   private static final List<Class<? extends Throwable>> HOPELESS =
-      List.of(
-          InvalidTopicException.class,
-          InvalidTxnTimeoutException.class,
-          UnsupportedVersionException.class);
+      List.of(InvalidTopicException.class, UnsupportedVersionException.class);
 
   private static final List<Class<? extends Throwable>> REFUSED =
       List.of(AuthenticationException.class, AuthorizationException.class);
@@ -81,6 +79,18 @@ final class Failures {
   /** What makes trying again useless, if anything does. */
   static @Nullable Throwable hopeless(Throwable failure) {
     return find(failure, HOPELESS);
+  }
+
+  /**
+   * The broker does not allow transactions to take so long. The client has that answer's message
+   * and throws its class away, so it is compared with the message that the client has for it.
+   */
+  static boolean isTransactionTimeoutTooLong(Throwable failure) {
+    String said = Errors.INVALID_TRANSACTION_TIMEOUT.message();
+    return is(failure, InvalidTxnTimeoutException.class)
+        || Causes.of(failure).stream()
+            .anyMatch(
+                cause -> cause instanceof KafkaException && Causes.text(cause).contains(said));
   }
 
   /** Kafka does not let the relay in, or not do what it must; somebody may grant it later. */

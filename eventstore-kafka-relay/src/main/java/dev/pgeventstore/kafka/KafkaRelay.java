@@ -10,6 +10,7 @@ import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.internal.KafkaClients;
+import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
@@ -340,9 +341,11 @@ public final class KafkaRelay implements AutoCloseable {
      *
      * @param uri a URI reference
      * @return this builder
+     * @throws IllegalArgumentException if it is blank, or no URI reference
      */
     public Builder source(String uri) {
-      this.source = requireText("the source", uri);
+      CloudEvents unused = CloudEvents.from(uri);
+      this.source = uri;
       return this;
     }
 
@@ -415,13 +418,6 @@ public final class KafkaRelay implements AutoCloseable {
       return text;
     }
 
-    private static String requireText(String what, String text) {
-      if (text.isBlank()) {
-        throw new IllegalArgumentException(what + " is blank");
-      }
-      return text;
-    }
-
     /**
      * Starts the relay. What is wrong with Kafka or the database shows in its {@link
      * KafkaRelay#status() status}: it tries again, or halts with the reason.
@@ -446,6 +442,15 @@ public final class KafkaRelay implements AutoCloseable {
       return new RelayOperations(store, feed, spec(), settings);
     }
 
+    private void requireNotForPositions(@Nullable String name) {
+      if (name != null
+          && (name.equals(positionTopic) || name.startsWith(RelaySpec.POSITION_TOPICS))) {
+        throw new IllegalStateException(
+            "topic %s is for positions of relays only, not for events or dead letters"
+                .formatted(name));
+      }
+    }
+
     private RelaySpec spec() {
       if (name.isEmpty()) {
         throw new IllegalStateException("a relay needs a name: call name(…)");
@@ -455,8 +460,11 @@ public final class KafkaRelay implements AutoCloseable {
             "relay %s needs a topic: call topic(…), or mapper(…) with one that names a topic for every record"
                 .formatted(name));
       }
-      if (topic.equals(positionTopic)) {
-        throw new IllegalStateException("the position topic is for positions only, not for events");
+      requireNotForPositions(topic);
+      requireNotForPositions(deadLetters);
+      if (deadLetters != null && deadLetters.equals(topic)) {
+        throw new IllegalStateException(
+            "the dead letters have a topic of their own: in the relay's they would be read as events");
       }
       if (delivery == Delivery.AT_LEAST_ONCE && (positionTopic != null || !leases)) {
         throw new IllegalStateException(

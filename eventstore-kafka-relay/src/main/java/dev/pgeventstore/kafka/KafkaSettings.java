@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.internal.KafkaClients;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -32,6 +33,10 @@ final class KafkaSettings {
           ConsumerConfig.GROUP_ID_CONFIG);
 
   private static final int DEFAULT_TRANSACTION_TIMEOUT_MILLIS = 30_000;
+  private static final int SHORTEST_TRANSACTION_TIMEOUT_MILLIS = 1_000;
+
+  /** What lingers is sent by the commit, so nobody waits for it. */
+  private static final int LINGERS_MILLIS = 5;
 
   private final Map<String, Object> given;
   private final KafkaClients clients;
@@ -54,6 +59,11 @@ final class KafkaSettings {
       throw new IllegalArgumentException("the Kafka configuration has no bootstrap.servers");
     }
     this.given = Map.copyOf(given);
+    if (transactionTimeoutMillis() < SHORTEST_TRANSACTION_TIMEOUT_MILLIS) {
+      throw new IllegalArgumentException(
+          "transaction.timeout.ms is %d or more, not %d: no transaction would be at its end before"
+              .formatted(SHORTEST_TRANSACTION_TIMEOUT_MILLIS, transactionTimeoutMillis()));
+    }
     try {
       KafkaClients.whereKafkaIsSeen(
           () ->
@@ -79,6 +89,10 @@ final class KafkaSettings {
     return scheduler;
   }
 
+  Duration transactionTimeout() {
+    return Duration.ofMillis(transactionTimeoutMillis());
+  }
+
   int transactionTimeoutMillis() {
     return number(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, DEFAULT_TRANSACTION_TIMEOUT_MILLIS);
   }
@@ -90,33 +104,38 @@ final class KafkaSettings {
 
   private int number(String name, int byDefault) {
     Object value = given.getOrDefault("producer." + name, given.get(name));
-    return value == null ? byDefault : Integer.parseInt(value.toString());
+    try {
+      return value == null ? byDefault : Integer.parseInt(value.toString());
+    } catch (NumberFormatException e) {
+      throw new IllegalArgumentException("%s is a number, not '%s'".formatted(name, value), e);
+    }
   }
 
   Map<String, Object> transactionalProducer(String transactionalId) {
-    Map<String, Object> settings = producer();
+    Map<String, Object> settings = producer(LINGERS_MILLIS, transactionTimeoutMillis());
     settings.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, transactionTimeoutMillis());
     settings.put(ProducerConfig.TRANSACTIONAL_ID_CONFIG, transactionalId);
     return settings;
   }
 
   Map<String, Object> idempotentProducer() {
-    Map<String, Object> settings = producer();
+    // There is no commit that would send what lingers. And while it is waited for what the first
+    // send must know, the lease is not renewed.
+    Map<String, Object> settings = producer(0, Math.min(5_000, transactionTimeoutMillis()));
     settings.remove(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG);
     return settings;
   }
 
-  private Map<String, Object> producer() {
+  private Map<String, Object> producer(int lingersMillis, int blocksMillis) {
     int transactionTimeout = transactionTimeoutMillis();
     Map<String, Object> settings = new HashMap<>();
     // Whatever takes longer than the transaction may live has failed anyway.
-    settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, transactionTimeout);
+    settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, blocksMillis);
     settings.put(
         ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG,
         Math.min(30_000, Math.max(1_000, transactionTimeout / 2)));
     settings.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, Math.max(2_000, transactionTimeout));
-    // What lingers is sent when there is nothing more, so nobody waits for it.
-    settings.put(ProducerConfig.LINGER_MS_CONFIG, 5);
+    settings.put(ProducerConfig.LINGER_MS_CONFIG, lingersMillis);
     settings.put(ProducerConfig.BATCH_SIZE_CONFIG, 128 * 1024);
     settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 16L * 1024 * 1024);
     settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");

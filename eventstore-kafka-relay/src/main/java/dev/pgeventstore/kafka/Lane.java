@@ -32,7 +32,7 @@ final class Lane implements Runnable {
   private final Progress progress;
   private final StopSignal stop;
   private final Backoff backoff;
-  private final Refusals refusals = new Refusals();
+  private final Experience experience;
   private long committedBefore;
   private Position beforeTooLarge = Position.of(Long.MAX_VALUE);
 
@@ -48,6 +48,7 @@ final class Lane implements Runnable {
     this.number = number;
     this.feed = feed;
     this.settings = settings;
+    this.experience = Experience.none(settings);
     this.backoff = new Backoff(settings.scheduler());
     this.leadership = leadership;
     this.progress = progress;
@@ -94,13 +95,19 @@ final class Lane implements Runnable {
 
   private void tryAgainAfter(RuntimeException failure) throws InterruptedException {
     Optional<RecordRefusedException> refused = Failures.refusedRecord(failure);
-    refused.ifPresent(refusals::refused);
+    refused.ifPresent(experience.refusals()::refused);
+    if (Failures.isTransactionTimeoutTooLong(failure)) {
+      throw new RelayHaltedException(
+          "Kafka refuses a transaction.timeout.ms of %d: the broker's transaction.max.timeout.ms is less. Lower the one or raise the other, then start the relay"
+              .formatted(settings.transactionTimeoutMillis()),
+          failure);
+    }
     if (refused.isEmpty() && (Failures.hopeless(failure) != null || isTooLargeOnceMore(failure))) {
       throw new RelayHaltedException(
           "Kafka refuses, and would do so again: " + failure + ". Mend that, then start the relay",
           failure);
     }
-    if (Failures.isFenced(failure)) {
+    if (Failures.isFenced(failure) && !isOnlyLate(failure)) {
       progress.fenced();
     }
     long committed = progress.status().transactions();
@@ -118,6 +125,16 @@ final class Lane implements Runnable {
       stop.pause(pause);
     } else {
       handOver(pause);
+    }
+  }
+
+  /** The broker says the same of a transaction that it has aborted for its age. */
+  private boolean isOnlyLate(RuntimeException failure) {
+    try {
+      return Failures.is(failure, TransactionOutlivedException.class) && leadership.confirm();
+    } catch (RuntimeException e) {
+      LOG.debug("It could not be asked who leads", e);
+      return true;
     }
   }
 
@@ -146,7 +163,8 @@ final class Lane implements Runnable {
   private void lead() throws InterruptedException {
     progress.begins();
     try (LaneAccess access =
-        new LaneAccess(spec, number, feed, settings, leadership, stop, LaneAccess.Start.CAREFUL)) {
+        new LaneAccess(
+            spec, number, feed, settings, leadership, stop, LaneAccess.Start.CAREFUL, experience)) {
       if (!leadership.confirm()) {
         return;
       }
@@ -202,7 +220,6 @@ final class Lane implements Runnable {
     access.publish(
         notes,
         position,
-        refusals,
         leadership,
         progress,
         publishing ->

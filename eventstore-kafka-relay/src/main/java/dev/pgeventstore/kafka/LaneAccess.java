@@ -32,6 +32,7 @@ final class LaneAccess implements AutoCloseable {
   private final Leadership leadership;
   private final StopSignal stop;
   private final Start start;
+  private final Experience experience;
   private String life = "";
 
   /**
@@ -46,7 +47,8 @@ final class LaneAccess implements AutoCloseable {
       KafkaSettings settings,
       Leadership leadership,
       StopSignal stop,
-      Start start)
+      Start start,
+      Experience experience)
       throws InterruptedException {
     this.spec = spec;
     this.lane = lane;
@@ -55,6 +57,7 @@ final class LaneAccess implements AutoCloseable {
     this.leadership = leadership;
     this.stop = stop;
     this.start = start;
+    this.experience = experience;
     this.databaseId = feed.databaseId();
     this.positions =
         new PositionTopic(spec.positionTopicName(databaseId), spec.lanes(), spec.topic());
@@ -71,11 +74,21 @@ final class LaneAccess implements AutoCloseable {
   private LaneWriter makeWriter() {
     return spec.delivery() == Delivery.EXACTLY_ONCE
         ? new TransactionalWriter(
-            settings, spec.transactionalId(databaseId, lane), positions, topics, lane)
-        : new PipelinedWriter(settings, leadership.lease().orElseThrow(), leadership::isCertain);
+            settings,
+            spec.transactionalId(databaseId, lane),
+            positions,
+            topics,
+            lane,
+            experience.size())
+        : new PipelinedWriter(
+            settings, leadership.lease().orElseThrow(), leadership, experience.size());
   }
 
   private void requireTopics() throws InterruptedException {
+    if (spec.topic().equals(positions.name())) {
+      throw new RelayHaltedException(
+          "topic %s is for the relay's notes only, not for events".formatted(spec.topic()));
+    }
     int partitions = 0;
     if (!spec.topic().isEmpty()) {
       partitions =
@@ -162,12 +175,7 @@ final class LaneAccess implements AutoCloseable {
 
   /** Publishes from a position on, and looks after the topics meanwhile. */
   void publish(
-      LaneNotes notes,
-      LanePosition position,
-      Refusals refusals,
-      Leadership leadership,
-      Progress progress,
-      Work work)
+      LaneNotes notes, LanePosition position, Leadership leadership, Progress progress, Work work)
       throws InterruptedException {
     TargetTopics targets = targets(notes);
     String name = "eventstore-relay-%s-%d".formatted(spec.name(), lane);
@@ -183,17 +191,17 @@ final class LaneAccess implements AutoCloseable {
                 spec,
                 lane,
                 feed,
-                maker(notes, targets, refusals),
+                maker(notes, targets),
                 history,
                 position,
-                refusals.search())) {
+                experience)) {
       try {
         work.on(
             new Publishing(
                 settings.scheduler(),
                 writer,
                 preparer,
-                refusals,
+                experience.refusals(),
                 watch,
                 leadership,
                 progress,
@@ -212,12 +220,12 @@ final class LaneAccess implements AutoCloseable {
     }
   }
 
-  private RecordMaker maker(LaneNotes notes, TargetTopics targets, Refusals refusals) {
-    return new RecordMaker(spec, lane, spec.mapper(databaseId), notes, targets, refusals);
+  private RecordMaker maker(LaneNotes notes, TargetTopics targets) {
+    return new RecordMaker(spec, lane, databaseId, notes, targets, experience.refusals());
   }
 
   RecordMaker maker(LaneNotes notes) {
-    return maker(notes, targets(notes), new Refusals());
+    return maker(notes, targets(notes));
   }
 
   private PublishedTail tail(LaneNotes notes) {

@@ -7,8 +7,9 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.function.BiFunction;
 import java.util.function.Function;
-import java.util.stream.Collectors;
+import java.util.function.Supplier;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
@@ -39,7 +40,7 @@ final class LaneNotes {
   }
 
   Optional<LanePosition> position() {
-    return note(POSITION).map(LanePosition::parse);
+    return parsed(POSITION, LanePosition::parse);
   }
 
   /** What the last commit was tied to the database by. */
@@ -54,12 +55,12 @@ final class LaneNotes {
 
   /** How often the order has begun anew, and once more. */
   int series() {
-    return note(SERIES).map(Integer::parseInt).orElse(1);
+    return parsed(SERIES, Integer::parseInt).orElse(1);
   }
 
   /** After which position the series began. */
   Position start() {
-    return note(START).map(Long::parseLong).map(Position::of).orElse(Position.START);
+    return parsed(START, text -> Position.of(Long.parseLong(text))).orElse(Position.START);
   }
 
   /** Why nothing is to be sent, if so. */
@@ -89,13 +90,7 @@ final class LaneNotes {
   }
 
   private Map<TopicPartition, RecordPlace> places(String prefix) {
-    return all(prefix).entrySet().stream()
-        .collect(
-            Collectors.toMap(
-                note -> topicPartition(note.getKey()),
-                note -> RecordPlace.parse(note.getValue()),
-                (first, second) -> first,
-                HashMap::new));
+    return all(prefix, LaneNotes::topicPartition, (partition, text) -> RecordPlace.parse(text));
   }
 
   static String sent(TopicPartition partition) {
@@ -110,7 +105,7 @@ final class LaneNotes {
 
   /** The topics that were sent to, as they were then. */
   Map<String, TopicLayout> topics() {
-    return values(TOPIC, TopicLayout::parse);
+    return all(TOPIC, name -> name, (name, text) -> TopicLayout.parse(text));
   }
 
   static String topic(String name) {
@@ -119,12 +114,7 @@ final class LaneNotes {
 
   /** Streams that wait, and since which of their events. */
   Map<StreamId, ParkedStream> parked() {
-    Map<StreamId, ParkedStream> parked = new HashMap<>();
-    all(PARKED)
-        .forEach(
-            (stream, text) ->
-                parked.put(StreamId.parse(stream), ParkedNote.parse(StreamId.parse(stream), text)));
-    return parked;
+    return all(PARKED, StreamId::parse, ParkedNote::parse);
   }
 
   /** Whether a note parks a stream. */
@@ -138,9 +128,7 @@ final class LaneNotes {
 
   /** Streams of which events were given up: from which one on, and up to which. */
   Map<StreamId, String> discarded() {
-    Map<StreamId, String> discarded = new HashMap<>();
-    all(DISCARDED).forEach((stream, range) -> discarded.put(StreamId.parse(stream), range));
-    return discarded;
+    return all(DISCARDED, StreamId::parse, (stream, range) -> range);
   }
 
   static String discarded(StreamId stream) {
@@ -149,9 +137,7 @@ final class LaneNotes {
 
   /** Positions of what is passed over, and why. */
   Map<Position, String> skipped() {
-    Map<Position, String> skipped = new HashMap<>();
-    all(SKIP).forEach((position, why) -> skipped.put(Position.of(Long.parseLong(position)), why));
-    return skipped;
+    return all(SKIP, text -> Position.of(Long.parseLong(text)), (position, why) -> why);
   }
 
   static String skip(Position position) {
@@ -160,9 +146,7 @@ final class LaneNotes {
 
   /** What operators did, by time. */
   Map<Instant, String> audit() {
-    Map<Instant, String> audit = new TreeMap<>();
-    all(AUDIT).forEach((at, what) -> audit.put(Instant.parse(at), what));
-    return audit;
+    return new TreeMap<>(all(AUDIT, Instant::parse, (at, what) -> what));
   }
 
   static String audit(Instant at) {
@@ -208,18 +192,33 @@ final class LaneNotes {
     return changes;
   }
 
-  private Map<String, String> all(String prefix) {
-    return values(prefix, text -> text);
+  private <T> Optional<T> parsed(String name, Function<String, T> parse) {
+    return note(name).map(text -> parsed(name, text, () -> parse.apply(text)));
   }
 
-  private <T> Map<String, T> values(String prefix, Function<String, T> parse) {
-    Map<String, T> found = new TreeMap<>();
+  private <K, V> Map<K, V> all(
+      String prefix, Function<String, K> parseName, BiFunction<K, String, V> parseText) {
+    Map<K, V> found = new HashMap<>();
     notes.forEach(
         (name, text) -> {
           if (name.startsWith(prefix)) {
-            found.put(name.substring(prefix.length()), parse.apply(text));
+            K key = parsed(name, text, () -> parseName.apply(name.substring(prefix.length())));
+            found.put(key, parsed(name, text, () -> parseText.apply(key, text)));
           }
         });
     return found;
+  }
+
+  private static <T> T parsed(String name, String text, Supplier<T> parse) {
+    try {
+      return parse.get();
+    } catch (RelayHaltedException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      throw new RelayHaltedException(
+          "the relay has a note that no relay writes: '%s' is '%s'. Something else writes where the notes are kept; see to it that it does not. How the note is taken away is in docs/kafka.md, A note that cannot be read"
+              .formatted(name, text),
+          e);
+    }
   }
 }

@@ -30,9 +30,6 @@ interface LaneWriter extends AutoCloseable {
    */
   void commit(Map<String, @Nullable String> notes, Runnable done);
 
-  /** Nothing more is ready to be sent: what was committed is not to linger. */
-  void push();
-
   /** Runs something when all that was committed before is done: perhaps now. */
   void whenSettled(Runnable done);
 

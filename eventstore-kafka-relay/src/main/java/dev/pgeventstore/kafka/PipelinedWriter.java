@@ -10,10 +10,10 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.BooleanSupplier;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,22 +34,27 @@ final class PipelinedWriter implements LaneWriter {
   private final Scheduler scheduler;
   private final Producer<byte[], byte[]> producer;
   private final Lease lease;
-  private final BooleanSupplier leads;
+  private final Leadership leadership;
+  private final TransactionSize size;
   private final FirstFailure failed = new FirstFailure();
   private final Deque<Load> underWay = new ArrayDeque<>();
   private final Map<String, @Nullable String> unsaved = new HashMap<>();
   private Load current = new Load();
+  private long bytesUnderWay;
   private long saved;
 
   /**
    * A writer.
    *
    * @param lease of the lane
-   * @param leads whether it is held for certain, without asking
+   * @param leadership which the lease gives; it is kept while something is waited for
+   * @param size how much may be under way
    */
-  PipelinedWriter(KafkaSettings settings, Lease lease, BooleanSupplier leads) {
+  PipelinedWriter(
+      KafkaSettings settings, Lease lease, Leadership leadership, TransactionSize size) {
     this.lease = lease;
-    this.leads = leads;
+    this.leadership = leadership;
+    this.size = size;
     this.scheduler = settings.scheduler();
     this.saved = scheduler.nanoTime();
     this.producer = settings.clients().producer(settings.idempotentProducer());
@@ -71,12 +76,14 @@ final class PipelinedWriter implements LaneWriter {
 
   @Override
   public void send(Parcel parcel) {
-    if (!leads.getAsBoolean()) {
+    if (!leadership.isCertain()) {
       abandon();
       throw leadLost();
     }
     Load load = current;
     load.unconfirmed.addAndGet(parcel.records().size());
+    load.bytes += parcel.bytes();
+    load.sent = scheduler.nanoTime();
     try {
       for (Outgoing outgoing : parcel.records()) {
         requireAllWell();
@@ -106,6 +113,10 @@ final class PipelinedWriter implements LaneWriter {
   private void requireAllWell() {
     KafkaException failure = failed.get();
     if (failure != null) {
+      Load first = underWay.peek();
+      if (first != null && Failures.is(failure, TimeoutException.class)) {
+        size.timedOut(first.sent, scheduler.nanoTime());
+      }
       throw new KafkaException(failure.getMessage(), failure);
     }
   }
@@ -121,23 +132,24 @@ final class PipelinedWriter implements LaneWriter {
     load.notes = new HashMap<>(notes);
     load.done = done;
     underWay.add(load);
+    bytesUnderWay += load.bytes;
     current = new Load();
     settle();
     // For the oldest only: the others are to go on meanwhile. Each comes to an end, the producer
     // gives up after its delivery time-out.
-    while (underWay.size() >= MOST_UNDER_WAY) {
-      scheduler.park(this, SHORT_WAIT);
-      settle();
+    while (underWay.size() >= MOST_UNDER_WAY
+        || (underWay.size() > 1 && bytesUnderWay > size.bytes())) {
+      awaitSome();
     }
   }
 
-  /** What lingers is sent, and answered: whatever comes meanwhile goes together. */
-  @Override
-  public void push() {
-    if (!underWay.isEmpty()) {
-      flush();
-      settle();
+  private void awaitSome() {
+    if (!leadership.keep()) {
+      abandon();
+      throw leadLost();
     }
+    scheduler.park(this, SHORT_WAIT);
+    settle();
   }
 
   @Override
@@ -151,6 +163,8 @@ final class PipelinedWriter implements LaneWriter {
     Load first = underWay.peek();
     while (first != null && first.unconfirmed.get() == 0) {
       underWay.remove();
+      size.acknowledged(bytesUnderWay, first.sent, scheduler.nanoTime());
+      bytesUnderWay -= first.bytes;
       unsaved.putAll(first.notes);
       first.done.run();
       first = underWay.peek();
@@ -159,11 +173,6 @@ final class PipelinedWriter implements LaneWriter {
       save();
     }
     return first != null || !unsaved.isEmpty();
-  }
-
-  private void flush() {
-    producer.flush();
-    requireAllWell();
   }
 
   private void save() {
@@ -176,7 +185,7 @@ final class PipelinedWriter implements LaneWriter {
 
   @Override
   public void finish() {
-    if (!leads.getAsBoolean()) {
+    if (!leadership.isCertain()) {
       // What still waits to be sent would come behind what the next one sends.
       abandon();
       if (!underWay.isEmpty() || !unsaved.isEmpty()) {
@@ -184,8 +193,10 @@ final class PipelinedWriter implements LaneWriter {
       }
       return;
     }
-    flush();
     settle();
+    while (!underWay.isEmpty()) {
+      awaitSome();
+    }
     if (!unsaved.isEmpty()) {
       save();
     }
@@ -215,5 +226,7 @@ final class PipelinedWriter implements LaneWriter {
     private final AtomicInteger unconfirmed = new AtomicInteger();
     private Map<String, @Nullable String> notes = Map.of();
     private Runnable done = () -> {};
+    private long bytes;
+    private long sent;
   }
 }

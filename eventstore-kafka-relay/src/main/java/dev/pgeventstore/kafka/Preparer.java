@@ -60,6 +60,7 @@ final class Preparer implements AutoCloseable {
   private final History history;
   private final LanePosition start;
   private final @Nullable Search search;
+  private final TransactionSize size;
   private final Scheduler.Task task;
 
   private final Lock lock;
@@ -95,12 +96,13 @@ final class Preparer implements AutoCloseable {
       RecordMaker maker,
       History history,
       LanePosition start,
-      @Nullable Search search) {
+      Experience experience) {
     this.scheduler = scheduler;
     this.lock = scheduler.newLock();
     this.changed = lock.newCondition();
     this.deletedAt = scheduler.nanoTime();
-    this.search = search;
+    this.search = experience.refusals().search();
+    this.size = experience.size();
     this.spec = spec;
     this.lane = lane;
     this.feed = feed;
@@ -297,7 +299,7 @@ final class Preparer implements AutoCloseable {
     if (company == Company.NONE && parcel.sources() >= portion) {
       hand(null, tokens);
       portion *= 2;
-    } else if (parcel.bytes() >= FULL_BYTES) {
+    } else if (parcel.bytes() >= Math.min(FULL_BYTES, size.bytes())) {
       hand(null, tokens);
     }
     return true;

@@ -147,9 +147,6 @@ final class Publishing {
           if (!parcel.covered()) {
             pass(parcel);
           }
-          if (!parcel.mark().isAfter(parcel.upTo())) {
-            writer.push();
-          }
         }
       }
       if (parcel.isConfirmedFirst() || refusal != null) {

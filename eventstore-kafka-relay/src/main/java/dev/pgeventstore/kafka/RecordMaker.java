@@ -34,10 +34,14 @@ final class RecordMaker {
   /** In records of a mapper that may leave the event's id out: by it histories are compared. */
   static final String EVENT_ID = "es_event_id";
 
+  /** In records of messages. */
+  static final String MESSAGE_ID = "es_message_id";
+
   private static final Logger LOG = LoggerFactory.getLogger(RecordMaker.class);
 
   private final RelaySpec spec;
   private final RecordMapper mapper;
+  private final String source;
   private final RecordPacker packer;
   private final Map<StreamId, ParkedStream> parked;
   private final Map<Position, String> skipped;
@@ -46,15 +50,17 @@ final class RecordMaker {
   RecordMaker(
       RelaySpec spec,
       int lane,
-      RecordMapper mapper,
+      String databaseId,
       LaneNotes notes,
       TargetTopics topics,
       Refusals refusals) {
     this.spec = spec;
-    this.mapper = mapper;
+    this.mapper = spec.mapper(databaseId);
+    this.source = spec.sourceUri(databaseId);
     this.packer =
         new RecordPacker(
             spec.topic(),
+            spec.positionTopicName(databaseId),
             spec.series(notes.series()),
             lane,
             notes.sent(),
@@ -185,29 +191,46 @@ final class RecordMaker {
     OutboxMessage message = recorded.message();
     RelayRecord record =
         RelayRecord.of(message.key().orElse(null), message.value().orElse(null))
-            .topic(message.topic())
-            .header("ce_id", message.id().toString());
+            .topic(message.topic());
+    if (message.headers().containsKey("ce_specversion")) {
+      // Only a CloudEvent has one. It may bring another.
+      record = record.header("ce_id", message.id().toString());
+    }
     for (Map.Entry<String, byte[]> header : message.headers().entrySet()) {
       record = record.header(header.getKey(), header.getValue());
     }
     try {
       requireNotRefused(recorded.position());
       packer.add(
-          List.of(record), message.topic(), List.of(), Placing.inTurn(recorded.position()), parcel);
+          List.of(record),
+          message.topic(),
+          about(message),
+          Placing.inTurn(recorded.position()),
+          parcel);
       parcel.countMessage();
     } catch (Unpublishable e) {
       decide(recorded, record, e.why(), parcel);
     }
   }
 
-  /** Adds a record without a value, which deletes a key from a compacted topic. */
+  private static List<Header> about(OutboxMessage message) {
+    return List.of(RecordPacker.header(MESSAGE_ID, message.id().toString()));
+  }
+
+  /**
+   * Adds a record without a value, which deletes a key from a compacted topic.
+   *
+   * @throws IllegalStateException if it cannot be sent
+   */
   void addTombstone(StreamId stream, Position reached, ParcelBuilder parcel)
       throws InterruptedException {
-    RelayRecord record = RelayRecord.of(stream.toString().getBytes(UTF_8), null);
     try {
-      packer.add(List.of(record), "", List.of(), Placing.late(reached), parcel);
+      packer.add(List.of(mapper.tombstone(stream)), "", List.of(), Placing.late(reached), parcel);
     } catch (Unpublishable e) {
-      throw new RelayHaltedException("the tombstone of " + stream + " cannot be sent", e.why());
+      throw new IllegalStateException(
+          "the tombstone of stream %s cannot be sent: %s"
+              .formatted(stream, Failures.reason(e.why())),
+          e.why());
     }
   }
 
@@ -237,9 +260,14 @@ final class RecordMaker {
         decision,
         what,
         RelayRecord.of(event.stream().toString().getBytes(UTF_8), event.encoded().dataUtf8())
+            .header("ce_specversion", "1.0")
             .header("ce_id", event.id().toString())
+            .header("ce_source", source)
             .header("ce_type", event.type())
-            .header("ce_subject", event.stream().toString()),
+            .header("ce_subject", event.stream().toString())
+            .header("ce_time", event.recordedAt().toString())
+            .header("content-type", "application/json"),
+        List.of(),
         event.position(),
         failure,
         parcel);
@@ -256,6 +284,7 @@ final class RecordMaker {
         decision == Decision.PARK_STREAM ? Decision.HALT : decision,
         "%s at position %s".formatted(message.message(), message.position()),
         record,
+        about(message.message()),
         message.position(),
         failure,
         parcel);
@@ -265,6 +294,7 @@ final class RecordMaker {
       Decision decision,
       String what,
       RelayRecord record,
+      List<Header> about,
       Position position,
       Throwable failure,
       ParcelBuilder parcel)
@@ -276,7 +306,7 @@ final class RecordMaker {
       }
       case DEAD_LETTER -> {
         warn("sends " + what + " to the dead letters", failure);
-        addDeadLetter(record, position, failure, parcel);
+        addDeadLetter(record, about, position, failure, parcel);
       }
       default ->
           throw new RelayHaltedException(
@@ -292,7 +322,11 @@ final class RecordMaker {
   }
 
   private void addDeadLetter(
-      RelayRecord record, Position position, Throwable failure, ParcelBuilder parcel)
+      RelayRecord record,
+      List<Header> about,
+      Position position,
+      Throwable failure,
+      ParcelBuilder parcel)
       throws InterruptedException {
     String topic =
         spec.deadLetters()
@@ -316,7 +350,7 @@ final class RecordMaker {
         if (letters == 1) {
           throw new Unpublishable(refused.get(refused.size() - 1));
         }
-        packer.add(List.of(letter), "", List.of(), Placing.inTurn(position), parcel);
+        packer.add(List.of(letter), "", about, Placing.inTurn(position), parcel);
       } catch (Unpublishable e) {
         RelayRecord empty =
             letter
@@ -324,7 +358,7 @@ final class RecordMaker {
                 .header(
                     "dead_letter_omitted_bytes",
                     Integer.toString(RecordPacker.length(letter.value())));
-        packer.add(List.of(empty), "", List.of(), Placing.inTurn(position), parcel);
+        packer.add(List.of(empty), "", about, Placing.inTurn(position), parcel);
       }
     } catch (Unpublishable e) {
       throw new RelayHaltedException(

@@ -13,6 +13,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -27,6 +28,7 @@ final class RecordPacker {
   private static final int HEADER_OVERHEAD = 10;
 
   private final String relayTopic;
+  private final String positionTopic;
   private final Header relay;
   private final Header lane;
   private final Map<TopicPartition, RecordPlace> sent;
@@ -35,12 +37,14 @@ final class RecordPacker {
 
   RecordPacker(
       String relayTopic,
+      String positionTopic,
       String series,
       int lane,
       Map<TopicPartition, RecordPlace> sent,
       TargetTopics topics,
       boolean tokens) {
     this.relayTopic = relayTopic;
+    this.positionTopic = positionTopic;
     this.relay = header("es_relay", series);
     this.lane = header("es_lane", Integer.toString(lane));
     this.sent = sent;
@@ -121,6 +125,11 @@ final class RecordPacker {
       throw new Unpublishable(
           new IllegalArgumentException("its record names no topic, and the relay has none"));
     }
+    if (name.equals(positionTopic) || name.startsWith(RelaySpec.POSITION_TOPICS)) {
+      // Or it would be taken for a note.
+      throw new Unpublishable(
+          new IllegalArgumentException("topic %s is for the notes of relays only".formatted(name)));
+    }
     try {
       return topics.target(name);
     } catch (IllegalArgumentException | InvalidTopicException e) {
@@ -140,7 +149,7 @@ final class RecordPacker {
   private static int size(RelayRecord record, List<Header> headers) {
     int size = RECORD_OVERHEAD + length(record.key()) + length(record.value());
     for (Header header : headers) {
-      size += HEADER_OVERHEAD + header.key().length() + length(header.value());
+      size += HEADER_OVERHEAD + Utils.utf8Length(header.key()) + length(header.value());
     }
     return size;
   }

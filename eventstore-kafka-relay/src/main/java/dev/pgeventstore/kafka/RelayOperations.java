@@ -192,9 +192,16 @@ public final class RelayOperations {
    *
    * @param position of the event or message
    * @param why for the audit
+   * @throws IllegalArgumentException if nothing can stand there yet: what will has not failed
    * @throws InterruptedException if the thread was interrupted
    */
   public void skip(Position position, String why) throws InterruptedException {
+    Position last = feed.lastDrawn();
+    if (position.isAfter(last) || !position.isAfter(Position.START)) {
+      throw new IllegalArgumentException(
+          "nothing stands at position %s: the store has handed out the positions up to %s"
+              .formatted(position, last));
+    }
     onAllLanes(
         "skip %s: %s".formatted(position, why),
         (access, notes) -> Map.of(LaneNotes.skip(position), why));
@@ -275,11 +282,14 @@ public final class RelayOperations {
   }
 
   /**
-   * Publishes a record without a value under the stream's id, behind all that is settled now: from
+   * Publishes a record without a value under the stream's key, behind all that is settled now: from
    * a compacted topic it deletes the stream, and in others it tells consumers that the stream was
-   * erased.
+   * erased. Which key and topic that are {@linkplain
+   * dev.pgeventstore.kafka.record.RecordMapper#tombstone the mapper says}.
    *
    * @param stream any
+   * @throws IllegalStateException if the record cannot be sent, because it names no topic and the
+   *     relay has none, for example
    * @throws InterruptedException if the thread was interrupted
    */
   public void publishTombstone(StreamId stream) throws InterruptedException {
@@ -402,7 +412,6 @@ public final class RelayOperations {
     access.publish(
         notes,
         position,
-        new Refusals(),
         lead,
         new Progress(scheduler(), 0, spec.unhealthyAfter()),
         publishing -> {
@@ -416,7 +425,15 @@ public final class RelayOperations {
   private void onLane(int lane, Start start, Work work) throws InterruptedException {
     SeizedLead lead = SeizedLead.of(scheduler(), feed, spec, lane);
     try (LaneAccess access =
-        new LaneAccess(spec, lane, feed, settings, lead, new StopSignal(scheduler()), start)) {
+        new LaneAccess(
+            spec,
+            lane,
+            feed,
+            settings,
+            lead,
+            new StopSignal(scheduler()),
+            start,
+            Experience.none(settings))) {
       access.writer().takeOver();
       work.on(access, lead);
     } finally {

@@ -42,6 +42,9 @@ record RelaySpec(
     PoisonPolicy poison,
     Optional<String> deadLetters) {
 
+  /** How the names of position topics begin, unless they are given. */
+  static final String POSITION_TOPICS = "eventstore-positions.";
+
   /** Under which leases are kept in the database. */
   String leaseName() {
     return "relay/" + name;
@@ -75,8 +78,9 @@ record RelaySpec(
   String positionTopicName(String databaseId) {
     return positionTopic.orElseGet(
         () ->
-            "eventstore-positions.%s.%s"
-                .formatted(storeName(databaseId).replaceAll("[^a-zA-Z0-9._-]", "."), name));
+            POSITION_TOPICS
+                + "%s.%s"
+                    .formatted(storeName(databaseId).replaceAll("[^a-zA-Z0-9._-]", "."), name));
   }
 
   String sourceUri(String databaseId) {

@@ -8,6 +8,7 @@ import java.util.concurrent.Future;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +18,6 @@ import org.jspecify.annotations.Nullable;
  */
 final class TransactionalWriter implements LaneWriter {
 
-  private static final long MOST_BYTES = 16L * 1024 * 1024;
   private static final int MOST_RECORDS = 20_000;
   private static final Duration FAREWELL = Duration.ofSeconds(5);
 
@@ -34,6 +34,7 @@ final class TransactionalWriter implements LaneWriter {
   private final PositionTopic positions;
   private final Topics topics;
   private final int lane;
+  private final TransactionSize size;
   private final long longest;
   private final FirstFailure failed = new FirstFailure();
 
@@ -49,12 +50,14 @@ final class TransactionalWriter implements LaneWriter {
       String transactionalId,
       PositionTopic positions,
       Topics topics,
-      int lane) {
+      int lane,
+      TransactionSize size) {
     this.settings = settings;
     this.positions = positions;
     this.topics = topics;
     this.lane = lane;
-    this.longest = Duration.ofMillis(settings.transactionTimeoutMillis()).toNanos() / 4;
+    this.size = size;
+    this.longest = settings.transactionTimeout().toNanos() / 4;
     this.scheduler = settings.scheduler();
     this.ended = scheduler.nanoTime() - AFTER_A_COMMIT;
     this.producer = settings.clients().producer(settings.transactionalProducer(transactionalId));
@@ -87,7 +90,7 @@ final class TransactionalWriter implements LaneWriter {
       bytes += parcel.bytes();
       records += parcel.records().size();
     } catch (KafkaException | IllegalStateException e) {
-      throw first(e);
+      throw failed(e);
     }
   }
 
@@ -110,6 +113,20 @@ final class TransactionalWriter implements LaneWriter {
     }
   }
 
+  private RuntimeException failed(RuntimeException last) {
+    RuntimeException first = first(last);
+    boolean outlived =
+        Failures.isFenced(first)
+            && open
+            && scheduler.nanoTime() - begun >= settings.transactionTimeout().toNanos();
+    if (outlived || Failures.is(first, TimeoutException.class)) {
+      size.timedOut(begun, scheduler.nanoTime());
+    }
+    return outlived
+        ? new TransactionOutlivedException(bytes, settings.transactionTimeoutMillis(), first)
+        : first;
+  }
+
   /** What went wrong first says more than what came of it. */
   private RuntimeException first(RuntimeException last) {
     KafkaException first = failed.get();
@@ -122,7 +139,9 @@ final class TransactionalWriter implements LaneWriter {
 
   @Override
   public boolean isFull() {
-    return bytes >= MOST_BYTES || records >= MOST_RECORDS || scheduler.nanoTime() - begun > longest;
+    return bytes >= size.bytes()
+        || records >= MOST_RECORDS
+        || scheduler.nanoTime() - begun > longest;
   }
 
   @Override
@@ -137,16 +156,14 @@ final class TransactionalWriter implements LaneWriter {
           });
       producer.commitTransaction();
       ended = scheduler.nanoTime();
+      size.acknowledged(bytes, begun, ended);
       open = false;
       usable = true;
     } catch (KafkaException | IllegalStateException e) {
-      throw first(e);
+      throw failed(e);
     }
     done.run();
   }
-
-  @Override
-  public void push() {}
 
   @Override
   public void whenSettled(Runnable done) {

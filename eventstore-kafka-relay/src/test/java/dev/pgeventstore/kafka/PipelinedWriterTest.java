@@ -10,7 +10,6 @@ import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.time.Duration;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.kafka.common.KafkaException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -24,12 +23,17 @@ class PipelinedWriterTest {
     try (Bench bench = new Bench(database, broker);
         Lease lease =
             bench.store.feed().tryLease("relay/a", 0, "me", Duration.ofSeconds(30)).orElseThrow()) {
-      AtomicBoolean leads = new AtomicBoolean(true);
+      KafkaSettings settings = new KafkaSettings(bench.kafkaSettings(Map.of()));
+      LeaseLeadership leads =
+          new LeaseLeadership(
+              settings.scheduler(), bench.store.feed(), "relay/b", 0, "me", Duration.ofSeconds(30));
+      assertThat(leads.acquire()).isTrue();
       PipelinedWriter writer =
-          new PipelinedWriter(new KafkaSettings(bench.kafkaSettings(Map.of())), lease, leads::get);
+          new PipelinedWriter(
+              settings, lease, leads, new TransactionSize(settings.transactionTimeout()));
       try {
         writer.commit(Map.of("paused", "a test"), () -> {});
-        leads.set(false);
+        leads.release();
         assertThatThrownBy(writer::finish)
             .isInstanceOf(KafkaException.class)
             .hasMessageContaining("somebody else may lead");

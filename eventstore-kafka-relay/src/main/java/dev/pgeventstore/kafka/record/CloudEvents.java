@@ -3,6 +3,8 @@ package dev.pgeventstore.kafka.record;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.RecordedEvent;
+import java.net.URI;
+import java.net.URISyntaxException;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -58,11 +60,19 @@ public final class CloudEvents implements RecordMapper {
    *
    * @param uri a URI reference, sent as {@code ce_source}
    * @return the mapper
-   * @throws IllegalArgumentException if it is blank
+   * @throws IllegalArgumentException if it is blank, or no URI reference
    */
   public static CloudEvents from(String uri) {
     if (uri.isBlank()) {
       throw new IllegalArgumentException("the source of CloudEvents is blank");
+    }
+    try {
+      URI unused = new URI(uri);
+    } catch (URISyntaxException e) {
+      throw new IllegalArgumentException(
+          "the source of CloudEvents is a URI reference, such as /shop or https://example.com/shop, not '%s': %s"
+              .formatted(uri, e.getReason()),
+          e);
     }
     return new CloudEvents(header("ce_source", uri), false, new ConcurrentHashMap<>());
   }

@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka.record;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -109,6 +110,12 @@ public final class DebeziumOutbox implements RecordMapper {
 
   private static Header header(String name, String text) {
     return new RecordHeader(name, text.getBytes(UTF_8));
+  }
+
+  @Override
+  public RelayRecord tombstone(StreamId stream) {
+    return RelayRecord.of(stream.key().getBytes(UTF_8), null)
+        .topic(topics.apply(stream.category()));
   }
 
   @Override

@@ -1,6 +1,9 @@
 package dev.pgeventstore.kafka.record;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
 import java.util.List;
 
 /**
@@ -23,4 +26,17 @@ public interface RecordMapper {
    * @return in the order in which they are to be sent; empty to publish nothing of it
    */
   List<RelayRecord> map(RecordedEvent event);
+
+  /**
+   * The record that tells that a stream is gone: for {@link
+   * dev.pgeventstore.kafka.RelayOperations#publishTombstone}. Without this it has the stream's id
+   * as its key and goes to the relay's topic. A mapper that gives records of a stream another key
+   * or topic says so here as well, or the record deletes nothing.
+   *
+   * @param stream any
+   * @return a record without a value
+   */
+  default RelayRecord tombstone(StreamId stream) {
+    return RelayRecord.of(stream.toString().getBytes(UTF_8), null);
+  }
 }

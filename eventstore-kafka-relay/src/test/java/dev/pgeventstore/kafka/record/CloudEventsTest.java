@@ -170,4 +170,17 @@ class CloudEventsTest {
   void a_blank_source_is_refused() {
     assertThatThrownBy(() -> CloudEvents.from(" ")).isInstanceOf(IllegalArgumentException.class);
   }
+
+  @Test
+  void a_source_is_a_uri_reference() {
+    for (String source : List.of("/shop", "shop", "https://example.com/a?b#c", "urn:shop:1")) {
+      assertThat(headers(CloudEvents.from(source).record(Recorded.event("Happened", "{}"))))
+          .containsEntry("ce_source", source);
+    }
+    for (String source : List.of("", " ", "the shop", "http://[", "%zz", "a|b")) {
+      assertThatThrownBy(() -> CloudEvents.from(source))
+          .isInstanceOf(IllegalArgumentException.class)
+          .hasMessageContaining("source");
+    }
+  }
 }

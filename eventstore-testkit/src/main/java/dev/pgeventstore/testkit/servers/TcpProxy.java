@@ -38,6 +38,7 @@ public final class TcpProxy implements AutoCloseable {
   private final int target;
   private final Set<Link> links = ConcurrentHashMap.newKeySet();
   private Mode mode = Mode.CARRY;
+  private volatile int bytesPerSecond = Integer.MAX_VALUE;
 
   private TcpProxy(int port, int target) {
     this.target = target;
@@ -109,8 +110,18 @@ public final class TcpProxy implements AutoCloseable {
     enter(Mode.LOSE_ANSWERS);
   }
 
+  /**
+   * Carries requests slowly, each connection by itself, until {@link #restore()}.
+   *
+   * @param bytes in a second; 1 or more
+   */
+  public void slowDown(int bytes) {
+    bytesPerSecond = Math.max(1, bytes);
+  }
+
   /** Carries everything again. */
   public void restore() {
+    bytesPerSecond = Integer.MAX_VALUE;
     enter(Mode.CARRY);
     links.stream().filter(link -> link.lost).forEach(Link::cut);
   }
@@ -209,6 +220,9 @@ public final class TcpProxy implements AutoCloseable {
             Mode unused = awaitNotFrozen();
             to.write(bytes, 0, read);
             to.flush();
+            if (!answers && bytesPerSecond < Integer.MAX_VALUE) {
+              Thread.sleep(1_000L * read / bytesPerSecond);
+            }
           }
         }
       } catch (IOException e) {

@@ -1,0 +1,15 @@
+package dev.pgeventstore.kafka;
+
+/**
+ * What a lane has learned of Kafka since it was started. It says how to send, and nothing of what:
+ * a lane that knows nothing of it, after a take-over, sends the same records and learns it anew.
+ *
+ * @param refusals which records are refused
+ * @param size how much to send at a time
+ */
+record Experience(Refusals refusals, TransactionSize size) {
+
+  static Experience none(KafkaSettings settings) {
+    return new Experience(new Refusals(), new TransactionSize(settings.transactionTimeout()));
+  }
+}

@@ -1,0 +1,180 @@
+package dev.pgeventstore.kafka;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.testkit.servers.Database;
+import dev.pgeventstore.testkit.servers.KafkaBroker;
+import dev.pgeventstore.testkit.servers.KafkaExtension;
+import dev.pgeventstore.testkit.servers.OwnBroker;
+import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.Statement;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.common.quota.ClientQuotaAlteration;
+import org.apache.kafka.common.quota.ClientQuotaEntity;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** A broker that takes less than a relay has. */
+@ExtendWith({PostgresExtension.class, KafkaExtension.class})
+@OwnBroker
+@Tag("faults")
+class SlowBrokerTest {
+
+  private static final int EVENTS = 6_000;
+  private static final int BYTES_PER_SECOND = 400_000;
+
+  private Bench bench;
+
+  @BeforeEach
+  void open(Database database, KafkaBroker broker) {
+    assumeTrue(broker.canBeKilled(), "needs a broker that was started here");
+    bench = new Bench(database, broker);
+  }
+
+  @AfterEach
+  void close() {
+    if (bench != null) {
+      bench.broker.proxy().restore();
+      bench.close();
+    }
+  }
+
+  /** All that it sends is as large as it looks. */
+  private static Map<String, Object> settings(Map<String, Object> more) {
+    Map<String, Object> settings = new HashMap<>(more);
+    settings.put("transaction.timeout.ms", "5000");
+    settings.put("compression.type", "none");
+    return settings;
+  }
+
+  private void requireCaughtUp(int dataBytes, KafkaRelay.Builder builder) throws Exception {
+    AppendResult last = bench.appendBacklog(EVENTS, dataBytes);
+    try (KafkaRelay relay = builder.start()) {
+      relay.awaitPublished(last, Bench.PATIENCE);
+      assertThat(relay.status().fenced()).as(relay.status().toString()).isZero();
+      assertThat(relay.status().aborts()).as(relay.status().toString()).isLessThan(5);
+    }
+    ExactSequence.check(bench.stored(), ExactSequence.restored(bench.uncommitted()));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void with_a_quota_transactions_become_small_enough(Delivery delivery) throws Exception {
+    String client = "client-of-" + bench.topic;
+    ClientQuotaEntity entity = new ClientQuotaEntity(Map.of(ClientQuotaEntity.CLIENT_ID, client));
+    try (Admin admin = bench.admin()) {
+      admin
+          .alterClientQuotas(
+              List.of(
+                  new ClientQuotaAlteration(
+                      entity,
+                      List.of(
+                          new ClientQuotaAlteration.Op(
+                              "producer_byte_rate", (double) BYTES_PER_SECOND)))))
+          .all()
+          .get();
+    }
+    requireCaughtUp(300, bench.relay(settings(Map.of("client.id", client))).delivery(delivery));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void over_a_slow_link_transactions_become_small_enough(Delivery delivery) throws Exception {
+    bench.broker.proxy().slowDown(BYTES_PER_SECOND);
+    requireCaughtUp(
+        100,
+        bench
+            .relay(settings(Map.of("bootstrap.servers", bench.broker.proxiedBootstrap())))
+            .delivery(delivery));
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void with_small_batches_only_everything_is_published(Delivery delivery) throws Exception {
+    bench.configure(bench.topic, "max.message.bytes", "3000");
+    requireCaughtUp(100, bench.relay(settings(Map.of())).delivery(delivery));
+  }
+
+  /** The broker answers what comes then as it answers one who was fenced. */
+  @Test
+  void a_transaction_that_outlives_its_time_out_counts_as_aborted_and_not_as_fenced()
+      throws Exception {
+    bench.appendBacklog(10, 100);
+    Runnable untilAborted =
+        () ->
+            await()
+                .atMost(Bench.PATIENCE)
+                .ignoreExceptions()
+                .until(() -> !bench.hasOpenTransaction());
+    try (KafkaRelay relay = bench.relay(Probe.at(Moment.HALF_SENT, untilAborted)).start()) {
+      relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
+      assertThat(relay.status().aborts()).isPositive();
+      assertThat(relay.status().fenced()).isZero();
+    }
+    bench.check();
+  }
+
+  @Test
+  void at_least_once_the_lease_is_kept_while_kafka_is_silent() throws Exception {
+    Map<String, String> silent =
+        Map.of(
+            "bootstrap.servers",
+            bench.broker.proxiedBootstrap(),
+            "transaction.timeout.ms",
+            "60000");
+    KafkaRelay.Builder builder = bench.relay(silent).delivery(Delivery.AT_LEAST_ONCE);
+    try (KafkaRelay relay = builder.start();
+        KafkaRelay other = builder.start()) {
+      KafkaRelay leader = leader(relay, other);
+      KafkaRelay standby = leader == relay ? other : relay;
+      leader.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+      long epoch = leased("epoch");
+      bench.broker.proxy().freeze();
+      AppendResult more = bench.appendBacklog(3_000, 1_000);
+      long enough = leased("extract(epoch from lease_until)::bigint") + 4;
+      await()
+          .atMost(Bench.PATIENCE)
+          .until(() -> leased("extract(epoch from clock_timestamp())::bigint") > enough);
+      assertThat(leased("epoch")).isEqualTo(epoch);
+      assertThat(standby.status().state()).isEqualTo(State.STANDBY);
+      bench.broker.proxy().restore();
+      leader.awaitPublished(more, Bench.PATIENCE);
+      assertThat(leased("epoch")).isEqualTo(epoch);
+    }
+    ExactSequence.check(bench.stored(), bench.consumed());
+  }
+
+  private static KafkaRelay leader(KafkaRelay one, KafkaRelay other) {
+    await()
+        .atMost(Bench.PATIENCE)
+        .until(
+            () -> one.status().state() == State.LEADING || other.status().state() == State.LEADING);
+    return one.status().state() == State.LEADING ? one : other;
+  }
+
+  private long leased(String what) throws Exception {
+    try (Connection connection = bench.database.open();
+        Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "select %s from eventstore.subscriptions where name = '%s'"
+                    .formatted(what, bench.leaseName()))) {
+      row.next();
+      return row.getLong(1);
+    }
+  }
+}

@@ -1,0 +1,67 @@
+package dev.pgeventstore.kafka.simulation;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import dev.pgeventstore.EncodedEvent;
+import dev.pgeventstore.OutboxMessage;
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.feed.RecordedMessage;
+import dev.pgeventstore.subscription.Partitions;
+import java.time.Instant;
+import java.util.UUID;
+
+/**
+ * What stands at a position: an event, or a message.
+ *
+ * @param stream of the event; the key of the message
+ * @param version of the event in its stream; 0 for a message
+ * @param poison whether it can be published
+ */
+record Item(long position, UUID id, StreamId stream, long version, boolean poison) {
+
+  static final String EVENTS = "events";
+  static final String MESSAGES = "messages";
+  static final String RELAY = "relay";
+
+  boolean isEvent() {
+    return version > 0;
+  }
+
+  /** Where it goes. */
+  String topic() {
+    return isEvent() ? EVENTS : MESSAGES;
+  }
+
+  int lane(int lanes) {
+    return Partitions.of(stream, lanes);
+  }
+
+  RecordedEvent event() {
+    return RecordedEvent.of(
+        Position.of(position),
+        stream,
+        version,
+        id,
+        EncodedEvent.of(poison ? "poison" : "event", 1, "{}"),
+        null,
+        Instant.EPOCH,
+        new NoCodec());
+  }
+
+  RecordedMessage message() {
+    return new RecordedMessage(
+        Position.of(position),
+        OutboxMessage.to(RELAY, MESSAGES)
+            .key(stream.toString())
+            .value(id.toString().getBytes(UTF_8))
+            .id(id),
+        Instant.EPOCH);
+  }
+
+  @Override
+  public String toString() {
+    return position + ":" + stream + (isEvent() ? "/" + version : "");
+  }
+}

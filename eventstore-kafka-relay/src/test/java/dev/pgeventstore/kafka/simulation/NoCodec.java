@@ -1,0 +1,38 @@
+package dev.pgeventstore.kafka.simulation;
+
+import dev.pgeventstore.EncodedEvent;
+import dev.pgeventstore.EventCodec;
+import dev.pgeventstore.Metadata;
+
+/** Nothing looks into the events. */
+final class NoCodec implements EventCodec {
+
+  private static UnsupportedOperationException none() {
+    return new UnsupportedOperationException("simulated events have no content");
+  }
+
+  @Override
+  public EncodedEvent encode(Object payload) {
+    throw none();
+  }
+
+  @Override
+  public Object decode(EncodedEvent event) {
+    throw none();
+  }
+
+  @Override
+  public String typeName(Class<?> payloadClass) {
+    throw none();
+  }
+
+  @Override
+  public byte[] encodeMetadata(Metadata metadata) {
+    throw none();
+  }
+
+  @Override
+  public Metadata decodeMetadata(byte[] json) {
+    throw none();
+  }
+}

@@ -1,0 +1,68 @@
+package dev.pgeventstore.kafka.simulation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.pgeventstore.kafka.simulation.Plan.Focus;
+import java.util.Optional;
+import java.util.function.BiFunction;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Order;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The simulation finds mistakes: each of these, from each of five seeds, within so many runs. */
+@Order(1)
+class RelayMutantsTest {
+
+  private static final int MOST_RUNS = 300;
+  private static final long[] SEEDS = {1_000_000, 2_000_000, 3_000_000, 4_000_000, 5_000_000};
+
+  static Stream<Mutant> mutants() {
+    return Stream.of(
+        new Mutant(
+            "a start that is left in the code counts for a relay that has lost its position",
+            Focus.POSITIONS,
+            "LaneAccess",
+            "if (begun || !own.isEmpty()) {",
+            "if (spec.startAfter().isEmpty() && (begun || !own.isEmpty())) {"),
+        new Mutant(
+            "records beyond the notes are published again",
+            Focus.POSITIONS,
+            "TailFindings",
+            "    if (exact) {",
+            "    if (exact && records.isEmpty()) {"),
+        new Mutant(
+            "the delivery is changed, and back, and the notes of before are believed",
+            Focus.DELIVERY,
+            "TailFindings",
+            "    if (exact) {",
+            "    if (exact && records.isEmpty()) {"),
+        new Mutant(
+            "a leader that cannot publish keeps the lead",
+            Focus.REFUSED,
+            "Lane",
+            "    leadership.release();\n    progress.handsOver();",
+            "    progress.handsOver();"),
+        new Mutant(
+            "a position is noted before its records are acknowledged",
+            Focus.BROKER,
+            "PipelinedWriter",
+            "first.unconfirmed.get() == 0",
+            "first.unconfirmed.get() >= 0"));
+  }
+
+  @ParameterizedTest
+  @MethodSource("mutants")
+  void a_mistake_is_found_from_each_of_five_seeds(Mutant mutant) throws Exception {
+    BiFunction<Long, String, Optional<String>> simulation = mutant.simulation();
+    for (long from : SEEDS) {
+      Optional<String> found = Optional.empty();
+      int runs = 0;
+      while (found.isEmpty() && runs < MOST_RUNS) {
+        found = simulation.apply(from + runs++, mutant.focus().name());
+      }
+      assertThat(found).as("%s, from seed %d, within %d runs", mutant, from, runs).isPresent();
+      assertThat(found.get()).startsWith("java.lang.AssertionError");
+    }
+  }
+}
