@@ -21,6 +21,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
@@ -81,9 +82,11 @@ final class Bench implements AutoCloseable {
     return PostgresEventStore.builder(pool).codec(JacksonCodec.of(EventTypes.none())).build();
   }
 
+  /** With as many replicas as the broker makes. */
   void createTopic(String name, int partitions) {
+    NewTopic wanted = new NewTopic(name, Optional.of(partitions), Optional.empty());
     try (Admin admin = admin()) {
-      admin.createTopics(List.of(new NewTopic(name, partitions, (short) 1))).all().get();
+      admin.createTopics(List.of(wanted)).all().get();
     } catch (ExecutionException | InterruptedException e) {
       throw new IllegalStateException("topic " + name + " cannot be created", e);
     }

@@ -39,6 +39,7 @@ final class KafkaUser {
         writeEvents,
         readPositions,
         useTransactionalIds,
+        allow(ResourceType.TOPIC, bench.topic, AclOperation.READ),
         allow(ResourceType.TOPIC, bench.topic, AclOperation.DESCRIBE),
         allow(ResourceType.TOPIC, bench.topic, AclOperation.DESCRIBE_CONFIGS),
         allow(ResourceType.TOPIC, Bench.POSITIONS, AclOperation.WRITE),

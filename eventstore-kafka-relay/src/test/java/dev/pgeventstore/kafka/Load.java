@@ -18,11 +18,11 @@ final class Load {
   private final FutureTask<AppendResult> last;
 
   Load(Bench bench) {
-    this(bench, false);
+    this(bench, false, PAUSE_NANOS);
   }
 
-  private Load(Bench bench, boolean undeterred) {
-    last = new FutureTask<>(() -> run(bench, undeterred));
+  private Load(Bench bench, boolean undeterred, long pauseNanos) {
+    last = new FutureTask<>(() -> run(bench, undeterred, pauseNanos));
     // A thread of its own: in the common pool it would keep everything else there from running.
     Thread thread = new Thread(last, "load");
     thread.setDaemon(true);
@@ -31,10 +31,15 @@ final class Load {
 
   /** One that goes on when appends fail because the database is away. */
   static Load undeterred(Bench bench) {
-    return new Load(bench, true);
+    return new Load(bench, true, PAUSE_NANOS);
   }
 
-  private AppendResult run(Bench bench, boolean undeterred) {
+  /** One that appends a tenth as much. */
+  static Load light(Bench bench) {
+    return new Load(bench, false, 10 * PAUSE_NANOS);
+  }
+
+  private AppendResult run(Bench bench, boolean undeterred, long pauseNanos) {
     ThreadLocalRandom random = ThreadLocalRandom.current();
     AppendResult result = null;
     do {
@@ -47,7 +52,7 @@ final class Load {
         LockSupport.parkNanos(20 * PAUSE_NANOS);
       }
       // Steadily, but leaving the processors to those who are tested.
-      LockSupport.parkNanos(PAUSE_NANOS);
+      LockSupport.parkNanos(pauseNanos);
     } while (!stopped || result == null);
     return result;
   }

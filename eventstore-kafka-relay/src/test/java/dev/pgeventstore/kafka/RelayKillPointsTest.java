@@ -8,11 +8,14 @@ import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** A relay that ends without a word, at each moment of a transaction there is. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
@@ -42,6 +45,33 @@ class RelayKillPointsTest {
 
       try (KafkaRelay successor = bench.relay().start()) {
         successor.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
+      }
+      bench.check();
+    }
+  }
+
+  static List<Arguments> shapesAndMoments() {
+    Shape lanes = new Shape(Delivery.EXACTLY_ONCE, 3);
+    return List.of(
+        Arguments.of(lanes, Moment.HALF_SENT),
+        Arguments.of(lanes, Moment.BEFORE_COMMIT),
+        Arguments.of(new Shape(Delivery.AT_LEAST_ONCE, 1), Moment.HALF_SENT),
+        Arguments.of(new Shape(Delivery.AT_LEAST_ONCE, 2), Moment.HALF_SENT));
+  }
+
+  @ParameterizedTest
+  @MethodSource("shapesAndMoments")
+  void so_it_is_with_several_lanes_and_for_readers_of_what_is_sent_at_least_once(
+      Shape shape, Moment moment, Database database, KafkaBroker broker) throws Exception {
+    try (Bench bench = new Bench(database, broker, shape)) {
+      bench.appendBacklog(EVENTS, 1_000);
+      try (RelayProcess relay = new RelayProcess(bench, folder, true, "warn", Probe.halt(moment))) {
+        assertThat(relay.awaitExit()).isEqualTo(Probe.HALTED);
+      }
+      assertThat(bench.uncommitted()).isNotEmpty();
+
+      try (KafkaRelay successor = bench.relay().start()) {
+        successor.awaitPublished(bench.append("order-1", 1).position(), Bench.PATIENCE);
       }
       bench.check();
     }

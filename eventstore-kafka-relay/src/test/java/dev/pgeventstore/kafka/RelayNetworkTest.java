@@ -13,12 +13,15 @@ import dev.pgeventstore.testkit.servers.OwnBroker;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import dev.pgeventstore.testkit.servers.TcpProxy;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** What the network does to a relay between it and Kafka. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
@@ -88,13 +91,27 @@ class RelayNetworkTest {
     bench.check();
   }
 
-  @Test
-  void connections_that_break_in_the_middle_of_a_transaction_only_delay() throws Exception {
-    bench.appendBacklog(300, 1_000);
-    try (KafkaRelay relay = relay(Probe.at(Moment.HALF_SENT, network::cut)).start()) {
-      relay.awaitPublished(bench.append("order-1", 5), Bench.PATIENCE);
+  static List<Shape> shapes() {
+    return List.of(
+        Shape.USUAL,
+        new Shape(Delivery.EXACTLY_ONCE, 3),
+        new Shape(Delivery.AT_LEAST_ONCE, 1),
+        new Shape(Delivery.AT_LEAST_ONCE, 2));
+  }
+
+  @ParameterizedTest
+  @MethodSource("shapes")
+  void connections_that_break_in_the_middle_of_a_transaction_only_delay(
+      Shape shape, Database another, KafkaBroker broker) throws Exception {
+    try (Bench shaped = new Bench(another, broker, shape)) {
+      shaped.appendBacklog(300, 1_000);
+      Map<String, Object> settings = new HashMap<>(Probe.at(Moment.HALF_SENT, network::cut));
+      settings.put("bootstrap.servers", broker.proxiedBootstrap());
+      try (KafkaRelay relay = shaped.relay(settings).start()) {
+        relay.awaitPublished(shaped.append("order-1", 5).position(), Bench.PATIENCE);
+      }
+      shaped.check();
     }
-    bench.check();
   }
 
   @Test

@@ -1,5 +1,6 @@
 package dev.pgeventstore.testkit.servers;
 
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Map;
 
@@ -55,6 +56,29 @@ public abstract class KafkaBroker implements AutoCloseable {
    */
   public static KafkaBroker startCreatingTopics() {
     return new ChildKafkaBroker(ChildKafkaBroker.SESSION_OF_ONE_THAT_IS_RESTARTED, true);
+  }
+
+  /**
+   * Starts a broker in a JVM of its own that keeps its log on a disk of the caller's.
+   *
+   * @param log an existing folder
+   * @return the broker, ready for clients
+   * @throws IllegalStateException if it does not start; the message has the last lines of its log
+   */
+  public static KafkaBroker startOn(Path log) {
+    return new ChildKafkaBroker(ChildKafkaBroker.SESSION_OF_ONE_THAT_IS_RESTARTED, false, log);
+  }
+
+  /**
+   * Starts a cluster, each node in a JVM of its own.
+   *
+   * @param nodes how many
+   * @return the cluster, ready for clients
+   * @throws IllegalStateException if it does not start; the message has the last lines of a node's
+   *     log
+   */
+  public static KafkaCluster startCluster(int nodes) {
+    return new KafkaCluster(nodes);
   }
 
   /**
