@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.record.TimestampType;
 
 /**
  * A record as the store says it should be.
@@ -47,6 +48,14 @@ record ExpectedRecord(RecordedEvent event, int index, String topic, RelayRecord 
     }
     if (!Arrays.equals(content.value(), sent.raw().value())) {
       found.add("value");
+    }
+    // Where the broker gives the time, what was sent with the record is gone.
+    if (sent.raw().timestampType() == TimestampType.CREATE_TIME
+        && content
+            .timestamp()
+            .filter(time -> time.toEpochMilli() != sent.raw().timestamp())
+            .isPresent()) {
+      found.add("time");
     }
     List<Header> headers = new ArrayList<>();
     for (Header header : sent.raw().headers()) {

@@ -12,6 +12,7 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.apache.kafka.common.TopicPartition;
 
 /** What a verification has found so far. For one thread. */
 final class Findings {
@@ -84,6 +85,27 @@ final class Findings {
               record.place().position(),
               record.place().index(),
               what));
+    }
+  }
+
+  /** What the relay has sent last to a partition is not there. */
+  void lastIsMissing(TopicPartition partition, RecordPlace place) {
+    boolean told =
+        missed.containsKey(place) || (missing > 0 && missed.size() >= MOST_MISSING_REMEMBERED);
+    if (told) {
+      return;
+    }
+    counts.merge(Kind.MISSING, 1L, Long::sum);
+    if (first.size() < VerificationReport.MOST_DIFFERENCES) {
+      first.add(
+          new Difference(
+              Kind.MISSING,
+              partition.topic(),
+              partition.partition(),
+              OptionalLong.empty(),
+              place.position(),
+              place.index(),
+              "the last record that the relay has noted there"));
     }
   }
 

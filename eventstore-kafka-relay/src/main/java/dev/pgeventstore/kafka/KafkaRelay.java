@@ -94,8 +94,9 @@ public final class KafkaRelay implements AutoCloseable {
    * @param kafkaConfig what any Kafka client is configured with, {@code bootstrap.servers} at
    *     least. Settings of producers, consumers and admin clients go to those; with a prefix {@code
    *     producer.}, {@code consumer.} or {@code admin.} to that client only. {@code
-   *     transaction.timeout.ms}, 30 s unless given, bounds how long a relay that crashed keeps
-   *     committed readers waiting
+   *     transaction.timeout.ms}, 30 s unless given and 1 s at least, bounds how long a relay that
+   *     crashed keeps committed readers waiting. {@code compression.type} is {@code lz4} unless
+   *     given, which kafkajs cannot read: every client reads {@code gzip}
    * @return a builder
    * @throws IllegalArgumentException if the store cannot be followed, or a setting is missing or
    *     not to be set

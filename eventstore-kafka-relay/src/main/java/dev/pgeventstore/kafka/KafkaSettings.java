@@ -7,6 +7,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.clients.MetadataRecoveryStrategy;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.producer.ProducerConfig;
@@ -139,7 +141,7 @@ final class KafkaSettings {
     settings.put(ProducerConfig.BATCH_SIZE_CONFIG, 128 * 1024);
     settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 16L * 1024 * 1024);
     settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
-    settings.put(ProducerConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, 1_000L);
+    quietly(settings);
     settings.putAll(known("producer.", ProducerConfig.configNames()));
     settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
     settings.put(ProducerConfig.ACKS_CONFIG, "all");
@@ -155,6 +157,7 @@ final class KafkaSettings {
   Map<String, Object> consumer(IsolationLevel level) {
     Map<String, Object> settings = new HashMap<>();
     settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 100);
+    quietly(settings);
     settings.putAll(known("consumer.", ConsumerConfig.configNames()));
     settings.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, level.toString());
     settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
@@ -169,8 +172,21 @@ final class KafkaSettings {
     Map<String, Object> settings = new HashMap<>();
     settings.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, 10_000);
     settings.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, 5_000);
+    quietly(settings);
     settings.putAll(known("admin.", AdminClientConfig.configNames()));
     return settings;
+  }
+
+  /**
+   * With Kafka away clients log each try to connect, twice; and each time they begin again from the
+   * bootstrap servers, which is some hundred times a second. Instead, they rest between their
+   * tries, and the relay makes new ones.
+   */
+  private static void quietly(Map<String, Object> settings) {
+    settings.put(CommonClientConfigs.RECONNECT_BACKOFF_MS_CONFIG, 1_000L);
+    settings.put(CommonClientConfigs.RECONNECT_BACKOFF_MAX_MS_CONFIG, 10_000L);
+    settings.put(
+        CommonClientConfigs.METADATA_RECOVERY_STRATEGY_CONFIG, MetadataRecoveryStrategy.NONE.name);
   }
 
   /**

@@ -29,6 +29,7 @@ final class LaneAccess implements AutoCloseable {
   private final String databaseId;
   private final PositionTopic positions;
   private final LaneWriter writer;
+  private final Map<String, TopicLayout> topicOfNotes;
   private final Leadership leadership;
   private final StopSignal stop;
   private final Start start;
@@ -64,11 +65,21 @@ final class LaneAccess implements AutoCloseable {
     this.topics = new Topics(settings, stop);
     try {
       requireTopics();
+      this.topicOfNotes = topicOfNotes();
       this.writer = makeWriter();
     } catch (RuntimeException | InterruptedException e) {
       topics.close();
       throw e;
     }
+  }
+
+  private Map<String, TopicLayout> topicOfNotes() throws InterruptedException {
+    return spec.delivery() == Delivery.AT_LEAST_ONCE
+        ? Map.of()
+        : topics
+            .await(positions.name())
+            .map(layout -> Map.of(positions.name(), layout))
+            .orElse(Map.of());
   }
 
   private LaneWriter makeWriter() {
@@ -170,7 +181,7 @@ final class LaneAccess implements AutoCloseable {
   }
 
   private TargetTopics targets(LaneNotes notes) {
-    return new TargetTopics(topics, settings.maxRequestSize(), notes.topics());
+    return new TargetTopics(topics, settings.maxRequestSize(), notes.topics(), topicOfNotes);
   }
 
   /** Publishes from a position on, and looks after the topics meanwhile. */

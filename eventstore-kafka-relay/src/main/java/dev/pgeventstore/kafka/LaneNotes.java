@@ -39,6 +39,11 @@ final class LaneNotes {
     this.notes = new TreeMap<>(notes);
   }
 
+  /** All of them, as they are kept. */
+  Map<String, String> all() {
+    return Map.copyOf(notes);
+  }
+
   Optional<LanePosition> position() {
     return parsed(POSITION, LanePosition::parse);
   }

@@ -167,6 +167,21 @@ final class LaneVerification {
               tape.beginning,
               tape.end));
     }
+    requireTheLast(tapes);
+  }
+
+  /**
+   * Of what is no event only the chain is known, and a chain does not tell that its end is gone.
+   */
+  private void requireTheLast(Tapes tapes) {
+    lane.sent()
+        .forEach(
+            (partition, place) -> {
+              Tape tape = tapes.tape(partition.topic(), partition.partition());
+              if (tape == null || !tape.hasComeTo(place)) {
+                findings.lastIsMissing(partition, place);
+              }
+            });
   }
 
   private Position from(Tape tape) {

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.kafka.TargetTopics.Target;
 import dev.pgeventstore.kafka.record.RelayRecord;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -112,7 +113,13 @@ final class RecordPacker {
     }
     return new Packed(
         new Outgoing(
-            new ProducerRecord<>(target.topic(), number, null, key, record.value(), headers),
+            new ProducerRecord<>(
+                target.topic(),
+                number,
+                record.timestamp().map(Instant::toEpochMilli).orElse(null),
+                key,
+                record.value(),
+                headers),
             place.position()),
         partition,
         place,

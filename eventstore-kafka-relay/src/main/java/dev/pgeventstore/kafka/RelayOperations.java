@@ -342,11 +342,91 @@ public final class RelayOperations {
    */
   public VerificationReport verify(Consumer<VerificationProgress> listener)
       throws InterruptedException {
+    return verifyCopy(settings, listener);
+  }
+
+  /**
+   * Compares a copy of the topics in another cluster with the store, as {@link #verify} does: by
+   * what this relay has noted where it runs, so that a copy that ends too early is not exact,
+   * wherever the notes were copied to. Changes nothing.
+   *
+   * @param kafkaOfCopy the settings of the other cluster, as for {@link KafkaRelay#builder}
+   * @param listener told how far it has come
+   * @return what was found
+   * @throws IllegalStateException as {@link #verify}
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public VerificationReport verifyCopy(
+      Map<String, ?> kafkaOfCopy, Consumer<VerificationProgress> listener)
+      throws InterruptedException {
+    return verifyCopy(copied(kafkaOfCopy), listener);
+  }
+
+  private KafkaSettings copied(Map<String, ?> kafkaOfCopy) {
+    return new KafkaSettings(kafkaOfCopy, settings.clients(), settings.scheduler());
+  }
+
+  private VerificationReport verifyCopy(KafkaSettings copy, Consumer<VerificationProgress> listener)
+      throws InterruptedException {
     List<LaneNotes> notes = new ArrayList<>();
     for (int lane = 0; lane < spec.lanes(); lane++) {
       notes.add(look(lane));
     }
-    return new RelayVerification(VerificationPlan.of(spec, feed, settings, notes), listener).run();
+    return new RelayVerification(VerificationPlan.of(spec, feed, copy, notes), listener).run();
+  }
+
+  /**
+   * Moves a paused relay to another cluster that has exact copies of its topics, under the same
+   * names; its position topic is not to be copied. What is noted here is noted there, so that the
+   * relay goes on in the middle of its order, when it is started with the other cluster's settings.
+   * Here it stays paused. If it fails on the way, call it again.
+   *
+   * @param kafkaOfCopy the settings of the other cluster, as for {@link KafkaRelay#builder}
+   * @param why for the audit
+   * @param listener told how far it has come with comparing the copies
+   * @return what was found, which is exact
+   * @throws IllegalStateException if the relay is not paused, the copies are not exact, or a relay
+   *     of this name has run there; nothing was changed
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public VerificationReport moveTo(
+      Map<String, ?> kafkaOfCopy, String why, Consumer<VerificationProgress> listener)
+      throws InterruptedException {
+    KafkaSettings copy = copied(kafkaOfCopy);
+    for (int lane = 0; lane < spec.lanes(); lane++) {
+      requirePaused(look(lane));
+    }
+    VerificationReport report = verifyCopy(copy, listener);
+    if (!report.isExact()) {
+      throw new IllegalStateException("the copies are not exact: " + report);
+    }
+    ClusterMove move = new ClusterMove(spec, feed, copy);
+    String what = "move to another cluster: " + why;
+    if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
+      onAllLanes(what, (access, notes) -> move.changes(requirePaused(notes), what));
+    } else {
+      for (int lane = 0; lane < spec.lanes(); lane++) {
+        int number = lane;
+        change(
+            lane,
+            Start.CAREFUL,
+            what,
+            (access, notes) -> {
+              move.write(number, requirePaused(notes), what);
+              return Map.of(LaneNotes.PAUSED, what);
+            });
+      }
+    }
+    return report;
+  }
+
+  private LaneNotes requirePaused(LaneNotes notes) {
+    if (notes.paused().isEmpty()) {
+      throw new IllegalStateException(
+          "relay %s is not paused: drain or pause it first, and copy its topics then"
+              .formatted(spec.name()));
+    }
+    return notes;
   }
 
   static String audit() {

@@ -105,6 +105,11 @@ final class Tape {
     return cut && first == null;
   }
 
+  /** Whether a record of that place or a later one was there, or retention may have removed it. */
+  boolean hasComeTo(RecordPlace place) {
+    return highest.compareTo(place) >= 0 || isBeforeTheCut();
+  }
+
   /** The first record that is left. */
   @Nullable RecordPlace first() {
     return first;

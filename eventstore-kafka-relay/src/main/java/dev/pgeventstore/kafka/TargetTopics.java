@@ -20,11 +20,23 @@ final class TargetTopics {
   private final Topics topics;
   private final int maxRequestSize;
   private final Map<String, TopicLayout> frozen;
+  private final Map<String, TopicLayout> ofNotes;
   private final Map<String, Target> targets = new ConcurrentHashMap<>();
   private final Set<String> grown = ConcurrentHashMap.newKeySet();
   private Map<String, String> notes = new HashMap<>();
 
-  TargetTopics(Topics topics, int maxRequestSize, Map<String, TopicLayout> frozen) {
+  /**
+   * Topics to send to.
+   *
+   * @param frozen those that were sent to, as they were then
+   * @param ofNotes where the relay's notes are, as it was found; empty if it is no topic
+   */
+  TargetTopics(
+      Topics topics,
+      int maxRequestSize,
+      Map<String, TopicLayout> frozen,
+      Map<String, TopicLayout> ofNotes) {
+    this.ofNotes = ofNotes;
     this.topics = topics;
     this.maxRequestSize = maxRequestSize;
     this.frozen = new ConcurrentHashMap<>(frozen);
@@ -90,6 +102,19 @@ final class TargetTopics {
   void requireAll() throws InterruptedException {
     for (Map.Entry<String, TopicLayout> topic : frozen.entrySet()) {
       requireSame(topic.getKey(), topic.getValue());
+    }
+    for (Map.Entry<String, TopicLayout> topic : ofNotes.entrySet()) {
+      requireSameNotes(topic.getKey(), topic.getValue());
+    }
+  }
+
+  /** Where brokers create what a producer asks for, the notes would go on in a topic that loses. */
+  private void requireSameNotes(String name, TopicLayout before) throws InterruptedException {
+    Optional<TopicLayout> now = topics.await(name);
+    if (now.isEmpty() || !now.get().id().equals(before.id())) {
+      throw new RelayHaltedException(
+          "position topic %s was deleted while the relay ran%s: bring it back, or delete what is left of it and start the relay, which says how to go on"
+              .formatted(name, now.isEmpty() ? "" : ", and created anew"));
     }
   }
 

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.apache.kafka.common.TopicPartition;
 
 /**
  * What is to be compared with what.
@@ -66,6 +67,7 @@ record VerificationPlan(
    * @param leftOut streams that wait or were given up, and which of their events
    * @param skipped positions that were passed over
    * @param rewound whether an operator ever had it send again what it had sent
+   * @param sent what it has sent last to each partition
    */
   record Lane(
       int number,
@@ -75,7 +77,8 @@ record VerificationPlan(
       Map<String, Integer> partitions,
       Map<StreamId, List<Range>> leftOut,
       Set<Position> skipped,
-      boolean rewound) {
+      boolean rewound,
+      Map<TopicPartition, RecordPlace> sent) {
 
     static Lane of(RelaySpec spec, int number, LaneNotes notes) {
       Map<String, Integer> partitions = new HashMap<>();
@@ -97,7 +100,8 @@ record VerificationPlan(
           partitions,
           leftOut,
           notes.skipped().keySet(),
-          notes.audit().values().stream().anyMatch(RelayOperations::isRewind));
+          notes.audit().values().stream().anyMatch(RelayOperations::isRewind),
+          notes.sent());
     }
 
     boolean has(RecordedEvent event, int lanes) {

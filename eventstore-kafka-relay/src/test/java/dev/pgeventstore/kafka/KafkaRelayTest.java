@@ -25,6 +25,7 @@ import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
@@ -385,5 +386,42 @@ class KafkaRelayTest {
                     bench.store, Map.of("bootstrap.servers", "localhost:1", "linger.ms", "soon")))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("linger.ms");
+  }
+
+  @Test
+  void a_record_has_the_time_that_its_mapper_gives_it_or_that_at_which_it_is_sent()
+      throws Exception {
+    long before = System.currentTimeMillis();
+    CloudEvents events = CloudEvents.from("/test");
+    KafkaRelay.Builder builder =
+        bench
+            .relay()
+            .mapper(
+                event ->
+                    List.of(
+                        event.version() == 1
+                            ? events.record(event).timestamp(event.recordedAt().minusSeconds(60))
+                            : events.record(event)));
+    bench.append("order-1", 2);
+    RecordedEvent first = bench.stored().get(0);
+    try (KafkaRelay relay = builder.start()) {
+      relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE);
+    }
+    List<ConsumerRecord<byte[], byte[]>> records = bench.consumed();
+    assertThat(records.get(0).timestamp())
+        .isEqualTo(first.recordedAt().minusSeconds(60).toEpochMilli());
+    assertThat(records.get(1).timestamp()).isGreaterThanOrEqualTo(before);
+    assertThat(builder.operations().verify(progress -> {}).isExact()).isTrue();
+
+    // A verification makes the records again, and compares their times, too.
+    VerificationReport report =
+        builder
+            .mapper(event -> List.of(events.record(event).timestamp(event.recordedAt())))
+            .operations()
+            .verify(progress -> {});
+    assertThat(report.toString()).contains("time");
+    assertThat(report.isExact()).isFalse();
+    assertThatThrownBy(() -> events.record(first).timestamp(Instant.EPOCH.minusMillis(1)))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 }

@@ -19,6 +19,7 @@ import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.time.Instant;
 import java.util.List;
 import org.apache.kafka.common.InvalidRecordException;
 import org.junit.jupiter.api.AfterEach;
@@ -269,5 +270,34 @@ class RefusedRecordsTest {
       assertThat(relay.status().position()).isEqualTo(Position.of(3));
     }
     assertThat(published()).hasSize(3);
+  }
+
+  /** As a record's time may be. */
+  @ParameterizedTest
+  @EnumSource
+  void a_time_that_the_topic_does_not_take_is_decided_by_the_policy(Delivery delivery)
+      throws Exception {
+    String other = "recent-" + bench.topic;
+    bench.createTopic(other, 1);
+    bench.configure(other, "message.timestamp.before.max.ms", "3600000");
+    CloudEvents events = CloudEvents.from("/test");
+    KafkaRelay.Builder builder =
+        bench
+            .relay()
+            .topic(other)
+            .delivery(delivery)
+            .mapper(
+                event ->
+                    List.of(
+                        event.stream().equals(SICK) && event.version() == 2
+                            ? events.record(event).timestamp(Instant.EPOCH)
+                            : events.record(event)))
+            .onPoison(PoisonPolicy.decide(poison -> Decision.SKIP));
+    publish(builder);
+    assertThat(bench.consumed(other))
+        .extracting(record -> header(record, "es_position"))
+        .contains("3", "5", "8")
+        .doesNotContain("4");
+    requireExact(builder);
   }
 }

@@ -537,7 +537,7 @@ class RelayVerificationTest {
     for (int lane = 0; lane < lanes; lane++) {
       all.add(
           new VerificationPlan.Lane(
-              lane, series, Position.START, reached, topics, leftOut, skipped, rewound));
+              lane, series, Position.START, reached, topics, leftOut, skipped, rewound, Map.of()));
     }
     return new VerificationPlan(
         bench.store.feed(),

@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka.record;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -22,16 +23,19 @@ public final class RelayRecord {
   private final byte @Nullable [] key;
   private final byte @Nullable [] value;
   private final List<Header> headers;
+  private final @Nullable Instant timestamp;
 
   private RelayRecord(
       @Nullable String topic,
       byte @Nullable [] key,
       byte @Nullable [] value,
-      List<Header> headers) {
+      List<Header> headers,
+      @Nullable Instant timestamp) {
     this.topic = topic;
     this.key = key;
     this.value = value;
     this.headers = headers;
+    this.timestamp = timestamp;
   }
 
   /**
@@ -42,7 +46,7 @@ public final class RelayRecord {
    * @return the record
    */
   public static RelayRecord of(byte @Nullable [] key, byte @Nullable [] value) {
-    return new RelayRecord(null, key, value, List.of());
+    return new RelayRecord(null, key, value, List.of(), null);
   }
 
   /**
@@ -52,7 +56,7 @@ public final class RelayRecord {
    * @return a copy
    */
   public RelayRecord topic(String other) {
-    return new RelayRecord(other, key, value, headers);
+    return new RelayRecord(other, key, value, headers, timestamp);
   }
 
   /**
@@ -62,7 +66,7 @@ public final class RelayRecord {
    * @return a copy
    */
   public RelayRecord key(byte @Nullable [] other) {
-    return new RelayRecord(topic, other, value, headers);
+    return new RelayRecord(topic, other, value, headers, timestamp);
   }
 
   /**
@@ -82,7 +86,7 @@ public final class RelayRecord {
    * @return a copy
    */
   public RelayRecord value(byte @Nullable [] other) {
-    return new RelayRecord(topic, key, other, headers);
+    return new RelayRecord(topic, key, other, headers, timestamp);
   }
 
   /**
@@ -122,7 +126,7 @@ public final class RelayRecord {
     List<Header> more = new ArrayList<>(headers);
     more.removeIf(header -> header.key().equals(name));
     more.add(new RecordHeader(name, bytes));
-    return new RelayRecord(topic, key, value, List.copyOf(more));
+    return new RelayRecord(topic, key, value, List.copyOf(more), timestamp);
   }
 
   /**
@@ -132,7 +136,34 @@ public final class RelayRecord {
    * @return a copy
    */
   RelayRecord headers(List<Header> all) {
-    return new RelayRecord(topic, key, value, all);
+    return new RelayRecord(topic, key, value, all, timestamp);
+  }
+
+  /**
+   * The same with a time, to the millisecond. Without one a record has the time at which it is
+   * sent. A topic whose {@code message.timestamp.type} is {@code LogAppendTime} gives it another,
+   * and one may refuse times that are too old or too new ({@code message.timestamp.before.max.ms},
+   * {@code message.timestamp.after.max.ms}). Retention goes by it: records of old events may be
+   * deleted at once.
+   *
+   * @param time such as {@link dev.pgeventstore.RecordedEvent#recordedAt()}; not before 1970
+   * @return a copy
+   * @throws IllegalArgumentException if it is before 1970
+   */
+  public RelayRecord timestamp(Instant time) {
+    if (time.isBefore(Instant.EPOCH)) {
+      throw new IllegalArgumentException("a record's time is not before 1970, as " + time + " is");
+    }
+    return new RelayRecord(topic, key, value, headers, time);
+  }
+
+  /**
+   * Its time.
+   *
+   * @return empty for the time at which it is sent
+   */
+  public Optional<Instant> timestamp() {
+    return Optional.ofNullable(timestamp);
   }
 
   /**

@@ -1,0 +1,104 @@
+package dev.pgeventstore.kafka;
+
+import dev.pgeventstore.feed.EventFeed;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Writes a lane's notes for another cluster, which has copies of the lane's topics. They are the
+ * same, but for the topics' ids and the pause.
+ */
+final class ClusterMove {
+
+  private final RelaySpec spec;
+  private final EventFeed feed;
+  private final KafkaSettings target;
+
+  ClusterMove(RelaySpec spec, EventFeed feed, KafkaSettings target) {
+    this.spec = spec;
+    this.feed = feed;
+    this.target = target;
+  }
+
+  /**
+   * The changes of a lane whose topics are the copies from now on.
+   *
+   * @throws IllegalStateException if the other cluster lacks one of them, or some of its partitions
+   */
+  Map<String, @Nullable String> changes(LaneNotes notes, String what) throws InterruptedException {
+    Map<String, @Nullable String> changes = new HashMap<>();
+    try (Topics topics = topics()) {
+      for (Map.Entry<String, TopicLayout> topic : notes.topics().entrySet()) {
+        changes.put(
+            LaneNotes.topic(topic.getKey()),
+            copy(topics, topic.getKey(), topic.getValue()).format());
+      }
+    }
+    changes.put(LaneNotes.PAUSED, null);
+    changes.put(RelayOperations.audit(), what);
+    return changes;
+  }
+
+  private static TopicLayout copy(Topics topics, String name, TopicLayout before)
+      throws InterruptedException {
+    TopicLayout there =
+        topics
+            .await(name)
+            .orElseThrow(
+                () ->
+                    new IllegalStateException(
+                        "topic %s does not exist in the other cluster".formatted(name)));
+    if (there.partitions() < before.partitions()) {
+      throw new IllegalStateException(
+          "topic %s has %d partitions in the other cluster, and the relay uses %d"
+              .formatted(name, there.partitions(), before.partitions()));
+    }
+    return new TopicLayout(before.partitions(), there.id());
+  }
+
+  /**
+   * Notes it all in the other cluster, in one transaction.
+   *
+   * @throws IllegalStateException if a relay of this name has run there
+   */
+  void write(int lane, LaneNotes notes, String what) throws InterruptedException {
+    Map<String, @Nullable String> changes = new HashMap<>(notes.all());
+    changes.putAll(changes(notes, what));
+    String databaseId = feed.databaseId();
+    PositionTopic positions =
+        new PositionTopic(spec.positionTopicName(databaseId), spec.lanes(), spec.topic());
+    try (Topics topics = topics()) {
+      positions.require(topics, 0, written -> {});
+      try (LaneWriter writer =
+          new TransactionalWriter(
+              target,
+              spec.transactionalId(databaseId, lane),
+              positions,
+              topics,
+              lane,
+              Experience.none(target).size())) {
+        writer.takeOver();
+        requireNoOther(notes, writer.read());
+        writer.commit(changes, () -> {});
+        writer.finish();
+      }
+    }
+  }
+
+  /** Those of a move that was not finished are the same. */
+  private void requireNoOther(LaneNotes notes, LaneNotes there) {
+    if (there.position().isPresent() && !there.position().equals(notes.position())) {
+      throw new IllegalStateException(
+          "relay %s has run in the other cluster: it stands at position %s there, and at %s here"
+              .formatted(
+                  spec.name(),
+                  there.position().get().position(),
+                  notes.position().map(LanePosition::position).orElse(null)));
+    }
+  }
+
+  private Topics topics() {
+    return new Topics(target, new StopSignal(target.scheduler()));
+  }
+}
