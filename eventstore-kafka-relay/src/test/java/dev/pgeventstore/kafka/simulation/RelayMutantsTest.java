@@ -25,12 +25,14 @@ class RelayMutantsTest {
             "LaneAccess",
             "if (begun || !own.isEmpty()) {",
             "if (spec.startAfter().isEmpty() && (begun || !own.isEmpty())) {"),
+        // By two checks: the records beyond the notes, and the token that the database has.
         new Mutant(
-            "records beyond the notes are published again",
-            Focus.POSITIONS,
-            "TailFindings",
-            "    if (exact) {",
-            "    if (exact && records.isEmpty()) {"),
+                "records beyond the notes are published again",
+                Focus.POSITIONS,
+                "TailFindings",
+                "    if (exact) {",
+                "    if (exact && records.isEmpty()) {")
+            .and("History", "requireLatestNotes(position, ledger);", ""),
         new Mutant(
             "the delivery is changed, and back, and the notes of before are believed",
             Focus.DELIVERY,
