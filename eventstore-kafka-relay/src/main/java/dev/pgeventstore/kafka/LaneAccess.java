@@ -4,6 +4,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.kafka.LanePosition.Anchor;
+import dev.pgeventstore.kafka.TailFindings.Comparison;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -17,9 +18,6 @@ import org.jspecify.annotations.Nullable;
  * operator. For one thread, but for the writer's {@link LaneWriter#abandon}.
  */
 final class LaneAccess implements AutoCloseable {
-
-  /** In the database, since the position is in Kafka: that there must be one. */
-  private static final String BEGUN = "begun";
 
   private final RelaySpec spec;
   private final int lane;
@@ -64,6 +62,9 @@ final class LaneAccess implements AutoCloseable {
         new PositionTopic(spec.positionTopicName(databaseId), spec.lanes(), spec.topic());
     this.topics = new Topics(settings, stop);
     try {
+      if (start != Start.REDECLARED) {
+        leaseNotes().declared().ifPresent(this::requireSame);
+      }
       requireTopics();
       this.topicOfNotes = topicOfNotes();
       this.writer = makeWriter();
@@ -93,6 +94,15 @@ final class LaneAccess implements AutoCloseable {
             experience.size())
         : new PipelinedWriter(
             settings, leadership.lease().orElseThrow(), leadership, experience.size());
+  }
+
+  private void requireSame(Declaration declared) {
+    declared.requireSame(spec.name(), spec.declaration());
+  }
+
+  /** Of the database, wherever the lane keeps its own. */
+  LaneNotes leaseNotes() {
+    return new LaneNotes(leadership.lease().map(Lease::notes).orElse(Map.of()));
   }
 
   private void requireTopics() throws InterruptedException {
@@ -130,7 +140,7 @@ final class LaneAccess implements AutoCloseable {
    * @throws RelayHaltedException unless it is new, and knows where to start
    */
   private void requireNew(String what, boolean written) {
-    if (start == Start.ANEW) {
+    if (start != Start.CAREFUL) {
       return;
     }
     boolean begun = hasBegun();
@@ -163,8 +173,8 @@ final class LaneAccess implements AutoCloseable {
 
   /** By what the database says: with the lease, where the position is in Kafka. */
   private boolean hasBegun() {
-    Map<String, String> notes = leadership.lease().map(Lease::notes).orElse(Map.of());
-    return notes.containsKey(BEGUN) || notes.containsKey(LaneNotes.POSITION);
+    Map<String, String> notes = leaseNotes().all();
+    return notes.containsKey(LaneNotes.BEGUN) || notes.containsKey(LaneNotes.POSITION);
   }
 
   /** The last records of the lane that are committed, of any series. */
@@ -253,6 +263,59 @@ final class LaneAccess implements AutoCloseable {
     return new PublishedTail(settings, spec.name(), lane, names);
   }
 
+  /**
+   * Begins a new series behind a position.
+   *
+   * @param before what the lane has noted
+   * @param changes what is noted besides
+   */
+  void beginSeries(LaneNotes before, Position after, Map<String, @Nullable String> changes)
+      throws InterruptedException {
+    changes.put(LaneNotes.POSITION, at(after).format());
+    changes.put(LaneNotes.START, after.toString());
+    changes.put(LaneNotes.SERIES, Integer.toString(nextSeries(before)));
+    commitAnew(before, after, changes);
+  }
+
+  /** Notes where the lane stands, and ties that to the database. */
+  private void commitAnew(LaneNotes before, Position after, Map<String, @Nullable String> changes)
+      throws InterruptedException {
+    changes.put(Declaration.NOTE, spec.declaration().format());
+    changes.putAll(tokensAnew(before, after));
+    writer.commit(changes, () -> {});
+    writer.finish();
+    // Last: until then the earlier declaration counts, and this can be called again.
+    noteBegun(after);
+  }
+
+  /**
+   * Where the lane stands by its notes, if it has sent nothing beyond.
+   *
+   * @throws IllegalStateException if it has
+   * @throws RelayHaltedException if it has another number of lanes
+   */
+  LanePosition standing(LaneNotes notes) {
+    LanePosition position =
+        notes
+            .position()
+            .orElseThrow(() -> new IllegalStateException("the relay has no position yet"));
+    requireSameLanes(position);
+    List<OwnRecord> beyond =
+        new Comparison(feed, notes, true, Optional.empty(), Optional.empty())
+            .of(tail(notes).published())
+            .beyond();
+    if (!beyond.isEmpty()) {
+      throw new IllegalStateException(
+          "the relay has sent more than it has noted, up to %s: start it as it was declared before, and stop it when it has caught up"
+              .formatted(beyond.get(beyond.size() - 1)));
+    }
+    return position;
+  }
+
+  int lane() {
+    return lane;
+  }
+
   /** The number of a series that is none of those that were published or noted. */
   int nextSeries(LaneNotes notes) {
     return 1
@@ -272,6 +335,14 @@ final class LaneAccess implements AutoCloseable {
       return start();
     }
     requireSameLanes(found.get());
+    notes.declared().ifPresent(this::requireSame);
+    if (notes.declared().isEmpty() || leaseNotes().declared().isEmpty()) {
+      Map<String, @Nullable String> declared = new HashMap<>();
+      declared.put(Declaration.NOTE, spec.declaration().format());
+      writer.commit(declared, () -> {});
+      writer.finish();
+      noteInDatabase(Map.of());
+    }
     return found.get();
   }
 
@@ -298,6 +369,7 @@ final class LaneAccess implements AutoCloseable {
     Map<String, @Nullable String> notes = new HashMap<>();
     notes.put(LaneNotes.POSITION, start.format());
     notes.put(LaneNotes.START, position.toString());
+    notes.put(Declaration.NOTE, spec.declaration().format());
     // By itself: from now on there is a position, whatever the first events come to.
     writer.commit(notes, () -> {});
     writer.finish();
@@ -306,9 +378,16 @@ final class LaneAccess implements AutoCloseable {
   }
 
   /** Where the position is in Kafka, the database knows that there must be one. */
-  void noteBegun(Position position) {
+  private void noteBegun(Position position) {
+    noteInDatabase(Map.of(LaneNotes.BEGUN, position.toString()));
+  }
+
+  /** At least once the lane's notes are there anyway. */
+  private void noteInDatabase(Map<String, String> notes) {
     if (spec.delivery() == Delivery.EXACTLY_ONCE) {
-      leadership.lease().ifPresent(lease -> lease.note(Map.of(BEGUN, position.toString())));
+      Map<String, @Nullable String> all = new HashMap<>(notes);
+      all.put(Declaration.NOTE, spec.declaration().format());
+      leadership.lease().ifPresent(lease -> lease.note(all));
     }
   }
 
@@ -358,8 +437,10 @@ final class LaneAccess implements AutoCloseable {
   enum Start {
     /** As one that is new or has lost it. */
     CAREFUL,
-    /** Its position is about to be noted anew. */
-    ANEW
+    /** Its position may be lost, and is about to be noted anew. */
+    LOST,
+    /** So is all that it is declared with. */
+    REDECLARED
   }
 
   /** What is sent by {@link #send} must have been read after this. */
@@ -389,7 +470,7 @@ final class LaneAccess implements AutoCloseable {
    * @param after everything up to there is taken for published
    * @return what is to be noted with the change that this is for
    */
-  Map<String, @Nullable String> tokensAnew(LaneNotes notes, Position after) {
+  private Map<String, @Nullable String> tokensAnew(LaneNotes notes, Position after) {
     Optional<Lease> lease = leadership.lease();
     if (lease.isEmpty()) {
       return Map.of();

@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -22,6 +23,10 @@ final class LaneNotes {
 
   static final String POSITION = "position";
   static final String TOKEN = "token";
+
+  /** In the database, where the position is in Kafka: that there must be one. */
+  static final String BEGUN = "begun";
+
   static final String SERIES = "series";
   static final String PAUSED = "paused";
   static final String START = "start";
@@ -39,9 +44,21 @@ final class LaneNotes {
     this.notes = new TreeMap<>(notes);
   }
 
-  /** All of them, as they are kept. */
+  /** Those that go with the lane where its notes are kept elsewhere. */
+  Map<String, String> ofLane() {
+    Map<String, String> some = new TreeMap<>(notes);
+    some.keySet().removeAll(Set.of(TokenLedger.NOTE, BEGUN));
+    return some;
+  }
+
+  /** All of them, by name. */
   Map<String, String> all() {
     return Map.copyOf(notes);
+  }
+
+  /** What the relay was declared with when it was noted. */
+  Optional<Declaration> declared() {
+    return note(Declaration.NOTE).map(Declaration::parse);
   }
 
   Optional<LanePosition> position() {

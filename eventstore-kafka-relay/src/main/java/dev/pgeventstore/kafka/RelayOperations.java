@@ -172,18 +172,73 @@ public final class RelayOperations {
    * @throws InterruptedException if the thread was interrupted
    */
   public void newSeries(Position after, String why) throws InterruptedException {
-    onAllLanes(
-        Start.ANEW,
-        "new series after %s: %s".formatted(after, why),
-        (access, notes) -> {
-          Map<String, @Nullable String> changes = notes.anew(after);
-          changes.put(LaneNotes.POSITION, access.at(after).format());
-          changes.put(LaneNotes.START, after.toString());
-          changes.put(LaneNotes.SERIES, Integer.toString(access.nextSeries(notes)));
-          changes.putAll(access.tokensAnew(notes, after));
-          access.noteBegun(after);
-          return changes;
-        });
+    for (int lane = 0; lane < spec.lanes(); lane++) {
+      onLane(
+          lane,
+          Start.LOST,
+          (access, lead) -> {
+            LaneNotes notes = access.readNotes();
+            Map<String, @Nullable String> changes = notes.anew(after);
+            changes.put(audit(), "new series after %s: %s".formatted(after, why));
+            access.beginSeries(notes, after, changes);
+          });
+    }
+  }
+
+  /**
+   * Lets the relay go on with what it is declared with now: another topic, mapper, query or
+   * delivery. It begins a new series where each lane stands, so what was published before stays
+   * what it was, and what comes is of the new declaration. Stop the relay in all processes before,
+   * and start it with the new declaration afterwards: one that runs with the earlier declaration
+   * halts. What is parked stays parked, and is published by the new declaration when it is retried.
+   *
+   * @param why for the audit
+   * @throws RelayHaltedException if the number of lanes is another: that cannot be changed
+   * @throws IllegalStateException if the relay has sent more than it has noted: start it as it was
+   *     declared before, and stop it when it has caught up
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public void redeclare(String why) throws InterruptedException {
+    for (int lane = 0; lane < spec.lanes(); lane++) {
+      onLane(
+          lane,
+          Start.REDECLARED,
+          (access, lead) -> {
+            LaneNotes before = notesBefore(access, lead);
+            LanePosition position = access.standing(before);
+            Map<String, @Nullable String> changes = new HashMap<>();
+            access.readNotes().ofLane().keySet().forEach(name -> changes.put(name, null));
+            changes.putAll(before.ofLane());
+            changes.putAll(before.anew(position.position()));
+            changes.put(audit(), "redeclare: " + why);
+            access.beginSeries(before, position.position(), changes);
+          });
+    }
+  }
+
+  /** What the lane has noted by its earlier declaration: the delivery says where. */
+  private LaneNotes notesBefore(LaneAccess access, SeizedLead lead) throws InterruptedException {
+    Delivery earlier =
+        access.leaseNotes().declared().map(Declaration::delivery).orElse(spec.delivery());
+    if (earlier == Delivery.AT_LEAST_ONCE) {
+      awaitSilence();
+    }
+    if (earlier == spec.delivery()) {
+      return access.readNotes();
+    }
+    try (LaneAccess before =
+        new LaneAccess(
+            spec.with(earlier),
+            access.lane(),
+            feed,
+            settings,
+            lead,
+            new StopSignal(scheduler()),
+            Start.REDECLARED,
+            Experience.none(settings))) {
+      before.writer().takeOver();
+      return before.readNotes();
+    }
   }
 
   /**
@@ -267,7 +322,6 @@ public final class RelayOperations {
   public void discardParked(StreamId stream, String why) throws InterruptedException {
     change(
         Partitions.of(stream, spec.lanes()),
-        Start.CAREFUL,
         "discard what waits of %s: %s".formatted(stream, why),
         (access, notes) -> {
           ParkedStream parked = ParkedRetry.require(notes, stream);
@@ -409,7 +463,6 @@ public final class RelayOperations {
         int number = lane;
         change(
             lane,
-            Start.CAREFUL,
             what,
             (access, notes) -> {
               move.write(number, requirePaused(notes), what);
@@ -450,20 +503,15 @@ public final class RelayOperations {
   }
 
   private void onAllLanes(String what, Change change) throws InterruptedException {
-    onAllLanes(Start.CAREFUL, what, change);
-  }
-
-  private void onAllLanes(Start start, String what, Change change) throws InterruptedException {
     for (int lane = 0; lane < spec.lanes(); lane++) {
-      change(lane, start, what, change);
+      change(lane, what, change);
     }
   }
 
-  private void change(int lane, Start start, String what, Change change)
-      throws InterruptedException {
+  private void change(int lane, String what, Change change) throws InterruptedException {
     onLane(
         lane,
-        start,
+        Start.CAREFUL,
         (access, lead) -> {
           Map<String, @Nullable String> changes =
               new HashMap<>(change.of(access, access.readNotes()));
@@ -481,8 +529,7 @@ public final class RelayOperations {
    */
   private LaneNotes caughtUp(LaneAccess access, SeizedLead lead) throws InterruptedException {
     if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
-      // Only then whoever led before is certain to send no more.
-      scheduler().sleep(Durations.nanos(spec.leaseTtl()));
+      awaitSilence();
     }
     LaneNotes notes = access.readNotes();
     LanePosition position = access.position(notes);
@@ -500,6 +547,11 @@ public final class RelayOperations {
           }
         });
     return access.readNotes();
+  }
+
+  /** Only then the relay that led before is certain to send no more. */
+  private void awaitSilence() throws InterruptedException {
+    scheduler().sleep(Durations.nanos(spec.leaseTtl()));
   }
 
   private void onLane(int lane, Start start, Work work) throws InterruptedException {

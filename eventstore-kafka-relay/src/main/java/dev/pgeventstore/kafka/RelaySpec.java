@@ -45,6 +45,34 @@ record RelaySpec(
   /** How the names of position topics begin, unless they are given. */
   static final String POSITION_TOPICS = "eventstore-positions.";
 
+  Declaration declaration() {
+    return new Declaration(
+        topic,
+        mapper.map(RecordMapper::name).orElse(CloudEvents.class.getName()),
+        delivery,
+        lanes,
+        query.canonicalText());
+  }
+
+  /** The same relay with another delivery. */
+  RelaySpec with(Delivery other) {
+    return new RelaySpec(
+        name,
+        topic,
+        query,
+        store,
+        positionTopic,
+        source,
+        startAfter,
+        leaseTtl,
+        unhealthyAfter,
+        other,
+        lanes,
+        mapper,
+        poison,
+        deadLetters);
+  }
+
   /** Under which leases are kept in the database. */
   String leaseName() {
     return "relay/" + name;

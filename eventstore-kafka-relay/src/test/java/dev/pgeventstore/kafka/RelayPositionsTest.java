@@ -13,11 +13,15 @@ import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -121,12 +125,37 @@ class RelayPositionsTest {
   }
 
   @Test
+  void an_older_copy_is_known_by_the_database_where_retention_has_removed_the_records()
+      throws Exception {
+    KafkaRelay.Builder builder = bench.relay();
+    publish(builder, "order-1", 1);
+    TopicCopy copy = TopicCopy.of(bench, bench.positionTopic(), 1);
+    try (KafkaRelay relay = builder.start()) {
+      for (int i = 0; i < 3; i++) {
+        relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
+      }
+    }
+    copy.putBack();
+    Map<TopicPartition, RecordsToDelete> all = new HashMap<>();
+    for (int partition = 0; partition < Bench.PARTITIONS; partition++) {
+      all.put(new TopicPartition(bench.topic, partition), RecordsToDelete.beforeOffset(-1));
+    }
+    try (Admin admin = bench.admin()) {
+      admin.deleteRecords(all).all().get();
+    }
+
+    assertThat(haltedReason(builder)).contains("by the database it has sent more");
+    assertThat(bench.consumed()).isEmpty();
+  }
+
+  @Test
   void what_another_delivery_has_published_meanwhile_is_not_published_again() throws Exception {
     KafkaRelay.Builder once = bench.relay();
     publish(once, "order-1", 3);
     Position published = bench.store.highWaterMark();
     KafkaRelay.Builder atLeastOnce =
         bench.relay().delivery(Delivery.AT_LEAST_ONCE).startAfter(published);
+    forgetTheDeclaration();
     bench.append("order-1", 2);
     assertThat(haltedReason(atLeastOnce))
         .contains("startAfter is for a relay that has never begun");
@@ -136,11 +165,17 @@ class RelayPositionsTest {
     publish(atLeastOnce, "order-1", 2);
     assertThat(bench.consumed()).hasSize(7);
 
+    forgetTheDeclaration();
     bench.append("order-1", 1);
     String reason = haltedReason(bench.relay());
     assertThat(reason).contains("of the last records are not in its notes");
     assertThat(bench.consumed()).hasSize(7);
     goOnAsItSays(bench.relay(), reason);
+  }
+
+  /** Which would be refused before anything else. */
+  private void forgetTheDeclaration() throws SQLException {
+    execute("delete from eventstore.lease_notes where key = 'declared'");
   }
 
   @ParameterizedTest

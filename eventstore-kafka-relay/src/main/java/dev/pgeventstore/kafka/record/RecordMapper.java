@@ -39,4 +39,22 @@ public interface RecordMapper {
   default RelayRecord tombstone(StreamId stream) {
     return RelayRecord.of(stream.toString().getBytes(UTF_8), null);
   }
+
+  /**
+   * The mapper's name, by which a relay recognises that it is another one: its notes say which one
+   * made the records so far. The default is the name of the class; of a lambda or an anonymous
+   * class, that of the class in which it stands.
+   *
+   * @return the same in all processes, as long as the mapper makes the same of the same event
+   */
+  default String name() {
+    Class<?> type = getClass();
+    String name = type.getName();
+    int lambda = name.indexOf("$$Lambda");
+    if (lambda >= 0) {
+      return "a lambda in " + name.substring(0, lambda);
+    }
+    Class<?> enclosing = type.isAnonymousClass() ? type.getEnclosingClass() : null;
+    return enclosing == null ? name : "an anonymous class in " + enclosing.getName();
+  }
 }
