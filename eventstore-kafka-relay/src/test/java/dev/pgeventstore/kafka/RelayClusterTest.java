@@ -41,7 +41,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * a cluster of three nodes, to which something happens.
  */
 @ExtendWith(PostgresExtension.class)
-@Tag("faults")
+@Tag("soak")
 @Order(1)
 class RelayClusterTest {
 
@@ -143,7 +143,6 @@ class RelayClusterTest {
   }
 
   @Test
-  @Tag("soak")
   void nodes_that_stand_still_for_long_only_delay() throws Exception {
     for (int round = 0; round < NODES; round++) {
       standStill(Duration.ofSeconds(20));
