@@ -46,7 +46,9 @@ record History(
     Tokens tokens = new Tokens(lease);
     TokenLedger ledger = tokens.ledger();
     Optional<Token> unknown =
-        tokens.areDrawn() ? notes.token().filter(token -> !ledger.knows(token)) : Optional.empty();
+        tokens.areDrawn()
+            ? notes.token().filter(token -> !ledger.knows(token) && !ledger.isOlder(token))
+            : Optional.empty();
     Optional<String> lost =
         position
             .anchor()
@@ -57,8 +59,8 @@ record History(
       Position intact = unknown.map(token -> intactUpTo(token, ledger)).orElse(Position.START);
       throw lostHistory(position, lost.get(), comparison(tokens, intact), intact);
     }
-    requireLatestNotes(position, ledger);
     compareTail(position, tokens);
+    requireLatestNotes(position, ledger);
     logAnotherDatabase(position);
     tokens.foundInKafka(notes.token());
     return tokens;
@@ -101,18 +103,19 @@ record History(
 
   /** Whether the notes are as late as the database knows that they must be. */
   private void requireLatestNotes(LanePosition position, TokenLedger ledger) {
-    long noted = notes.token().map(Token::number).orElse(0L);
-    if (delivery == Delivery.EXACTLY_ONCE
-        && lease.isPresent()
-        && ledger.published().filter(token -> token.number() > noted).isPresent()) {
+    Optional<Token> noted = notes.token();
+    long number = noted.map(Token::number).orElse(0L);
+    boolean isOld =
+        noted.filter(ledger::isOlder).isPresent()
+            || ledger.published().filter(token -> token.number() > number).isPresent();
+    if (isOld && delivery == Delivery.EXACTLY_ONCE && lease.isPresent()) {
       throw new RelayHaltedException(
-          "relay %s stands at position %s of its series %d by its notes, which have token %s, but the database knows that what was sent under token %s is in Kafka too: going on would publish that again. The notes are an older copy, or the relay has published with another delivery meanwhile. To go on behind what is published, begin a new series: RelayOperations.newSeries(Position.of(%s), …)"
+          "relay %s stands at position %s of its series %d by its notes, which have token %s, but by the database it has sent more: going on would publish that again. The notes are an older copy, or the relay has published with another delivery meanwhile. To go on behind what is published, begin a new series: RelayOperations.newSeries(Position.of(%s), …)"
               .formatted(
                   published.relay(),
                   position.position(),
                   notes.series(),
-                  notes.token().map(Token::toString).orElse("none"),
-                  ledger.published().orElseThrow(),
+                  noted.map(Token::toString).orElse("none"),
                   lastPublished(position)));
     }
   }
