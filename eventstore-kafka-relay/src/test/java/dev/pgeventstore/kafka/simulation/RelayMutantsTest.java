@@ -34,12 +34,6 @@ class RelayMutantsTest {
                 "    if (exact && records.isEmpty()) {")
             .and("History", "requireLatestNotes(position, ledger);", ""),
         new Mutant(
-            "the delivery is changed, and back, and the notes of before are believed",
-            Focus.DELIVERY,
-            "TailFindings",
-            "    if (exact) {",
-            "    if (exact && records.isEmpty()) {"),
-        new Mutant(
             "a leader that cannot publish keeps the lead",
             Focus.REFUSED,
             "Lane",

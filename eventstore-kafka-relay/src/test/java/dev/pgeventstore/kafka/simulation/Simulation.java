@@ -385,17 +385,12 @@ final class Simulation {
     starting.lock();
     try {
       List<Integer> running = stopAll();
-      long[] position = new long[1];
-      if (deliver.begins()) {
-        operate(operations -> position[0] = operations.position().value());
-      } else {
-        oracle.excuse(Excuse.DELIVERY_CHANGED);
-      }
       delivery = deliver.delivery();
       oracle.delivers(delivery);
       if (deliver.begins()) {
-        Position after = Position.of(position[0]);
-        operate(operations -> operations.newSeries(after, "another delivery"));
+        operate(operations -> operations.redeclare("another delivery"));
+      } else {
+        oracle.excuse(Excuse.DELIVERY_CHANGED);
       }
       running.forEach(number -> node(number).start());
     } finally {
