@@ -60,6 +60,7 @@ record History(
       throw lostHistory(position, lost.get(), comparison(tokens, intact), intact);
     }
     compareTail(position, tokens);
+    requireWholeNotes(position);
     requireLatestNotes(position, ledger);
     logAnotherDatabase(position);
     tokens.foundInKafka(notes.token());
@@ -99,6 +100,25 @@ record History(
     return new RelayHaltedException(
         "the store's history is not the one that was published: up to position %s it is in Kafka, but %s. The database has lost commits, was restored to an older state, or is another one. %s"
             .formatted(position.position(), how, what));
+  }
+
+  /** Notes change in one piece: what was sent beyond the position is of a copy that was torn. */
+  private void requireWholeNotes(LanePosition position) {
+    notes.sent().values().stream()
+        .map(RecordPlace::position)
+        .filter(sent -> sent.isAfter(position.position()))
+        .max(Position::compareTo)
+        .ifPresent(
+            sent -> {
+              throw new RelayHaltedException(
+                  "relay %s stands at position %s of its series %d by its notes, and by the same notes it has sent what stands at %s: they are a copy that ends within a transaction. Put them back whole, or go on behind what is published: RelayOperations.newSeries(Position.of(%s), …)"
+                      .formatted(
+                          published.relay(),
+                          position.position(),
+                          notes.series(),
+                          sent,
+                          lastPublished(position)));
+            });
   }
 
   /** Whether the notes are as late as the database knows that they must be. */

@@ -85,12 +85,33 @@ final class Lane implements Runnable {
         progress.standsBy();
         stop.pause(STANDBY_PAUSE);
       }
-    } catch (RelayHaltedException | InvariantBrokenException e) {
+    } catch (InvariantBrokenException e) {
       // To try again would not put right what never should be.
       throw e;
+    } catch (RelayHaltedException e) {
+      haltIfLeading(e);
     } catch (RuntimeException e) {
       tryAgainAfter(e);
     }
+  }
+
+  /**
+   * One that has lost the lead meanwhile compares notes that are old with what the next one has
+   * published. What it finds proves nothing: the next one looks for itself.
+   */
+  private void haltIfLeading(RelayHaltedException finding) throws InterruptedException {
+    boolean leads;
+    try {
+      leads = leadership.confirm();
+    } catch (RuntimeException e) {
+      finding.addSuppressed(e);
+      tryAgainAfter(e);
+      return;
+    }
+    if (leads) {
+      throw finding;
+    }
+    LOG.info("Relay {} has lost the lead, and looks again: {}", spec.name(), finding.getMessage());
   }
 
   private void tryAgainAfter(RuntimeException failure) throws InterruptedException {

@@ -174,7 +174,10 @@ final class LaneAccess implements AutoCloseable {
   /** By what the database says: with the lease, where the position is in Kafka. */
   private boolean hasBegun() {
     Map<String, String> notes = leaseNotes().all();
-    return notes.containsKey(LaneNotes.BEGUN) || notes.containsKey(LaneNotes.POSITION);
+    // Whatever was sent has a token, also if what notes that it has begun got lost.
+    return notes.containsKey(LaneNotes.BEGUN)
+        || notes.containsKey(TokenLedger.NOTE)
+        || notes.containsKey(LaneNotes.POSITION);
   }
 
   /** The last records of the lane that are committed, of any series. */
