@@ -17,9 +17,10 @@ import java.util.UUID;
  *
  * @param stream of the event; the key of the message
  * @param version of the event in its stream; 0 for a message
- * @param poison whether it can be published
+ * @param topic where it goes
+ * @param poison whether it cannot be published
  */
-record Item(long position, UUID id, StreamId stream, long version, boolean poison) {
+record Item(long position, UUID id, StreamId stream, long version, String topic, boolean poison) {
 
   static final String EVENTS = "events";
   static final String MESSAGES = "messages";
@@ -29,9 +30,9 @@ record Item(long position, UUID id, StreamId stream, long version, boolean poiso
     return version > 0;
   }
 
-  /** Where it goes. */
-  String topic() {
-    return isEvent() ? EVENTS : MESSAGES;
+  /** The same where the store has placed it. */
+  Item at(long otherPosition, long otherVersion) {
+    return new Item(otherPosition, id, stream, otherVersion, topic, poison);
   }
 
   int lane(int lanes) {
@@ -53,7 +54,7 @@ record Item(long position, UUID id, StreamId stream, long version, boolean poiso
   RecordedMessage message() {
     return new RecordedMessage(
         Position.of(position),
-        OutboxMessage.to(RELAY, MESSAGES)
+        OutboxMessage.to(RELAY, topic)
             .key(stream.toString())
             .value(id.toString().getBytes(UTF_8))
             .id(id),

@@ -20,6 +20,16 @@ class RelayMutantsTest {
   static Stream<Mutant> mutants() {
     return Stream.of(
         new Mutant(
+                "a database that has lost messages only passes for the one that was published",
+                Focus.HISTORY,
+                "History",
+                "!ledger.knows(token) && !ledger.isOlder(token)",
+                "token.number() < 0")
+            .and(
+                "TailFindings",
+                "return ledger.isPresent()\n          && record",
+                "return ledger.isPresent() && record.offset() < 0\n          && record"),
+        new Mutant(
             "a start that is left in the code counts for a relay that has lost its position",
             Focus.POSITIONS,
             "LaneAccess",
@@ -33,6 +43,21 @@ class RelayMutantsTest {
                 "    if (exact) {",
                 "    if (exact && records.isEmpty()) {")
             .and("History", "requireLatestNotes(position, ledger);", ""),
+        new Mutant(
+                "the delivery is changed, and back, and the notes of before are believed",
+                Focus.DELIVERY,
+                "TailFindings",
+                "    if (exact) {",
+                "    if (exact && records.isEmpty()) {")
+            .and("History", "requireLatestNotes(position, ledger);", "")
+            .and(
+                "LaneAccess",
+                "if (begun || !own.isEmpty()) {",
+                "if (spec.delivery() == Delivery.EXACTLY_ONCE && (begun || !own.isEmpty())) {")
+            .and(
+                "LaneAccess",
+                "declared.requireSame(spec.name(), spec.declaration());",
+                "Object unused = declared.delivery();"),
         new Mutant(
             "a leader that cannot publish keeps the lead",
             Focus.REFUSED,

@@ -138,10 +138,13 @@ final class SimulatedDatabase {
   }
 
   private List<Item> appendLocked(List<Item> wanted, long open, End end) {
+    if (!up) {
+      return List.of();
+    }
     List<Item> placed = new ArrayList<>();
     int life = lives;
     for (Item item : wanted) {
-      placed.add(new Item(draw(), item.id(), item.stream(), item.version(), item.poison()));
+      placed.add(item.at(draw(), item.version()));
       inFlight.add(placed.get(0).position());
       scheduler.point();
       if (life != lives) {
@@ -166,7 +169,7 @@ final class SimulatedDatabase {
     List<Item> written = new ArrayList<>();
     for (Item item : placed) {
       long version = item.isEvent() ? versions.merge(item.stream().toString(), 1L, Long::sum) : 0;
-      Item one = new Item(item.position(), item.id(), item.stream(), version, item.poison());
+      Item one = item.at(item.position(), version);
       items.put(one.position(), one);
       written.add(one);
     }

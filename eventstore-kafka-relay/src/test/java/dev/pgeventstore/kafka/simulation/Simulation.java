@@ -472,10 +472,11 @@ final class Simulation {
   private List<Item> items(Append append) {
     boolean messages = random.nextInt(100) < append.messages();
     StreamId stream = StreamId.parse((messages ? "m-" : "a-") + random.nextInt(append.streams()));
+    String topic = messages && !setting.oneTopic() ? Item.MESSAGES : Item.EVENTS;
     List<Item> items = new ArrayList<>();
     for (int i = 1 + random.nextInt(append.most()); i > 0; i--) {
       boolean poison = !messages && scheduler.oneIn(append.poisonOneIn());
-      items.add(new Item(0, new UUID(0, ++made), stream, messages ? 0 : 1, poison));
+      items.add(new Item(0, new UUID(0, ++made), stream, messages ? 0 : 1, topic, poison));
     }
     return items;
   }
