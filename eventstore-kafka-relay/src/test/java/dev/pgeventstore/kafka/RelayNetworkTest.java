@@ -57,13 +57,14 @@ class RelayNetworkTest {
   void a_commit_whose_answer_is_lost_is_neither_lost_nor_repeated() throws Exception {
     bench.appendBacklog(300, 1_000);
     try (KafkaRelay relay = relay(Probe.at(Moment.BEFORE_COMMIT, network::loseAnswers)).start()) {
-      // It was committed, and the relay does not know.
-      await().atMost(Bench.PATIENCE).until(() -> bench.consumed().size() == 300);
+      // It was committed, however much it was, and the relay does not know.
+      await().atMost(Bench.PATIENCE).until(() -> !bench.consumed().isEmpty());
       await().atMost(Bench.PATIENCE).until(() -> relay.status().aborts() > 0);
       assertThat(relay.status().eventsSent()).isZero();
+      int unknown = bench.consumed().size();
       network.restore();
       relay.awaitPublished(bench.append("order-1", 5), Bench.PATIENCE);
-      assertThat(relay.status().eventsSent()).isEqualTo(5);
+      assertThat(relay.status().eventsSent()).isEqualTo(305 - unknown);
     }
     bench.check();
   }
