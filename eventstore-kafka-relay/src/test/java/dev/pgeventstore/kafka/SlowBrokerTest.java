@@ -104,23 +104,9 @@ class SlowBrokerTest {
             .delivery(delivery));
   }
 
-  @Test
-  void with_small_batches_only_everything_is_published() throws Exception {
-    withSmallBatches(Delivery.EXACTLY_ONCE);
-  }
-
-  /**
-   * Fails now and then: to a partition that the producer has not written to, the broker takes its
-   * second batch where it has refused the first as too large, and the client sends that once more
-   * behind it.
-   */
-  @Test
-  @Tag("soak")
-  void with_small_batches_only_everything_is_published_at_least_once() throws Exception {
-    withSmallBatches(Delivery.AT_LEAST_ONCE);
-  }
-
-  private void withSmallBatches(Delivery delivery) throws Exception {
+  @ParameterizedTest
+  @EnumSource
+  void with_small_batches_only_everything_is_published(Delivery delivery) throws Exception {
     bench.configure(bench.topic, "max.message.bytes", "3000");
     requireCaughtUp(100, bench.relay(settings(Map.of())).delivery(delivery));
   }
