@@ -52,7 +52,7 @@ class ConsumerDatabaseTest {
 
   /** One that gives a record up at its first attempt. */
   private RelayedConsumer.Builder impatient(HikariDataSource pool, RelayedHandler handler) {
-    return bench.consumer(pool, ConsumerBench::work).retries(0).deadLetters(deadLetters);
+    return bench.consumer(pool, handler).retries(0).deadLetters(deadLetters);
   }
 
   @ParameterizedTest
