@@ -75,7 +75,7 @@ class ClosingTogetherTest {
         .atMost(PATIENCE)
         .until(
             () -> count("subscriptions where owner is not null or lease_until is not null") == 0);
-    await().atMost(PATIENCE).until(() -> count("subscription_members") == 0);
+    awaitNoMembers();
   }
 
   private int count(String of) throws SQLException {
@@ -281,6 +281,54 @@ class ClosingTogetherTest {
     thread.join(PATIENCE.toMillis());
     assertThat(thread.isAlive()).isFalse();
     awaitAllGivenBack();
+  }
+
+  /** A member that does nothing any more would be given partitions, until its time is over. */
+  @Test
+  void a_listener_starts_a_subscription_after_the_last_partition_of_its_own_has_ended()
+      throws Exception {
+    CountDownLatch ended = new CountDownLatch(1);
+    CompletableFuture<Subscription> next = new CompletableFuture<>();
+    Subscriptions.of(store.store)
+        .create("removed")
+        .listener(
+            new SubscriptionListener() {
+              @Override
+              public void leaseEnded(String subscription, int partition, boolean lost) {
+                ended.countDown();
+              }
+
+              @Override
+              public void stopped(String subscription, Throwable cause) {
+                awaitEnd(ended);
+                awaitNoMembers();
+                next.complete(
+                    Subscriptions.of(store.store)
+                        .create("next")
+                        .handler((events, c) -> {})
+                        .start());
+              }
+            })
+        .leaseTime(Duration.ofSeconds(1))
+        .handler((events, c) -> {})
+        .start();
+    store.execute("delete from eventstore.subscriptions");
+
+    next.get(30, TimeUnit.SECONDS);
+    assertThat(store.query("select string_agg(name, ',') from eventstore.subscription_members"))
+        .isEqualTo("next");
+  }
+
+  private static void awaitEnd(CountDownLatch ended) {
+    try {
+      assertThat(ended.await(30, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private void awaitNoMembers() {
+    await().atMost(PATIENCE).until(() -> count("subscription_members") == 0);
   }
 
   /** Until it waits for something, or has ended. */

@@ -266,6 +266,7 @@ final class RunningSubscription implements Subscription {
   /** The subscription stops with an error, all of it. */
   void failed(Throwable cause) {
     boolean none;
+    leaveKeeper();
     lock.lock();
     try {
       if (failure != null || closing) {
@@ -279,7 +280,6 @@ final class RunningSubscription implements Subscription {
       lock.unlock();
     }
     tell(listener -> listener.stopped(name(), cause));
-    keeper.remove(this);
     if (none) {
       keeper.leave(name());
     }
@@ -555,6 +555,7 @@ final class RunningSubscription implements Subscription {
   List<Lane> askToStop() {
     boolean none;
     List<Lane> toEnd;
+    leaveKeeper();
     lock.lock();
     try {
       if (closing) {
@@ -568,11 +569,18 @@ final class RunningSubscription implements Subscription {
     } finally {
       lock.unlock();
     }
-    keeper.remove(this);
     if (none && failure == null) {
       keeper.leave(name());
     }
     return toEnd;
+  }
+
+  /**
+   * Before it is over: whoever ends it gives back what it has, and the keeper, if it has renewed
+   * that meanwhile, sees that it no longer has to, and that nobody gives it back again.
+   */
+  private void leaveKeeper() {
+    keeper.remove(this);
   }
 
   /** Waits until lanes have ended, unless the caller is a thread that they may wait for. */
