@@ -4,21 +4,14 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.kafka.Difference.Kind;
 import dev.pgeventstore.kafka.VerificationReport.VerifiedPartition;
 import java.util.ArrayList;
-import java.util.Collection;
-import java.util.Comparator;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
-import java.util.TreeMap;
-import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
 
 /** What a verification has found so far. For one thread. */
 final class Findings {
-
-  /** So many may be found again further on; those beyond stay missing. */
-  private static final int MOST_MISSING_REMEMBERED = 100_000;
 
   long events;
   long records;
@@ -28,50 +21,10 @@ final class Findings {
   long repeated;
   long removed;
   long others;
-  private long missing;
-  private final TreeMap<RecordPlace, Difference> missed = new TreeMap<>(Comparator.naturalOrder());
+  final MissingRecords missing = new MissingRecords();
   private final Map<Kind, Long> counts = new EnumMap<>(Kind.class);
   private final List<Difference> first = new ArrayList<>();
   private final List<VerifiedPartition> partitions = new ArrayList<>();
-
-  void missing(ExpectedRecord expected, int partition) {
-    missing++;
-    if (missed.size() < MOST_MISSING_REMEMBERED) {
-      missed.put(
-          expected.place(),
-          new Difference(
-              Kind.MISSING,
-              expected.topic(),
-              partition,
-              OptionalLong.empty(),
-              expected.event().position(),
-              expected.index(),
-              "%s, version %d of stream %s"
-                  .formatted(
-                      expected.event().type(),
-                      expected.event().version(),
-                      expected.event().stream())));
-    }
-  }
-
-  /** What seemed to be missing is there. */
-  boolean found(RecordPlace place) {
-    boolean found = missed.remove(place) != null;
-    missing -= found ? 1 : 0;
-    return found;
-  }
-
-  /** Nothing of an event is missing: it is accounted for otherwise. */
-  void accountedFor(Position position) {
-    Collection<Difference> ofIt =
-        missed
-            .subMap(
-                new RecordPlace(position, 0), true,
-                new RecordPlace(position, Integer.MAX_VALUE), true)
-            .values();
-    missing -= ofIt.size();
-    ofIt.clear();
-  }
 
   void add(Kind kind, SentRecord record, String what) {
     counts.merge(kind, 1L, Long::sum);
@@ -90,9 +43,7 @@ final class Findings {
 
   /** What the relay has sent last to a partition is not there. */
   void lastIsMissing(TopicPartition partition, RecordPlace place) {
-    boolean told =
-        missed.containsKey(place) || (missing > 0 && missed.size() >= MOST_MISSING_REMEMBERED);
-    if (told) {
+    if (missing.mayHave(place)) {
       return;
     }
     counts.merge(Kind.MISSING, 1L, Long::sum);
@@ -123,23 +74,18 @@ final class Findings {
   }
 
   long differences() {
-    return missing + counts.values().stream().mapToLong(Long::longValue).sum();
+    return missing.count() + counts.values().stream().mapToLong(Long::longValue).sum();
   }
 
   /** Ends a lane: the places of the next are others. What is missing now is. */
   void laneEnds() {
-    if (missing > 0) {
-      counts.merge(Kind.MISSING, missing, Long::sum);
+    if (missing.count() > 0) {
+      counts.merge(Kind.MISSING, missing.count(), Long::sum);
     }
-    List<Difference> all =
-        Stream.concat(first.stream(), missed.values().stream())
-            .sorted(Comparator.comparing(Difference::position).thenComparing(Difference::index))
-            .limit(VerificationReport.MOST_DIFFERENCES)
-            .toList();
+    List<Difference> all = missing.first(first, VerificationReport.MOST_DIFFERENCES);
     first.clear();
     first.addAll(all);
-    missing = 0;
-    missed.clear();
+    missing.clear();
   }
 
   VerificationReport report() {

@@ -11,13 +11,19 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
+import org.apache.kafka.common.errors.InvalidTopicException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What whoever works on a lane needs of Kafka and the database, be it the lane itself or an
  * operator. For one thread, but for the writer's {@link LaneWriter#abandon}.
  */
 final class LaneAccess implements AutoCloseable {
+
+  private static final Logger LOG = LoggerFactory.getLogger(LaneAccess.class);
 
   private final RelaySpec spec;
   private final int lane;
@@ -256,14 +262,48 @@ final class LaneAccess implements AutoCloseable {
     return publishedTail(notes.topics().keySet());
   }
 
-  /** Of all topics there are: notes of what was sent may have gone back. */
-  private PublishedTail publishedTail(Set<String> noted) {
-    Set<String> names = new HashSet<>(noted);
+  /** Those of some topics that exist, and of all that the relay is declared with. */
+  Map<String, TopicLayout> existing(Set<String> wanted) throws InterruptedException {
+    Map<String, TopicLayout> found = new TreeMap<>();
+    Set<String> names = new HashSet<>(wanted);
+    names.addAll(declaredTopics());
+    // Whatever asks for it, no record goes to such a topic.
+    names.removeIf(
+        name -> name.equals(positions.name()) || name.startsWith(RelaySpec.POSITION_TOPICS));
+    for (String name : names) {
+      try {
+        topics.find(name).ifPresent(layout -> found.put(name, layout));
+      } catch (InvalidTopicException e) {
+        LOG.debug("No topic has such a name", e);
+      }
+    }
+    return found;
+  }
+
+  private Set<String> declaredTopics() {
+    Set<String> names = new HashSet<>();
     spec.deadLetters().ifPresent(names::add);
     if (!spec.topic().isEmpty()) {
       names.add(spec.topic());
     }
+    return names;
+  }
+
+  /** Of all topics there are: notes of what was sent may have gone back. */
+  private PublishedTail publishedTail(Set<String> noted) {
+    Set<String> names = new HashSet<>(noted);
+    names.addAll(declaredTopics());
+    return tailIn(names);
+  }
+
+  /** In topics that exist. */
+  PublishedTail tailIn(Set<String> names) {
     return new PublishedTail(settings, spec.name(), lane, names);
+  }
+
+  /** The tokens that the database knows to have drawn. */
+  TokenLedger ledger() {
+    return new Tokens(leadership.lease()).ledger();
   }
 
   /**
@@ -277,14 +317,32 @@ final class LaneAccess implements AutoCloseable {
     changes.put(LaneNotes.POSITION, at(after).format());
     changes.put(LaneNotes.START, after.toString());
     changes.put(LaneNotes.SERIES, Integer.toString(nextSeries(before)));
-    commitAnew(before, after, changes);
+    changes.putAll(tokensAnew(before.token().map(Token::number).orElse(0L), after));
+    commitAnew(after, changes);
   }
 
-  /** Notes where the lane stands, and ties that to the database. */
-  private void commitAnew(LaneNotes before, Position after, Map<String, @Nullable String> changes)
+  /**
+   * Notes anew what was lost of the lane's notes. What it is about must have been read after {@link
+   * #readsFromNowOn}.
+   *
+   * @param found all that the lane is to know
+   * @param highestToken the number of the last token that is known in Kafka
+   * @param why for the audit
+   */
+  void recover(LaneNotes found, long highestToken, String why) throws InterruptedException {
+    Map<String, @Nullable String> changes = new HashMap<>();
+    readNotes().ofLane().keySet().forEach(name -> changes.put(name, null));
+    changes.putAll(found.all());
+    changes.put(RelayOperations.audit(), why);
+    LanePosition position = found.position().orElseThrow();
+    changes.putAll(tokensAnew(highestToken, position.position()));
+    commitAnew(found.start(), changes);
+  }
+
+  /** Notes where the lane stands. */
+  private void commitAnew(Position after, Map<String, @Nullable String> changes)
       throws InterruptedException {
     changes.put(Declaration.NOTE, spec.declaration().format());
-    changes.putAll(tokensAnew(before, after));
     writer.commit(changes, () -> {});
     writer.finish();
     // Last: until then the earlier declaration counts, and this can be called again.
@@ -470,27 +528,27 @@ final class LaneAccess implements AutoCloseable {
   /**
    * Lets the database begin anew with its tokens, so that it and Kafka agree again.
    *
+   * @param highestInKafka the number of the last token that is known there
    * @param after everything up to there is taken for published
    * @return what is to be noted with the change that this is for
    */
-  private Map<String, @Nullable String> tokensAnew(LaneNotes notes, Position after) {
+  private Map<String, @Nullable String> tokensAnew(long highestInKafka, Position after) {
     Optional<Lease> lease = leadership.lease();
     if (lease.isEmpty()) {
       return Map.of();
     }
     String before = lease.get().notes().get(TokenLedger.NOTE);
     TokenLedger ledger =
-        TokenLedger.anew(
-            Math.max(
-                TokenLedger.parse(before).lastNumber(),
-                notes.token().map(Token::number).orElse(0L)),
-            after);
+        TokenLedger.anew(Math.max(TokenLedger.parse(before).lastNumber(), highestInKafka), after);
     Map<String, @Nullable String> changes = new HashMap<>();
     changes.put(LaneNotes.TOKEN, ledger.last().map(Token::toString).orElse(null));
     if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
       // With the others, or what was sent before would pass for tied to this database.
       changes.put(TokenLedger.NOTE, ledger.format());
-    } else if (!lease.get().replaceNote(feed.life(), TokenLedger.NOTE, before, ledger.format())) {
+    } else if (!lease
+        .get()
+        .replaceNote(
+            life.isEmpty() ? feed.life() : life, TokenLedger.NOTE, before, ledger.format())) {
       throw new IllegalStateException(
           "another relay has taken the lead, or the database was restarted: try again");
     }

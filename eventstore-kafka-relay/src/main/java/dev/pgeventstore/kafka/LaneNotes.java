@@ -4,6 +4,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import java.time.Instant;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -11,8 +12,11 @@ import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What a lane has noted for whoever leads next, as it was when it was read: where it stands, what
@@ -38,6 +42,8 @@ final class LaneNotes {
   private static final String SKIP = "skip/";
   private static final String AUDIT = "audit/";
 
+  private static final Logger LOG = LoggerFactory.getLogger(LaneNotes.class);
+
   private final Map<String, String> notes;
 
   LaneNotes(Map<String, String> notes) {
@@ -48,6 +54,63 @@ final class LaneNotes {
   Map<String, String> ofLane() {
     Map<String, String> some = new TreeMap<>(notes);
     some.keySet().removeAll(Set.of(TokenLedger.NOTE, BEGUN));
+    return some;
+  }
+
+  /** Those that a relay can read: something else may have written where they are kept. */
+  LaneNotes legible() {
+    Map<String, String> some = new TreeMap<>();
+    notes.forEach(
+        (name, text) -> {
+          LaneNotes one = new LaneNotes(Map.of(name, text));
+          try {
+            one.readAll();
+            some.put(name, text);
+          } catch (RelayHaltedException e) {
+            LOG.warn("A note that cannot be read is left out: {}", e.getMessage());
+          }
+        });
+    return new LaneNotes(some);
+  }
+
+  private void readAll() {
+    Object unused =
+        List.of(
+            declared(),
+            position(),
+            token(),
+            series(),
+            start(),
+            sent(),
+            lastSent(),
+            topics(),
+            parked(),
+            discarded(),
+            skipped(),
+            audit());
+  }
+
+  /** After which position the series began, if that is noted. */
+  Optional<Position> notedStart() {
+    return note(START).map(text -> start());
+  }
+
+  /** After which position the last series began, as the database knows it. */
+  Optional<Position> begun() {
+    return parsed(BEGUN, text -> Position.of(Long.parseLong(text)));
+  }
+
+  /** What people have decided, whatever is published: of events, and of the relay. */
+  Map<String, String> decided() {
+    Map<String, String> some = new TreeMap<>();
+    notes.forEach(
+        (name, text) -> {
+          boolean stays =
+              name.equals(PAUSED) || Stream.of(AUDIT, SKIP, DISCARDED).anyMatch(name::startsWith);
+          if (stays) {
+            some.put(name, text);
+          }
+        });
     return some;
   }
 

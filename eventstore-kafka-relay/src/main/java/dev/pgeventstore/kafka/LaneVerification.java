@@ -1,18 +1,15 @@
 package dev.pgeventstore.kafka;
 
-import dev.pgeventstore.EventPage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
-import dev.pgeventstore.feed.EventFeed.Durability;
-import dev.pgeventstore.feed.FeedReader;
-import dev.pgeventstore.feed.ReadingPlace;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.Difference.Kind;
 import dev.pgeventstore.kafka.Tape.Succession;
 import dev.pgeventstore.kafka.VerificationReport.VerifiedPartition;
-import java.time.Duration;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -23,9 +20,6 @@ import org.jspecify.annotations.Nullable;
  * or told as a difference. For one thread.
  */
 final class LaneVerification {
-
-  private static final int PAGE = 1_000;
-  private static final Duration WAIT = Duration.ofMillis(250);
 
   private final VerificationPlan plan;
   private final VerificationPlan.Lane lane;
@@ -44,30 +38,27 @@ final class LaneVerification {
    */
   void run(Consumer<Position> reached) throws InterruptedException {
     try (Tapes tapes =
-            new Tapes(
-                plan.settings(),
-                lane,
-                (raw, why) ->
-                    findings.unreadable(raw.topic(), raw.partition(), raw.offset(), why));
-        FeedReader reader = plan.feed().open(plan.query(), lane.start(), Durability.VISIBLE)) {
-      Position at = lane.start();
-      ReadingPlace reading = ReadingPlace.of("a verification", at);
-      while (lane.position().isAfter(at)) {
-        EventPage page = reading.advance(reader.next(PAGE, WAIT));
-        for (RecordedEvent event : page.events()) {
-          if (!event.position().isAfter(lane.position()) && lane.has(event, plan.lanes().size())) {
-            compare(event, tapes);
-          }
-        }
-        at = page.upTo();
-        explainUpTo(at, tapes);
-        reached.accept(at);
-      }
+        new Tapes(
+            plan.settings(),
+            lane,
+            (raw, why) -> findings.unreadable(raw.topic(), raw.partition(), raw.offset(), why))) {
+      new EventWalk(plan.feed(), plan.query())
+          .run(
+              lane.start(),
+              lane.position(),
+              (events, at) -> {
+                for (RecordedEvent event : events) {
+                  if (lane.has(event, plan.lanes().size())) {
+                    compare(event, tapes);
+                  }
+                }
+                explainUpTo(at, tapes);
+                reached.accept(at);
+              });
       explainTheRest(tapes);
       // Each lane meets the same.
       findings.others = tapes.others();
     }
-    findings.laneEnds();
   }
 
   private void compare(RecordedEvent event, Tapes tapes) {
@@ -82,11 +73,16 @@ final class LaneVerification {
     Optional<List<ExpectedRecord>> expected = expected(event);
     if (expected.isEmpty()) {
       // As with the relay: what became of it is explained when it is met.
+      findings.missing.addUnmapped(event);
       return;
     }
     findings.events++;
+    Set<Outcome> outcomes = EnumSet.noneOf(Outcome.class);
     for (ExpectedRecord record : expected.get()) {
-      compare(record, tapes);
+      outcomes.add(compare(record, tapes));
+    }
+    if (outcomes.contains(Outcome.FOUND) || outcomes.equals(EnumSet.of(Outcome.REMOVED))) {
+      findings.missing.isThere(event);
     }
   }
 
@@ -102,13 +98,13 @@ final class LaneVerification {
     }
   }
 
-  private void compare(ExpectedRecord expected, Tapes tapes) {
+  private Outcome compare(ExpectedRecord expected, Tapes tapes) {
     Integer partitions = lane.partitions().get(expected.topic());
     int partition = partitions == null ? -1 : expected.partition(partitions);
     Tape tape = tapes.tape(expected.topic(), partition);
     if (tape == null) {
-      findings.missing(expected, partition);
-      return;
+      findings.missing.add(expected, partition);
+      return Outcome.MISSING;
     }
     SentRecord next = tapes.next(tape);
     while (next != null
@@ -124,12 +120,24 @@ final class LaneVerification {
       if (!differences.isEmpty()) {
         findings.add(Kind.DIFFERENT, next, "it has another " + String.join(", ", differences));
       }
-    } else if (tape.isBeforeTheCut()) {
-      findings.removed++;
-    } else {
-      tape.missed();
-      findings.missing(expected, partition);
+      return Outcome.FOUND;
     }
+    if (tape.isBeforeTheCut()) {
+      findings.removed++;
+      return Outcome.REMOVED;
+    }
+    tape.missed();
+    findings.missing.add(expected, partition);
+    return Outcome.MISSING;
+  }
+
+  /** What became of a record that should be there. */
+  private enum Outcome {
+    FOUND,
+    /** By retention. */
+    REMOVED,
+    /** So far. */
+    MISSING
   }
 
   /** Sent later than its turn, it may have the place that another one should have had. */
@@ -198,7 +206,7 @@ final class LaneVerification {
     if (succession == Succession.AGAIN && lane.rewound()) {
       findings.repeated++;
     } else if (succession == Succession.AGAIN || succession == Succession.BEHIND) {
-      if (findings.found(record.place())) {
+      if (findings.missing.found(record.place())) {
         findings.add(Kind.OUT_OF_ORDER, record, "it comes behind one of a later place");
       } else if (plan.repeatsAllowed()) {
         findings.repeated++;
@@ -206,7 +214,7 @@ final class LaneVerification {
         findings.add(Kind.REPEATED, record, "it was there before");
       }
     } else if (plan.deadLetters().equals(Optional.of(record.raw().topic()))) {
-      findings.accountedFor(record.place().position());
+      findings.missing.accountedFor(record.place().position());
       findings.notCompared++;
     } else if (!record.isOfAnEvent()) {
       findings.messages++;
@@ -247,13 +255,15 @@ final class LaneVerification {
   private void explain(SentRecord record, RecordedEvent event) {
     Optional<List<ExpectedRecord>> expected = expected(event);
     if (expected.isEmpty()) {
+      findings.missing.isThere(event);
       findings.notCompared++;
       return;
     }
     ExpectedRecord same = same(record, expected.get());
     boolean mayBeHere = record.eventPosition().isPresent() || lane.leavesOut(event);
     if (same != null && mayBeHere) {
-      findings.found(same.place());
+      findings.missing.found(same.place());
+      findings.missing.isThere(event);
       findings.records++;
     } else if (same == null && mayBeHere) {
       findings.add(Kind.DIFFERENT, record, "it is not a record of " + event);

@@ -10,19 +10,22 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import java.util.function.Predicate;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The last records that a lane has sent to each partition, in any of the relay's series. One
- * consumer reads all partitions side by side, each only as far back as it must: to a record of the
- * lane, or to the end of a window. What lies before the window is not seen (docs/adr/0022).
+ * The last records that a lane has sent to each partition, in any of the relay's series; or all of
+ * them. One consumer reads all partitions side by side, each only as far back as it must: to a
+ * record of the lane, or to the end of a window. What lies before the window is not seen
+ * (docs/adr/0022).
  *
  * @param settings of the consumer
  * @param relay whose records
@@ -77,6 +80,25 @@ record PublishedTail(KafkaSettings settings, String relay, int lane, Set<String>
     return partitions.isEmpty() ? List.of() : committed(partitions);
   }
 
+  /**
+   * All that is committed, from the beginning, in the order of each partition.
+   *
+   * @param each takes a record; with its key, which it says nothing of itself
+   * @return where the partitions begin: behind 0 retention has removed something
+   * @throws TimeoutException if a transaction is open that hides something
+   */
+  Map<TopicPartition, Long> all(BiConsumer<OwnRecord, byte @Nullable []> each) {
+    Map<TopicPartition, Long> ends;
+    try (Consumer<byte[], byte[]> consumer = consumer(IsolationLevel.READ_UNCOMMITTED)) {
+      ends = ends(consumer);
+    }
+    try (Consumer<byte[], byte[]> consumer = consumer(IsolationLevel.READ_COMMITTED)) {
+      Map<TopicPartition, Long> begins = consumer.beginningOffsets(ends.keySet(), PATIENCE);
+      read(consumer, begins, ends, each);
+      return begins;
+    }
+  }
+
   private boolean isAny(TopicPartition partition) {
     return topics.contains(partition.topic());
   }
@@ -120,7 +142,8 @@ record PublishedTail(KafkaSettings settings, String relay, int lane, Set<String>
       upTo.forEach(
           (partition, end) ->
               from.put(partition, Math.max(at(begins, partition), at(ends, partition) - window)));
-      List<OwnRecord> read = read(consumer, from, upTo);
+      List<OwnRecord> read = new ArrayList<>();
+      read(consumer, from, upTo, (record, key) -> read.add(record));
       read.forEach(record -> upTo.remove(record.partition()));
       upTo.replaceAll((partition, end) -> at(from, partition));
       found.addAll(read);
@@ -128,11 +151,11 @@ record PublishedTail(KafkaSettings settings, String relay, int lane, Set<String>
     return found;
   }
 
-  private List<OwnRecord> read(
+  private void read(
       Consumer<byte[], byte[]> consumer,
       Map<TopicPartition, Long> from,
-      Map<TopicPartition, Long> upTo) {
-    List<OwnRecord> found = new ArrayList<>();
+      Map<TopicPartition, Long> upTo,
+      BiConsumer<OwnRecord, byte @Nullable []> each) {
     consumer.assign(from.keySet());
     consumer.resume(from.keySet());
     from.forEach(consumer::seek);
@@ -142,7 +165,7 @@ record PublishedTail(KafkaSettings settings, String relay, int lane, Set<String>
       for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
         deadline = settings.scheduler().nanoTime() + PATIENCE.toNanos();
         if (record.offset() < at(upTo, new TopicPartition(record.topic(), record.partition()))) {
-          own(record).ifPresent(found::add);
+          own(record).ifPresent(own -> each.accept(own, record.key()));
         }
       }
       List<TopicPartition> done = ended(consumer, left, upTo);
@@ -153,7 +176,6 @@ record PublishedTail(KafkaSettings settings, String relay, int lane, Set<String>
             "%s could not be read to the end: is a transaction open there?".formatted(left));
       }
     }
-    return found;
   }
 
   private static List<TopicPartition> ended(

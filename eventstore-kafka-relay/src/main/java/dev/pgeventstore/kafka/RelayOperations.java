@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NoSuchElementException;
+import java.util.Set;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
@@ -41,7 +42,7 @@ public final class RelayOperations {
   private static final Duration POLL = Duration.ofMillis(200);
 
   /** How the audit's note of a rewind begins. */
-  private static final String REWIND = "rewind to ";
+  static final String REWIND = "rewind to ";
 
   private final EventStore store;
   private final EventFeed feed;
@@ -183,6 +184,57 @@ public final class RelayOperations {
             access.beginSeries(notes, after, changes);
           });
     }
+  }
+
+  /**
+   * Makes the notes of the relay anew, where they were lost or are older than what was published:
+   * where each lane stands, what waits and what was left out, from its topics and the store. The
+   * same series goes on, so the marks of consumers hold. What is found is verified before it is
+   * noted: every record, as {@link #verify} does.
+   *
+   * <p>Of the events that were never published those with which a stream ends are parked, and wait
+   * for {@link #retryParked}; others are skipped. Where a record was lost in Kafka, or the store's
+   * history is not the one that was published, that is refused, and {@link #newSeries} is the way
+   * to go on. Lanes whose notes are whole are left as they are. With several lanes each is
+   * recovered by itself; one that is refused leaves those before it recovered.
+   *
+   * <p>Stop the relay in all processes before. It must be declared as it was, with the mapper that
+   * the records were made by. The topics are read three times for each lane, and the store, too;
+   * some megabytes are held. At least once it waits for the time of a lease, and what may not have
+   * been sent before is sent again.
+   *
+   * <p>What nothing tells any more: messages that were lost at the end of a partition; events of
+   * parked streams from before the current series began; and of what stood before the beginning
+   * that retention has left whether it was published. All of that is taken for published.
+   *
+   * @param why for the audit
+   * @param furtherTopics topics to which outbox messages or operators' records went and nothing
+   *     else: their rows are gone, so nothing names these topics any more. Without them messages of
+   *     the last moments may be published again
+   * @param listener told how far it has come, twice for each lane: as it looks for what is missing,
+   *     and as it verifies
+   * @return what was found
+   * @throws IllegalStateException if the notes cannot be made of what is there; nothing was changed
+   *     in that lane
+   * @throws RelayHaltedException if the relay is declared with something else than before
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public RecoveryReport recover(
+      String why, Set<String> furtherTopics, Consumer<VerificationProgress> listener)
+      throws InterruptedException {
+    RelayRecovery recovery = new RelayRecovery(spec, feed, settings, furtherTopics, listener);
+    for (int lane = 0; lane < spec.lanes(); lane++) {
+      onLane(
+          lane,
+          Start.LOST,
+          (access, lead) -> {
+            if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
+              awaitSilence();
+            }
+            recovery.lane(access, lead, why);
+          });
+    }
+    return recovery.report();
   }
 
   /**

@@ -45,6 +45,7 @@ final class RelayVerification {
                           lane.position(),
                           findings.records,
                           findings.differences())));
+      findings.laneEnds();
     }
     return findings.report();
   }

@@ -1,0 +1,153 @@
+package dev.pgeventstore.kafka;
+
+import dev.pgeventstore.Position;
+import java.util.BitSet;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.kafka.common.TopicPartition;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What the topics have of a lane in one of its series, as far as the lane's notes can be made of
+ * it: little, however many records there are. For one thread.
+ */
+final class PublishedSeries {
+
+  private final int number;
+  private final Map<TopicPartition, OwnRecord> last = new HashMap<>();
+  private final Map<String, BitSet> partitions = new HashMap<>();
+  private @Nullable RecordPlace first;
+  private RecordPlace end = RecordPlace.NONE;
+  private Position decidedUpTo = Position.START;
+  private boolean begunAnew;
+  private long highestToken;
+  private long records;
+
+  PublishedSeries(int number) {
+    this.number = number;
+  }
+
+  /**
+   * Takes the next record of a partition.
+   *
+   * @param partitionsNow how many the topic has
+   */
+  void add(OwnRecord record, byte @Nullable [] key, int partitionsNow) {
+    records++;
+    if (first == null || first.compareTo(record.place()) > 0) {
+      first = record.place();
+    }
+    if (record.place().compareTo(end) > 0) {
+      end = record.place();
+    }
+    OwnRecord before = last.get(record.partition());
+    begunAnew |= before != null && record.previous().equals(RecordPlace.NONE);
+    if (before == null || record.place().compareTo(before.place()) > 0) {
+      last.put(record.partition(), record);
+    }
+    if (record.eventPosition().isPresent() && record.place().position().isAfter(decidedUpTo)) {
+      decidedUpTo = record.place().position();
+    }
+    highestToken = Math.max(highestToken, record.token().map(Token::number).orElse(0L));
+    fit(record.partition(), key, partitionsNow);
+  }
+
+  /** Strikes out the numbers of partitions that would have put the key elsewhere. */
+  private void fit(TopicPartition partition, byte @Nullable [] key, int partitionsNow) {
+    BitSet fitting = partitions.computeIfAbsent(partition.topic(), topic -> upTo(partitionsNow));
+    if (key != null) {
+      for (int n = fitting.nextSetBit(1); n > 0; n = fitting.nextSetBit(n + 1)) {
+        if (new Partitioner(n).partition(key) != partition.partition()) {
+          fitting.clear(n);
+        }
+      }
+    }
+  }
+
+  private static BitSet upTo(int partitionsNow) {
+    BitSet all = new BitSet();
+    all.set(1, partitionsNow + 1);
+    return all;
+  }
+
+  int number() {
+    return number;
+  }
+
+  boolean isEmpty() {
+    return records == 0;
+  }
+
+  long records() {
+    return records;
+  }
+
+  /** The least place. */
+  Optional<RecordPlace> first() {
+    return Optional.ofNullable(first);
+  }
+
+  /** The highest place. */
+  RecordPlace end() {
+    return end;
+  }
+
+  /** Behind which the lane has sent nothing in its turn before all up to there was confirmed. */
+  Position decidedUpTo() {
+    return decidedUpTo;
+  }
+
+  /** Whether it was begun again in the middle, as by a rewind. */
+  boolean isBegunAnew() {
+    return begunAnew;
+  }
+
+  /** The highest number of a token; 0 if the records have none. */
+  long highestToken() {
+    return highestToken;
+  }
+
+  Collection<OwnRecord> lastRecords() {
+    return last.values();
+  }
+
+  /** The last place in each partition. */
+  Map<TopicPartition, RecordPlace> lastPlaces() {
+    Map<TopicPartition, RecordPlace> places = new HashMap<>();
+    last.forEach((partition, record) -> places.put(partition, record.place()));
+    return places;
+  }
+
+  boolean has(String topic) {
+    return partitions.containsKey(topic);
+  }
+
+  /** Topics in which no number of partitions puts all keys where they stand. */
+  List<String> misplaced() {
+    return partitions.entrySet().stream()
+        .filter(topic -> topic.getValue().isEmpty())
+        .map(Map.Entry::getKey)
+        .toList();
+  }
+
+  /**
+   * A topic with the number of partitions over which the lane has spread its keys: of several that
+   * fit the one that was noted, or the largest, since a topic may have grown.
+   *
+   * @param now as it is
+   * @param noted as an older note has it
+   */
+  TopicLayout layout(String topic, TopicLayout now, Optional<TopicLayout> noted) {
+    BitSet fitting = partitions.getOrDefault(topic, upTo(now.partitions()));
+    int partitions =
+        noted
+            .filter(before -> before.id().equals(now.id()))
+            .map(TopicLayout::partitions)
+            .filter(fitting::get)
+            .orElse(fitting.length() - 1);
+    return new TopicLayout(partitions, now.id());
+  }
+}

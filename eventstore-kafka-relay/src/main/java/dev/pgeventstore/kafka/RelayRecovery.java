@@ -1,0 +1,167 @@
+package dev.pgeventstore.kafka;
+
+import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.internal.Causes;
+import dev.pgeventstore.kafka.RecoveryReport.RecoveredLane;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.apache.kafka.common.TopicPartition;
+
+/**
+ * Makes a relay's lost notes anew, lane after lane, from what its topics and the store have, and
+ * verifies them before they are noted (docs/adr/0026). For one thread.
+ */
+final class RelayRecovery {
+
+  /** Enough for a person. */
+  static final int MOST_NAMED = 20;
+
+  private final RelaySpec spec;
+  private final EventFeed feed;
+  private final KafkaSettings settings;
+  private final Consumer<VerificationProgress> listener;
+  private final Set<String> topics;
+  private final Findings proof = new Findings();
+  private final List<RecoveredLane> lanes = new ArrayList<>();
+
+  /**
+   * Asks the mapper for the topics of all events: nothing else names them.
+   *
+   * @param furtherTopics that nothing names any more
+   * @param listener told how far it has come
+   */
+  RelayRecovery(
+      RelaySpec spec,
+      EventFeed feed,
+      KafkaSettings settings,
+      Set<String> furtherTopics,
+      Consumer<VerificationProgress> listener)
+      throws InterruptedException {
+    this.spec = spec;
+    this.feed = feed;
+    this.settings = settings;
+    this.listener = listener;
+    this.topics = new HashSet<>(furtherTopics);
+    VerificationPlan plan = plan(0, new LaneNotes(Map.of()));
+    new EventWalk(feed, spec.query())
+        .run(
+            Position.START,
+            feed.highWaterMark(),
+            (events, at) ->
+                events.forEach(
+                    event -> records(event, plan).forEach(record -> topics.add(record.topic()))));
+  }
+
+  /** None if that cannot be told. */
+  private static List<ExpectedRecord> records(RecordedEvent event, VerificationPlan plan) {
+    try {
+      return event.isErased() ? List.of() : ExpectedRecord.of(event, plan);
+    } catch (Throwable e) {
+      if (Causes.isOfVirtualMachine(e)) {
+        throw e;
+      }
+      return List.of();
+    }
+  }
+
+  /**
+   * Recovers a lane.
+   *
+   * @throws IllegalStateException if its notes cannot be made of what is there; nothing was noted
+   */
+  void lane(LaneAccess access, SeizedLead lead, String why) throws InterruptedException {
+    lanes.add(new LaneRecovery(this, spec, feed, access, lead).run(why));
+  }
+
+  RecoveryReport report() {
+    return new RecoveryReport(List.copyOf(lanes), proof.report());
+  }
+
+  /** All topics that the lanes may have sent to, as far as anything tells. */
+  Set<String> topics() {
+    return topics;
+  }
+
+  /**
+   * Compares the topics with the store, by what a lane is to note.
+   *
+   * @param lead is kept meanwhile
+   */
+  void verify(int lane, LaneNotes notes, SeizedLead lead, Findings findings)
+      throws InterruptedException {
+    VerificationPlan plan = plan(lane, notes);
+    VerificationPlan.Lane verified = plan.lanes().get(lane);
+    new LaneVerification(plan, verified, findings)
+        .run(
+            reached -> {
+              requireLead(lead);
+              listener.accept(
+                  new VerificationProgress(
+                      lane,
+                      spec.lanes(),
+                      reached,
+                      verified.position(),
+                      findings.records,
+                      findings.differences()));
+            });
+  }
+
+  /**
+   * Events behind where a lane stands of which records should be in some partitions.
+   *
+   * @param upTo inclusive
+   * @return where they stand, in order; some of them if there are many
+   */
+  List<Position> expectedIn(
+      int lane, LaneNotes notes, Position upTo, Set<TopicPartition> partitions)
+      throws InterruptedException {
+    VerificationPlan plan = plan(lane, notes);
+    VerificationPlan.Lane of = plan.lanes().get(lane);
+    List<Position> found = new ArrayList<>();
+    new EventWalk(feed, spec.query())
+        .run(
+            of.position(),
+            upTo,
+            (events, at) ->
+                events.stream()
+                    .filter(event -> found.size() < MOST_NAMED && of.has(event, spec.lanes()))
+                    .filter(
+                        event ->
+                            records(event, plan).stream()
+                                .anyMatch(
+                                    record -> {
+                                      Integer spread = of.partitions().get(record.topic());
+                                      return spread != null
+                                          && partitions.contains(
+                                              new TopicPartition(
+                                                  record.topic(), record.partition(spread)));
+                                    }))
+                    .forEach(event -> found.add(event.position())));
+    return found;
+  }
+
+  /** What was found by the notes that the lanes have from now on. */
+  Findings proof() {
+    return proof;
+  }
+
+  private VerificationPlan plan(int lane, LaneNotes notes) {
+    List<LaneNotes> ofAll = new ArrayList<>();
+    for (int other = 0; other < spec.lanes(); other++) {
+      ofAll.add(other == lane ? notes : new LaneNotes(Map.of()));
+    }
+    return VerificationPlan.of(spec, feed, settings, ofAll);
+  }
+
+  static void requireLead(SeizedLead lead) {
+    if (!lead.keep()) {
+      throw new IllegalStateException("somebody else took the lead: try again");
+    }
+  }
+}
