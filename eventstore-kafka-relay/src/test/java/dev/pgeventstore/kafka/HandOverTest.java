@@ -18,6 +18,7 @@ import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -148,6 +149,7 @@ class HandOverTest {
     ExactSequence.check(bench.stored(), bench.consumed());
   }
 
+  @Tag("faults")
   @Test
   void two_that_both_cannot_take_turns_and_rest_in_between() throws Exception {
     assumeTrue(bench.broker.canBeKilled(), "needs a broker that was started here");

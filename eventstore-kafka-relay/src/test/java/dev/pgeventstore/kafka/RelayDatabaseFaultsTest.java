@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.postgresql.PGConnection;
@@ -70,6 +71,7 @@ class RelayDatabaseFaultsTest {
     }
   }
 
+  @Tag("faults")
   @Test
   void while_the_database_is_away_no_transaction_in_kafka_stays_open() throws Exception {
     TcpProxy network = SecondStore.proxy(bench.database);

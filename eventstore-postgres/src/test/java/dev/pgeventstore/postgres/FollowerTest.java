@@ -42,6 +42,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -225,6 +226,7 @@ class FollowerTest {
     }
   }
 
+  @Tag("faults")
   @Test
   void connections_that_break_again_and_again_lose_and_repeat_nothing() throws Exception {
     AtomicBoolean done = new AtomicBoolean();
@@ -312,6 +314,7 @@ class FollowerTest {
     assertThat(seen).containsExactly("order-1", "order-2");
   }
 
+  @Tag("faults")
   @Test
   void at_a_fixed_position_a_crash_of_the_server_ends_it_and_says_what_to_do() throws Exception {
     try (PostgresServer server = PostgresServer.start()) {
@@ -333,6 +336,7 @@ class FollowerTest {
     }
   }
 
+  @Tag("faults")
   @Test
   void what_loads_its_start_loads_it_afresh_when_the_server_has_crashed() throws Exception {
     try (PostgresServer server =
@@ -370,6 +374,7 @@ class FollowerTest {
     return events.isEmpty() ? Position.START : events.get(events.size() - 1).position();
   }
 
+  @Tag("faults")
   @Test
   void a_crash_between_loading_and_the_first_page_is_noticed_too() throws Exception {
     try (PostgresServer server = PostgresServer.start()) {

@@ -43,6 +43,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.postgresql.PGConnection;
@@ -412,6 +413,7 @@ class ImporterTest {
     assertImported(1_000);
   }
 
+  @Tag("faults")
   @Test
   void a_process_killed_at_random_moments_imports_every_item_once(Database database)
       throws Exception {
@@ -447,6 +449,7 @@ class ImporterTest {
     return Long.parseLong(store.query("select coalesce(max(items), 0) from eventstore.imports"));
   }
 
+  @Tag("faults")
   @Test
   void an_import_survives_a_crash_of_the_server() throws Exception {
     try (PostgresServer server = PostgresServer.start()) {

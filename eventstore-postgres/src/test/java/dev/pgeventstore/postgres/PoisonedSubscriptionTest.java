@@ -23,6 +23,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -236,6 +237,7 @@ class PoisonedSubscriptionTest {
     }
   }
 
+  @Tag("faults")
   @Test
   void an_event_that_kills_every_process_is_parked_and_the_rest_is_handled(Database database)
       throws Exception {
@@ -257,6 +259,7 @@ class PoisonedSubscriptionTest {
     }
   }
 
+  @Tag("faults")
   @Test
   void an_event_that_was_being_handled_when_another_one_killed_the_process_is_not_parked(
       Database database) throws Exception {

@@ -20,6 +20,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -35,6 +36,7 @@ class SubscriptionNodesTest {
   private static final NodeSettings TWO = NodeSettings.of("two");
   private static final NodeSettings THREE = NodeSettings.of("three");
 
+  @Tag("faults")
   @Test
   void what_was_written_and_not_committed_when_the_process_was_killed_is_handled_once_by_the_next(
       Database database) throws Exception {
@@ -54,6 +56,7 @@ class SubscriptionNodesTest {
     }
   }
 
+  @Tag("faults")
   @Test
   void another_node_takes_over_from_one_that_was_killed(Database database) throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
@@ -99,6 +102,7 @@ class SubscriptionNodesTest {
    * With keys the one that stood still meets the rows of the other, or the other way round; without
    * them nothing but its commit tells it that it has lost its lease.
    */
+  @Tag("faults")
   @ParameterizedTest
   @CsvSource({
     "false, held-before, 0, false",
@@ -187,6 +191,7 @@ class SubscriptionNodesTest {
         .untilAsserted(() -> assertThat(node.shares()).containsExactly(shares));
   }
 
+  @Tag("faults")
   @Test
   void all_nodes_go_on_after_a_crash_of_the_server() throws Exception {
     try (PostgresServer server = PostgresServer.start()) {
@@ -210,6 +215,7 @@ class SubscriptionNodesTest {
     }
   }
 
+  @Tag("faults")
   @Test
   void every_connection_of_a_node_may_be_cut(Database database) throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
