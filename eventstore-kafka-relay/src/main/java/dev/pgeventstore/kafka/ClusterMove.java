@@ -77,7 +77,7 @@ final class ClusterMove {
               positions,
               topics,
               lane,
-              Experience.none(target).size())) {
+              Experience.none(target, spec.leaseTtl()).size())) {
         writer.takeOver();
         requireNoOther(notes, writer.read());
         writer.commit(changes, () -> {});

@@ -1,5 +1,7 @@
 package dev.pgeventstore.kafka;
 
+import java.time.Duration;
+
 /**
  * What a lane has learned of Kafka since it was started. It says how to send, and nothing of what:
  * a lane that knows nothing of it, after a take-over, sends the same records and learns it anew.
@@ -9,7 +11,8 @@ package dev.pgeventstore.kafka;
  */
 record Experience(Refusals refusals, TransactionSize size) {
 
-  static Experience none(KafkaSettings settings) {
-    return new Experience(new Refusals(), new TransactionSize(settings.transactionTimeout()));
+  static Experience none(KafkaSettings settings, Duration lease) {
+    return new Experience(
+        new Refusals(), new TransactionSize(settings.transactionTimeout(), lease));
   }
 }

@@ -380,7 +380,8 @@ public final class KafkaRelay implements AutoCloseable {
     }
 
     /**
-     * How long a leader that fell silent keeps others from taking over. The default is 10 s.
+     * How long a leader that fell silent keeps others from taking over. The default is 10 s. A
+     * transaction is made small enough to be over within half of that.
      *
      * @param ttl 100 ms or more
      * @return this builder

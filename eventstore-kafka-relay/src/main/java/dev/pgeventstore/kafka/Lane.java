@@ -48,7 +48,7 @@ final class Lane implements Runnable {
     this.number = number;
     this.feed = feed;
     this.settings = settings;
-    this.experience = Experience.none(settings);
+    this.experience = Experience.none(settings, spec.leaseTtl());
     this.backoff = new Backoff(settings.scheduler());
     this.leadership = leadership;
     this.progress = progress;

@@ -287,7 +287,7 @@ public final class RelayOperations {
             lead,
             new StopSignal(scheduler()),
             Start.REDECLARED,
-            Experience.none(settings))) {
+            Experience.none(settings, spec.leaseTtl()))) {
       before.writer().takeOver();
       return before.readNotes();
     }
@@ -617,7 +617,7 @@ public final class RelayOperations {
             lead,
             new StopSignal(scheduler()),
             start,
-            Experience.none(settings))) {
+            Experience.none(settings, spec.leaseTtl()))) {
       access.writer().takeOver();
       work.on(access, lead);
     } finally {

@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.internal.Durations;
 import java.time.Duration;
 
 /**
@@ -9,6 +10,9 @@ import java.time.Duration;
  * doubles while that is quick, and halves when it takes too long; above the size at which that
  * happened last it grows by steps. That is how TCP finds out what a network carries: additive
  * increase and multiplicative decrease (Chiu and Jain, 1989) after a slow start (RFC 5681).
+ *
+ * <p>Nobody asks for the lead while a transaction is open. So one that takes about as long as the
+ * lease would lose it to a relay that stands by, again and again.
  *
  * <p>It outlives what sends. For one thread, but for {@link #bytes}.
  */
@@ -22,7 +26,7 @@ final class TransactionSize {
 
   private static final long STEP = 128L * 1024;
 
-  private final long quick;
+  private final long longest;
   private volatile long bytes = FIRST;
   private long doublesBelow = MOST;
   private long changed = Long.MIN_VALUE;
@@ -31,9 +35,15 @@ final class TransactionSize {
    * A size to begin with.
    *
    * @param timeout of a transaction
+   * @param lease how long the lead lasts unless it is renewed
    */
-  TransactionSize(Duration timeout) {
-    this.quick = timeout.toNanos() / 8;
+  TransactionSize(Duration timeout, Duration lease) {
+    this.longest = Math.min(Durations.nanos(timeout) / 4, Durations.nanos(lease) / 2);
+  }
+
+  /** How long to send before what was sent is waited for, in nanoseconds. */
+  long longest() {
+    return longest;
   }
 
   /** The most bytes to have under way, but for one parcel more. */
@@ -52,9 +62,9 @@ final class TransactionSize {
     if (wasSentBeforeTheLastChange(sent)) {
       return;
     }
-    if (now - sent > 2 * quick) {
+    if (now - sent > longest) {
       shrink(now);
-    } else if (now - sent <= quick && underWay >= bytes / 2 && bytes < MOST) {
+    } else if (now - sent <= longest / 2 && underWay >= bytes / 2 && bytes < MOST) {
       bytes = Math.min(MOST, bytes < doublesBelow ? bytes * 2 : bytes + STEP);
       changed = now;
     }

@@ -35,7 +35,6 @@ final class TransactionalWriter implements LaneWriter {
   private final Topics topics;
   private final int lane;
   private final TransactionSize size;
-  private final long longest;
   private final FirstFailure failed = new FirstFailure();
 
   private long ended;
@@ -57,7 +56,6 @@ final class TransactionalWriter implements LaneWriter {
     this.topics = topics;
     this.lane = lane;
     this.size = size;
-    this.longest = settings.transactionTimeout().toNanos() / 4;
     this.scheduler = settings.scheduler();
     this.ended = scheduler.nanoTime() - AFTER_A_COMMIT;
     this.producer = settings.clients().producer(settings.transactionalProducer(transactionalId));
@@ -141,7 +139,7 @@ final class TransactionalWriter implements LaneWriter {
   public boolean isFull() {
     return bytes >= size.bytes()
         || records >= MOST_RECORDS
-        || scheduler.nanoTime() - begun > longest;
+        || scheduler.nanoTime() - begun > size.longest();
   }
 
   @Override

@@ -30,7 +30,10 @@ class PipelinedWriterTest {
       assertThat(leads.acquire()).isTrue();
       PipelinedWriter writer =
           new PipelinedWriter(
-              settings, lease, leads, new TransactionSize(settings.transactionTimeout()));
+              settings,
+              lease,
+              leads,
+              new TransactionSize(settings.transactionTimeout(), Duration.ofSeconds(10)));
       try {
         writer.commit(Map.of("paused", "a test"), () -> {});
         leads.release();

@@ -15,6 +15,7 @@ import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -102,6 +103,28 @@ class SlowBrokerTest {
         bench
             .relay(settings(Map.of("bootstrap.servers", bench.broker.proxiedBootstrap())))
             .delivery(delivery));
+  }
+
+  /** Nobody renews a lease while a transaction is open: it has to be over sooner. */
+  @ParameterizedTest
+  @EnumSource
+  void over_a_slow_link_the_leader_keeps_the_lead(Delivery delivery) throws Exception {
+    AppendResult last = bench.appendBacklog(EVENTS, 100);
+    Map<String, Object> patient = settings(Map.of());
+    patient.put("transaction.timeout.ms", "60000");
+    Map<String, Object> slow = new HashMap<>(patient);
+    slow.put("bootstrap.servers", bench.broker.proxiedBootstrap());
+    Duration lease = Duration.ofSeconds(4);
+    try (KafkaRelay leader = bench.relay(slow).delivery(delivery).leaseTtl(lease).start()) {
+      await().atMost(Bench.PATIENCE).until(() -> leader.status().state() == State.LEADING);
+      bench.broker.proxy().slowDown(150_000);
+      try (KafkaRelay standby = bench.relay(patient).delivery(delivery).leaseTtl(lease).start()) {
+        leader.awaitPublished(last, Bench.PATIENCE);
+        assertThat(standby.status().eventsSent()).isZero();
+        assertThat(leader.status().fenced()).isZero();
+      }
+    }
+    ExactSequence.check(bench.stored(), ExactSequence.restored(bench.uncommitted()));
   }
 
   @ParameterizedTest

@@ -11,7 +11,8 @@ class TransactionSizeTest {
   private static final long SECOND = Duration.ofSeconds(1).toNanos();
   private static final long KB = 1024;
 
-  private final TransactionSize size = new TransactionSize(Duration.ofSeconds(8));
+  private final TransactionSize size =
+      new TransactionSize(Duration.ofSeconds(8), Duration.ofMinutes(1));
   private long now = -5 * SECOND;
 
   private void acknowledge(long bytes, long after) {
@@ -51,6 +52,15 @@ class TransactionSizeTest {
       now += SECOND;
     }
     assertThat(size.bytes()).as("the least").isEqualTo(8 * KB);
+  }
+
+  @Test
+  void it_is_over_within_half_the_time_of_a_lease() {
+    TransactionSize leased = new TransactionSize(Duration.ofMinutes(1), Duration.ofSeconds(2));
+    assertThat(leased.longest()).isEqualTo(SECOND);
+    leased.acknowledged(256 * KB, now, now + 2 * SECOND);
+    assertThat(leased.bytes()).isEqualTo(128 * KB);
+    assertThat(size.longest()).as("a quarter of the time-out").isEqualTo(2 * SECOND);
   }
 
   /** Or all that was under way would halve it again and again. */
