@@ -15,6 +15,8 @@ import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
+import java.sql.Connection;
+import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -24,6 +26,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.ExecutionException;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.apache.kafka.clients.admin.Admin;
@@ -80,6 +83,11 @@ final class Bench implements AutoCloseable {
 
   static PostgresEventStore store(HikariDataSource pool) {
     return PostgresEventStore.builder(pool).codec(JacksonCodec.of(EventTypes.none())).build();
+  }
+
+  /** One of those that the store has. */
+  Connection connection() throws SQLException {
+    return pool.getConnection();
   }
 
   /** With as many replicas as the broker makes. */
@@ -258,6 +266,12 @@ final class Bench implements AutoCloseable {
 
   private List<ConsumerRecord<byte[], byte[]>> consumed(String from, String isolation) {
     List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
+    consume(from, isolation, records::add);
+    return records;
+  }
+
+  /** The same, record by record: there may be more of them than there is memory. */
+  void consume(String from, String isolation, Consumer<ConsumerRecord<byte[], byte[]>> action) {
     try (KafkaConsumer<byte[], byte[]> consumer =
         new KafkaConsumer<>(
             Map.of("bootstrap.servers", broker.bootstrap(), "isolation.level", isolation),
@@ -269,11 +283,10 @@ final class Bench implements AutoCloseable {
         consumer.seekToBeginning(List.of(partition));
         long end = consumer.endOffsets(List.of(partition)).get(partition);
         while (consumer.position(partition) < end) {
-          consumer.poll(Duration.ofMillis(100)).forEach(records::add);
+          consumer.poll(Duration.ofMillis(100)).forEach(action);
         }
       }
     }
-    return records;
   }
 
   @Override

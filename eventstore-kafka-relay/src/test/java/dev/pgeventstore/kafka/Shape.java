@@ -1,5 +1,7 @@
 package dev.pgeventstore.kafka;
 
+import java.util.List;
+
 /**
  * How a relay of a test publishes.
  *
@@ -9,6 +11,25 @@ package dev.pgeventstore.kafka;
 record Shape(Delivery delivery, int lanes) {
 
   static final Shape USUAL = new Shape(Delivery.EXACTLY_ONCE, 1);
+
+  /** For tests of what holds whatever a relay promises, and however many lanes it has. */
+  static List<Shape> all() {
+    return List.of(
+        USUAL,
+        new Shape(Delivery.EXACTLY_ONCE, 3),
+        new Shape(Delivery.AT_LEAST_ONCE, 1),
+        new Shape(Delivery.AT_LEAST_ONCE, 2));
+  }
+
+  /** For tests of what transactions give. */
+  static List<Shape> exactlyOnce() {
+    return all().stream().filter(shape -> shape.delivery() == Delivery.EXACTLY_ONCE).toList();
+  }
+
+  /** Two of them, for tests of the default tier. */
+  static List<Shape> two() {
+    return List.of(USUAL, new Shape(Delivery.AT_LEAST_ONCE, 2));
+  }
 
   static Shape parse(String text) {
     String[] parts = text.split("/");

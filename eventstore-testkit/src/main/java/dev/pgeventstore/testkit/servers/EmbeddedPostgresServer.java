@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /** A server from embedded binaries. */
 final class EmbeddedPostgresServer extends PostgresServer {
@@ -19,10 +20,17 @@ final class EmbeddedPostgresServer extends PostgresServer {
   private final int port;
   private EmbeddedPostgres server;
 
-  EmbeddedPostgresServer(Map<String, String> settings) {
+  /**
+   * @param disk an existing folder, on which its data is kept; null if that is where temporary
+   *     files are
+   */
+  EmbeddedPostgresServer(Map<String, String> settings, @Nullable Path disk) {
     this.settings = settings;
     try {
-      this.data = Files.createTempDirectory("eventstore-pg");
+      this.data =
+          disk == null
+              ? Files.createTempDirectory("eventstore-pg")
+              : Files.createTempDirectory(disk, "eventstore-pg");
       this.port = FreePort.find();
       this.server = launch();
     } catch (IOException e) {

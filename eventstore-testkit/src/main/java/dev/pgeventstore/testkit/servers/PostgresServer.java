@@ -1,5 +1,6 @@
 package dev.pgeventstore.testkit.servers;
 
+import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -53,7 +54,18 @@ public abstract class PostgresServer implements AutoCloseable {
     if ("testcontainers".equals(System.getProperty("eventstore.servers"))) {
       return new ContainerPostgres(settings);
     }
-    return new EmbeddedPostgresServer(settings);
+    return new EmbeddedPostgresServer(settings, null);
+  }
+
+  /**
+   * Starts a server from embedded binaries that keeps its data on a disk of the caller's.
+   *
+   * @param disk an existing folder, on which a folder is made
+   * @param settings by the names of postgresql.conf
+   * @return the server
+   */
+  public static PostgresServer startOn(Path disk, Map<String, String> settings) {
+    return new EmbeddedPostgresServer(settings, disk);
   }
 
   /**
