@@ -125,10 +125,6 @@ final class KafkaSettings {
     // send must know, the lease is not renewed.
     Map<String, Object> settings = producer(0, Math.min(5_000, transactionTimeoutMillis()));
     settings.remove(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG);
-    // A broker takes any first batch of a producer for a partition. If it has put off or refused
-    // the
-    // one before, that comes behind it, and there is no transaction that would undo both.
-    settings.put(ProducerConfig.MAX_IN_FLIGHT_REQUESTS_PER_CONNECTION, 1);
     return settings;
   }
 

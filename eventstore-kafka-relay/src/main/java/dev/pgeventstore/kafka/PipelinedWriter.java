@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.kafka.Introductions.Target;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -38,6 +39,7 @@ final class PipelinedWriter implements LaneWriter {
   private final TransactionSize size;
   private final FirstFailure failed = new FirstFailure();
   private final Deque<Load> underWay = new ArrayDeque<>();
+  private final Introductions introductions = new Introductions();
   private final Map<String, @Nullable String> unsaved = new HashMap<>();
   private Load current = new Load();
   private long bytesUnderWay;
@@ -87,12 +89,20 @@ final class PipelinedWriter implements LaneWriter {
     try {
       for (Outgoing outgoing : parcel.records()) {
         requireAllWell();
+        Target target = introductions.of(outgoing.record(), load.sent);
+        while (target.isWaitedFor()) {
+          awaitSome();
+        }
+        boolean introduces = target.isIntroducedNow();
         // It is all that ties the record to the database: the notes go back with that.
         parcel.token().ifPresent(outgoing::tie);
         Position position = outgoing.position();
         Future<RecordMetadata> unused =
             producer.send(
-                outgoing.record(), (target, failure) -> learn(failure, position, target, load));
+                outgoing.record(),
+                introduces
+                    ? (sent, failure) -> introduced(target, failure, position, sent, load)
+                    : (sent, failure) -> learn(failure, position, sent, load));
       }
     } catch (KafkaException | IllegalStateException e) {
       requireAllWell();
@@ -100,11 +110,23 @@ final class PipelinedWriter implements LaneWriter {
     }
   }
 
+  private void introduced(
+      Target target,
+      @Nullable Exception failure,
+      Position position,
+      RecordMetadata sent,
+      Load load) {
+    learn(failure, position, sent, load);
+    if (failure == null) {
+      target.known();
+    }
+  }
+
   private void learn(
-      @Nullable Exception failure, Position position, RecordMetadata target, Load load) {
+      @Nullable Exception failure, Position position, RecordMetadata sent, Load load) {
     if (failure == null) {
       load.unconfirmed.decrementAndGet();
-    } else if (failed.learn(position, target, failure)) {
+    } else if (failed.learn(position, sent, failure)) {
       // By the thread that sends: it sends nothing more.
       producer.close(Duration.ZERO);
     }
