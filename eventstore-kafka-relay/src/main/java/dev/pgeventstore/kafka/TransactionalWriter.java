@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.kafka.Introductions.Target;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.Future;
@@ -28,6 +29,8 @@ final class TransactionalWriter implements LaneWriter {
    */
   private static final long AFTER_A_COMMIT = Duration.ofMillis(4).toNanos();
 
+  private static final long SHORT_WAIT = Duration.ofMillis(1).toNanos();
+
   private final Scheduler scheduler;
   private final Producer<byte[], byte[]> producer;
   private final KafkaSettings settings;
@@ -36,6 +39,7 @@ final class TransactionalWriter implements LaneWriter {
   private final int lane;
   private final TransactionSize size;
   private final FirstFailure failed = new FirstFailure();
+  private final Introductions introductions = new Introductions();
 
   private long ended;
   private boolean usable;
@@ -78,12 +82,20 @@ final class TransactionalWriter implements LaneWriter {
       usable = false;
       begin();
       for (Outgoing outgoing : parcel.records()) {
-        if (failed.get() != null) {
-          throw new KafkaException("a record before could not be sent");
+        requireNoFailure();
+        Target target = introductions.of(outgoing.record(), begun);
+        while (target.isWaitedFor()) {
+          scheduler.park(this, SHORT_WAIT);
+          requireNoFailure();
         }
+        boolean introduces = target.isIntroducedNow();
         Position position = outgoing.position();
         Future<RecordMetadata> unused =
-            producer.send(outgoing.record(), (target, failure) -> learn(failure, position, target));
+            producer.send(
+                outgoing.record(),
+                introduces
+                    ? (sent, failure) -> introduced(target, failure, position, sent)
+                    : (sent, failure) -> learn(failure, position, sent));
       }
       bytes += parcel.bytes();
       records += parcel.records().size();
@@ -103,8 +115,22 @@ final class TransactionalWriter implements LaneWriter {
     }
   }
 
-  private void learn(@Nullable Exception failure, Position position, RecordMetadata target) {
-    if (failure != null && failed.learn(position, target, failure)) {
+  private void requireNoFailure() {
+    if (failed.get() != null) {
+      throw new KafkaException("a record before could not be sent");
+    }
+  }
+
+  private void introduced(
+      Target target, @Nullable Exception failure, Position position, RecordMetadata sent) {
+    learn(failure, position, sent);
+    if (failure == null) {
+      target.known();
+    }
+  }
+
+  private void learn(@Nullable Exception failure, Position position, RecordMetadata sent) {
+    if (failure != null && failed.learn(position, sent, failure)) {
       // By the thread that sends. Nothing behind it may reach the partition, or readers of
       // uncommitted records would miss it.
       producer.close(Duration.ZERO);
