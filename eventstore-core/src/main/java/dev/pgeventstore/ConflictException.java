@@ -26,6 +26,17 @@ public class ConflictException extends EventStoreException {
   }
 
   /**
+   * For a caller that has decided and appended several times, each time with a conflict.
+   *
+   * @param last of the last try: its conflicts, and the cause
+   * @param tries how many there were
+   */
+  public ConflictException(ConflictException last, int tries) {
+    super("%s, in %d tries".formatted(last.getMessage(), tries), last);
+    this.conflicts = last.conflicts;
+  }
+
+  /**
    * Every condition that was not met.
    *
    * @return at least one

@@ -184,7 +184,8 @@ public final class Aggregates<S, E> {
    * @param decide what happens, given the state. It may be called several times, so it must do
    *     nothing else
    * @return the state after the decision; nothing is appended if it was empty
-   * @throws ConflictException if other writers were faster at every try; nothing was written
+   * @throws ConflictException if other writers were faster at every try; nothing was written. The
+   *     message says how often it was tried
    * @throws OutcomeUnknownException if the answer was lost and asking again did not bring it
    * @see #execute(String, Metadata, Function)
    */
@@ -206,7 +207,8 @@ public final class Aggregates<S, E> {
    * @param decide what happens, given the state. It may be called several times, so it must do
    *     nothing else
    * @return the state after the decision; nothing is appended if it was empty
-   * @throws ConflictException if other writers were faster at every try; nothing was written
+   * @throws ConflictException if other writers were faster at every try; nothing was written. The
+   *     message says how often it was tried
    * @throws OutcomeUnknownException if the answer was lost and asking again did not bring it
    */
   public Execution<S> execute(
@@ -236,8 +238,9 @@ public final class Aggregates<S, E> {
         return new Execution<>(
             new Aggregate<>(before.stream(), result.version(before.stream()), state), result);
       } catch (ConflictException e) {
+        int tried = tries.made();
         if (!tries.again()) {
-          throw e;
+          throw tried == 1 ? e : new ConflictException(e, tried);
         }
       }
     }
@@ -274,10 +277,16 @@ public final class Aggregates<S, E> {
   private static final class Tries {
 
     private int left;
+    private int made = 1;
     private long pauseMillis = 1;
 
     Tries(int left) {
       this.left = left;
+    }
+
+    /** How many, the one under way included. */
+    int made() {
+      return made;
     }
 
     /** Pauses; false if it was the last try, or the thread is interrupted. */
@@ -293,6 +302,7 @@ public final class Aggregates<S, E> {
         return false;
       }
       pauseMillis = Math.min(2 * pauseMillis, LONGEST_PAUSE_MILLIS);
+      made++;
       return true;
     }
   }

@@ -93,13 +93,21 @@ record History(
       LanePosition position, String how, Comparison comparison, Position intact) {
     String what;
     try {
-      what = comparison.of(published.committed()).describeLost(intact);
+      what =
+          comparison
+              .of(published.committed())
+              .describeLost(lane(position), position.position(), intact);
     } catch (KafkaException e) {
       what = "What is in Kafka could not be read: " + e.getMessage();
     }
     return new RelayHaltedException(
         "the store's history is not the one that was published: up to position %s it is in Kafka, but %s. The database has lost commits, was restored to an older state, or is another one. %s"
             .formatted(position.position(), how, what));
+  }
+
+  /** Lanes end at different positions, so each goes on behind its own. */
+  private String lane(LanePosition position) {
+    return position.lanes() == 1 ? "" : published.lane() + ", ";
   }
 
   /** Notes change in one piece: what was sent beyond the position is of a copy that was torn. */
@@ -166,7 +174,9 @@ record History(
     if (!found.unknown().isEmpty()) {
       throw new RelayHaltedException(
           "the store's history is not the one that was published: the relay stands at position %s, but %s"
-              .formatted(position.position(), found.describeLost(Position.START)));
+              .formatted(
+                  position.position(),
+                  found.describeLost(lane(position), position.position(), Position.START)));
     }
     if (!found.beyond().isEmpty()) {
       throw new RelayHaltedException(

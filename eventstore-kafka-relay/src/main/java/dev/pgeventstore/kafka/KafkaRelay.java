@@ -136,7 +136,10 @@ public final class KafkaRelay implements AutoCloseable {
     append.versions().keySet().forEach(stream -> lanes.add(Partitions.of(stream, spec.lanes())));
     for (int lane : lanes) {
       Duration left = Duration.ofNanos(deadline - scheduler.nanoTime());
-      new AppendWait(feed, progress.get(lane)::await).until(append, left);
+      Progress ofLane = progress.get(lane);
+      new AppendWait(
+              feed, (position, over, remaining) -> ofLane.await(position, over, remaining, timeout))
+          .until(append, left);
     }
   }
 
@@ -156,7 +159,8 @@ public final class KafkaRelay implements AutoCloseable {
       throws TimeoutException, InterruptedException {
     long deadline = scheduler.nanoTime() + Durations.nanos(timeout);
     for (Progress lane : progress) {
-      String unused = lane.await(position, "", Duration.ofNanos(deadline - scheduler.nanoTime()));
+      Duration left = Duration.ofNanos(deadline - scheduler.nanoTime());
+      String unused = lane.await(position, "", left, timeout);
     }
   }
 
@@ -231,7 +235,7 @@ public final class KafkaRelay implements AutoCloseable {
      * @return this builder
      */
     public Builder topic(String topicName) {
-      this.topic = requireName("the topic's name", topicName, 249);
+      this.topic = requireTopic("the topic's name", topicName);
       return this;
     }
 
@@ -304,7 +308,7 @@ public final class KafkaRelay implements AutoCloseable {
      * @return this builder
      */
     public Builder deadLetters(String topicName) {
-      this.deadLetters = requireName("the dead letter topic's name", topicName, 249);
+      this.deadLetters = requireTopic("the dead letter topic's name", topicName);
       return this;
     }
 
@@ -332,7 +336,7 @@ public final class KafkaRelay implements AutoCloseable {
      * @return this builder
      */
     public Builder positionTopic(String topicName) {
-      this.positionTopic = requireName("the position topic's name", topicName, 249);
+      this.positionTopic = requireTopic("the position topic's name", topicName);
       return this;
     }
 
@@ -405,6 +409,13 @@ public final class KafkaRelay implements AutoCloseable {
     Builder withoutLeases() {
       this.leases = false;
       return this;
+    }
+
+    private static String requireTopic(String what, String text) {
+      if (text.equals(".") || text.equals("..")) {
+        throw new IllegalArgumentException("%s cannot be '%s' in Kafka".formatted(what, text));
+      }
+      return requireName(what, text, 249);
     }
 
     private static String requireName(String what, String text, int longest) {

@@ -212,8 +212,8 @@ final class LaneNotes {
   }
 
   /** Streams of which events were given up: from which one on, and up to which. */
-  Map<StreamId, String> discarded() {
-    return all(DISCARDED, StreamId::parse, (stream, range) -> range);
+  Map<StreamId, List<PositionRange>> discarded() {
+    return all(DISCARDED, StreamId::parse, (stream, ranges) -> PositionRange.parse(ranges));
   }
 
   static String discarded(StreamId stream) {
@@ -264,6 +264,13 @@ final class LaneNotes {
     parked().values().stream()
         .filter(stream -> stream.since().isAfter(after))
         .forEach(stream -> changes.put(parked(stream.stream()), null));
+    discarded()
+        .forEach(
+            (stream, ranges) -> {
+              List<PositionRange> kept =
+                  ranges.stream().flatMap(range -> range.upTo(after).stream()).toList();
+              changes.put(discarded(stream), kept.isEmpty() ? null : PositionRange.format(kept));
+            });
     return changes;
   }
 

@@ -293,13 +293,15 @@ final class Progress {
   /**
    * Waits until it has come to a position, in another life of the server than one.
    *
+   * @param remaining how long to wait
+   * @param timeout that the caller gave for all that it waits for, for the message
    * @return the life in which it stands there
    */
-  String await(Position wanted, String over, Duration timeout)
+  String await(Position wanted, String over, Duration remaining, Duration timeout)
       throws TimeoutException, InterruptedException {
     lock.lock();
     try {
-      long left = Durations.nanos(timeout);
+      long left = Durations.nanos(remaining);
       while (wanted.isAfter(position) || (!over.isEmpty() && over.equals(life))) {
         if (state == State.HALTED || state == State.STOPPED) {
           throw new IllegalStateException(

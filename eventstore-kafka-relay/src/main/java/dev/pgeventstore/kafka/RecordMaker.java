@@ -44,6 +44,7 @@ final class RecordMaker {
   private final String source;
   private final RecordPacker packer;
   private final Map<StreamId, ParkedStream> parked;
+  private final Map<StreamId, List<PositionRange>> discarded;
   private final Map<Position, String> skipped;
   private final Refusals refusals;
 
@@ -64,9 +65,11 @@ final class RecordMaker {
             spec.series(notes.series()),
             lane,
             notes.sent(),
+            notes.lastSent(),
             topics,
             spec.delivery() == Delivery.AT_LEAST_ONCE);
     this.parked = notes.parked();
+    this.discarded = notes.discarded();
     this.skipped = notes.skipped();
     this.refusals = refusals;
   }
@@ -77,7 +80,7 @@ final class RecordMaker {
    * @throws RelayHaltedException if nothing may be sent beyond it
    */
   void add(RecordedEvent event, ParcelBuilder parcel) throws InterruptedException {
-    if (!isSkipped(event.position()) && !isParked(event)) {
+    if (!isSkipped(event.position()) && !isParked(event) && !isDiscarded(event)) {
       try {
         List<RelayRecord> records = mappedByLane(event);
         requireNotRefused(event.position());
@@ -101,6 +104,12 @@ final class RecordMaker {
     ParkedStream stream = parked.get(event.stream());
     // What stands before, it was not parked for: a relay may be rewound.
     return stream != null && !stream.since().isAfter(event.position());
+  }
+
+  /** Where a relay is rewound it comes to what was given up once more. */
+  private boolean isDiscarded(RecordedEvent event) {
+    return discarded.getOrDefault(event.stream(), List.of()).stream()
+        .anyMatch(range -> range.contains(event.position()));
   }
 
   private boolean isSkipped(Position position) {
@@ -145,7 +154,8 @@ final class RecordMaker {
 
   private List<RelayRecord> mapped(RecordedEvent event) throws Unpublishable {
     try {
-      return Objects.requireNonNull(mapper.map(event), "what the mapper returns");
+      // As it is now: a list may also fail when it is read.
+      return List.copyOf(Objects.requireNonNull(mapper.map(event), "what the mapper returns"));
     } catch (Throwable e) {
       if (Causes.isOfVirtualMachine(e)) {
         throw new RelayHaltedException(

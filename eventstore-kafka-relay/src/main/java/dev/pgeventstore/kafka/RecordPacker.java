@@ -33,15 +33,24 @@ final class RecordPacker {
   private final Header relay;
   private final Header lane;
   private final Map<TopicPartition, RecordPlace> sent;
+  private final Map<TopicPartition, RecordPlace> lastSent;
   private final TargetTopics topics;
   private final int tokenBytes;
 
+  /**
+   * A packer.
+   *
+   * @param sent what the lane has sent last to each partition
+   * @param lastSent the same, counting what it had sent before it was rewound: readers may have
+   *     seen that
+   */
   RecordPacker(
       String relayTopic,
       String positionTopic,
       String series,
       int lane,
       Map<TopicPartition, RecordPlace> sent,
+      Map<TopicPartition, RecordPlace> lastSent,
       TargetTopics topics,
       boolean tokens) {
     this.relayTopic = relayTopic;
@@ -49,6 +58,7 @@ final class RecordPacker {
     this.relay = header("es_relay", series);
     this.lane = header("es_lane", Integer.toString(lane));
     this.sent = sent;
+    this.lastSent = lastSent;
     this.topics = topics;
     this.tokenBytes = tokens ? HEADER_OVERHEAD + OwnRecord.TOKEN.length() + Token.LONGEST : 0;
   }
@@ -95,7 +105,8 @@ final class RecordPacker {
     int number = target.partitioner().partition(key == null ? keyless.getBytes(UTF_8) : key);
     TopicPartition partition = new TopicPartition(target.topic(), number);
     RecordPlace previous = previous(partition, before);
-    RecordPlace place = placing.next(previous, before.size());
+    RecordPlace last = lastSent.getOrDefault(partition, RecordPlace.NONE);
+    RecordPlace place = placing.next(previous.compareTo(last) > 0 ? previous : last, before.size());
     List<Header> headers = new ArrayList<>(record.headers().size() + 5 + about.size());
     headers.addAll(record.headers());
     headers.add(relay);
@@ -169,16 +180,16 @@ final class RecordPacker {
   @FunctionalInterface
   interface Placing {
 
-    RecordPlace next(RecordPlace previousInPartition, int index);
+    RecordPlace next(RecordPlace lastInPartition, int index);
 
     /** Where what it was made from stands. */
     static Placing inTurn(Position position) {
-      return (previous, index) -> new RecordPlace(position, index);
+      return (last, index) -> new RecordPlace(position, index);
     }
 
     /** Behind everything that was sent up to where the lane stands. */
     static Placing late(Position reached) {
-      return (previous, index) -> previous.nextAt(reached);
+      return (last, index) -> last.nextAt(reached);
     }
   }
 

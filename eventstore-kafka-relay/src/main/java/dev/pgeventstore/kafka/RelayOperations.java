@@ -137,12 +137,14 @@ public final class RelayOperations {
    * Outbox messages that were published do not come back: their rows are gone. With several lanes
    * each is rewound by itself; one that fails leaves those before it rewound.
    *
-   * @param position exclusive; settled
+   * @param position exclusive; settled, and not before the one after which the series began: what
+   *     stands before that is of an earlier series, or was published by nobody
    * @param why for the audit
-   * @throws IllegalArgumentException if the relay has not come that far
+   * @throws IllegalArgumentException if the relay has not come that far, or its series began later
    * @throws InterruptedException if the thread was interrupted
    */
   public void rewindTo(Position position, String why) throws InterruptedException {
+    requireInSeries(position);
     onAllLanes(
         "%s%s: %s".formatted(REWIND, position, why),
         (access, notes) -> {
@@ -153,20 +155,35 @@ public final class RelayOperations {
                     .formatted(now.position(), position));
           }
           Map<String, @Nullable String> changes = notes.rewound();
-          changes.put(LaneNotes.POSITION, access.at(position).format());
+          // A lane whose series began later publishes that from its beginning.
+          Position start = notes.start();
+          changes.put(
+              LaneNotes.POSITION, access.at(start.isAfter(position) ? start : position).format());
           return changes;
         });
+  }
+
+  private void requireInSeries(Position position) throws InterruptedException {
+    Position first = Position.of(Long.MAX_VALUE);
+    for (int lane = 0; lane < spec.lanes(); lane++) {
+      Position start = look(lane).start();
+      first = first.isAfter(start) ? start : first;
+    }
+    if (first.isAfter(position)) {
+      throw new IllegalArgumentException(
+          "the relay's series began after position %s: to publish what follows %s as well, begin a new one with newSeries"
+              .formatted(first, position));
+    }
   }
 
   /**
    * Lets the relay begin a new series: order starts anew, the header {@code es_relay} becomes
    * another one, and topics are taken as they are now. It is how one goes on when the database has
    * lost events that were published (after the last event that both have), when the relay's
-   * position was lost or is an older copy (after the last record that it has published), when a
-   * topic was deleted and created anew (after the position from which on it is to have events), and
-   * when a topic was given more partitions that are to be used: let consumers come to the end
-   * first, because streams change their partitions. Outbox messages at or below the position are
-   * deleted, published or not.
+   * position was lost or is an older copy (after the last record that it has published), and when a
+   * topic was deleted and created anew (after the position from which on it is to have events).
+   * Outbox messages at or below the position are deleted, published or not. To begin one where each
+   * lane stands, use {@link #redeclare}.
    *
    * @param after exclusive; settled
    * @param why for the audit
@@ -174,16 +191,35 @@ public final class RelayOperations {
    */
   public void newSeries(Position after, String why) throws InterruptedException {
     for (int lane = 0; lane < spec.lanes(); lane++) {
-      onLane(
-          lane,
-          Start.LOST,
-          (access, lead) -> {
-            LaneNotes notes = access.readNotes();
-            Map<String, @Nullable String> changes = notes.anew(after);
-            changes.put(audit(), "new series after %s: %s".formatted(after, why));
-            access.beginSeries(notes, after, changes);
-          });
+      newSeries(lane, after, why);
     }
+  }
+
+  /**
+   * The same for one lane; the others go on as they were. After the database has lost events each
+   * lane halts by itself, and says behind which position it is to go on: lanes end at different
+   * ones, and behind another lane's it would repeat events, or leave some out.
+   *
+   * @param lane 0 for the first
+   * @param after exclusive; settled
+   * @param why for the audit
+   * @throws IllegalArgumentException if there is no such lane
+   * @throws InterruptedException if the thread was interrupted
+   */
+  public void newSeries(int lane, Position after, String why) throws InterruptedException {
+    if (lane < 0 || lane >= spec.lanes()) {
+      throw new IllegalArgumentException(
+          "the relay has the lanes 0 to %d, not %d".formatted(spec.lanes() - 1, lane));
+    }
+    onLane(
+        lane,
+        Start.LOST,
+        (access, lead) -> {
+          LaneNotes notes = access.readNotes();
+          Map<String, @Nullable String> changes = notes.anew(after);
+          changes.put(audit(), "new series after %s: %s".formatted(after, why));
+          access.beginSeries(notes, after, changes);
+        });
   }
 
   /**
@@ -239,10 +275,12 @@ public final class RelayOperations {
 
   /**
    * Lets the relay go on with what it is declared with now: another topic, mapper, query or
-   * delivery. It begins a new series where each lane stands, so what was published before stays
-   * what it was, and what comes is of the new declaration. Stop the relay in all processes before,
-   * and start it with the new declaration afterwards: one that runs with the earlier declaration
-   * halts. What is parked stays parked, and is published by the new declaration when it is retried.
+   * delivery; or with none of these, but topics as they are now, such as with more partitions: let
+   * consumers come to the end first, because streams change theirs. It begins a new series where
+   * each lane stands, so what was published before stays what it was, and what comes is of the new
+   * declaration. Stop the relay in all processes before, and start it with the new declaration
+   * afterwards: one that runs with the earlier declaration halts. What is parked stays parked, and
+   * is published by the new declaration when it is retried.
    *
    * @param why for the audit
    * @throws RelayHaltedException if the number of lanes is another: that cannot be changed
@@ -251,11 +289,21 @@ public final class RelayOperations {
    * @throws InterruptedException if the thread was interrupted
    */
   public void redeclare(String why) throws InterruptedException {
+    if (spec.lanes() > 1) {
+      // None is changed if one has to go on first as it was.
+      for (int lane = 0; lane < spec.lanes(); lane++) {
+        onLane(
+            lane, Start.REDECLARED, (access, lead) -> access.standing(notesBefore(access, lead)));
+      }
+    }
     for (int lane = 0; lane < spec.lanes(); lane++) {
       onLane(
           lane,
           Start.REDECLARED,
           (access, lead) -> {
+            if (earlierDelivery(access) == Delivery.AT_LEAST_ONCE) {
+              awaitSilence();
+            }
             LaneNotes before = notesBefore(access, lead);
             LanePosition position = access.standing(before);
             Map<String, @Nullable String> changes = new HashMap<>();
@@ -268,13 +316,13 @@ public final class RelayOperations {
     }
   }
 
+  private Delivery earlierDelivery(LaneAccess access) {
+    return access.leaseNotes().declared().map(Declaration::delivery).orElse(spec.delivery());
+  }
+
   /** What the lane has noted by its earlier declaration: the delivery says where. */
   private LaneNotes notesBefore(LaneAccess access, SeizedLead lead) throws InterruptedException {
-    Delivery earlier =
-        access.leaseNotes().declared().map(Declaration::delivery).orElse(spec.delivery());
-    if (earlier == Delivery.AT_LEAST_ONCE) {
-      awaitSilence();
-    }
+    Delivery earlier = earlierDelivery(access);
     if (earlier == spec.delivery()) {
       return access.readNotes();
     }
@@ -339,7 +387,7 @@ public final class RelayOperations {
    * @return how many events were published
    * @throws NoSuchElementException if it is not parked
    * @throws IllegalStateException if one of its events still cannot be published; those before it
-   *     are, and the stream stays parked from that one on
+   *     are, and the stream stays parked from that one on. Or if the relay is paused
    * @throws InterruptedException if the thread was interrupted
    */
   public int retryParked(StreamId stream) throws InterruptedException {
@@ -378,11 +426,12 @@ public final class RelayOperations {
         (access, notes) -> {
           ParkedStream parked = ParkedRetry.require(notes, stream);
           Position upTo = access.position(notes).position();
-          String earlier = notes.discarded().get(stream);
-          String range = parked.since() + ".." + upTo;
+          List<PositionRange> ranges =
+              new ArrayList<>(notes.discarded().getOrDefault(stream, List.of()));
+          ranges.add(new PositionRange(parked.since(), upTo));
           Map<String, @Nullable String> changes = new HashMap<>();
           changes.put(LaneNotes.parked(stream), null);
-          changes.put(LaneNotes.discarded(stream), earlier == null ? range : earlier + ',' + range);
+          changes.put(LaneNotes.discarded(stream), PositionRange.format(ranges));
           return changes;
         });
   }
@@ -395,7 +444,7 @@ public final class RelayOperations {
    *
    * @param stream any
    * @throws IllegalStateException if the record cannot be sent, because it names no topic and the
-   *     relay has none, for example
+   *     relay has none, for example; or if the relay is paused
    * @throws InterruptedException if the thread was interrupted
    */
   public void publishTombstone(StreamId stream) throws InterruptedException {
@@ -580,6 +629,15 @@ public final class RelayOperations {
    * @return the notes after that
    */
   private LaneNotes caughtUp(LaneAccess access, SeizedLead lead) throws InterruptedException {
+    access
+        .readNotes()
+        .paused()
+        .ifPresent(
+            why -> {
+              throw new IllegalStateException(
+                  "relay %s is paused, and nothing is published until it is resumed: %s"
+                      .formatted(spec.name(), why));
+            });
     if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
       awaitSilence();
     }

@@ -73,6 +73,46 @@ public record RelayStatus(
     return Math.max(0, highWaterMark.value() - position.value());
   }
 
+  /** All of it; the reason, which may be long, is there once. */
+  @Override
+  public String toString() {
+    return "RelayStatus[%s%s, position=%s, highWaterMark=%s, transactions=%d, aborts=%d, fenced=%d, eventsSent=%d, messagesSent=%d, recordsSent=%d, parkedStreams=%d, behindFor=%s, lastTransaction=%s with %d records%s%s%s]"
+        .formatted(
+            state,
+            reason.map(why -> " (" + why + ")").orElse(""),
+            position,
+            highWaterMark,
+            transactions,
+            aborts,
+            fenced,
+            eventsSent,
+            messagesSent,
+            recordsSent,
+            parkedStreams,
+            behindFor,
+            lastTransaction,
+            lastTransactionRecords,
+            blockers.isEmpty() ? "" : ", blockers=" + blockers,
+            complaint.map(what -> ", complaint=" + withoutReason(what)).orElse(""),
+            lanes.size() == 1 ? "" : ", lanes=" + lanes.stream().map(this::text).toList());
+  }
+
+  private String withoutReason(String complaint) {
+    return reason
+        .filter(why -> !why.isEmpty())
+        .map(why -> complaint.replace(why, "see above"))
+        .orElse(complaint);
+  }
+
+  private String text(Lane lane) {
+    return "%d %s at %s%s"
+        .formatted(
+            lane.lane,
+            lane.state,
+            lane.position,
+            lane.reason.map(why -> " (" + withoutReason(why) + ")").orElse(""));
+  }
+
   /**
    * What a lane is doing.
    *

@@ -22,9 +22,14 @@ import org.apache.kafka.common.TopicPartition;
  * @param untied records of the lane's series under tokens that the database has not drawn
  * @param beyond records that the lane's notes know nothing of, in the order of places
  * @param common the last position at which an event of the lane's series is the same in both
+ * @param last the last position that a record of the lane's series has come to
  */
 record TailFindings(
-    List<OwnRecord> unknown, List<OwnRecord> untied, List<OwnRecord> beyond, Position common) {
+    List<OwnRecord> unknown,
+    List<OwnRecord> untied,
+    List<OwnRecord> beyond,
+    Position common,
+    Position last) {
 
   private static final int MOST_NAMED = 20;
 
@@ -42,17 +47,21 @@ record TailFindings(
   /**
    * Says, for people, what is published and not in the store, and how to go on.
    *
-   * @param intactUpTo where the store is known to have everything
+   * @param lane how {@code newSeries} is told which lane
+   * @param position by the lane's notes
+   * @param intactUpTo where the store is known to have everything, published or not
    */
-  String describeLost(Position intactUpTo) {
-    Position after = common.isAfter(intactUpTo) ? common : intactUpTo;
+  String describeLost(String lane, Position position, Position intactUpTo) {
+    Position published = position.isAfter(last) ? position : last;
+    Position inBoth = intactUpTo.isAfter(published) ? published : intactUpTo;
+    Position after = common.isAfter(inBoth) ? common : inBoth;
     String what =
         unknown.isEmpty()
             ? "Among the last records of each partition none is of an event that the store does not have."
             : "%d of the last records are of events %sthat the store does not have: %s"
                 .formatted(unknown.size(), orMessages(), named(unknown));
-    return "%s Both have the same up to position %s. To go on behind it, correct what consumers did with what is lost, and begin a new series: RelayOperations.newSeries(Position.of(%s), …)"
-        .formatted(what, after, after);
+    return "%s Both have the same up to position %s. To go on behind it, correct what consumers did with what is lost, and begin a new series: RelayOperations.newSeries(%sPosition.of(%s), …)"
+        .formatted(what, after, lane, after);
   }
 
   private String orMessages() {
@@ -144,7 +153,11 @@ record TailFindings(
       }
       unknown.sort(Comparator.comparing(OwnRecord::source));
       List<OwnRecord> untied = records.stream().filter(this::isUntied).toList();
-      return new TailFindings(unknown, untied, beyond, common);
+      Position last =
+          records.stream()
+              .map(record -> record.place().position())
+              .reduce(Position.START, (a, b) -> a.isAfter(b) ? a : b);
+      return new TailFindings(unknown, untied, beyond, common, last);
     }
 
     /** The row of a message that was published is gone: only its position can be compared. */

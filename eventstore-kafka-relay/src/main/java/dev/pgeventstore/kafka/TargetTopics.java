@@ -132,7 +132,7 @@ final class TargetTopics {
     }
     if (now.get().partitions() > before.partitions() && grown.add(name)) {
       LOG.warn(
-          "Topic {} has grown from {} to {} partitions. The relay goes on using the first {}, or streams would change theirs; a new series uses all",
+          "Topic {} has grown from {} to {} partitions. The relay goes on using the first {}, or streams would change theirs; RelayOperations.redeclare begins a new series that uses all",
           name,
           before.partitions(),
           now.get().partitions(),

@@ -75,7 +75,7 @@ record VerificationPlan(
       Position start,
       Position position,
       Map<String, Integer> partitions,
-      Map<StreamId, List<Range>> leftOut,
+      Map<StreamId, List<PositionRange>> leftOut,
       Set<Position> skipped,
       boolean rewound,
       Map<TopicPartition, RecordPlace> sent) {
@@ -83,15 +83,15 @@ record VerificationPlan(
     static Lane of(RelaySpec spec, int number, LaneNotes notes) {
       Map<String, Integer> partitions = new HashMap<>();
       notes.topics().forEach((topic, layout) -> partitions.put(topic, layout.partitions()));
-      Map<StreamId, List<Range>> leftOut = new HashMap<>();
-      notes.discarded().forEach((stream, ranges) -> leftOut.put(stream, Range.parse(ranges)));
+      Map<StreamId, List<PositionRange>> leftOut = new HashMap<>();
+      notes.discarded().forEach((stream, ranges) -> leftOut.put(stream, new ArrayList<>(ranges)));
       notes
           .parked()
           .forEach(
               (stream, parked) ->
                   leftOut
                       .computeIfAbsent(stream, none -> new ArrayList<>())
-                      .add(new Range(parked.since(), Position.of(Long.MAX_VALUE))));
+                      .add(new PositionRange(parked.since(), Position.of(Long.MAX_VALUE))));
       return new Lane(
           number,
           spec.series(notes.series()),
@@ -112,32 +112,6 @@ record VerificationPlan(
       return skipped.contains(event.position())
           || leftOut.getOrDefault(event.stream(), List.of()).stream()
               .anyMatch(range -> range.contains(event.position()));
-    }
-  }
-
-  /**
-   * Positions.
-   *
-   * @param from inclusive
-   * @param to inclusive
-   */
-  record Range(Position from, Position to) {
-
-    /** Reads {@code from..to} of one or more, with commas between. */
-    static List<Range> parse(String text) {
-      List<Range> ranges = new ArrayList<>();
-      for (String range : text.split(",", -1)) {
-        int dots = range.indexOf("..");
-        ranges.add(
-            new Range(
-                Position.of(Long.parseLong(range.substring(0, dots))),
-                Position.of(Long.parseLong(range.substring(dots + 2)))));
-      }
-      return ranges;
-    }
-
-    boolean contains(Position position) {
-      return !from.isAfter(position) && !position.isAfter(to);
     }
   }
 }

@@ -16,15 +16,20 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.kafka.record.DebeziumOutbox;
+import dev.pgeventstore.kafka.record.RecordMapper;
+import dev.pgeventstore.kafka.record.RelayRecord;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
+import java.time.Instant;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -36,6 +41,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a relay is told that makes no sense: it is refused, with what is wrong, or done right. */
@@ -332,5 +338,38 @@ class RelayBadInputTest {
                   .isGreaterThan(5_000);
             });
     requireExact(failing(letters));
+  }
+
+  static Stream<RecordMapper> mappersOfNonsense() {
+    CloudEvents events = CloudEvents.from("/test");
+    return Stream.of(
+        event -> Arrays.asList((RelayRecord) null),
+        event -> List.of(events.record(event).timestamp(Instant.MAX)),
+        event -> List.of(events.record(event).topic("..")));
+  }
+
+  /** The policy decides, as about whatever a mapper throws. */
+  @ParameterizedTest
+  @MethodSource("mappersOfNonsense")
+  void what_makes_no_sense_in_a_record_is_decided_by_the_policy(RecordMapper mapper)
+      throws Exception {
+    CloudEvents events = CloudEvents.from("/test");
+    bench.append("order-1", 2);
+    try (KafkaRelay relay =
+        bench
+            .relay()
+            .mapper(event -> event.version() == 1 ? mapper.map(event) : events.map(event))
+            .onPoison(PoisonPolicy.decide(poison -> PoisonPolicy.Decision.SKIP))
+            .start()) {
+      relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE);
+    }
+    assertThat(bench.consumed()).hasSize(1);
+  }
+
+  @Test
+  void a_topic_that_no_topic_can_be_is_refused() {
+    assertThatThrownBy(() -> bench.relay().topic(".")).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> bench.relay().deadLetters(".."))
+        .isInstanceOf(IllegalArgumentException.class);
   }
 }

@@ -47,7 +47,7 @@ class RelayVerificationTest {
   private boolean repeatsAllowed;
   private boolean rewound;
   private Optional<String> deadLetters = Optional.empty();
-  private Map<StreamId, List<VerificationPlan.Range>> leftOut = Map.of();
+  private Map<StreamId, List<PositionRange>> leftOut = Map.of();
   private Set<Position> skipped = Set.of();
   private final Map<String, Integer> topics = new HashMap<>();
   private int forgeries;
@@ -315,8 +315,7 @@ class RelayVerificationTest {
     leftOut =
         Map.of(
             StreamId.of("order", "1"),
-            List.of(
-                new VerificationPlan.Range(stored.get(1).position(), stored.get(2).position())));
+            List.of(new PositionRange(stored.get(1).position(), stored.get(2).position())));
     skipped = Set.of(stored.get(4).position());
 
     VerificationReport report = sent(keptBack(stored));

@@ -924,7 +924,7 @@ class ProjectionTest {
       next.subscription().awaitApplied(last, PATIENCE);
       assertThatThrownBy(() -> next.promote(PATIENCE))
           .isInstanceOf(IllegalStateException.class)
-          .hasMessageContaining("version 1 of projection visits has parked 1 events");
+          .hasMessageContaining("version 1 of projection visits has parked 1 event:");
       broken.set(0);
       assertThat(next.subscription().parked().replay().handled()).isEqualTo(1);
 

@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class RelayRecord {
 
+  private static final Instant LAST_TIME = Instant.ofEpochMilli(Long.MAX_VALUE);
+
   private final @Nullable String topic;
   private final byte @Nullable [] key;
   private final byte @Nullable [] value;
@@ -148,11 +150,14 @@ public final class RelayRecord {
    *
    * @param time such as {@link dev.pgeventstore.RecordedEvent#recordedAt()}; not before 1970
    * @return a copy
-   * @throws IllegalArgumentException if it is before 1970
+   * @throws IllegalArgumentException if it is before 1970, or beyond what milliseconds can say
    */
   public RelayRecord timestamp(Instant time) {
     if (time.isBefore(Instant.EPOCH)) {
       throw new IllegalArgumentException("a record's time is not before 1970, as " + time + " is");
+    }
+    if (time.isAfter(LAST_TIME)) {
+      throw new IllegalArgumentException("a record's time is not after " + LAST_TIME);
     }
     return new RelayRecord(topic, key, value, headers, time);
   }

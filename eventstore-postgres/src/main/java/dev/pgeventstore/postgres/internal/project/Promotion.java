@@ -234,7 +234,9 @@ final class Promotion {
     long events = parked.count(connection, version.subscription());
     if (events > 0) {
       throw new IllegalStateException(
-          "%s has parked %d events: replay or discard them first".formatted(version, events));
+          events == 1
+              ? "%s has parked 1 event: replay or discard it first".formatted(version)
+              : "%s has parked %d events: replay or discard them first".formatted(version, events));
     }
     return reached;
   }
