@@ -96,18 +96,13 @@ record History(
       what =
           comparison
               .of(published.committed())
-              .describeLost(lane(position), position.position(), intact);
+              .describeLost(published.lane(), position.lanes(), position.position(), intact);
     } catch (KafkaException e) {
       what = "What is in Kafka could not be read: " + e.getMessage();
     }
     return new RelayHaltedException(
         "the store's history is not the one that was published: up to position %s it is in Kafka, but %s. The database has lost commits, was restored to an older state, or is another one. %s"
             .formatted(position.position(), how, what));
-  }
-
-  /** Lanes end at different positions, so each goes on behind its own. */
-  private String lane(LanePosition position) {
-    return position.lanes() == 1 ? "" : published.lane() + ", ";
   }
 
   /** Notes change in one piece: what was sent beyond the position is of a copy that was torn. */
@@ -176,7 +171,8 @@ record History(
           "the store's history is not the one that was published: the relay stands at position %s, but %s"
               .formatted(
                   position.position(),
-                  found.describeLost(lane(position), position.position(), Position.START)));
+                  found.describeLost(
+                      published.lane(), position.lanes(), position.position(), Position.START)));
     }
     if (!found.beyond().isEmpty()) {
       throw new RelayHaltedException(

@@ -205,7 +205,7 @@ final class LaneRecovery {
                   found.untied().isEmpty() && !readLess
                       ? ""
                       : ", under tokens that the database has not drawn",
-                  found.describeLost(Position.START)));
+                  found.describeLost(access.lane(), spec.lanes(), end, Position.START)));
     }
   }
 

@@ -47,11 +47,12 @@ record TailFindings(
   /**
    * Says, for people, what is published and not in the store, and how to go on.
    *
-   * @param lane how {@code newSeries} is told which lane
+   * @param lane which ends where the others do not: it goes on behind its own position
+   * @param lanes how many there are
    * @param position by the lane's notes
    * @param intactUpTo where the store is known to have everything, published or not
    */
-  String describeLost(String lane, Position position, Position intactUpTo) {
+  String describeLost(int lane, int lanes, Position position, Position intactUpTo) {
     Position published = position.isAfter(last) ? position : last;
     Position inBoth = intactUpTo.isAfter(published) ? published : intactUpTo;
     Position after = common.isAfter(inBoth) ? common : inBoth;
@@ -61,7 +62,7 @@ record TailFindings(
             : "%d of the last records are of events %sthat the store does not have: %s"
                 .formatted(unknown.size(), orMessages(), named(unknown));
     return "%s Both have the same up to position %s. To go on behind it, correct what consumers did with what is lost, and begin a new series: RelayOperations.newSeries(%sPosition.of(%s), …)"
-        .formatted(what, after, lane, after);
+        .formatted(what, after, lanes == 1 ? "" : lane + ", ", after);
   }
 
   private String orMessages() {
