@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.feed.EventFeed;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -10,6 +11,9 @@ import org.jspecify.annotations.Nullable;
  * same, but for the topics' ids and the pause.
  */
 final class ClusterMove {
+
+  /** How the audit's note of a move begins. */
+  static final String AUDITED = "move to another cluster: ";
 
   private final RelaySpec spec;
   private final EventFeed feed;
@@ -38,6 +42,33 @@ final class ClusterMove {
     changes.put(LaneNotes.PAUSED, null);
     changes.put(RelayOperations.audit(), what);
     return changes;
+  }
+
+  /**
+   * Looks at all topics of a lane before anything is changed.
+   *
+   * @throws IllegalStateException as {@link #changes}
+   */
+  void requireCopies(LaneNotes notes) throws InterruptedException {
+    Map<String, @Nullable String> unused = changes(notes, "");
+  }
+
+  /** Whether these are notes in the database that a move has changed which was not finished. */
+  boolean isDone(LaneNotes notes) throws InterruptedException {
+    List<String> audited = List.copyOf(notes.audit().values());
+    if (notes.paused().isPresent()
+        || audited.isEmpty()
+        || !audited.get(audited.size() - 1).startsWith(AUDITED)) {
+      return false;
+    }
+    try (Topics topics = topics()) {
+      for (Map.Entry<String, TopicLayout> topic : notes.topics().entrySet()) {
+        if (!copy(topics, topic.getKey(), topic.getValue()).equals(topic.getValue())) {
+          return false;
+        }
+      }
+    }
+    return true;
   }
 
   private static TopicLayout copy(Topics topics, String name, TopicLayout before)

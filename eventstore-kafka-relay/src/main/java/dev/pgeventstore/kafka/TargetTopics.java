@@ -127,7 +127,7 @@ final class TargetTopics {
     }
     if (!now.get().id().equals(before.id())) {
       throw new RelayHaltedException(
-          "topic %s was deleted and created anew: what was published to it is gone. Begin a new series (RelayOperations.newSeries) after the position from which on the new topic is to have events"
+          "topic %s was deleted and created anew: what was published to it is gone. Begin a new series (RelayOperations.newSeries) after the position from which on the new topic is to have events. Or is the relay at work in another cluster since it was moved there? Then start it with that one's settings"
               .formatted(name));
     }
     if (now.get().partitions() > before.partitions() && grown.add(name)) {

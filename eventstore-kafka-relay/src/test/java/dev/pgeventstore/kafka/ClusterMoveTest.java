@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -11,13 +12,19 @@ import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.kafka.record.CloudEvents;
+import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -30,6 +37,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** A relay that goes on in another cluster, with copies of its topics. */
@@ -202,5 +210,83 @@ class ClusterMoveTest {
     }
     VerificationReport report = operations.verify(progress -> {});
     assertThat(report.isExact()).as(report.toString()).isTrue();
+  }
+
+  /** The second lane sends to a topic of its own. */
+  private KafkaRelay.Builder twoTopics(Delivery delivery, KafkaBroker at) {
+    CloudEvents events = CloudEvents.from("/test");
+    return relay(new Shape(delivery, 2), at)
+        .mapper(
+            event ->
+                List.of(
+                    Partitions.of(event.stream(), 2) == 0
+                        ? events.record(event)
+                        : events.record(event).topic(second())));
+  }
+
+  private String second() {
+    return "second-" + bench.topic;
+  }
+
+  /** Of a lane, and with a key of a partition of two. */
+  private static String stream(int lane, int partition) {
+    int number = 0;
+    StreamId stream;
+    do {
+      stream = StreamId.of("order", Integer.toString(number++));
+    } while (Partitions.of(stream, 2) != lane
+        || new Partitioner(2).partition(stream.toString().getBytes(UTF_8)) != partition);
+    return stream.toString();
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void nothing_is_changed_if_one_lane_cannot_move_and_a_move_that_failed_is_made_again(
+      Delivery delivery) throws Exception {
+    bench.createTopic(second(), 2);
+    KafkaRelay.Builder builder = twoTopics(delivery, bench.broker);
+    bench.append(stream(0, 0), 3);
+    bench.append(stream(1, 0), 3);
+    try (KafkaRelay relay = builder.start()) {
+      builder.operations().drain(Bench.PATIENCE, "a move");
+      await().atMost(Bench.PATIENCE).until(() -> relay.status().state() == State.PAUSED);
+    }
+    createThere(Bench.PARTITIONS);
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", other.bootstrap()))) {
+      admin.createTopics(List.of(new NewTopic(second(), 1, (short) 1))).all().get();
+      copy(bench.consumed());
+      copy(bench.consumed(second()));
+      RelayOperations operations = builder.operations();
+      assertThatThrownBy(() -> operations.moveTo(settingsThere(), "a test", progress -> {}))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("has 1 partitions");
+      for (int lane = 0; lane < 2; lane++) {
+        assertThat(operations.audit(lane).values()).containsExactly("pause: a move");
+      }
+      admin.createPartitions(Map.of(second(), NewPartitions.increaseTo(2))).all().get();
+      execute("create table noted as select * from eventstore.lease_notes where partition = 1");
+      assertThat(operations.moveTo(settingsThere(), "a test", progress -> {}).isExact()).isTrue();
+      if (delivery == Delivery.AT_LEAST_ONCE) {
+        // As if it had not come to the second lane.
+        execute("delete from eventstore.lease_notes where partition = 1");
+        execute("insert into eventstore.lease_notes select * from noted");
+      }
+      assertThat(operations.moveTo(settingsThere(), "again", progress -> {}).isExact()).isTrue();
+    }
+    bench.append(stream(0, 1), 1);
+    bench.append(stream(1, 1), 1);
+    try (KafkaRelay relay = twoTopics(delivery, other).start()) {
+      relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE);
+      assertThat(relay.status().eventsSent()).isEqualTo(2);
+    }
+    VerificationReport report = twoTopics(delivery, other).operations().verify(progress -> {});
+    assertThat(report.isExact()).as(report.toString()).isTrue();
+  }
+
+  private void execute(String sql) throws SQLException {
+    try (Connection connection = bench.database.open();
+        Statement statement = connection.createStatement()) {
+      statement.execute(sql);
+    }
   }
 }

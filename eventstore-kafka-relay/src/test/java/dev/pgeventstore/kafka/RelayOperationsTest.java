@@ -68,8 +68,10 @@ class RelayOperationsTest {
       await().atMost(Bench.PATIENCE).until(() -> relay.status().state() == State.PAUSED);
       AppendResult waiting = bench.append("order-1", 1);
       assertThatThrownBy(() -> relay.awaitPublished(waiting, Duration.ofSeconds(1)))
-          .isInstanceOf(TimeoutException.class);
+          .isInstanceOf(TimeoutException.class)
+          .hasMessageContaining("is not published after PT1S");
       assertThat(relay.status().reason()).contains("a test");
+      assertThat(relay.status().toString()).containsOnlyOnce("a test");
       await().atMost(Bench.PATIENCE).until(() -> !relay.status().isHealthy());
       assertThat(relay.status().complaint().orElseThrow()).contains("a test");
 

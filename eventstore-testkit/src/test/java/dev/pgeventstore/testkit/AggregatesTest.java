@@ -236,7 +236,9 @@ class AggregatesTest {
                             seen.add(account);
                             return account.deposit(1);
                           }))
-          .isInstanceOf(ConflictException.class);
+          .isInstanceOf(ConflictException.class)
+          .hasMessageEndingWith(
+              "nothing was written" + (retries == 0 ? "" : ", in %d tries".formatted(retries + 1)));
       assertThat(seen).hasSize(retries + 1).doesNotHaveDuplicates();
     }
     assertThat(accounts.load("1").state().cents()).isEqualTo(5 * 1000);

@@ -8,6 +8,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -48,12 +49,19 @@ import org.apache.kafka.common.record.TimestampType;
  */
 public final class DeadLetters implements AutoCloseable {
 
-  private static final String PREFIX = "dl_";
   private static final String TOPIC = "dl_topic";
   private static final String PARTITION = "dl_partition";
   private static final String OFFSET = "dl_offset";
   private static final String TIMESTAMP = "dl_timestamp";
   private static final String GROUP = "dl_group";
+  private static final String EXCEPTION = "dl_exception";
+  private static final String MESSAGE = "dl_message";
+  private static final String ATTEMPTS = "dl_attempts";
+
+  /** Others that begin like these are the record's own. */
+  private static final Set<String> OWN =
+      Set.of(TOPIC, PARTITION, OFFSET, TIMESTAMP, GROUP, EXCEPTION, MESSAGE, ATTEMPTS);
+
   private static final int LONGEST_MESSAGE = 1_000;
   private static final int MOST_BYTES = 32 * 1024 * 1024;
   private static final int PATIENCE_SECONDS = 30;
@@ -138,9 +146,9 @@ public final class DeadLetters implements AutoCloseable {
     add(letter, OFFSET, record.offset());
     add(letter, TIMESTAMP, record.timestamp());
     add(letter, GROUP, group);
-    add(letter, "dl_exception", failure.getClass().getName());
-    add(letter, "dl_message", message.substring(0, Math.min(LONGEST_MESSAGE, message.length())));
-    add(letter, "dl_attempts", attempts);
+    add(letter, EXCEPTION, failure.getClass().getName());
+    add(letter, MESSAGE, message.substring(0, Math.min(LONGEST_MESSAGE, message.length())));
+    add(letter, ATTEMPTS, attempts);
     try {
       producer.send(letter).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
     } catch (ExecutionException | TimeoutException e) {
@@ -221,7 +229,7 @@ public final class DeadLetters implements AutoCloseable {
   private static RecordHeaders withoutOrigin(ConsumerRecord<byte[], byte[]> record) {
     RecordHeaders headers = new RecordHeaders();
     for (Header header : record.headers()) {
-      if (!header.key().startsWith(PREFIX)) {
+      if (!OWN.contains(header.key())) {
         headers.add(header);
       }
     }

@@ -169,9 +169,10 @@ public final class RelayedConsumer implements AutoCloseable {
   }
 
   /**
-   * Ends it. What the handler has begun is finished, and its offsets are committed. Waits for that,
-   * 30 seconds at most, and logs what is not finished by then: that goes on until the handler
-   * returns, and is committed or not. Called by a handler it waits for nothing.
+   * Ends it. What the handler has begun is finished, and its offsets are committed. That is waited
+   * for for 15 seconds; what is not finished by then is logged, and goes on until the handler
+   * returns, and is committed or not. With leaving the group it takes 30 seconds at most. Called by
+   * a handler it waits for nothing.
    */
   @Override
   public void close() {
