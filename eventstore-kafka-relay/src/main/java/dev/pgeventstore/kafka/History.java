@@ -85,7 +85,7 @@ record History(
   }
 
   /** What was read before a token that the database has: it had all of that when it drew it. */
-  private static Position intactUpTo(Token unknown, TokenLedger ledger) {
+  static Position intactUpTo(Token unknown, TokenLedger ledger) {
     return ledger.lastNumber() < unknown.number() ? ledger.readUpTo() : Position.START;
   }
 
@@ -114,7 +114,7 @@ record History(
         .ifPresent(
             sent -> {
               throw new RelayHaltedException(
-                  "relay %s stands at position %s of its series %d by its notes, and by the same notes it has sent what stands at %s: they are a copy that ends within a transaction. Put them back whole, or go on behind what is published: RelayOperations.newSeries(Position.of(%s), …)"
+                  "relay %s stands at position %s of its series %d by its notes, and by the same notes it has sent what stands at %s: they are a copy that ends within a transaction. Put them back whole, or let RelayOperations.recover(…) make them anew from the topics. Where that is refused, go on behind what is published: RelayOperations.newSeries(Position.of(%s), …)"
                       .formatted(
                           published.relay(),
                           position.position(),
@@ -133,7 +133,7 @@ record History(
             || ledger.published().filter(token -> token.number() > number).isPresent();
     if (isOld && delivery == Delivery.EXACTLY_ONCE && lease.isPresent()) {
       throw new RelayHaltedException(
-          "relay %s stands at position %s of its series %d by its notes, which have token %s, but by the database it has sent more: going on would publish that again. The notes are an older copy, or the relay has published with another delivery meanwhile. To go on behind what is published, begin a new series: RelayOperations.newSeries(Position.of(%s), …)"
+          "relay %s stands at position %s of its series %d by its notes, which have token %s, but by the database it has sent more: going on would publish that again. The notes are an older copy, or the relay has published with another delivery meanwhile. Let RelayOperations.recover(…) make them anew from the topics. Where that is refused, go on behind what is published by a new series: RelayOperations.newSeries(Position.of(%s), …)"
               .formatted(
                   published.relay(),
                   position.position(),

@@ -1,6 +1,7 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.kafka.LanePosition.Anchor;
@@ -153,7 +154,7 @@ final class LaneAccess implements AutoCloseable {
     List<OwnRecord> own = published();
     if (begun || !own.isEmpty()) {
       throw new RelayHaltedException(
-          "%s, but relay %s has published: starting at the first event would repeat what is there, and startAfter is for a relay that has never begun. If the position was lost, bring it back, or go on behind what is published with RelayOperations.newSeries(Position.of(%s), …).%s"
+          "%s, but relay %s has published: starting at the first event would repeat what is there, and startAfter is for a relay that has never begun. If the position was lost, bring it back, or let RelayOperations.recover(…) find it in the topics. Where that is refused, go on behind what is published with RelayOperations.newSeries(Position.of(%s), …): what waits of parked streams is lost then.%s"
               .formatted(
                   what,
                   spec.name(),
@@ -318,7 +319,7 @@ final class LaneAccess implements AutoCloseable {
     changes.put(LaneNotes.START, after.toString());
     changes.put(LaneNotes.SERIES, Integer.toString(nextSeries(before)));
     changes.putAll(tokensAnew(before.token().map(Token::number).orElse(0L), after));
-    commitAnew(after, changes);
+    commitAnew(after, before.waitingSince(after), changes);
   }
 
   /**
@@ -336,17 +337,23 @@ final class LaneAccess implements AutoCloseable {
     changes.put(RelayOperations.audit(), why);
     LanePosition position = found.position().orElseThrow();
     changes.putAll(tokensAnew(highestToken, position.position()));
-    commitAnew(found.start(), changes);
+    commitAnew(found.start(), found.waitingSince(found.start()), changes);
   }
 
-  /** Notes where the lane stands. */
-  private void commitAnew(Position after, Map<String, @Nullable String> changes)
+  /**
+   * Notes where the lane stands.
+   *
+   * @param after which position its series begins
+   * @param waiting streams that waited then
+   */
+  private void commitAnew(
+      Position after, Map<StreamId, Position> waiting, Map<String, @Nullable String> changes)
       throws InterruptedException {
     changes.put(Declaration.NOTE, spec.declaration().format());
     writer.commit(changes, () -> {});
     writer.finish();
     // Last: until then the earlier declaration counts, and this can be called again.
-    noteBegun(after);
+    noteBegun(after, waiting);
   }
 
   /**
@@ -434,17 +441,22 @@ final class LaneAccess implements AutoCloseable {
     // By itself: from now on there is a position, whatever the first events come to.
     writer.commit(notes, () -> {});
     writer.finish();
-    noteBegun(start.position());
+    noteBegun(start.position(), Map.of());
     return start;
   }
 
-  /** Where the position is in Kafka, the database knows that there must be one. */
-  private void noteBegun(Position position) {
-    noteInDatabase(Map.of(LaneNotes.BEGUN, position.toString()));
+  /**
+   * Where the position is in Kafka, the database knows that there must be one, and what of the
+   * series no topic can tell: where it began, and what waited then.
+   */
+  private void noteBegun(Position position, Map<StreamId, Position> waiting) {
+    Map<String, @Nullable String> changes = leaseNotes().waitedAnew(waiting);
+    changes.put(LaneNotes.BEGUN, position.toString());
+    noteInDatabase(changes);
   }
 
   /** At least once the lane's notes are there anyway. */
-  private void noteInDatabase(Map<String, String> notes) {
+  private void noteInDatabase(Map<String, @Nullable String> notes) {
     if (spec.delivery() == Delivery.EXACTLY_ONCE) {
       Map<String, @Nullable String> all = new HashMap<>(notes);
       all.put(Declaration.NOTE, spec.declaration().format());

@@ -7,7 +7,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.function.Function;
@@ -31,6 +30,9 @@ final class LaneNotes {
   /** In the database, where the position is in Kafka: that there must be one. */
   static final String BEGUN = "begun";
 
+  /** In the database, too: streams that waited when the series began, and since when. */
+  private static final String WAITED = "waited/";
+
   static final String SERIES = "series";
   static final String PAUSED = "paused";
   static final String START = "start";
@@ -53,7 +55,9 @@ final class LaneNotes {
   /** Those that go with the lane where its notes are kept elsewhere. */
   Map<String, String> ofLane() {
     Map<String, String> some = new TreeMap<>(notes);
-    some.keySet().removeAll(Set.of(TokenLedger.NOTE, BEGUN));
+    some.keySet()
+        .removeIf(
+            name -> name.equals(TokenLedger.NOTE) || name.equals(BEGUN) || name.startsWith(WAITED));
     return some;
   }
 
@@ -87,7 +91,9 @@ final class LaneNotes {
             parked(),
             discarded(),
             skipped(),
-            audit());
+            audit(),
+            begun(),
+            waited());
   }
 
   /** After which position the series began, if that is noted. */
@@ -98,6 +104,40 @@ final class LaneNotes {
   /** After which position the last series began, as the database knows it. */
   Optional<Position> begun() {
     return parsed(BEGUN, text -> Position.of(Long.parseLong(text)));
+  }
+
+  /** The streams that waited when the last series began, as the database knows it. */
+  Map<StreamId, Position> waited() {
+    return all(WAITED, StreamId::parse, (stream, text) -> Position.of(Long.parseLong(text)));
+  }
+
+  /** The changes by which the database knows what waits as a series begins, and nothing else. */
+  Map<String, @Nullable String> waitedAnew(Map<StreamId, Position> streams) {
+    Map<String, @Nullable String> changes = without(WAITED);
+    streams.forEach((stream, since) -> changes.put(WAITED + stream, since.toString()));
+    return changes;
+  }
+
+  /** The streams that wait since a position or one before it. */
+  Map<StreamId, Position> waitingSince(Position last) {
+    Map<StreamId, Position> waiting = new HashMap<>();
+    parked()
+        .forEach(
+            (stream, parked) -> {
+              if (!parked.since().isAfter(last)) {
+                waiting.put(stream, parked.since());
+              }
+            });
+    return waiting;
+  }
+
+  /** Up to where the lane had surely come in its series: later notes are of later positions. */
+  Position reached() {
+    return Stream.concat(
+            position().map(LanePosition::position).stream(),
+            sent().values().stream().map(RecordPlace::position))
+        .max(Position::compareTo)
+        .orElse(Position.START);
   }
 
   /** What people have decided, whatever is published: of events, and of the relay. */

@@ -11,6 +11,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -20,7 +21,6 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
 
 /**
@@ -63,13 +63,13 @@ final class LaneRecovery {
     names.addAll(older.topics().keySet());
     Map<String, TopicLayout> topics = access.existing(names);
     Published published = published(topics, END);
-    if (noted.all().equals(older.all()) && isWhole(older, published)) {
+    if (noted.all().equals(older.all()) && isWhole(older, published) && isExact(older)) {
       prove(older);
       return result(older, published, false);
     }
     int number = seriesNumber(older, published);
     PublishedSeries series = published.of(number);
-    requireSameHistory(published.of(published.lastNumber()));
+    requireSameHistory(published.of(published.lastNumber()), number);
     Position start = start(older, published, series);
     if (!series.misplaced().isEmpty()) {
       throw refused(
@@ -78,9 +78,15 @@ final class LaneRecovery {
     }
     LaneNotes draft = draft(older, series, start, topics);
     Findings findings = new Findings();
+    addWhatWaited(older, series.number(), start, findings.missing);
     all.verify(access.lane(), draft, lead, findings);
-    requireExplicable(findings.missing, series, topics);
-    Position position = standing(draft, series, findings.missing);
+    if (findings.missing.areTooMany()) {
+      throw refused(
+          "more than %d events are missing in its topics"
+              .formatted(MissingRecords.MOST_REMEMBERED));
+    }
+    Position position = standing(draft, older, series, findings.missing);
+    requireExplicable(findings.missing, position, series, topics);
     if (series.end().position().isAfter(position)) {
       published = published(topics, position);
       series = published.of(number);
@@ -105,6 +111,15 @@ final class LaneRecovery {
     return published;
   }
 
+  /**
+   * One note that is missing among the latest, as of a stream that waits, is seen by nothing else.
+   */
+  private boolean isExact(LaneNotes notes) throws InterruptedException {
+    Findings findings = new Findings();
+    all.verify(access.lane(), notes, lead, findings);
+    return findings.differences() == 0;
+  }
+
   private void prove(LaneNotes notes) throws InterruptedException {
     all.verify(access.lane(), notes, lead, all.proof());
     all.proof().laneEnds();
@@ -127,7 +142,7 @@ final class LaneRecovery {
             .formatted(access.lane(), spec.name(), why));
   }
 
-  /** Whether nothing is published that the notes know nothing of. */
+  /** Whether nothing is published that is beyond what the notes know. */
   private boolean isWhole(LaneNotes notes, Published published) {
     if (notes.position().isEmpty() || notes.series() < published.lastNumber()) {
       return false;
@@ -151,9 +166,7 @@ final class LaneRecovery {
   /** Which order it goes on with: one that was begun, and of which nothing was sent, counts too. */
   private int seriesNumber(LaneNotes older, Published published) {
     int last = Math.max(1, published.lastNumber());
-    Optional<RecordPlace> first = published.of(last).first();
-    boolean begunSince =
-        first.isPresent() && begun().filter(at -> !first.get().position().isAfter(at)).isPresent();
+    boolean begunSince = begun().filter(at -> !published.of(last).canBeginAfter(at)).isPresent();
     return Math.max(begunSince ? last + 1 : last, older.series());
   }
 
@@ -164,28 +177,23 @@ final class LaneRecovery {
         : Optional.empty();
   }
 
+  /** After which position the series began: before its first record, by what knows it best. */
   private Position start(LaneNotes older, Published published, PublishedSeries series) {
-    Position first = series.first().map(RecordPlace::position).orElse(END);
     Optional<Position> noted =
         older.series() == series.number() ? older.notedStart() : Optional.empty();
-    Optional<Position> declared = series.number() == 1 ? spec.startAfter() : Optional.empty();
     return noted
-        .filter(first::isAfter)
+        .filter(series::canBeginAfter)
+        .or(() -> begun().filter(series::canBeginAfter))
         .or(
             () ->
-                Stream.of(begun(), declared, published.endBefore(series.number()))
-                    .flatMap(Optional::stream)
-                    .filter(first::isAfter)
-                    .max(Position::compareTo))
+                (series.number() == 1 ? spec.startAfter() : published.endBefore(series.number()))
+                    .filter(series::canBeginAfter))
         .orElseGet(
-            () ->
-                series.number() == 1 || series.isEmpty()
-                    ? Position.START
-                    : Position.of(first.value() - 1));
+            () -> series.number() == 1 || series.isEmpty() ? Position.START : series.latestStart());
   }
 
   /** Whether the store has what was published, as far as that can be told without reading all. */
-  private void requireSameHistory(PublishedSeries series) {
+  private void requireSameHistory(PublishedSeries series, int goesOn) {
     TokenLedger ledger = access.ledger();
     Map<String, String> number = Map.of(LaneNotes.SERIES, Integer.toString(series.number()));
     TailFindings found =
@@ -195,8 +203,16 @@ final class LaneRecovery {
     boolean readLess =
         spec.delivery() == Delivery.EXACTLY_ONCE
             && ledger.last().isPresent()
+            // With another one the database has begun to count anew.
+            && series.number() == goesOn
             && !series.isBegunAnew()
             && end.isAfter(ledger.readUpTo());
+    Position intact =
+        found.untied().stream()
+            .flatMap(record -> record.token().stream())
+            .max(Comparator.comparing(Token::number))
+            .map(token -> History.intactUpTo(token, ledger))
+            .orElse(readLess ? ledger.readUpTo() : Position.START);
     if (!found.unknown().isEmpty() || !found.untied().isEmpty() || readLess) {
       throw refused(
           "the store's history is not the one that was published, up to position %s%s. %s"
@@ -205,7 +221,7 @@ final class LaneRecovery {
                   found.untied().isEmpty() && !readLess
                       ? ""
                       : ", under tokens that the database has not drawn",
-                  found.describeLost(access.lane(), spec.lanes(), end, Position.START)));
+                  found.describeLost(access.lane(), spec.lanes(), end, intact)));
     }
   }
 
@@ -214,9 +230,10 @@ final class LaneRecovery {
       LaneNotes older, PublishedSeries series, Position start, Map<String, TopicLayout> topics) {
     Map<String, String> notes = new TreeMap<>(older.decided());
     if (older.series() != series.number()) {
-      older.skipped().keySet().stream()
-          .filter(position -> position.isAfter(start))
-          .forEach(position -> notes.remove(LaneNotes.skip(position)));
+      // Positions behind the start may be other events' now.
+      older
+          .anew(start)
+          .forEach((name, text) -> notes.computeIfPresent(name, (same, before) -> text));
     }
     if (series.isBegunAnew()
         && older.audit().values().stream().noneMatch(RelayOperations::isRewind)) {
@@ -226,7 +243,8 @@ final class LaneRecovery {
     }
     notes.put(LaneNotes.SERIES, Integer.toString(series.number()));
     notes.put(LaneNotes.START, start.toString());
-    Position end = series.isEmpty() ? start : series.end().position();
+    Position end =
+        later(series.isEmpty() ? start : series.end().position(), reached(older, series.number()));
     notes.put(LaneNotes.POSITION, access.at(end).format());
     topics.forEach(
         (topic, layout) ->
@@ -238,21 +256,47 @@ final class LaneRecovery {
     return new LaneNotes(notes);
   }
 
+  /** Events from before the series that waited when it began: they have no turn in it. */
+  private void addWhatWaited(LaneNotes older, int series, Position start, MissingRecords missing)
+      throws InterruptedException {
+    Map<StreamId, Position> waited = new HashMap<>();
+    if (older.series() == series) {
+      waited.putAll(older.waitingSince(start));
+    }
+    LaneNotes database = access.leaseNotes().legible();
+    if (begun().filter(start::equals).isPresent()) {
+      waited.putAll(database.waited());
+    }
+    Optional<Position> first = waited.values().stream().min(Position::compareTo);
+    if (first.isPresent()) {
+      all.forEach(
+          Position.of(first.get().value() - 1),
+          start,
+          event -> {
+            Position since = waited.get(event.stream());
+            if (since != null && !since.isAfter(event.position())) {
+              missing.addUnmapped(event);
+            }
+          });
+    }
+  }
+
   /** What is missing must be whole events, and not all that a topic had. */
   private void requireExplicable(
-      MissingRecords missing, PublishedSeries series, Map<String, TopicLayout> topics) {
-    if (missing.areTooMany()) {
-      throw refused(
-          "more than %d events are missing in its topics"
-              .formatted(MissingRecords.MOST_REMEMBERED));
-    }
+      MissingRecords missing,
+      Position upTo,
+      PublishedSeries series,
+      Map<String, TopicLayout> topics) {
     requireNone(
-        missing.ofEventsThatArePartlyThere(),
+        missing.ofEventsThatArePartlyThere().stream()
+            .filter(one -> !one.position().isAfter(upTo))
+            .toList(),
         "other records of the same events are there, so these were lost in Kafka");
     SortedMap<Position, StreamId> events = missing.events();
     requireNone(
         missing
             .differences()
+            .filter(one -> !one.position().isAfter(upTo))
             .filter(one -> topics.containsKey(one.topic()) && !series.has(one.topic()))
             .filter(one -> missing.wasPassedBy(stream(events, one.position()), one.position()))
             .toList(),
@@ -275,13 +319,14 @@ final class LaneRecovery {
    * Where the lane stands. Exactly once that is where it has committed last. At least once nothing
    * is committed in one piece: it stands before whatever may just not have been sent yet.
    */
-  private Position standing(LaneNotes draft, PublishedSeries series, MissingRecords missing) {
+  private Position standing(
+      LaneNotes draft, LaneNotes older, PublishedSeries series, MissingRecords missing) {
     Position end = draft.position().orElseThrow().position();
     if (spec.delivery() == Delivery.EXACTLY_ONCE) {
       return end;
     }
     Position decided =
-        series.decidedUpTo().isAfter(draft.start()) ? series.decidedUpTo() : draft.start();
+        later(draft.start(), later(series.decidedUpTo(), reached(older, series.number())));
     List<Position> unsure = new ArrayList<>();
     missing.atTheEnds(series.lastPlaces()).forEach(one -> unsure.add(one.position()));
     missing
@@ -299,6 +344,15 @@ final class LaneRecovery {
         .min(Position::compareTo)
         .map(position -> Position.of(position.value() - 1))
         .orElse(end);
+  }
+
+  /** Where older notes have it in the same series: it stands nowhere before. */
+  private static Position reached(LaneNotes older, int series) {
+    return older.series() == series ? older.reached() : Position.START;
+  }
+
+  private static Position later(Position one, Position other) {
+    return one.isAfter(other) ? one : other;
   }
 
   /** Its dead letter, if it was to have one, may not have been sent. */

@@ -99,8 +99,7 @@ final class LaneVerification {
   }
 
   private Outcome compare(ExpectedRecord expected, Tapes tapes) {
-    Integer partitions = lane.partitions().get(expected.topic());
-    int partition = partitions == null ? -1 : expected.partition(partitions);
+    int partition = lane.partition(expected).partition();
     Tape tape = tapes.tape(expected.topic(), partition);
     if (tape == null) {
       findings.missing.add(expected, partition);
@@ -122,7 +121,7 @@ final class LaneVerification {
       }
       return Outcome.FOUND;
     }
-    if (tape.isBeforeTheCut()) {
+    if (tape.isBeforeTheCut(expected.place())) {
       findings.removed++;
       return Outcome.REMOVED;
     }

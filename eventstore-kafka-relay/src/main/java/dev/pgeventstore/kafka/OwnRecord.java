@@ -19,6 +19,8 @@ import org.jspecify.annotations.Nullable;
  * @param place in the order of its lane
  * @param previous what was sent to the same partition before
  * @param eventPosition where its event stands, if the record was sent later than its place
+ * @param isInTurn whether its place is that of what it was made from; those that operators have
+ *     sent stand where the lane stood
  * @param version of its event; null for a message, a dead letter or an operator's record
  * @param eventId of its event; null if the record does not say it
  * @param key as text, for a person
@@ -31,6 +33,7 @@ record OwnRecord(
     RecordPlace place,
     RecordPlace previous,
     Optional<Position> eventPosition,
+    boolean isInTurn,
     @Nullable String version,
     @Nullable String eventId,
     String key,
@@ -61,6 +64,10 @@ record OwnRecord(
             record.place(),
             record.previous(),
             record.eventPosition(),
+            record.eventPosition().isEmpty()
+                && Stream.of("es_version", RecordMaker.MESSAGE_ID, RecordMaker.DEAD_LETTER)
+                    .map(record::text)
+                    .anyMatch(Objects::nonNull),
             record.text("es_version"),
             eventId(record),
             raw.key() == null ? "no key" : new String(raw.key(), UTF_8),

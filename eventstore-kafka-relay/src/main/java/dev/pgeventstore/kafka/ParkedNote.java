@@ -24,7 +24,7 @@ final class ParkedNote {
     Map<String, String> lines = NoteLines.parse(text);
     return new ParkedStream(
         stream,
-        Position.of(Long.parseLong(lines.getOrDefault("since", "0"))),
+        Position.of(Long.parseLong(lines.getOrDefault("since", ""))),
         Instant.parse(lines.getOrDefault("at", Instant.EPOCH.toString())),
         lines.getOrDefault("reason", ""));
   }

@@ -16,10 +16,13 @@ import org.jspecify.annotations.Nullable;
  */
 final class PublishedSeries {
 
+  private static final Position LAST = Position.of(Long.MAX_VALUE);
+
   private final int number;
   private final Map<TopicPartition, OwnRecord> last = new HashMap<>();
   private final Map<String, BitSet> partitions = new HashMap<>();
-  private @Nullable RecordPlace first;
+  private @Nullable Position first;
+  private @Nullable Position firstInTurn;
   private RecordPlace end = RecordPlace.NONE;
   private Position decidedUpTo = Position.START;
   private boolean begunAnew;
@@ -37,8 +40,9 @@ final class PublishedSeries {
    */
   void add(OwnRecord record, byte @Nullable [] key, int partitionsNow) {
     records++;
-    if (first == null || first.compareTo(record.place()) > 0) {
-      first = record.place();
+    first = least(first, record.place().position());
+    if (record.isInTurn()) {
+      firstInTurn = least(firstInTurn, record.place().position());
     }
     if (record.place().compareTo(end) > 0) {
       end = record.place();
@@ -48,11 +52,15 @@ final class PublishedSeries {
     if (before == null || record.place().compareTo(before.place()) > 0) {
       last.put(record.partition(), record);
     }
-    if (record.eventPosition().isPresent() && record.place().position().isAfter(decidedUpTo)) {
+    if (!record.isInTurn() && record.place().position().isAfter(decidedUpTo)) {
       decidedUpTo = record.place().position();
     }
     highestToken = Math.max(highestToken, record.token().map(Token::number).orElse(0L));
     fit(record.partition(), key, partitionsNow);
+  }
+
+  private static Position least(@Nullable Position one, Position other) {
+    return one == null || one.isAfter(other) ? other : one;
   }
 
   /** Strikes out the numbers of partitions that would have put the key elsewhere. */
@@ -85,9 +93,18 @@ final class PublishedSeries {
     return records;
   }
 
-  /** The least place. */
-  Optional<RecordPlace> first() {
-    return Optional.ofNullable(first);
+  /** Whether it can have begun behind a position. */
+  boolean canBeginAfter(Position start) {
+    boolean isBefore = firstInTurn == null || firstInTurn.isAfter(start);
+    // What operators send may stand where it begins.
+    return isBefore && (first == null || !start.isAfter(first));
+  }
+
+  /** The last position behind which it can have begun. */
+  Position latestStart() {
+    Position before =
+        firstInTurn == null ? LAST : Position.of(Math.max(0, firstInTurn.value() - 1));
+    return first == null ? before : least(before, first);
   }
 
   /** The highest place. */

@@ -37,6 +37,9 @@ final class RecordMaker {
   /** In records of messages. */
   static final String MESSAGE_ID = "es_message_id";
 
+  /** In dead letters: why it is one. */
+  static final String DEAD_LETTER = "dead_letter_reason";
+
   private static final Logger LOG = LoggerFactory.getLogger(RecordMaker.class);
 
   private final RelaySpec spec;
@@ -348,7 +351,7 @@ final class RecordMaker {
         record
             .topic(topic)
             .header("dead_letter_topic", record.topic().orElse(spec.topic()))
-            .header("dead_letter_reason", Failures.reason(failure));
+            .header(DEAD_LETTER, Failures.reason(failure));
     List<RecordRefusedException> refused = refusals.of(position);
     // The first may be of the record itself; then the others are of dead letters.
     int letters = refused.size() - (refused.contains(failure) ? 1 : 0);

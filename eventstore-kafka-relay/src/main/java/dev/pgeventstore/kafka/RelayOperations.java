@@ -228,20 +228,22 @@ public final class RelayOperations {
    * same series goes on, so the marks of consumers hold. What is found is verified before it is
    * noted: every record, as {@link #verify} does.
    *
-   * <p>Of the events that were never published those with which a stream ends are parked, and wait
-   * for {@link #retryParked}; others are skipped. Where a record was lost in Kafka, or the store's
-   * history is not the one that was published, that is refused, and {@link #newSeries} is the way
-   * to go on. Lanes whose notes are whole are left as they are. With several lanes each is
-   * recovered by itself; one that is refused leaves those before it recovered.
+   * <p>Of the events that were never published those with which a stream ends are parked, also if
+   * they were skipped or discarded before, and wait for {@link #retryParked} or {@link
+   * #discardParked}; others are skipped. Where a record was lost in Kafka, or the store's history
+   * is not the one that was published, that is refused, and {@link #newSeries} is the way to go on.
+   * Lanes whose notes are whole, and whose topics are what they say, are left as they are. With
+   * several lanes each is recovered by itself; one that is refused leaves those before it
+   * recovered.
    *
    * <p>Stop the relay in all processes before. It must be declared as it was, with the mapper that
    * the records were made by. The topics are read three times for each lane, and the store, too;
    * some megabytes are held. At least once it waits for the time of a lease, and what may not have
    * been sent before is sent again.
    *
-   * <p>What nothing tells any more: messages that were lost at the end of a partition; events of
-   * parked streams from before the current series began; and of what stood before the beginning
-   * that retention has left whether it was published. All of that is taken for published.
+   * <p>What nothing tells any more is taken for published: messages and operators' records that
+   * were lost at the end of a partition, and what stood before the beginning that retention has
+   * left. A compacted topic has gaps, and is refused.
    *
    * @param why for the audit
    * @param furtherTopics topics to which outbox messages or operators' records went and nothing

@@ -49,13 +49,16 @@ final class RelayRecovery {
     this.listener = listener;
     this.topics = new HashSet<>(furtherTopics);
     VerificationPlan plan = plan(0, new LaneNotes(Map.of()));
-    new EventWalk(feed, spec.query())
-        .run(
-            Position.START,
-            feed.highWaterMark(),
-            (events, at) ->
-                events.forEach(
-                    event -> records(event, plan).forEach(record -> topics.add(record.topic()))));
+    forEach(
+        Position.START,
+        feed.highWaterMark(),
+        event -> records(event, plan).forEach(record -> topics.add(record.topic())));
+  }
+
+  /** Visits the events that the relay publishes. */
+  void forEach(Position after, Position upTo, Consumer<RecordedEvent> visitor)
+      throws InterruptedException {
+    new EventWalk(feed, spec.query()).run(after, upTo, (events, at) -> events.forEach(visitor));
   }
 
   /** None if that cannot be told. */
@@ -124,25 +127,17 @@ final class RelayRecovery {
     VerificationPlan plan = plan(lane, notes);
     VerificationPlan.Lane of = plan.lanes().get(lane);
     List<Position> found = new ArrayList<>();
-    new EventWalk(feed, spec.query())
-        .run(
-            of.position(),
-            upTo,
-            (events, at) ->
-                events.stream()
-                    .filter(event -> found.size() < MOST_NAMED && of.has(event, spec.lanes()))
-                    .filter(
-                        event ->
-                            records(event, plan).stream()
-                                .anyMatch(
-                                    record -> {
-                                      Integer spread = of.partitions().get(record.topic());
-                                      return spread != null
-                                          && partitions.contains(
-                                              new TopicPartition(
-                                                  record.topic(), record.partition(spread)));
-                                    }))
-                    .forEach(event -> found.add(event.position())));
+    forEach(
+        of.position(),
+        upTo,
+        event -> {
+          if (found.size() < MOST_NAMED
+              && of.has(event, spec.lanes())
+              && records(event, plan).stream()
+                  .anyMatch(record -> partitions.contains(of.partition(record)))) {
+            found.add(event.position());
+          }
+        });
     return found;
   }
 

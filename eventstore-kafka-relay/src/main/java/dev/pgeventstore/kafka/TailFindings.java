@@ -73,7 +73,7 @@ record TailFindings(
   String describeBeyond() {
     OwnRecord last = beyond.get(beyond.size() - 1);
     Position end = last.place().position();
-    return "%d of the last records are not in its notes: %s Going on would publish them again. The notes are an older copy, or the relay has published with another delivery meanwhile. To go on behind what is published, begin a new series: RelayOperations.newSeries(Position.of(%s), …)"
+    return "%d of the last records are not in its notes: %s Going on would publish them again. The notes are an older copy, or the relay has published with another delivery meanwhile. Let RelayOperations.recover(…) make them anew from the topics. Where that is refused, go on behind what is published by a new series: RelayOperations.newSeries(Position.of(%s), …)"
         .formatted(beyond.size(), named(beyond), end);
   }
 

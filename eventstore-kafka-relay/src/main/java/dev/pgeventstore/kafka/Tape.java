@@ -101,8 +101,18 @@ final class Tape {
   }
 
   /** Whether what stands here is older than what the topic has left. */
-  boolean isBeforeTheCut() {
+  private boolean isBeforeTheCut() {
     return cut && first == null;
+  }
+
+  /**
+   * Whether a record of that place, which is not there, may be older than what the topic has left:
+   * the first one that is says what stood before it.
+   */
+  boolean isBeforeTheCut(RecordPlace place) {
+    SentRecord next = waiting.peek();
+    boolean isKnown = next != null && !next.previous().equals(RecordPlace.NONE);
+    return isBeforeTheCut() && !(isKnown && place.compareTo(next.previous()) > 0);
   }
 
   /** Whether a record of that place or a later one was there, or retention may have removed it. */

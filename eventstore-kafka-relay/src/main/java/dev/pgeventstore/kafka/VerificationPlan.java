@@ -104,6 +104,12 @@ record VerificationPlan(
           notes.sent());
     }
 
+    /** Where a record should be; with a negative number if the topic is none of the lane's. */
+    TopicPartition partition(ExpectedRecord record) {
+      Integer spread = partitions.get(record.topic());
+      return new TopicPartition(record.topic(), spread == null ? -1 : record.partition(spread));
+    }
+
     boolean has(RecordedEvent event, int lanes) {
       return Partitions.of(event.stream(), lanes) == number;
     }
