@@ -165,9 +165,7 @@ final class Oracle {
       ProducerRecord<byte[], byte[]> record = written.entry().record;
       if (record != null && record.topic().startsWith("eventstore-positions")) {
         lane = record.partition();
-        changes.put(
-            new String(record.key(), UTF_8).replaceFirst("^lane/\\d+/", ""),
-            record.value() == null ? null : new String(record.value(), UTF_8));
+        changes.putAll(change(record));
       }
     }
     if (lane < 0) {
@@ -186,6 +184,68 @@ final class Oracle {
       long all = order.rewound ? SimulatedRelays.position(notes).orElse(0L) : Long.MAX_VALUE;
       check(lane, order, notes, all);
     }
+  }
+
+  /** The position topic is another one, with what it has. */
+  void noted(SimulatedBroker.@Nullable Topic topic) {
+    noted.clear();
+    for (int lane = 0; topic != null && lane < topic.partitions().size(); lane++) {
+      Map<String, String> notes = noted.computeIfAbsent(lane, l -> new TreeMap<>());
+      for (SimulatedBroker.Entry entry : topic.partitions().get(lane)) {
+        if (entry.record != null) {
+          apply(notes, change(entry.record));
+        }
+      }
+    }
+  }
+
+  /** What all lanes have noted. */
+  List<Map<String, String>> notes(SimulatedDatabase database) {
+    List<Map<String, String>> all = new ArrayList<>();
+    for (int lane = 0; lane < setting.lanes(); lane++) {
+      all.add(new TreeMap<>(notes(database, lane)));
+    }
+    return all;
+  }
+
+  /**
+   * Notes that were lost are there again: nothing waits, or is passed over, that was not before.
+   */
+  void recovered(List<Map<String, String>> before, List<Map<String, String>> after) {
+    for (int lane = 0; lane < before.size(); lane++) {
+      Map<String, String> was = before.get(lane);
+      Map<String, String> is = after.get(lane);
+      long position = SimulatedRelays.position(is).orElse(-1L);
+      boolean same = was.keySet().containsAll(named(is, "skip/").keySet());
+      for (Map.Entry<String, String> parked : named(was, "parked/").entrySet()) {
+        String now = is.get(parked.getKey());
+        same &=
+            now == null
+                ? since(parked.getValue()) > position
+                : since(now) == since(parked.getValue());
+      }
+      for (Map.Entry<String, String> parked : named(is, "parked/").entrySet()) {
+        same &=
+            was.containsKey(parked.getKey()) || was.containsKey("skip/" + since(parked.getValue()));
+      }
+      if (!same) {
+        throw fail("lane %d has noted %s, and is recovered as %s", lane, was, is);
+      }
+    }
+  }
+
+  private static Map<String, String> named(Map<String, String> notes, String prefix) {
+    Map<String, String> some = new TreeMap<>(notes);
+    some.keySet().removeIf(name -> !name.startsWith(prefix));
+    return some;
+  }
+
+  private static Map<String, @Nullable String> change(ProducerRecord<byte[], byte[]> record) {
+    Map<String, @Nullable String> change = new HashMap<>();
+    change.put(
+        new String(record.key(), UTF_8).replaceFirst("^lane/\\d+/", ""),
+        record.value() == null ? null : new String(record.value(), UTF_8));
+    return change;
   }
 
   private static void apply(Map<String, String> notes, Map<String, @Nullable String> changes) {

@@ -142,6 +142,14 @@ record Plan(long seed, Setting setting, List<Action> actions) {
   record DeletePositions(int at) implements Action {}
 
   /**
+   * All relays are stopped, their positions are lost, an operator recovers them, and the relays are
+   * started again.
+   *
+   * @param lost how many records at the end of the position topic; 0 for all
+   */
+  record Recover(int at, int lost) implements Action {}
+
+  /**
    * All relays are stopped, and started with another delivery.
    *
    * @param begins whether a new series is begun for that, as it must be
@@ -166,6 +174,8 @@ record Plan(long seed, Setting setting, List<Action> actions) {
     REFUSED,
     /** The position topic goes back or away. */
     POSITIONS,
+    /** So it does, and an operator recovers it. */
+    RECOVERY,
     /** The delivery is changed. */
     DELIVERY,
     /** What cannot be published, and what operators do. */
@@ -234,7 +244,7 @@ record Plan(long seed, Setting setting, List<Action> actions) {
     }
 
     Plan plan(long seed, Focus focus) {
-      boolean operators = focus == Focus.OPERATORS;
+      boolean operators = focus == Focus.OPERATORS || focus == Focus.RECOVERY;
       Delivery delivery =
           of(List.of(Delivery.EXACTLY_ONCE, Delivery.EXACTLY_ONCE, Delivery.AT_LEAST_ONCE));
       // At least once a topic is known by the database only, and forgotten with what that loses.
@@ -268,6 +278,7 @@ record Plan(long seed, Setting setting, List<Action> actions) {
         case NODES -> nodes(actions, nodes);
         case REFUSED -> actions.add(new WrongPassword(time(), random.nextInt(nodes)));
         case POSITIONS -> positions(actions);
+        case RECOVERY -> recovery(actions);
         case DELIVERY -> delivery(actions, setting.delivery());
         case OPERATORS -> operators(actions);
       }
@@ -332,6 +343,12 @@ record Plan(long seed, Setting setting, List<Action> actions) {
               : new RestorePositions(at, of(1, 3, 10, 100)));
       actions.add(new Close(at - 1, 0));
       actions.add(new Start(at + 500, 0));
+    }
+
+    private void recovery(List<Action> actions) {
+      for (int i = of(1, 1, 2); i > 0; i--) {
+        actions.add(new Recover(1_000 + random.nextInt(11_000), of(0, 0, 1, 3, 10, 100)));
+      }
     }
 
     private void delivery(List<Action> actions, Delivery first) {

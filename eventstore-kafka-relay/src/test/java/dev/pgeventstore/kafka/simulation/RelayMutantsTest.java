@@ -60,6 +60,18 @@ class RelayMutantsTest {
                 "declared.requireSame(spec.name(), spec.declaration());",
                 "Object unused = declared.delivery();"),
         new Mutant(
+            "a recovery takes what waits for passed over",
+            Focus.RECOVERY,
+            "LaneRecovery",
+            "if (missing.wasPassedBy(stream, at)) {",
+            "if (at.isAfter(Position.START)) {"),
+        new Mutant(
+            "a recovery takes a lane to stand before the last that it has published",
+            Focus.RECOVERY,
+            "LaneRecovery",
+            "series.isEmpty() ? start : series.end().position()",
+            "series.isEmpty() ? start : Position.of(Math.max(start.value(), series.end().position().value() - 1))"),
+        new Mutant(
             "a leader that cannot publish keeps the lead",
             Focus.REFUSED,
             "Lane",

@@ -24,6 +24,9 @@ class RelaySimulationTest {
   /** Set to soak for longer, or shorter. */
   private static final String SECONDS = "relay.simulation.seconds";
 
+  /** Of all plans, if it is given: one of {@link Plan.Focus}. */
+  private static final String FOCUS = "relay.simulation.focus";
+
   private static final int PRINTED = 150;
   private static final long SHRINKING = TimeUnit.SECONDS.toNanos(20);
 
@@ -61,7 +64,8 @@ class RelaySimulationTest {
   }
 
   private static void run(long seed) {
-    Plan plan = Plan.random(seed);
+    String focus = System.getProperty(FOCUS);
+    Plan plan = focus == null ? Plan.random(seed) : Plan.random(seed, Plan.Focus.valueOf(focus));
     Throwable failure = Simulation.run(plan).failure();
     if (failure == null) {
       return;

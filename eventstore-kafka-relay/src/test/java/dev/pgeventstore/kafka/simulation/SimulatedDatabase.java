@@ -125,6 +125,23 @@ final class SimulatedDatabase {
     flush();
   }
 
+  /** Somebody deletes a note of all leases. */
+  void forget(String note) {
+    commit(
+        state -> {
+          State without = state;
+          for (Map.Entry<String, Lease> lease : state.leases().entrySet()) {
+            Lease row = lease.getValue();
+            Map<String, String> notes = new HashMap<>(row.notes());
+            notes.remove(note);
+            without =
+                without.with(
+                    lease.getKey(), new Lease(row.owner(), row.epoch(), row.expires(), notes));
+          }
+          return without;
+        });
+  }
+
   /** A transaction that appends to a stream, and may stay open meanwhile. */
   List<Item> append(List<Item> wanted, long open, End end) {
     StreamId stream = wanted.get(0).stream();

@@ -10,6 +10,7 @@ import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.kafka.Delivery;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.kafka.PoisonPolicy;
+import dev.pgeventstore.kafka.RecoveryReport;
 import dev.pgeventstore.kafka.RelayOperations;
 import dev.pgeventstore.kafka.RelayStatus;
 import dev.pgeventstore.kafka.SimulatedRelays;
@@ -25,6 +26,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -332,6 +334,8 @@ final class Simulation {
     } else if (action instanceof Plan.DeletePositions) {
       oracle.excuse(Excuse.POSITIONS_LOST);
       broker.delete(POSITIONS);
+    } else if (action instanceof Plan.Recover recover) {
+      recover(recover);
     } else if (action instanceof Plan.Deliver deliver) {
       deliver(deliver);
     } else if (action instanceof Plan.Pause pause) {
@@ -392,6 +396,35 @@ final class Simulation {
       } else {
         oracle.excuse(Excuse.DELIVERY_CHANGED);
       }
+      running.forEach(number -> node(number).start());
+    } finally {
+      starting.unlock();
+    }
+  }
+
+  /** What is recovered must be what the relays would have gone on with: nothing is excused. */
+  private void recover(Plan.Recover recover) {
+    starting.lock();
+    try {
+      List<Integer> running = stopAll();
+      List<Map<String, String>> before = oracle.notes(primary);
+      if (delivery == Delivery.AT_LEAST_ONCE) {
+        primary.forget("position");
+      } else if (recover.lost() == 0) {
+        broker.delete(POSITIONS);
+      } else {
+        broker.restore(POSITIONS, recover.lost());
+      }
+      if (delivery == Delivery.EXACTLY_ONCE) {
+        oracle.noted(broker.topic(POSITIONS));
+      }
+      operate(
+          operations -> {
+            RecoveryReport report =
+                operations.recover("lost", Set.of(Item.MESSAGES), progress -> {});
+            scheduler.note("recovered %s", report.lanes());
+            oracle.recovered(before, oracle.notes(primary));
+          });
       running.forEach(number -> node(number).start());
     } finally {
       starting.unlock();
