@@ -10,9 +10,9 @@ import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Does work at once, each piece in a thread of its own. A thread that is done waits a minute for
- * more before it ends, so that a reader that reads page after page starts no thread for each. Safe
- * for many threads.
+ * Does work at once, each piece in a thread of its own, as long as there are not too many: then it
+ * waits its turn. A thread that is done waits a minute for more before it ends, so that a reader
+ * that reads page after page starts no thread for each. Safe for many threads.
  */
 public final class Workers implements Executor, AutoCloseable {
 
@@ -20,18 +20,31 @@ public final class Workers implements Executor, AutoCloseable {
 
   private final Scheduler scheduler;
   private final String name;
+  private final int most;
   private final Lock lock;
   private final Condition more;
   private final Queue<Runnable> queue = new ArrayDeque<>();
+  private int threads;
   private int idle;
   private boolean closed;
 
   /**
+   * As many threads as there is work.
+   *
    * @param name of the threads
    */
   public Workers(Scheduler scheduler, String name) {
+    this(scheduler, name, Integer.MAX_VALUE);
+  }
+
+  /**
+   * @param name of the threads
+   * @param most how many threads there are at most
+   */
+  public Workers(Scheduler scheduler, String name, int most) {
     this.scheduler = scheduler;
     this.name = name;
+    this.most = most;
     this.lock = scheduler.newLock();
     this.more = lock.newCondition();
   }
@@ -43,45 +56,77 @@ public final class Workers implements Executor, AutoCloseable {
    */
   @Override
   public void execute(Runnable work) {
-    boolean anyIdle;
+    boolean starts;
     lock.lock();
     try {
       if (closed) {
         throw new RejectedExecutionException(name + " does nothing more: it is closed");
       }
       queue.add(work);
-      anyIdle = idle >= queue.size();
-      if (anyIdle) {
+      starts = startsOne();
+      if (!starts) {
         more.signal();
       }
     } finally {
       lock.unlock();
     }
-    if (!anyIdle) {
+    if (starts) {
       startFor(work);
     }
   }
 
+  /** Whether what waits needs another thread, which is counted from now on. With the lock. */
+  private boolean startsOne() {
+    boolean starts = idle < queue.size() && threads < most;
+    if (starts) {
+      threads++;
+    }
+    return starts;
+  }
+
+  /** Work for which no thread can be started is refused, unless another thread has taken it. */
   private void startFor(Runnable work) {
-    boolean started = false;
     try {
       scheduler.start(name, this::run);
-      started = true;
-    } finally {
-      if (!started) {
-        lock.lock();
-        try {
-          queue.remove(work);
-        } finally {
-          lock.unlock();
+    } catch (RuntimeException | Error e) {
+      lock.lock();
+      try {
+        threads--;
+        if (queue.remove(work)) {
+          throw e;
         }
+      } finally {
+        lock.unlock();
       }
     }
   }
 
   private void run() {
-    for (Runnable work = take(); work != null; work = take()) {
-      work.run();
+    boolean ended = false;
+    try {
+      for (Runnable work = take(); work != null; work = take()) {
+        work.run();
+      }
+      ended = true;
+    } finally {
+      if (!ended) {
+        replace();
+      }
+    }
+  }
+
+  /** After work that has failed, which ends its thread. */
+  private void replace() {
+    boolean starts;
+    lock.lock();
+    try {
+      threads--;
+      starts = startsOne();
+    } finally {
+      lock.unlock();
+    }
+    if (starts) {
+      scheduler.start(name, this::run);
     }
   }
 
@@ -92,6 +137,7 @@ public final class Workers implements Executor, AutoCloseable {
       long remaining = IDLE_NANOS;
       while (queue.isEmpty()) {
         if (closed || remaining <= 0) {
+          threads--;
           return null;
         }
         idle++;

@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -73,11 +75,78 @@ class WorkersTest {
   }
 
   @Test
+  void no_more_threads_are_at_work_than_there_may_be() throws Exception {
+    try (Workers two = new Workers(Scheduler.threads(), "two", 2)) {
+      CyclicBarrier together = new CyclicBarrier(2);
+      AtomicInteger atWork = new AtomicInteger();
+      AtomicInteger most = new AtomicInteger();
+      CountDownLatch done = new CountDownLatch(100);
+      for (int i = 0; i < 100; i++) {
+        two.execute(
+            () -> {
+              most.accumulateAndGet(atWork.incrementAndGet(), Math::max);
+              meet(together);
+              atWork.decrementAndGet();
+              done.countDown();
+            });
+      }
+
+      assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(most).hasValue(2);
+    }
+  }
+
+  @Test
+  void what_waits_for_a_thread_is_done_in_its_order() throws Exception {
+    try (Workers one = new Workers(Scheduler.threads(), "one", 1)) {
+      List<Integer> order = new CopyOnWriteArrayList<>();
+      CountDownLatch done = new CountDownLatch(100);
+      for (int i = 0; i < 100; i++) {
+        int number = i;
+        one.execute(
+            () -> {
+              order.add(number);
+              done.countDown();
+            });
+      }
+
+      assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(order).isSorted();
+    }
+  }
+
+  @Test
+  void work_that_fails_keeps_no_thread_from_what_waits() throws Exception {
+    try (Workers one = new Workers(Scheduler.threads(), "one", 1)) {
+      CountDownLatch waits = new CountDownLatch(1);
+      CountDownLatch done = new CountDownLatch(1);
+      one.execute(
+          () -> {
+            await(waits);
+            Thread.currentThread().setUncaughtExceptionHandler((thread, failure) -> {});
+            throw new IllegalStateException("it fails");
+          });
+      one.execute(done::countDown);
+      waits.countDown();
+
+      assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  @Test
   void once_closed_they_take_no_work() {
     workers.close();
 
     assertThatThrownBy(() -> workers.execute(() -> {}))
         .isInstanceOf(RejectedExecutionException.class);
+  }
+
+  private static void await(CountDownLatch latch) {
+    try {
+      assertThat(latch.await(10, TimeUnit.SECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   private static void meet(CyclicBarrier barrier) {

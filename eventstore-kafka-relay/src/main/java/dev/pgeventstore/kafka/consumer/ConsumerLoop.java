@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka.consumer;
 
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.Durations;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.State;
 import dev.pgeventstore.subscription.FailurePolicy;
@@ -12,8 +13,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.Lock;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.CloseOptions;
@@ -65,6 +66,7 @@ final class ConsumerLoop implements Runnable {
           UnsupportedVersionException.class,
           InvalidRequestException.class);
 
+  private final Scheduler scheduler;
   private final String group;
   private final Supplier<Consumer<byte[], byte[]>> clients;
   private final boolean clientsEnd;
@@ -74,13 +76,15 @@ final class ConsumerLoop implements Runnable {
   private final FailurePolicy pauses;
   private final Function<Runnable, PartitionWork> works;
   private final Map<TopicPartition, PartitionWork> partitions = new ConcurrentHashMap<>();
-  private final CountDownLatch closing = new CountDownLatch(1);
+  private final Lock lock;
+  private final Condition closes;
+  private volatile boolean isClosing;
   private volatile Consumer<byte[], byte[]> consumer;
   private int failures;
   private long triedAgainAt;
   private volatile State state = State.RUNNING;
   private volatile @Nullable String reason;
-  private volatile long wellSince = System.nanoTime();
+  private volatile long wellSince;
 
   /**
    * @param clients makes a client for the group
@@ -88,17 +92,22 @@ final class ConsumerLoop implements Runnable {
    * @param works makes the work of a partition, which calls back when it has room for records
    */
   ConsumerLoop(
+      Scheduler scheduler,
       String group,
       Supplier<Consumer<byte[], byte[]>> clients,
       boolean clientsEnd,
       List<String> topics,
       FailurePolicy pauses,
       Function<Runnable, PartitionWork> works) {
+    this.scheduler = scheduler;
+    this.lock = scheduler.newLock();
+    this.closes = lock.newCondition();
+    this.wellSince = scheduler.nanoTime();
     this.group = group;
     this.clients = clients;
     this.clientsEnd = clientsEnd;
     this.read = topics;
-    this.topics = new TopicsCheck(topics);
+    this.topics = new TopicsCheck(scheduler, topics);
     this.offsets = new Offsets(group);
     this.pauses = pauses;
     this.works = works;
@@ -141,7 +150,7 @@ final class ConsumerLoop implements Runnable {
   }
 
   boolean isClosing() {
-    return closing.getCount() == 0;
+    return isClosing;
   }
 
   private void step() {
@@ -152,14 +161,14 @@ final class ConsumerLoop implements Runnable {
     }
     offsets.commit(consumer, partitions);
     Optional<String> missing = topics.missing(consumer);
-    if (failures > 0 && System.nanoTime() - triedAgainAt < SETTLED.toNanos()) {
+    if (failures > 0 && scheduler.nanoTime() - triedAgainAt < SETTLED.toNanos()) {
       // A client that cannot join its group may say so some polls later.
       return;
     }
     failures = 0;
     reason = missing.orElse(null);
     if (missing.isEmpty()) {
-      wellSince = System.nanoTime();
+      wellSince = scheduler.nanoTime();
     }
   }
 
@@ -171,7 +180,11 @@ final class ConsumerLoop implements Runnable {
   }
 
   private void take(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records) {
-    PartitionWork work = partitions.computeIfAbsent(partition, key -> works.apply(this::wakeUp));
+    PartitionWork work = partitions.get(partition);
+    if (work == null) {
+      work = works.apply(this::wakeUp);
+      partitions.put(partition, work);
+    }
     work.add(records);
     if (work.isFull()) {
       consumer.pause(List.of(partition));
@@ -187,13 +200,23 @@ final class ConsumerLoop implements Runnable {
     LOG.debug("consumer {} cannot read", group, Causes.loggable(e));
     reason = text;
     Thread.interrupted();
+    pause(pauses.backOff(++failures));
+    triedAgainAt = scheduler.nanoTime();
+  }
+
+  /** Until this is closed, or the time is over. */
+  private void pause(Duration atMost) {
+    long remaining = Durations.nanos(atMost);
+    lock.lock();
     try {
-      boolean unused =
-          closing.await(Durations.millis(pauses.backOff(++failures)), TimeUnit.MILLISECONDS);
-    } catch (InterruptedException interrupt) {
-      LOG.debug("A pause was interrupted", interrupt);
+      while (!isClosing && remaining > 0) {
+        remaining = closes.awaitNanos(remaining);
+      }
+    } catch (InterruptedException e) {
+      LOG.debug("A pause was interrupted", e);
+    } finally {
+      lock.unlock();
     }
-    triedAgainAt = System.nanoTime();
   }
 
   private void replaceClient() {
@@ -203,7 +226,7 @@ final class ConsumerLoop implements Runnable {
       partitions.clear();
       offsets.forgetAll();
       consumer = newClient();
-      triedAgainAt = System.nanoTime();
+      triedAgainAt = scheduler.nanoTime();
     } catch (RuntimeException e) {
       LOG.warn("consumer {} cannot begin again: {}", group, Causes.text(e));
     }
@@ -239,7 +262,7 @@ final class ConsumerLoop implements Runnable {
 
   /** Waits for what has begun; returns those of which something goes on. */
   private List<TopicPartition> awaitEnd(Collection<TopicPartition> of, Duration atMost) {
-    long deadline = System.nanoTime() + Durations.nanos(atMost);
+    long deadline = scheduler.nanoTime() + Durations.nanos(atMost);
     return of.stream()
         .filter(
             partition -> {
@@ -261,7 +284,13 @@ final class ConsumerLoop implements Runnable {
 
   /** Ends it, soon. */
   void close() {
-    closing.countDown();
+    lock.lock();
+    try {
+      isClosing = true;
+      closes.signalAll();
+    } finally {
+      lock.unlock();
+    }
     consumer.wakeup();
   }
 
@@ -279,7 +308,7 @@ final class ConsumerLoop implements Runnable {
 
   /** For how long nothing could be read. */
   Duration unwellFor() {
-    return Duration.ofNanos(System.nanoTime() - wellSince);
+    return Duration.ofNanos(scheduler.nanoTime() - wellSince);
   }
 
   Map<TopicPartition, PartitionStatus> partitions() {

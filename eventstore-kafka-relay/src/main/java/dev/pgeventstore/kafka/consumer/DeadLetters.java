@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka.consumer;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.internal.KafkaClients;
 import java.time.Duration;
 import java.util.HashMap;
@@ -10,16 +11,19 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
+import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -64,15 +68,18 @@ public final class DeadLetters implements AutoCloseable {
 
   private static final int LONGEST_MESSAGE = 1_000;
   private static final int MOST_BYTES = 32 * 1024 * 1024;
-  private static final int PATIENCE_SECONDS = 30;
-  private static final int PATIENCE_TO_LOOK_SECONDS = 10;
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+  private static final Duration PATIENCE_TO_LOOK = Duration.ofSeconds(10);
   private static final Duration TO_END = Duration.ofSeconds(4);
 
+  private final Scheduler scheduler;
   private final Producer<byte[], byte[]> producer;
   private final Admin admin;
   private final String topic;
 
-  private DeadLetters(Producer<byte[], byte[]> producer, Admin admin, String topic) {
+  private DeadLetters(
+      Scheduler scheduler, Producer<byte[], byte[]> producer, Admin admin, String topic) {
+    this.scheduler = scheduler;
     this.producer = producer;
     this.admin = admin;
     this.topic = topic;
@@ -86,9 +93,14 @@ public final class DeadLetters implements AutoCloseable {
    * @return to be closed
    */
   public static DeadLetters to(String topic, Map<String, ?> kafka) {
+    return to(topic, kafka, KafkaClients.real(), Scheduler.threads());
+  }
+
+  static DeadLetters to(
+      String topic, Map<String, ?> kafka, KafkaClients clients, Scheduler scheduler) {
     Map<String, Object> settings = new HashMap<>(kafka);
     // What nobody has acknowledged in time is tried again by the consumer, with everything else.
-    settings.putIfAbsent(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, PATIENCE_SECONDS * 1_000);
+    settings.putIfAbsent(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, (int) PATIENCE.toMillis());
     settings.putIfAbsent(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000);
     settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, 10_000);
     // Whatever was read must fit, if the topic allows it.
@@ -98,9 +110,9 @@ public final class DeadLetters implements AutoCloseable {
     settings.putIfAbsent(ProducerConfig.METADATA_MAX_IDLE_CONFIG, 5_000);
     settings.put(ProducerConfig.ACKS_CONFIG, "all");
     Objects.requireNonNull(topic, "topic");
-    Admin admin = KafkaClients.real().admin(settingsOfAdmin(kafka));
+    Admin admin = clients.admin(settingsOfAdmin(kafka));
     try {
-      return new DeadLetters(KafkaClients.real().producer(settings), admin, topic);
+      return new DeadLetters(scheduler, clients.producer(settings), admin, topic);
     } catch (RuntimeException | Error e) {
       admin.close(Duration.ZERO);
       throw e;
@@ -117,9 +129,9 @@ public final class DeadLetters implements AutoCloseable {
                     && (ProducerConfig.configNames().contains(name)
                         || ConsumerConfig.configNames().contains(name)));
     settings.putIfAbsent(
-        AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, PATIENCE_TO_LOOK_SECONDS * 1_000);
+        AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) PATIENCE_TO_LOOK.toMillis());
     settings.putIfAbsent(
-        AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, PATIENCE_TO_LOOK_SECONDS * 500);
+        AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) PATIENCE_TO_LOOK.toMillis() / 2);
     return settings;
   }
 
@@ -149,8 +161,10 @@ public final class DeadLetters implements AutoCloseable {
     add(letter, EXCEPTION, failure.getClass().getName());
     add(letter, MESSAGE, message.substring(0, Math.min(LONGEST_MESSAGE, message.length())));
     add(letter, ATTEMPTS, attempts);
+    Answer<RecordMetadata> answer = new Answer<>(scheduler);
     try {
-      producer.send(letter).get(PATIENCE_SECONDS, TimeUnit.SECONDS);
+      Future<RecordMetadata> unused = producer.send(letter, answer::is);
+      answer.await(PATIENCE);
     } catch (ExecutionException | TimeoutException e) {
       throw new KafkaException(
           "%s-%d@%d cannot be sent to the dead letter topic %s: %s"
@@ -162,10 +176,12 @@ public final class DeadLetters implements AutoCloseable {
 
   /** Looks first: where brokers create what a producer asks for, it must not ask. */
   private int partitions() throws InterruptedException {
+    Answer<TopicDescription> answer = new Answer<>(scheduler);
     try {
       var described = admin.describeTopics(List.of(topic)).topicNameValues().get(topic);
-      return Objects.requireNonNull(described, "an answer for the topic")
-          .get(PATIENCE_TO_LOOK_SECONDS, TimeUnit.SECONDS)
+      KafkaFuture<TopicDescription> unused =
+          Objects.requireNonNull(described, "an answer for the topic").whenComplete(answer::is);
+      return Objects.requireNonNull(answer.await(PATIENCE_TO_LOOK), "a description of the topic")
           .partitions()
           .size();
     } catch (ExecutionException | TimeoutException e) {

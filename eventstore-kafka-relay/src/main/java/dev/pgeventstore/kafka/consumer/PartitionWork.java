@@ -4,6 +4,7 @@ import dev.pgeventstore.feed.Blocker;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.EngineThread;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionState;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
 import dev.pgeventstore.kafka.consumer.Handling.FailedLetter;
@@ -15,6 +16,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Executor;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.Lock;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -39,12 +42,16 @@ final class PartitionWork implements Runnable {
   private final Executor threads;
   private final Runnable hasRoom;
 
+  private final Scheduler scheduler;
+  private final Lock lock;
+  private final Condition ended;
+
   private final Deque<ConsumerRecord<byte[], byte[]>> waiting = new ArrayDeque<>();
   private OptionalLong reached = OptionalLong.empty();
   private boolean asked;
   private boolean working;
   private boolean abandoned;
-  private long goesOnAt = System.nanoTime();
+  private long goesOnAt;
   private long standsSince;
   private @Nullable Throwable failure;
   private @Nullable String failureText;
@@ -58,6 +65,7 @@ final class PartitionWork implements Runnable {
    * @param hasRoom called when fewer wait again
    */
   PartitionWork(
+      Scheduler scheduler,
       String group,
       Handling handling,
       PartitionCourse course,
@@ -65,6 +73,10 @@ final class PartitionWork implements Runnable {
       int mostTogether,
       Executor threads,
       Runnable hasRoom) {
+    this.scheduler = scheduler;
+    this.lock = scheduler.newLock();
+    this.ended = lock.newCondition();
+    this.goesOnAt = scheduler.nanoTime();
     this.group = group;
     this.handling = handling;
     this.course = course;
@@ -74,38 +86,54 @@ final class PartitionWork implements Runnable {
     this.hasRoom = hasRoom;
   }
 
-  synchronized void add(List<ConsumerRecord<byte[], byte[]>> records) {
-    if (waiting.isEmpty()) {
-      standsSince = System.nanoTime();
+  void add(List<ConsumerRecord<byte[], byte[]>> records) {
+    lock.lock();
+    try {
+      if (waiting.isEmpty()) {
+        standsSince = scheduler.nanoTime();
+      }
+      waiting.addAll(records);
+    } finally {
+      lock.unlock();
     }
-    waiting.addAll(records);
   }
 
   /** Whether so many wait that no more should be read. */
-  synchronized boolean isFull() {
-    return waiting.size() >= mostTogether;
+  boolean isFull() {
+    lock.lock();
+    try {
+      return waiting.size() >= mostTogether;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Asks for a thread, if there is something to try now. */
   void goOn() {
-    synchronized (this) {
+    lock.lock();
+    try {
       if (asked
           || abandoned
           || waiting.isEmpty()
           || course.mode() == Mode.STOPPED
-          || System.nanoTime() - goesOnAt < 0) {
+          || scheduler.nanoTime() - goesOnAt < 0) {
         return;
       }
       asked = true;
+    } finally {
+      lock.unlock();
     }
     try {
       threads.execute(this);
     } catch (RuntimeException | Error e) {
       // No thread can be started, or this consumer is being closed.
       LOG.debug("consumer {} has no thread for a partition", group, e);
-      synchronized (this) {
+      lock.lock();
+      try {
         asked = false;
-        goesOnAt = System.nanoTime() + Durations.nanos(AFTER_NO_THREAD);
+        goesOnAt = scheduler.nanoTime() + Durations.nanos(AFTER_NO_THREAD);
+      } finally {
+        lock.unlock();
       }
     }
   }
@@ -118,13 +146,16 @@ final class PartitionWork implements Runnable {
 
   private void tryOnce() {
     List<ConsumerRecord<byte[], byte[]>> tried;
-    synchronized (this) {
+    lock.lock();
+    try {
       if (abandoned) {
         asked = false;
         return;
       }
       tried = waiting.stream().limit(course.next(Math.min(waiting.size(), mostTogether))).toList();
       working = true;
+    } finally {
+      lock.unlock();
     }
     try {
       if (mode() == Mode.SET_ASIDE) {
@@ -137,16 +168,24 @@ final class PartitionWork implements Runnable {
       failed(Causes.isOfVirtualMachine(e) ? Blame.MACHINE : Blame.ENVIRONMENT, e, tried);
     } finally {
       Thread.interrupted();
-      synchronized (this) {
+      lock.lock();
+      try {
         working = false;
         asked = false;
-        notifyAll();
+        ended.signalAll();
+      } finally {
+        lock.unlock();
       }
     }
   }
 
-  private synchronized Mode mode() {
-    return course.mode();
+  private Mode mode() {
+    lock.lock();
+    try {
+      return course.mode();
+    } finally {
+      lock.unlock();
+    }
   }
 
   private void handle(List<ConsumerRecord<byte[], byte[]>> tried) {
@@ -163,37 +202,46 @@ final class PartitionWork implements Runnable {
     Throwable why;
     int attempts;
     boolean isSent;
-    synchronized (this) {
+    lock.lock();
+    try {
       why = failure == null ? new IllegalStateException("no failure is known") : failure;
       attempts = course.attempts();
       isSent = course.isLetterSent();
+    } finally {
+      lock.unlock();
     }
     FailedLetter failed = handling.setAside(tried.get(0), why, attempts, isSent);
     if (failed == null) {
       done(tried);
       return;
     }
-    synchronized (this) {
+    lock.lock();
+    try {
       if (failed.isSent()) {
         course.letterSent();
       }
+    } finally {
+      lock.unlock();
     }
     failed(failed.blame(), failed.failure(), tried);
   }
 
   private void done(List<ConsumerRecord<byte[], byte[]>> tried) {
     boolean wasFull;
-    synchronized (this) {
+    lock.lock();
+    try {
       wasFull = isFull();
       course.done(tried.size());
       for (int i = 0; i < tried.size(); i++) {
         waiting.remove();
       }
       reached = OptionalLong.of(tried.get(tried.size() - 1).offset() + 1);
-      standsSince = System.nanoTime();
+      standsSince = scheduler.nanoTime();
       failure = null;
       failureText = null;
       lastLogged = "";
+    } finally {
+      lock.unlock();
     }
     if (wasFull) {
       hasRoom.run();
@@ -206,11 +254,12 @@ final class PartitionWork implements Runnable {
     Mode next;
     Duration pause;
     boolean isNews;
-    synchronized (this) {
+    lock.lock();
+    try {
       boolean setsAside = course.mode() == Mode.SET_ASIDE;
       pause = course.failed(blame, tried.size());
       next = course.mode();
-      goesOnAt = System.nanoTime() + Durations.nanos(pause);
+      goesOnAt = scheduler.nanoTime() + Durations.nanos(pause);
       if (!setsAside) {
         failure = cause;
       }
@@ -221,6 +270,8 @@ final class PartitionWork implements Runnable {
       String news = held ? "held by " + holder.flatMap(Blocker::pid) : text;
       isNews = !news.equals(lastLogged);
       lastLogged = news;
+    } finally {
+      lock.unlock();
     }
     if (next == Mode.STOPPED) {
       LOG.error("consumer {} stops at {}: {}", group, at, text, Causes.loggable(cause));
@@ -232,20 +283,28 @@ final class PartitionWork implements Runnable {
 
   /** A partition that has stopped tries again. */
   void resume() {
-    synchronized (this) {
+    lock.lock();
+    try {
       if (course.mode() != Mode.STOPPED) {
         return;
       }
       course.resume();
-      goesOnAt = System.nanoTime();
+      goesOnAt = scheduler.nanoTime();
       failureText = null;
+    } finally {
+      lock.unlock();
     }
     goOn();
   }
 
   /** The partition is not this consumer's any more: what has begun is the last. */
-  synchronized void abandon() {
-    abandoned = true;
+  void abandon() {
+    lock.lock();
+    try {
+      abandoned = true;
+    } finally {
+      lock.unlock();
+    }
   }
 
   /**
@@ -253,41 +312,56 @@ final class PartitionWork implements Runnable {
    *
    * @return false if it goes on
    */
-  synchronized boolean awaitEnd(long deadlineNanos) throws InterruptedException {
-    while (working) {
-      long remaining = deadlineNanos - System.nanoTime();
-      if (remaining <= 0) {
-        return false;
+  boolean awaitEnd(long deadlineNanos) throws InterruptedException {
+    lock.lock();
+    try {
+      while (working) {
+        long remaining = deadlineNanos - scheduler.nanoTime();
+        if (remaining <= 0) {
+          return false;
+        }
+        long unused = ended.awaitNanos(remaining);
       }
-      wait(remaining / 1_000_000 + 1);
+      return true;
+    } finally {
+      lock.unlock();
     }
-    return true;
   }
 
   /** The offset to be committed; empty if nothing was handled. */
-  synchronized OptionalLong reached() {
-    return reached;
+  OptionalLong reached() {
+    lock.lock();
+    try {
+      return reached;
+    } finally {
+      lock.unlock();
+    }
   }
 
-  synchronized PartitionStatus status() {
-    boolean hasSome = !waiting.isEmpty();
-    boolean waitsForThread = asked && !working;
-    PartitionState state = PartitionState.RUNNING;
-    Optional<String> reason = Optional.ofNullable(failureText);
-    if (course.mode() == Mode.STOPPED) {
-      state = PartitionState.STOPPED;
-    } else if (failureText != null) {
-      state = held ? PartitionState.WAITING : PartitionState.RETRYING;
-    } else if (waitsForThread) {
-      state = PartitionState.WAITING;
-      reason = Optional.of("all handler threads are at work on other partitions");
+  PartitionStatus status() {
+    lock.lock();
+    try {
+      boolean hasSome = !waiting.isEmpty();
+      boolean waitsForThread = asked && !working;
+      PartitionState state = PartitionState.RUNNING;
+      Optional<String> reason = Optional.ofNullable(failureText);
+      if (course.mode() == Mode.STOPPED) {
+        state = PartitionState.STOPPED;
+      } else if (failureText != null) {
+        state = held ? PartitionState.WAITING : PartitionState.RETRYING;
+      } else if (waitsForThread) {
+        state = PartitionState.WAITING;
+        reason = Optional.of("all handler threads are at work on other partitions");
+      }
+      return new PartitionStatus(
+          state,
+          hasSome ? Optional.of(waiting.element().offset()) : reached.stream().boxed().findFirst(),
+          course.attempts(),
+          hasSome ? Duration.ofNanos(scheduler.nanoTime() - standsSince) : Duration.ZERO,
+          failureText == null ? Optional.empty() : holder,
+          reason);
+    } finally {
+      lock.unlock();
     }
-    return new PartitionStatus(
-        state,
-        hasSome ? Optional.of(waiting.element().offset()) : reached.stream().boxed().findFirst(),
-        course.attempts(),
-        hasSome ? Duration.ofNanos(System.nanoTime() - standsSince) : Duration.ZERO,
-        failureText == null ? Optional.empty() : holder,
-        reason);
   }
 }

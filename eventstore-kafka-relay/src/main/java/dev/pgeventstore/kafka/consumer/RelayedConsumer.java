@@ -1,6 +1,8 @@
 package dev.pgeventstore.kafka.consumer;
 
 import dev.pgeventstore.internal.EngineThread;
+import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.internal.scheduling.Workers;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.State;
 import dev.pgeventstore.kafka.internal.KafkaClients;
@@ -59,9 +61,9 @@ public final class RelayedConsumer implements AutoCloseable {
   private final Duration unhealthyAfter;
   private final @Nullable DeadLetters deadLetters;
   private final Handling handling;
-  private final HandlerThreads threads;
+  private final Workers threads;
   private final ConsumerLoop loop;
-  private final Thread thread;
+  private final Scheduler.Task task;
 
   private RelayedConsumer(Builder builder) {
     this.group = builder.inbox.group();
@@ -69,19 +71,23 @@ public final class RelayedConsumer implements AutoCloseable {
     this.deadLetters =
         builder.deadLetterTopic == null
             ? null
-            : DeadLetters.to(builder.deadLetterTopic, builder.producerSettings());
+            : DeadLetters.to(
+                builder.deadLetterTopic,
+                builder.producerSettings(),
+                builder.clients,
+                builder.scheduler);
     this.handling =
         new Handling(
             builder.inbox, builder.dataSource, builder.handler, deadLetters, builder.replayOf);
-    this.threads = new HandlerThreads(group, builder.handlerThreads);
+    this.threads =
+        new Workers(builder.scheduler, "relayed-consumer-handler-" + group, builder.handlerThreads);
     try {
       this.loop = newLoop(builder);
     } catch (RuntimeException | Error e) {
       closeClients();
       throw e;
     }
-    this.thread = new Thread(this::run, "relayed-consumer-" + group);
-    thread.setDaemon(true);
+    this.task = builder.scheduler.start("relayed-consumer-" + group, this::run);
   }
 
   private ConsumerLoop newLoop(Builder builder) {
@@ -94,13 +100,15 @@ public final class RelayedConsumer implements AutoCloseable {
                     ConsumerConfig.MAX_POLL_RECORDS_CONFIG, ConsumerConfig.DEFAULT_MAX_POLL_RECORDS)
                 .toString());
     return new ConsumerLoop(
+        builder.scheduler,
         group,
-        () -> KafkaClients.real().consumer(settings),
+        () -> builder.clients.consumer(settings),
         isConsumerProtocol(settings),
         builder.topics,
         builder.pauses,
         hasRoom ->
             new PartitionWork(
+                builder.scheduler,
                 group,
                 handling,
                 new PartitionCourse(builder.retries, builder.pauses, deadLetters != null),
@@ -177,12 +185,11 @@ public final class RelayedConsumer implements AutoCloseable {
   @Override
   public void close() {
     loop.close();
-    if (EngineThread.isCurrent() || Thread.currentThread() == thread) {
+    if (EngineThread.isCurrent() || task.isCurrent()) {
       return;
     }
     try {
-      thread.join(FAREWELL.toMillis());
-      if (thread.isAlive()) {
+      if (!task.join(FAREWELL.toNanos())) {
         LOG.warn("consumer {} has not ended within {} s", group, FAREWELL.toSeconds());
       }
     } catch (InterruptedException e) {
@@ -204,6 +211,8 @@ public final class RelayedConsumer implements AutoCloseable {
     private Duration unhealthyAfter = Duration.ofMinutes(1);
     private @Nullable String deadLetterTopic;
     private @Nullable String replayOf;
+    private KafkaClients clients = KafkaClients.real();
+    private Scheduler scheduler = Scheduler.threads();
 
     private Builder(
         Map<String, ?> kafka, DataSource dataSource, WatermarkInbox inbox, RelayedHandler handler) {
@@ -310,6 +319,13 @@ public final class RelayedConsumer implements AutoCloseable {
       return this;
     }
 
+    /** Threads, locks, time and clients of a simulation. */
+    Builder on(KafkaClients otherClients, Scheduler otherScheduler) {
+      clients = otherClients;
+      scheduler = otherScheduler;
+      return this;
+    }
+
     /**
      * Starts the thread.
      *
@@ -334,9 +350,7 @@ public final class RelayedConsumer implements AutoCloseable {
             "topic %s is read, and records of it are set aside: its dead letters need a topic of their own"
                 .formatted(deadLetterTopic));
       }
-      RelayedConsumer consumer = new RelayedConsumer(this);
-      consumer.thread.start();
-      return consumer;
+      return new RelayedConsumer(this);
     }
 
     private Map<String, Object> consumerSettings() {

@@ -1,6 +1,7 @@
 package dev.pgeventstore.kafka.consumer;
 
 import dev.pgeventstore.internal.Durations;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -21,19 +22,22 @@ final class TopicsCheck {
   private static final Duration WHILE_MISSING = Duration.ofSeconds(1);
   private static final Duration PATIENCE = Duration.ofSeconds(2);
 
+  private final Scheduler scheduler;
   private final List<String> topics;
   private Optional<String> missing = Optional.empty();
-  private long next = System.nanoTime();
+  private long next;
 
-  TopicsCheck(List<String> topics) {
+  TopicsCheck(Scheduler scheduler, List<String> topics) {
+    this.scheduler = scheduler;
+    this.next = scheduler.nanoTime();
     this.topics = List.copyOf(topics);
   }
 
   /** What is missing, in words, as last seen. */
   Optional<String> missing(Consumer<byte[], byte[]> consumer) {
-    if (System.nanoTime() - next >= 0) {
+    if (scheduler.nanoTime() - next >= 0) {
       look(consumer);
-      next = System.nanoTime() + Durations.nanos(missing.isPresent() ? WHILE_MISSING : EACH);
+      next = scheduler.nanoTime() + Durations.nanos(missing.isPresent() ? WHILE_MISSING : EACH);
     }
     return missing;
   }

@@ -72,7 +72,8 @@ class ArchitectureTest {
               ".kafka",
               core(".internal", ".internal.scheduling", ".kafka.record", ".kafka.internal")),
           Map.entry(".kafka.record", core()),
-          Map.entry(".kafka.consumer", core(".internal", ".kafka.internal")),
+          Map.entry(
+              ".kafka.consumer", core(".internal", ".internal.scheduling", ".kafka.internal")),
           Map.entry(".kafka.internal", List.of()),
           Map.entry(".testkit", core()),
           Map.entry(".testkit.servers", List.of()),
@@ -95,7 +96,8 @@ class ArchitectureTest {
           ".postgres.internal.append",
           ".postgres.internal.fence",
           ".postgres.internal.subscribe",
-          ".kafka");
+          ".kafka",
+          ".kafka.consumer");
 
   private static final Set<String> CONCURRENCY =
       Set.of("System.nanoTime", "System.currentTimeMillis", "TimeUnit.sleep", "Object.wait");
