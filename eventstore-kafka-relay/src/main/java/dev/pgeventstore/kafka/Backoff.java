@@ -8,6 +8,7 @@ final class Backoff {
 
   private static final long FIRST_MILLIS = 50;
   private static final long LONGEST_MILLIS = 5_000;
+  private static final long REFUSED_MILLIS = 7_000;
 
   private final Scheduler scheduler;
   private long millis = FIRST_MILLIS;
@@ -23,10 +24,10 @@ final class Backoff {
     return Duration.ofMillis(pause);
   }
 
-  /** The longest at once: who is refused must not knock all the time. */
-  Duration longest() {
+  /** A long one at once: who is refused must not knock all the time, which is logged each time. */
+  Duration afterRefusal() {
     millis = LONGEST_MILLIS;
-    return next();
+    return Duration.ofMillis(REFUSED_MILLIS - LONGEST_MILLIS / 2).plus(next().dividedBy(2));
   }
 
   void reset() {

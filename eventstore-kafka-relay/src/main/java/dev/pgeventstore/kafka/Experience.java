@@ -8,11 +8,18 @@ import java.time.Duration;
  *
  * @param refusals which records are refused
  * @param size how much to send at a time
+ * @param contact by which Kafka is asked first
  */
-record Experience(Refusals refusals, TransactionSize size) {
+record Experience(Refusals refusals, TransactionSize size, Contact contact) {
 
+  /** Of one that tries once. */
   static Experience none(KafkaSettings settings, Duration lease) {
     return new Experience(
-        new Refusals(), new TransactionSize(settings.transactionTimeout(), lease));
+        new Refusals(), new TransactionSize(settings.transactionTimeout(), lease), Contact.once());
+  }
+
+  /** The same of a lane that tries again and again, and closes the contact in the end. */
+  Experience withLastingContact() {
+    return new Experience(refusals, size, Contact.kept());
   }
 }

@@ -184,7 +184,7 @@ final class KafkaSettings {
    */
   private static void quietly(Map<String, Object> settings) {
     settings.put(CommonClientConfigs.RECONNECT_BACKOFF_MS_CONFIG, 1_000L);
-    settings.put(CommonClientConfigs.RECONNECT_BACKOFF_MAX_MS_CONFIG, 10_000L);
+    settings.put(CommonClientConfigs.RECONNECT_BACKOFF_MAX_MS_CONFIG, 8_000L);
     settings.put(
         CommonClientConfigs.METADATA_RECOVERY_STRATEGY_CONFIG, MetadataRecoveryStrategy.NONE.name);
   }

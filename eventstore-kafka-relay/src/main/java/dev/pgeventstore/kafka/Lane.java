@@ -6,6 +6,7 @@ import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.regex.Pattern;
 import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -24,6 +25,9 @@ final class Lane implements Runnable {
   private static final Duration STANDBY_PAUSE = Duration.ofMillis(500);
   private static final Duration BEFORE_THE_FIRST = Duration.ofMillis(100);
 
+  /** Kafka's time-outs tell their times. */
+  private static final Pattern NUMBERS = Pattern.compile("\\d+");
+
   private final RelaySpec spec;
   private final int number;
   private final EventFeed feed;
@@ -34,6 +38,7 @@ final class Lane implements Runnable {
   private final Backoff backoff;
   private final Experience experience;
   private long committedBefore;
+  private String logged = "";
   private Position beforeTooLarge = Position.of(Long.MAX_VALUE);
 
   Lane(
@@ -48,7 +53,7 @@ final class Lane implements Runnable {
     this.number = number;
     this.feed = feed;
     this.settings = settings;
-    this.experience = Experience.none(settings, spec.leaseTtl());
+    this.experience = Experience.none(settings, spec.leaseTtl()).withLastingContact();
     this.backoff = new Backoff(settings.scheduler());
     this.leadership = leadership;
     this.progress = progress;
@@ -74,6 +79,7 @@ final class Lane implements Runnable {
       progress.halted(e);
     } finally {
       leadership.release();
+      experience.contact().close();
     }
   }
 
@@ -137,16 +143,25 @@ final class Lane implements Runnable {
     if (hasPublished) {
       backoff.reset();
     }
-    LOG.warn(
-        "Relay {} starts again from its last position after {}", spec.name(), failure.toString());
-    LOG.debug("In full", failure);
+    log(failure, hasPublished);
     progress.retrying(failure);
-    Duration pause = Failures.isRefused(failure) ? backoff.longest() : backoff.next();
+    Duration pause = Failures.isRefused(failure) ? backoff.afterRefusal() : backoff.next();
     if (hasPublished || refused.isPresent()) {
       stop.pause(pause);
     } else {
       handOver(pause);
     }
+  }
+
+  /** Once for each reason, however often it is tried: the status has it all the time. */
+  private void log(RuntimeException failure, boolean hasPublished) {
+    String kind = NUMBERS.matcher(failure.toString()).replaceAll("#");
+    if (hasPublished || !kind.equals(logged)) {
+      LOG.warn(
+          "Relay {} starts again from its last position after {}", spec.name(), failure.toString());
+    }
+    logged = kind;
+    LOG.debug("In full", failure);
   }
 
   /** The broker says the same of a transaction that it has aborted for its age. */

@@ -67,7 +67,7 @@ final class LaneAccess implements AutoCloseable {
     this.databaseId = feed.databaseId();
     this.positions =
         new PositionTopic(spec.positionTopicName(databaseId), spec.lanes(), spec.topic());
-    this.topics = new Topics(settings, stop);
+    this.topics = new Topics(settings, stop, experience.contact());
     try {
       if (start != Start.REDECLARED) {
         leaseNotes().declared().ifPresent(this::requireSame);

@@ -23,6 +23,8 @@ import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.AuthenticationException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.jspecify.annotations.Nullable;
@@ -35,13 +37,20 @@ final class Topics implements AutoCloseable {
 
   private static final Duration PAUSE = Duration.ofMillis(200);
 
+  private final Contact contact;
   private final Admin admin;
   private final StopSignal stop;
   private final Scheduler scheduler;
+  private volatile boolean answered;
 
   Topics(KafkaSettings settings, StopSignal stop) {
+    this(settings, stop, Contact.once());
+  }
+
+  Topics(KafkaSettings settings, StopSignal stop, Contact contact) {
     this.scheduler = settings.scheduler();
-    this.admin = settings.clients().admin(settings.admin());
+    this.contact = contact;
+    this.admin = contact.take(settings);
     this.stop = stop;
   }
 
@@ -137,8 +146,15 @@ final class Topics implements AutoCloseable {
 
   private <T> T answer(@Nullable KafkaFuture<T> future) throws InterruptedException {
     try {
-      return scheduler.await(Objects.requireNonNull(future, "an answer for each thing asked for"));
+      T answer =
+          scheduler.await(Objects.requireNonNull(future, "an answer for each thing asked for"));
+      answered = true;
+      return answer;
     } catch (ExecutionException e) {
+      answered |= !(e.getCause() instanceof TimeoutException);
+      if (e.getCause() instanceof AuthenticationException) {
+        contact.refused();
+      }
       if (e.getCause() instanceof KafkaException kafka) {
         throw kafka;
       }
@@ -148,6 +164,6 @@ final class Topics implements AutoCloseable {
 
   @Override
   public void close() {
-    admin.close(Duration.ZERO);
+    contact.giveBack(admin, answered);
   }
 }

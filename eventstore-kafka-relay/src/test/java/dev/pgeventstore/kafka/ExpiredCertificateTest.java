@@ -101,6 +101,25 @@ class ExpiredCertificateTest {
     bench.check();
   }
 
+  /** Java's stack traces of it are long, and some of Kafka's clients log all of them. */
+  @Test
+  void while_the_brokers_has_expired_for_a_minute_there_are_some_tens_of_lines() throws Exception {
+    brokerShows(authority.key("expired-for-long", true));
+    bench.append("order-1", 10);
+    try (RelayProcess relay = new RelayProcess(bench, folder, true, "warn", settings)) {
+      await().atMost(Bench.PATIENCE).until(() -> relay.status().contains("NotAfter"));
+      int before = relay.output().length();
+      Thread.sleep(Duration.ofMinutes(1).toMillis());
+      String logged = relay.output().substring(before);
+      assertThat(logged.lines().filter(line -> !line.startsWith("RelayStatus")).count())
+          .as(logged)
+          .isBetween(1L, 60L);
+      brokerShows(authority.key("sound-again", false));
+      await().atMost(Bench.PATIENCE).until(() -> relay.count("eventsSent") == 10);
+    }
+    bench.check();
+  }
+
   @Test
   void one_whose_own_has_expired_hands_the_lead_over_to_one_with_a_sound_one() throws Exception {
     Map<String, String> expired = new HashMap<>(settings);

@@ -232,6 +232,10 @@ final class SimulatedClients implements KafkaClients {
       return committed ? SimulatedBroker.stable(log) : log.size();
     }
 
+    public Map<String, List<PartitionInfo>> listTopics(Duration timeout) {
+      return ask(timeout.toNanos(), Map::of);
+    }
+
     public void assign(Collection<TopicPartition> partitions) {
       positions.clear();
       partitions.forEach(partition -> positions.put(partition, 0L));
