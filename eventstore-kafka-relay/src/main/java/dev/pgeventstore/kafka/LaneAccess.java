@@ -368,6 +368,15 @@ final class LaneAccess implements AutoCloseable {
             .position()
             .orElseThrow(() -> new IllegalStateException("the relay has no position yet"));
     requireSameLanes(position);
+    // What it is to send again would stand in the new series, where readers cannot know it.
+    boolean isRewound =
+        notes.lastSent().values().stream()
+            .anyMatch(place -> place.position().isAfter(position.position()));
+    if (isRewound) {
+      throw new IllegalStateException(
+          "the relay was rewound to %s, and has not come to where it was: start it as it was declared before, and stop it when it has caught up"
+              .formatted(position.position()));
+    }
     List<OwnRecord> beyond =
         new Comparison(feed, notes, true, Optional.empty(), Optional.empty())
             .of(tail(notes).published())

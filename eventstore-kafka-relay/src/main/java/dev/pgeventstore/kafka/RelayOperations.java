@@ -286,8 +286,9 @@ public final class RelayOperations {
    *
    * @param why for the audit
    * @throws RelayHaltedException if the number of lanes is another: that cannot be changed
-   * @throws IllegalStateException if the relay has sent more than it has noted: start it as it was
-   *     declared before, and stop it when it has caught up
+   * @throws IllegalStateException if the relay has sent more than it has noted, or was rewound and
+   *     has not come to where it was: start it as it was declared before, and stop it when it has
+   *     caught up
    * @throws InterruptedException if the thread was interrupted
    */
   public void redeclare(String why) throws InterruptedException {

@@ -259,7 +259,7 @@ class RelayProceduresTest {
     bench.append(first, 3);
     bench.append(second, 3);
     publish(builder);
-    builder.operations().newSeries(1, builder.operations().position(), "a test");
+    builder.operations().newSeries(1, Position.of(5), "a test");
     bench.append(first, 2);
     bench.append(second, 2);
     publish(builder);
@@ -268,6 +268,11 @@ class RelayProceduresTest {
     publish(builder);
     verify(builder);
     assertThat(seen()).hasSameElementsAs(stored()).containsExactlyInAnyOrderElementsOf(before);
+    assertThat(bench.consumed(topic))
+        .filteredOn(record -> header(record, "es_relay").endsWith("~2"))
+        .extracting(record -> header(record, "es_position"))
+        .isNotEmpty()
+        .doesNotContain("4", "5");
   }
 
   private static String streamOf(int lane) {
@@ -395,6 +400,26 @@ class RelayProceduresTest {
     publish(restored);
     verify(restored);
     assertThat(seen()).containsExactlyInAnyOrderElementsOf(stored());
+  }
+
+  @ParameterizedTest
+  @EnumSource
+  void one_that_was_rewound_is_not_declared_anew_before_it_has_caught_up(Delivery delivery)
+      throws Exception {
+    KafkaRelay.Builder builder = relay(delivery);
+    bench.append("order-1", 3);
+    publish(builder);
+    builder.operations().rewindTo(Position.of(1), "a test");
+    assertThatThrownBy(() -> builder.operations().redeclare("a test"))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("rewound to 1")
+        .hasMessageContaining("start it as it was declared before");
+    publish(builder);
+    builder.operations().redeclare("a test");
+    bench.append("order-1", 1);
+    publish(builder);
+    verify(builder);
+    assertThat(seen()).containsExactlyElementsOf(stored());
   }
 
   @Test
