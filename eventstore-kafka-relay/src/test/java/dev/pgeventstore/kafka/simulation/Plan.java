@@ -162,6 +162,61 @@ record Plan(long seed, Setting setting, List<Action> actions) {
   /** An operator rewinds the relay. */
   record Rewind(int at, int back) implements Action {}
 
+  /**
+   * Consumers read what is published.
+   *
+   * @param eager whether each gives up all its partitions when any comes or goes
+   * @param letters whether there is a dead letter topic
+   * @param retries of a record that fails alone
+   * @param threads of each consumer that call the handler
+   * @param most records of a poll, and of a transaction
+   * @param hopelessOneIn how many records there are to one that can never be handled; 0 for none
+   * @param failOneIn how many records there are to one at which a handler fails; 0 for none
+   * @param hangOneIn how many there are to one at which it hangs; 0 for none
+   * @param hang for how long, in milliseconds
+   * @param breakOneIn how many calls of their database there are to one that fails; 0 for none
+   * @param loseOneIn how many of the broker's answers there are to one that is lost; 0 for none
+   */
+  record Group(
+      int at,
+      boolean eager,
+      boolean letters,
+      int retries,
+      int threads,
+      int most,
+      int hopelessOneIn,
+      int failOneIn,
+      int hangOneIn,
+      int hang,
+      int breakOneIn,
+      int loseOneIn)
+      implements Action {}
+
+  /** A consumer is started, or started again. */
+  record Consume(int at, int consumer) implements Action {}
+
+  /** A consumer is closed. */
+  record EndConsumer(int at, int consumer) implements Action {}
+
+  /**
+   * A consumer's process is killed.
+   *
+   * @param noticed after which time the database notices, in milliseconds
+   */
+  record KillConsumer(int at, int consumer, int noticed) implements Action {}
+
+  /** A consumer's process stands still. */
+  record FreezeConsumer(int at, int consumer, int millis) implements Action {}
+
+  /** The consumers' database is away. */
+  record MarksDown(int at, int millis) implements Action {}
+
+  /** Transactions in the consumers' database may only read. */
+  record MarksReadOnly(int at, int millis) implements Action {}
+
+  /** The group's offsets are set back. */
+  record SetBack(int at, int records) implements Action {}
+
   /** What a plan has most of. */
   enum Focus {
     /** The database crashes, fails over, is restored, is moved. */
@@ -179,13 +234,19 @@ record Plan(long seed, Setting setting, List<Action> actions) {
     /** The delivery is changed. */
     DELIVERY,
     /** What cannot be published, and what operators do. */
-    OPERATORS
+    OPERATORS,
+    /** Consumers come, stall, fail and go, and so does their database. */
+    CONSUMERS
   }
 
   /** The plan of a seed: its focus, too, follows from the seed. */
   static Plan random(long seed) {
+    return random(seed, focus(seed));
+  }
+
+  static Focus focus(long seed) {
     Focus[] all = Focus.values();
-    return random(seed, all[(int) Math.floorMod(seed, (long) all.length)]);
+    return all[(int) Math.floorMod(seed, (long) all.length)];
   }
 
   static Plan random(long seed, Focus focus) {
@@ -281,6 +342,7 @@ record Plan(long seed, Setting setting, List<Action> actions) {
         case RECOVERY -> recovery(actions);
         case DELIVERY -> delivery(actions, setting.delivery());
         case OPERATORS -> operators(actions);
+        case CONSUMERS -> consumers(actions);
       }
       return new Plan(seed, setting, List.copyOf(actions));
     }
@@ -361,6 +423,45 @@ record Plan(long seed, Setting setting, List<Action> actions) {
         actions.add(new Deliver(at + 500 + random.nextInt(5_000), first, begins));
       }
       actions.add(append(0));
+    }
+
+    private void consumers(List<Action> actions) {
+      boolean letters = random.nextBoolean();
+      actions.add(
+          new Group(
+              0,
+              random.nextBoolean(),
+              letters,
+              of(0, 1, 3),
+              of(1, 2, 4),
+              of(1, 3, 10),
+              letters ? of(0, 0, 5) : 0,
+              of(0, 0, 10, 30),
+              of(0, 3, 10),
+              of(100, 1_000, 4_000, 9_000),
+              of(0, 0, 30, 100, 300),
+              of(0, 0, 20, 100)));
+      int consumers = of(1, 2, 2, 3);
+      for (int consumer = 0; consumer < consumers; consumer++) {
+        actions.add(new Consume(of(0, 0, time()), consumer));
+      }
+      actions.add(new Append(0, -1, of(1, 3, 10), 40, of(1, 3), of(0, 50), 0, 400, 0, End.COMMIT));
+      for (int i = of(2, 4, 6); i > 0; i--) {
+        actions.add(onConsumers(time(), random.nextInt(consumers)));
+      }
+    }
+
+    private Action onConsumers(int at, int consumer) {
+      return switch (random.nextInt(10)) {
+        case 0 -> new KillConsumer(at, consumer, of(0, 500, 5_000));
+        case 1 -> new EndConsumer(at, consumer);
+        case 2, 3 -> new Consume(at, consumer);
+        case 4 -> new MarksDown(at, of(1, 300, 4_000));
+        case 5 -> new MarksReadOnly(at, of(300, 4_000));
+        case 6 -> new SetBack(at, of(1, 5, 1_000));
+        case 7 -> new Away(at, of(100, 2_000, 7_000));
+        default -> new FreezeConsumer(at, consumer, of(20, 500, 7_000, 9_000, 15_000));
+      };
     }
 
     private void operators(List<Action> actions) {

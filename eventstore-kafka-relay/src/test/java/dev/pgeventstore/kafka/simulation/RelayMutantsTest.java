@@ -85,15 +85,79 @@ class RelayMutantsTest {
             "first.unconfirmed.get() >= 0"));
   }
 
+  private static final String COMPARES =
+      "         and position = ?\n         and record_index = ?\n";
+
+  /** Of a consumer with marks. */
+  static Stream<Mutant> consumers() {
+    return Stream.of(
+        // By two protections: the lock of the mark, and the comparison when it is moved.
+        new Mutant(
+                "a mark is neither locked nor compared",
+                Focus.CONSUMERS,
+                "consumer.MarksTable",
+                "         for update\n",
+                "")
+            .and("consumer.MarksTable", COMPARES, ""),
+        new Mutant(
+                "a partition that was taken away is handled on, without a lock or comparison",
+                Focus.CONSUMERS,
+                "consumer.PartitionWork",
+                "      abandoned = true;",
+                "      abandoned = false;")
+            .and("consumer.MarksTable", "         for update\n", "")
+            .and("consumer.MarksTable", COMPARES, ""),
+        new Mutant(
+            "offsets are committed before the transaction",
+            Focus.CONSUMERS,
+            "consumer.PartitionWork",
+            "      return reached;",
+            "      return waiting.isEmpty() ? reached : OptionalLong.of(waiting.getLast().offset() + 1);"),
+        new Mutant(
+            "a failure of the database counts as an attempt of the record",
+            Focus.CONSUMERS,
+            "consumer.Faults",
+            "? Blame.MARK_HELD : Blame.ENVIRONMENT;",
+            "? Blame.MARK_HELD : Blame.RECORD;"),
+        new Mutant(
+            "waiting for a mark counts as an attempt of the record",
+            Focus.CONSUMERS,
+            "consumer.Faults",
+            "? Blame.MARK_HELD : Blame.ENVIRONMENT;",
+            "? Blame.RECORD : Blame.ENVIRONMENT;"),
+        new Mutant(
+            "a record that was put off counts as handled",
+            Focus.CONSUMERS,
+            "consumer.PartitionWork",
+            "      failed(faults.of(e, tried.get(0).offset()), e.failure(), tried);",
+            "      done(tried);"),
+        new Mutant(
+                "a mark is moved past the records before the one that is set aside",
+                Focus.CONSUMERS,
+                "consumer.PartitionCourse",
+                "return mode == Mode.TOGETHER ? waiting : Math.min(1, waiting);",
+                "return mode == Mode.ALONE ? Math.min(1, waiting) : waiting;")
+            .and(
+                "consumer.PartitionWork",
+                "handling.setAside(tried.get(0)",
+                "handling.setAside(tried.get(tried.size() - 1)"),
+        new Mutant(
+            "a lost answer to a commit is taken for a failure of the handler",
+            Focus.CONSUMERS,
+            "consumer.Faults",
+            "case LOST -> databaseIsWell.getAsBoolean() && (connectionLived || isOneTooMany(at));",
+            "case LOST -> databaseIsWell.getAsBoolean();"));
+  }
+
   @ParameterizedTest
-  @MethodSource("mutants")
+  @MethodSource({"mutants", "consumers"})
   void a_mistake_is_found(Mutant mutant) throws Exception {
     requireFound(mutant, FIRST_SEED);
   }
 
   @Tag("faults")
   @ParameterizedTest
-  @MethodSource("mutants")
+  @MethodSource({"mutants", "consumers"})
   void a_mistake_is_found_from_each_of_five_seeds(Mutant mutant) throws Exception {
     for (long seed = 1; seed <= 5; seed++) {
       requireFound(mutant, seed * FIRST_SEED);

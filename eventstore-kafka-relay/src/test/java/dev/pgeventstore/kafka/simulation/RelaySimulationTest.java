@@ -43,6 +43,14 @@ class RelaySimulationTest {
   }
 
   @Test
+  void whatever_comes_in_whatever_order_consumers_handle_everything_once() {
+    int runs = Integer.getInteger(RUNS, 120);
+    for (long seed = 1; seed <= runs; seed++) {
+      run(seed, Plan.Focus.CONSUMERS);
+    }
+  }
+
+  @Test
   @Tag("soak")
   void it_holds_for_hours() {
     long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(Long.getLong(SECONDS, 600));
@@ -54,7 +62,7 @@ class RelaySimulationTest {
 
   @Test
   void the_same_seed_is_the_same_run() {
-    for (long seed = 1; seed <= 20; seed++) {
+    for (long seed = 1; seed <= 30; seed++) {
       Outcome once = Simulation.run(Plan.random(seed));
       Outcome again = Simulation.run(Plan.random(seed));
       assertThat(again.hash()).as("seed %d", seed).isEqualTo(once.hash());
@@ -65,7 +73,11 @@ class RelaySimulationTest {
 
   private static void run(long seed) {
     String focus = System.getProperty(FOCUS);
-    Plan plan = focus == null ? Plan.random(seed) : Plan.random(seed, Plan.Focus.valueOf(focus));
+    run(seed, focus == null ? Plan.focus(seed) : Plan.Focus.valueOf(focus));
+  }
+
+  private static void run(long seed, Plan.Focus focus) {
+    Plan plan = Plan.random(seed, focus);
     Throwable failure = Simulation.run(plan).failure();
     if (failure == null) {
       return;
@@ -75,7 +87,7 @@ class RelaySimulationTest {
     throw new AssertionError(
         """
         Seed %d fails: %s
-        Run it again with -D%s=%d.
+        Run it again with -D%s=%d -D%s=%s.
 
         Shrunk, it fails with: %s
 
@@ -89,6 +101,8 @@ class RelaySimulationTest {
                 failure.getMessage(),
                 SEED,
                 seed,
+                FOCUS,
+                focus,
                 outcome.failure() == null ? "nothing" : outcome.failure().getMessage(),
                 smallest,
                 String.join("\n", outcome.trace())),

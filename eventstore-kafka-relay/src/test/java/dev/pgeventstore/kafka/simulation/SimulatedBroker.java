@@ -181,9 +181,15 @@ final class SimulatedBroker {
   /** Appends a record without a transaction. */
   long append(ProducerRecord<byte[], byte[]> record) {
     TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+    long offset = add(partition, record);
+    oracle.sent(partition, record);
+    return offset;
+  }
+
+  /** The same for one that is no relay's. */
+  long add(TopicPartition partition, ProducerRecord<byte[], byte[]> record) {
     List<Entry> log = log(partition);
     log.add(new Entry(record, State.COMMITTED));
-    oracle.sent(partition, record);
     return log.size() - 1L;
   }
 

@@ -49,7 +49,6 @@ import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.errors.SaslAuthenticationException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.internals.KafkaFutureImpl;
-import org.apache.kafka.common.record.TimestampType;
 import org.jspecify.annotations.Nullable;
 
 /** Kafka's clients of a node. They have the methods that the relay calls, and no others. */
@@ -114,8 +113,20 @@ final class SimulatedClients implements KafkaClients {
     return only(Producer.class, new SimulatedProducer(this, settings));
   }
 
+  List<PartitionInfo> partitions(String topic, Duration timeout) {
+    return ask(
+        timeout.toNanos(),
+        () -> {
+          Topic found = broker.topic(topic);
+          int partitions = found == null ? 0 : found.partitions().size();
+          return IntStream.range(0, partitions)
+              .mapToObj(i -> new PartitionInfo(topic, i, BROKER, new Node[0], new Node[0]))
+              .toList();
+        });
+  }
+
   /** A client that has the public methods of an object, and no others. */
-  private static <T> T only(Class<T> type, Object client) {
+  static <T> T only(Class<T> type, Object client) {
     InvocationHandler handler =
         (proxy, method, arguments) -> {
           Method own;
@@ -298,15 +309,7 @@ final class SimulatedClients implements KafkaClients {
     }
 
     public List<PartitionInfo> partitionsFor(String topic, Duration timeout) {
-      return ask(
-          timeout.toNanos(),
-          () -> {
-            Topic found = broker.topic(topic);
-            int partitions = found == null ? 0 : found.partitions().size();
-            return IntStream.range(0, partitions)
-                .mapToObj(i -> new PartitionInfo(topic, i, BROKER, new Node[0], new Node[0]))
-                .toList();
-          });
+      return partitions(topic, timeout);
     }
 
     /** As the real one, it hides that the broker is away. */
@@ -344,19 +347,7 @@ final class SimulatedClients implements KafkaClients {
         Entry entry = log.get((int) next);
         ProducerRecord<byte[], byte[]> record = entry.record;
         if (record != null && (entry.state == State.COMMITTED || !committed)) {
-          records.add(
-              new ConsumerRecord<>(
-                  partition.topic(),
-                  partition.partition(),
-                  next,
-                  0L,
-                  TimestampType.CREATE_TIME,
-                  0,
-                  0,
-                  record.key(),
-                  record.value(),
-                  record.headers(),
-                  Optional.empty()));
+          records.add(SimulatedMember.read(partition, next, record));
         }
         next++;
       }

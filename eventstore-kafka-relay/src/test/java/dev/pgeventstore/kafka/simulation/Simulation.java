@@ -26,6 +26,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.TreeMap;
@@ -57,6 +58,7 @@ final class Simulation {
   private final SplittableRandom random;
   private final Map<Integer, Node> nodes = new TreeMap<>();
   private final Lock starting;
+  private final Optional<Consumers> consumers;
   private Delivery delivery;
   private int starts;
   private int finite;
@@ -168,6 +170,11 @@ final class Simulation {
     this.primary = new SimulatedDatabase(scheduler, oracle, setting.sequenceAhead());
     this.broker = new SimulatedBroker(scheduler, oracle);
     this.random = scheduler.random();
+    this.consumers =
+        plan.actions().stream()
+            .filter(Plan.Group.class::isInstance)
+            .map(action -> new Consumers(scheduler, broker, (Plan.Group) action))
+            .findFirst();
     oracle.exists(primary);
     if (setting.poison() == Plan.Poison.HALT) {
       plan.actions().stream()
@@ -230,7 +237,8 @@ final class Simulation {
   }
 
   private void live() {
-    for (String topic : List.of(Item.EVENTS, Item.MESSAGES, Plan.DEAD_LETTERS)) {
+    for (String topic :
+        List.of(Item.EVENTS, Item.MESSAGES, Plan.DEAD_LETTERS, Consumers.SET_ASIDE)) {
       broker.create(topic, Plan.PARTITIONS, false);
     }
     world.start("coordinator", broker::abortWhatIsOverdue);
@@ -249,6 +257,7 @@ final class Simulation {
     scheduler.note("from now on all is calm");
     broker.calm();
     nodes.values().forEach(Node::calm);
+    consumers.ifPresent(Consumers::calm);
     scheduler.block(primary::isUp, Long.MAX_VALUE);
     awaitArrival();
   }
@@ -264,6 +273,7 @@ final class Simulation {
           missing.append(oracle.missing(primary, lane)).append("; ");
         }
       }
+      consumers.ifPresent(group -> missing.append(group.missing()));
       if (missing.isEmpty()) {
         return;
       }
@@ -305,7 +315,7 @@ final class Simulation {
   private String states() {
     StringBuilder states = new StringBuilder();
     nodes.forEach((number, node) -> states.append("node %d: %s; ".formatted(number, node.lanes())));
-    return states.toString();
+    return states + consumers.map(Consumers::toString).orElse("");
   }
 
   private void act(Action action) {
@@ -348,9 +358,34 @@ final class Simulation {
             long now = operations.position().value();
             operations.rewindTo(Position.of(Math.max(0, now - rewind.back())), "lost in Kafka");
           });
-    } else if (primary.isUp()) {
+    } else if (!actOnConsumers(action) && primary.isUp()) {
       actOnDatabase(action);
     }
+  }
+
+  private boolean actOnConsumers(Action action) {
+    return consumers.isPresent() && actOn(consumers.get(), action);
+  }
+
+  private static boolean actOn(Consumers group, Action action) {
+    if (action instanceof Plan.Consume consume) {
+      group.start(consume.consumer());
+    } else if (action instanceof Plan.EndConsumer end) {
+      group.close(end.consumer());
+    } else if (action instanceof Plan.KillConsumer kill) {
+      group.kill(kill.consumer(), kill.noticed());
+    } else if (action instanceof Plan.FreezeConsumer freeze) {
+      group.freeze(freeze.consumer(), freeze.millis());
+    } else if (action instanceof Plan.MarksDown down) {
+      group.databaseDown(down.millis());
+    } else if (action instanceof Plan.MarksReadOnly readOnly) {
+      group.databaseReadOnly(readOnly.millis());
+    } else if (action instanceof Plan.SetBack back) {
+      group.setBack(back.records());
+    } else {
+      return false;
+    }
+    return true;
   }
 
   private void actOnDatabase(Action action) {

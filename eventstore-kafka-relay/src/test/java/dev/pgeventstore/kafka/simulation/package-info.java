@@ -3,6 +3,9 @@
  * time and chooses by a seed which one, between a database that is simulated behind the feed and a
  * broker that is simulated behind Kafka's clients (docs/adr/0023).
  *
+ * <p>Consumers with marks read what it publishes into a database of their own, which is simulated
+ * behind JDBC; {@link dev.pgeventstore.kafka.simulation.Effects} is their oracle.
+ *
  * <p>A {@link dev.pgeventstore.kafka.simulation.Plan} says what happens: who appends, which nodes
  * run the relay, what fails, what operators do. A {@link
  * dev.pgeventstore.kafka.simulation.Simulation} runs it, and the {@link
