@@ -194,15 +194,33 @@ final class Consumers {
         node.pause(setting.hang() * MILLI);
       }
       SimulatedSession.write(connection, id);
-      if (isHopeless(id) || (!isCalm && scheduler.oneIn(setting.failOneIn()))) {
-        if (isAlone) {
-          oracle.failedAlone(id);
-        }
+      if (isHopeless(id)) {
+        throw failure(id, isAlone, new IllegalStateException("it cannot be handled"));
+      }
+      if (!isCalm && scheduler.oneIn(setting.failOneIn())) {
         node.note("a handler fails");
-        throw new IllegalStateException("it cannot be handled");
+        fail(id, isAlone);
       }
     }
     node.note("handled %d records".formatted(records.size()));
+  }
+
+  private <E extends Exception> E failure(String id, boolean isAlone, E failure) {
+    if (isAlone) {
+      oracle.failedAlone(id);
+    }
+    return failure;
+  }
+
+  /** In a way that is the record's, such as a lost connection that is not its own; or is not. */
+  private void fail(String id, boolean isAlone) throws SQLException {
+    switch (scheduler.random().nextInt(5)) {
+      case 0 -> throw new SQLException("deadlock detected", "40P01");
+      case 1 -> throw failure(id, isAlone, new SQLException("it is lost", "08006"));
+      case 2 -> throw new SQLException("no space left on device", "53100");
+      case 3 -> throw new OutOfMemoryError("there is no memory left");
+      default -> throw failure(id, isAlone, new IllegalStateException("it fails"));
+    }
   }
 
   private boolean isHopeless(String id) {

@@ -342,7 +342,10 @@ record Plan(long seed, Setting setting, List<Action> actions) {
         case RECOVERY -> recovery(actions);
         case DELIVERY -> delivery(actions, setting.delivery());
         case OPERATORS -> operators(actions);
-        case CONSUMERS -> consumers(actions);
+        case CONSUMERS -> {
+          consumers(actions);
+          beside(actions, nodes, setting);
+        }
       }
       return new Plan(seed, setting, List.copyOf(actions));
     }
@@ -426,7 +429,7 @@ record Plan(long seed, Setting setting, List<Action> actions) {
     }
 
     private void consumers(List<Action> actions) {
-      boolean letters = random.nextBoolean();
+      boolean letters = random.nextInt(3) > 0;
       actions.add(
           new Group(
               0,
@@ -436,9 +439,9 @@ record Plan(long seed, Setting setting, List<Action> actions) {
               of(1, 2, 4),
               of(1, 3, 10),
               letters ? of(0, 0, 5) : 0,
-              of(0, 0, 10, 30),
+              of(0, 0, 5, 20),
               of(0, 3, 10),
-              of(100, 1_000, 4_000, 9_000),
+              of(100, 1_000, 5_000, 9_000),
               of(0, 0, 30, 100, 300),
               of(0, 0, 20, 100)));
       int consumers = of(1, 2, 2, 3);
@@ -451,15 +454,37 @@ record Plan(long seed, Setting setting, List<Action> actions) {
       }
     }
 
+    /** What the relay does meanwhile. */
+    private void beside(List<Action> actions, int nodes, Setting setting) {
+      switch (random.nextInt(6)) {
+        case 0 -> nodes(actions, nodes);
+        case 1 -> positions(actions);
+        case 2 -> {
+          // At least once a topic is known by the database only, and forgotten with what that
+          // loses.
+          if (setting.delivery() == Delivery.EXACTLY_ONCE) {
+            history(actions, nodes);
+          }
+        }
+        case 3 -> {
+          // Of messages that come again with events it is not known which do.
+          if (!setting.oneTopic()) {
+            actions.add(new Rewind(time(), of(1, 5, 100)));
+          }
+        }
+        default -> {}
+      }
+    }
+
     private Action onConsumers(int at, int consumer) {
-      return switch (random.nextInt(10)) {
-        case 0 -> new KillConsumer(at, consumer, of(0, 500, 5_000));
-        case 1 -> new EndConsumer(at, consumer);
-        case 2, 3 -> new Consume(at, consumer);
-        case 4 -> new MarksDown(at, of(1, 300, 4_000));
-        case 5 -> new MarksReadOnly(at, of(300, 4_000));
-        case 6 -> new SetBack(at, of(1, 5, 1_000));
-        case 7 -> new Away(at, of(100, 2_000, 7_000));
+      return switch (random.nextInt(12)) {
+        case 0, 1, 2 -> new KillConsumer(at, consumer, of(0, 500, 9_000, 12_000));
+        case 3 -> new EndConsumer(at, consumer);
+        case 4, 5 -> new Consume(at, consumer);
+        case 6 -> new MarksDown(at, of(1, 300, 4_000));
+        case 7 -> new MarksReadOnly(at, of(300, 4_000));
+        case 8 -> new SetBack(at, of(1, 5, 1_000));
+        case 9 -> new Away(at, of(100, 2_000, 7_000));
         default -> new FreezeConsumer(at, consumer, of(20, 500, 7_000, 9_000, 15_000));
       };
     }
