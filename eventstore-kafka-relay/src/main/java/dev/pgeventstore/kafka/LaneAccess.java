@@ -357,16 +357,14 @@ final class LaneAccess implements AutoCloseable {
   }
 
   /**
-   * Where the lane stands by its notes, if it has sent nothing beyond.
+   * Where the lane stands by its notes, if it has sent nothing beyond; where it starts, if it never
+   * ran.
    *
-   * @throws IllegalStateException if it has
+   * @throws IllegalStateException if it has, or its position was lost
    * @throws RelayHaltedException if it has another number of lanes
    */
   LanePosition standing(LaneNotes notes) {
-    LanePosition position =
-        notes
-            .position()
-            .orElseThrow(() -> new IllegalStateException("the relay has no position yet"));
+    LanePosition position = notes.position().orElseGet(this::notBegun);
     requireSameLanes(position);
     // What it is to send again would stand in the new series, where readers cannot know it.
     boolean isRewound =
@@ -431,6 +429,16 @@ final class LaneAccess implements AutoCloseable {
     }
   }
 
+  /** A relay may be stopped before all of its lanes have begun. Then none has sent anything. */
+  private LanePosition notBegun() {
+    if (hasBegun() || !published().isEmpty()) {
+      throw new IllegalStateException(
+          "lane %d of relay %s has published, but has no position any more: declare the relay as it was, and let RelayOperations.recover(…) find it in the topics"
+              .formatted(lane, spec.name()));
+    }
+    return declaredStart();
+  }
+
   private LanePosition start() throws InterruptedException {
     for (int other = 0; other < spec.lanes(); other++) {
       // One that is new among others that are not would publish their streams once more.
@@ -441,17 +449,28 @@ final class LaneAccess implements AutoCloseable {
             ? "position topic %s has no position of lane %d".formatted(positions.name(), lane)
             : "the database has no position of lane %d of the relay".formatted(lane),
         isTargetWritten());
-    Position position = spec.startAfter().orElse(Position.START);
-    LanePosition start = at(position);
-    Map<String, @Nullable String> notes = new HashMap<>();
-    notes.put(LaneNotes.POSITION, start.format());
-    notes.put(LaneNotes.START, position.toString());
-    notes.put(Declaration.NOTE, spec.declaration().format());
+    return begin(new HashMap<>());
+  }
+
+  /**
+   * Begins where the relay is declared to.
+   *
+   * @param changes what is noted besides
+   */
+  LanePosition begin(Map<String, @Nullable String> changes) throws InterruptedException {
+    LanePosition start = declaredStart();
+    changes.put(LaneNotes.POSITION, start.format());
+    changes.put(LaneNotes.START, start.position().toString());
+    changes.put(Declaration.NOTE, spec.declaration().format());
     // By itself: from now on there is a position, whatever the first events come to.
-    writer.commit(notes, () -> {});
+    writer.commit(changes, () -> {});
     writer.finish();
     noteBegun(start.position(), Map.of());
     return start;
+  }
+
+  private LanePosition declaredStart() {
+    return at(spec.startAfter().orElse(Position.START));
   }
 
   /**

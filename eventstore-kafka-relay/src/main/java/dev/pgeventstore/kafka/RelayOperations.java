@@ -314,7 +314,12 @@ public final class RelayOperations {
             changes.putAll(before.ofLane());
             changes.putAll(before.anew(position.position()));
             changes.put(audit(), "redeclare: " + why);
-            access.beginSeries(before, position.position(), changes);
+            if (before.position().isEmpty()) {
+              // It has sent nothing that another series could be told from.
+              access.begin(changes);
+            } else {
+              access.beginSeries(before, position.position(), changes);
+            }
           });
     }
   }

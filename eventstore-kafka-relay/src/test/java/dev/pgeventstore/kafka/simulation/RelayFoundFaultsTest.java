@@ -5,6 +5,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import dev.pgeventstore.kafka.Delivery;
 import dev.pgeventstore.kafka.simulation.Plan.Append;
+import dev.pgeventstore.kafka.simulation.Plan.Deliver;
 import dev.pgeventstore.kafka.simulation.Plan.End;
 import dev.pgeventstore.kafka.simulation.Plan.Poison;
 import dev.pgeventstore.kafka.simulation.Plan.RestorePositions;
@@ -48,7 +49,14 @@ class RelayFoundFaultsTest {
                     new Start(1943, 1),
                     new Append(3364, -1, 1, 1, 1, 0, 0, 5, 0, End.COMMIT_ASYNCHRONOUSLY),
                     new Append(6751, -1, 3, 25, 3, 0, 5, 0, 0, End.ROLL_BACK),
-                    new RestorePositions(3671, 3)))));
+                    new RestorePositions(3671, 3)))),
+        arguments(
+            "a relay that was stopped before all its lanes had begun cannot be declared anew",
+            new Plan(
+                43L,
+                new Setting(
+                    30, 0, 40, 300, 200, 0, 10, 2, Delivery.EXACTLY_ONCE, true, false, Poison.HALT),
+                List.of(new Start(0, 1), new Deliver(513, Delivery.AT_LEAST_ONCE, true)))));
   }
 
   @ParameterizedTest(name = "{0}")

@@ -424,13 +424,17 @@ final class Simulation {
     starting.lock();
     try {
       List<Integer> running = stopAll();
+      Delivery before = delivery;
       delivery = deliver.delivery();
-      oracle.delivers(delivery);
       if (deliver.begins()) {
-        operate(operations -> operations.redeclare("another delivery"));
+        if (!operate(operations -> operations.redeclare("another delivery"))) {
+          // It has to catch up first, as it was.
+          delivery = before;
+        }
       } else {
         oracle.excuse(Excuse.DELIVERY_CHANGED);
       }
+      oracle.delivers(delivery);
       running.forEach(number -> node(number).start());
     } finally {
       starting.unlock();
@@ -487,15 +491,18 @@ final class Simulation {
   }
 
   /** An operator tries a few times. */
-  private void operate(Operation operation) {
+  /** Does it again and again for a while, and tells whether it has succeeded. */
+  private boolean operate(Operation operation) {
     Node operator = new Node("operator " + ++starts);
     boolean[] done = {false};
+    boolean[] succeeded = {false};
     operator.process.start(
         "operating",
         () -> {
           for (int i = 0; i < 20 && !done[0]; i++) {
             try {
               operation.on(operator.operations());
+              succeeded[0] = true;
               done[0] = true;
             } catch (EventStoreException | KafkaException | IllegalStateException e) {
               scheduler.note("an operation fails: %s", e);
@@ -510,6 +517,7 @@ final class Simulation {
           done[0] = true;
         });
     scheduler.block(() -> done[0], Long.MAX_VALUE);
+    return succeeded[0];
   }
 
   private Node node(int number) {
