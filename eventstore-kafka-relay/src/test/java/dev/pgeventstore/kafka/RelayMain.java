@@ -28,11 +28,25 @@ final class RelayMain {
       }
       try (KafkaRelay relay = builder.start()) {
         while (true) {
-          System.out.println(relay.status());
+          System.out.println(line(relay.status()));
           Thread.sleep(100);
         }
       }
     }
+  }
+
+  /** What {@link RelayProcess} reads. A reason may be of several lines. */
+  private static String line(RelayStatus status) {
+    return "RelayStatus state=%s, position=%s, aborts=%d, eventsSent=%d, messagesSent=%d, lanes=%s, reason=%s"
+        .formatted(
+            status.state(),
+            status.position(),
+            status.aborts(),
+            status.eventsSent(),
+            status.messagesSent(),
+            status.lanes(),
+            status.reason().orElse(""))
+        .replace(System.lineSeparator(), " ");
   }
 
   /** As whoever starts processes does: again, if the database is just being restarted. */
