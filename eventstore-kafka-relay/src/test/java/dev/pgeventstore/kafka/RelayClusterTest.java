@@ -48,13 +48,6 @@ class RelayClusterTest {
   private static final int NODES = 3;
   private static final String TRANSACTIONS = "__transaction_state";
 
-  private static final List<Shape> SHAPES =
-      List.of(
-          Shape.USUAL,
-          new Shape(Delivery.EXACTLY_ONCE, 3),
-          new Shape(Delivery.AT_LEAST_ONCE, 1),
-          new Shape(Delivery.AT_LEAST_ONCE, 2));
-
   private static KafkaCluster cluster;
 
   private final List<Bench> benches = new ArrayList<>();
@@ -77,7 +70,7 @@ class RelayClusterTest {
 
   @BeforeEach
   void startRelays(Database database) {
-    for (Shape shape : SHAPES) {
+    for (Shape shape : Shape.all()) {
       Bench bench = new Bench(database, cluster, shape);
       benches.add(bench);
       relays.put(bench, bench.relay(Map.of("transaction.timeout.ms", "5000")).start());

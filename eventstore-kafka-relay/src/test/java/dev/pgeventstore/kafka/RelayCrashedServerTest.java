@@ -17,7 +17,6 @@ import java.util.Map;
 import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,12 +30,8 @@ class RelayCrashedServerTest {
 
   @TempDir private Path folder;
 
-  static List<Shape> shapes() {
-    return List.of(Shape.USUAL, new Shape(Delivery.AT_LEAST_ONCE, 1));
-  }
-
   @ParameterizedTest
-  @MethodSource("shapes")
+  @MethodSource("dev.pgeventstore.kafka.Shape#all")
   void when_the_database_is_brought_back_to_an_older_state_a_running_relay_halts_and_says_why(
       Shape shape, KafkaBroker broker) throws Exception {
     try (PostgresServer server = PostgresServer.start()) {
@@ -45,7 +40,7 @@ class RelayCrashedServerTest {
       Path backup = folder.resolve("backup");
       try (Bench bench = new Bench(server.createDatabase(), broker, shape);
           KafkaRelay relay = bench.relay().start()) {
-        relay.awaitPublished(bench.append("order-1", 20), Bench.PATIENCE);
+        relay.awaitPublished(bench.append("order-1", 20).position(), Bench.PATIENCE);
         server.killHard();
         data.copyTo(backup);
         server.restart();
@@ -84,17 +79,18 @@ class RelayCrashedServerTest {
     return relay.status().reason().orElseThrow();
   }
 
-  @Test
-  void what_a_crashed_server_had_not_flushed_was_not_published(KafkaBroker broker)
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  void what_a_crashed_server_had_not_flushed_was_not_published(Shape shape, KafkaBroker broker)
       throws Exception {
     try (PostgresServer server =
         PostgresServer.start(
             Map.of(
                 "synchronous_commit", "off", "wal_writer_delay", "10000", "autovacuum", "off"))) {
       assumeTrue(server.canBeKilled(), "needs a server that was started here");
-      try (Bench bench = new Bench(server.createDatabase(), broker);
+      try (Bench bench = new Bench(server.createDatabase(), broker, shape);
           KafkaRelay relay = bench.relay().start()) {
-        relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+        relay.awaitPublished(bench.append("order-1", 10).position(), Bench.PATIENCE);
         for (int round = 0; round < 2; round++) {
           AppendResult unflushed = bench.append("order-1", 10);
           await()
@@ -103,7 +99,7 @@ class RelayCrashedServerTest {
           giveItTimeToPublishWhatItMustNot(relay, unflushed);
           server.killHard();
           server.restart();
-          relay.awaitPublished(bench.append("order-2", 10), Bench.PATIENCE);
+          relay.awaitPublished(bench.append("order-2", 10).position(), Bench.PATIENCE);
         }
         bench.check();
       }

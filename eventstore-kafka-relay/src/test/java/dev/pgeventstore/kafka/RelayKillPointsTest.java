@@ -8,6 +8,8 @@ import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.Statement;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -16,6 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A relay that ends without a word, at each moment of a transaction there is. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
@@ -73,6 +76,34 @@ class RelayKillPointsTest {
       try (KafkaRelay successor = bench.relay().start()) {
         successor.awaitPublished(bench.append("order-1", 1).position(), Bench.PATIENCE);
       }
+      bench.check();
+    }
+  }
+
+  /** It cannot note anything while its notes are locked, and sends on. */
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void at_least_once_what_was_acknowledged_and_not_noted_is_repeated_and_dropped_by_its_marks(
+      int lanes, Database database, KafkaBroker broker) throws Exception {
+    try (Bench bench = new Bench(database, broker, new Shape(Delivery.AT_LEAST_ONCE, lanes))) {
+      try (KafkaRelay relay = bench.relay().start()) {
+        relay.awaitPublished(bench.append("order-1", 1).position(), Bench.PATIENCE);
+      }
+      try (RelayProcess relay = new RelayProcess(bench, folder, true);
+          Connection holder = database.open();
+          Statement hold = holder.createStatement()) {
+        await().atMost(Bench.PATIENCE).until(relay::isLeading);
+        holder.setAutoCommit(false);
+        hold.execute("select from eventstore.lease_notes where key = 'position' for update");
+        bench.appendBacklog(EVENTS, 1_000);
+        await().atMost(Bench.PATIENCE).until(() -> bench.uncommitted().size() > 1);
+        relay.killHard();
+        holder.rollback();
+      }
+      try (KafkaRelay successor = bench.relay().start()) {
+        successor.awaitPublished(bench.append("order-1", 1).position(), Bench.PATIENCE);
+      }
+      assertThat(bench.uncommitted()).as("some of it twice").hasSizeGreaterThan(EVENTS + 2);
       bench.check();
     }
   }

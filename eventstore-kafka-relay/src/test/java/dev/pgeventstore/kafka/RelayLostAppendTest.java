@@ -18,8 +18,9 @@ import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Waiting until an append is published, over a crash and a restart of the database. */
 @ExtendWith(KafkaExtension.class)
@@ -31,12 +32,13 @@ class RelayLostAppendTest {
   private static final Map<String, String> LAZY =
       Map.of("wal_writer_delay", "10000", "autovacuum", "off");
 
-  @Test
-  void what_a_crash_has_lost_is_told_as_lost_and_a_clean_restart_loses_nothing(KafkaBroker broker)
-      throws Exception {
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  void what_a_crash_has_lost_is_told_as_lost_and_a_clean_restart_loses_nothing(
+      Shape shape, KafkaBroker broker) throws Exception {
     try (PostgresServer server = PostgresServer.start(LAZY)) {
       assumeTrue(server.canBeKilled(), "needs a server that was started here");
-      try (Bench bench = new Bench(server.createDatabase(), broker)) {
+      try (Bench bench = new Bench(server.createDatabase(), broker, shape)) {
         AppendResult kept = bench.append("kept-1", 2);
         try (KafkaRelay relay = bench.relay().start()) {
           relay.awaitPublished(kept, Bench.PATIENCE);

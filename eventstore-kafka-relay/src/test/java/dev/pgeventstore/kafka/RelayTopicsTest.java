@@ -11,6 +11,7 @@ import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
@@ -22,37 +23,53 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** Topics that somebody changes or takes away under a relay. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
 class RelayTopicsTest {
 
+  private Database database;
+  private KafkaBroker broker;
   private Bench bench;
 
   @BeforeEach
-  void open(Database database, KafkaBroker broker) {
-    bench = new Bench(database, broker);
+  void remember(Database database, KafkaBroker broker) {
+    this.database = database;
+    this.broker = broker;
+  }
+
+  private void open(Shape shape) {
+    bench = new Bench(database, broker, shape);
   }
 
   @AfterEach
   void close() {
-    bench.close();
+    if (bench != null) {
+      bench.close();
+    }
   }
 
-  @Test
-  void a_topic_that_is_deleted_while_it_runs_halts_it() throws Exception {
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
+  void a_topic_that_is_deleted_while_it_runs_halts_it(Shape shape) throws Exception {
+    open(shape);
     try (KafkaRelay relay = bench.relay().start()) {
-      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+      relay.awaitPublished(bench.append("order-1", 10).position(), Bench.PATIENCE);
       delete(bench.topic);
       bench.append("order-1", 10);
       assertThat(haltedReason(relay)).contains(bench.topic).contains("does not exist");
     }
   }
 
-  @Test
-  void a_topic_that_is_deleted_and_created_again_while_it_runs_halts_it() throws Exception {
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
+  void a_topic_that_is_deleted_and_created_again_while_it_runs_halts_it(Shape shape)
+      throws Exception {
+    open(shape);
     try (KafkaRelay relay = bench.relay().start()) {
-      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+      relay.awaitPublished(bench.append("order-1", 10).position(), Bench.PATIENCE);
       recreate(bench.topic, Bench.PARTITIONS);
       bench.append("order-1", 10);
       // It has nothing more to send, and finds out all the same.
@@ -60,10 +77,13 @@ class RelayTopicsTest {
     }
   }
 
-  @Test
-  void a_topic_that_was_deleted_and_created_again_while_it_did_not_run_halts_it() throws Exception {
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
+  void a_topic_that_was_deleted_and_created_again_while_it_did_not_run_halts_it(Shape shape)
+      throws Exception {
+    open(shape);
     try (KafkaRelay relay = bench.relay().start()) {
-      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+      relay.awaitPublished(bench.append("order-1", 10).position(), Bench.PATIENCE);
     }
     recreate(bench.topic, Bench.PARTITIONS);
     bench.append("order-1", 10);
@@ -73,10 +93,12 @@ class RelayTopicsTest {
     assertThat(bench.uncommitted()).isEmpty();
   }
 
-  @Test
-  void a_position_topic_that_is_deleted_while_it_runs_halts_it() throws Exception {
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#exactlyOnce")
+  void a_position_topic_that_is_deleted_while_it_runs_halts_it(Shape shape) throws Exception {
+    open(shape);
     try (KafkaRelay relay = bench.relay().start()) {
-      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+      relay.awaitPublished(bench.append("order-1", 10).position(), Bench.PATIENCE);
       delete(bench.positionTopic());
       bench.append("order-1", 10);
       assertThat(haltedReason(relay)).contains(bench.positionTopic());
@@ -84,15 +106,20 @@ class RelayTopicsTest {
     assertThat(bench.consumed()).hasSize(10);
   }
 
-  @Test
-  void a_position_topic_that_was_emptied_is_refused() throws Exception {
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#exactlyOnce")
+  void a_position_topic_that_was_emptied_is_refused(Shape shape) throws Exception {
+    open(shape);
     try (KafkaRelay relay = bench.relay().start()) {
-      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+      relay.awaitPublished(bench.append("order-1", 10).position(), Bench.PATIENCE);
     }
     cleanUp(bench.positionTopic(), "delete");
-    TopicPartition partition = new TopicPartition(bench.positionTopic(), 0);
+    Map<TopicPartition, RecordsToDelete> all = new HashMap<>();
+    for (int lane = 0; lane < shape.lanes(); lane++) {
+      all.put(new TopicPartition(bench.positionTopic(), lane), RecordsToDelete.beforeOffset(-1));
+    }
     try (Admin admin = bench.admin()) {
-      admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(-1))).all().get();
+      admin.deleteRecords(all).all().get();
     }
     cleanUp(bench.positionTopic(), "compact");
     bench.append("order-1", 10);
@@ -102,10 +129,13 @@ class RelayTopicsTest {
     assertThat(bench.consumed()).hasSize(10);
   }
 
-  @Test
-  void a_position_topic_that_would_lose_positions_is_refused_after_years_too() throws Exception {
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#exactlyOnce")
+  void a_position_topic_that_would_lose_positions_is_refused_after_years_too(Shape shape)
+      throws Exception {
+    open(shape);
     try (KafkaRelay relay = bench.relay().start()) {
-      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+      relay.awaitPublished(bench.append("order-1", 10).position(), Bench.PATIENCE);
     }
     cleanUp(bench.positionTopic(), "compact,delete");
     try (KafkaRelay relay = bench.relay().start()) {
@@ -113,43 +143,47 @@ class RelayTopicsTest {
     }
     cleanUp(bench.positionTopic(), "compact");
     try (KafkaRelay relay = bench.relay().start()) {
-      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+      relay.awaitPublished(bench.append("order-1", 10).position(), Bench.PATIENCE);
     }
     bench.check();
   }
 
-  @Test
-  void partitions_that_are_added_while_it_runs_stay_empty_and_nothing_is_reordered()
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
+  void partitions_that_are_added_while_it_runs_stay_empty_and_nothing_is_reordered(Shape shape)
       throws Exception {
+    open(shape);
     try (KafkaRelay relay = bench.relay().start()) {
       Load load = new Load(bench);
       await().atMost(Bench.PATIENCE).until(() -> relay.status().eventsSent() > 0);
       try (Admin admin = bench.admin()) {
         admin.createPartitions(Map.of(bench.topic, NewPartitions.increaseTo(8))).all().get();
       }
-      relay.awaitPublished(load.stop(), Bench.PATIENCE);
+      relay.awaitPublished(load.stop().position(), Bench.PATIENCE);
       // A new life, which knows the new partitions from the start.
-      relay.awaitPublished(bench.append("order-1", 10), Bench.PATIENCE);
+      relay.awaitPublished(bench.append("order-1", 10).position(), Bench.PATIENCE);
     }
     try (KafkaRelay relay = bench.relay().start()) {
       AppendResult last = null;
       for (int stream = 0; stream < 50; stream++) {
         last = bench.append("order-" + stream, 1);
       }
-      relay.awaitPublished(last, Bench.PATIENCE);
+      relay.awaitPublished(last.position(), Bench.PATIENCE);
     }
     bench.check();
     assertThat(bench.uncommitted()).allMatch(record -> record.partition() < Bench.PARTITIONS);
   }
 
+  /** Other lanes, and at least once other partitions, would go on for themselves. */
   @Test
-  void a_topic_that_takes_smaller_records_than_it_did_halts_it_in_front_of_the_first_larger_one()
-      throws Exception {
+  void a_topic_that_takes_smaller_records_than_it_did_halts_it_in_front_of_the_first_larger_one(
+      Shape shape) throws Exception {
+    open(shape);
     // The refusal comes while the records behind it are being sent.
     Map<String, Object> slowly = Probe.at(Moment.HALF_SENT, () -> {});
     try (KafkaRelay relay = bench.relay(slowly).start();
         Connection connection = bench.database.open()) {
-      relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
+      relay.awaitPublished(bench.append("order-1", 1).position(), Bench.PATIENCE);
       bench.configure(bench.topic, "max.message.bytes", "4000");
       connection.setAutoCommit(false);
       EventStreams transaction = bench.store.within(connection);
@@ -166,7 +200,7 @@ class RelayTopicsTest {
     assertThat(bench.consumed()).hasSize(1);
     bench.configure(bench.topic, "max.message.bytes", "1000000");
     try (KafkaRelay relay = bench.relay().start()) {
-      relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
+      relay.awaitPublished(bench.append("order-1", 1).position(), Bench.PATIENCE);
     }
     bench.check();
   }
