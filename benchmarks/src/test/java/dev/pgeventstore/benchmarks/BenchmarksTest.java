@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -73,6 +74,7 @@ class BenchmarksTest {
 
   // Works that read count what they get, and fail if it is not all there is.
   @Test
+  @Tag("faults")
   void every_work_is_measured_in_every_pair_on_both_sides(
       PostgresServer server, @TempDir Path folder) throws Exception {
     Options options =

@@ -23,6 +23,7 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -215,6 +216,7 @@ class RelayLostHistoryTest {
   }
 
   /** Two copies of one database, and a relay at work on each, the one after the other. */
+  @Tag("faults")
   @ParameterizedTest
   @EnumSource
   void whichever_of_two_copies_publishes_first_the_other_one_halts(Delivery delivery)

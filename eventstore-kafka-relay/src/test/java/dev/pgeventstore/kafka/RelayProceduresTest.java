@@ -38,6 +38,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -46,6 +47,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** What operators do, one thing after the other: after each, readers have everything once. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
 @Order(1)
+@Tag("faults")
 class RelayProceduresTest {
 
   private static final CloudEvents EVENTS = CloudEvents.from("/test");
