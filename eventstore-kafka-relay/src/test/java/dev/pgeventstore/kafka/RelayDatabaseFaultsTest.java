@@ -19,24 +19,34 @@ import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.postgresql.PGConnection;
 
 /** What happens between a relay and its database, and to transactions it must wait for. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
 class RelayDatabaseFaultsTest {
 
+  private Database database;
+  private KafkaBroker broker;
   private Bench bench;
 
   @BeforeEach
-  void open(Database database, KafkaBroker broker) {
-    bench = new Bench(database, broker);
+  void remember(Database database, KafkaBroker broker) {
+    this.database = database;
+    this.broker = broker;
+  }
+
+  private void open(Shape shape) {
+    bench = new Bench(database, broker, shape);
   }
 
   @AfterEach
   void close() {
-    bench.close();
+    if (bench != null) {
+      bench.close();
+    }
   }
 
   /** One whose transactions do not end by themselves. */
@@ -47,8 +57,10 @@ class RelayDatabaseFaultsTest {
     return bench.relay(second.store, settings);
   }
 
-  @Test
-  void connections_that_are_terminated_again_and_again_only_delay() throws Exception {
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
+  void connections_that_are_terminated_again_and_again_only_delay(Shape shape) throws Exception {
+    open(shape);
     Load load = new Load(bench);
     try (SecondStore second = SecondStore.of(bench.database);
         KafkaRelay relay = relay(second, Map.of()).start()) {
@@ -57,7 +69,7 @@ class RelayDatabaseFaultsTest {
         await().atMost(Bench.PATIENCE).until(() -> relay.status().eventsSent() > before);
         terminateConnections();
       }
-      relay.awaitPublished(load.stop(), Bench.PATIENCE);
+      relay.awaitPublished(load.stop().position(), Bench.PATIENCE);
     }
     bench.check();
   }
@@ -72,8 +84,10 @@ class RelayDatabaseFaultsTest {
   }
 
   @Tag("faults")
-  @Test
-  void while_the_database_is_away_no_transaction_in_kafka_stays_open() throws Exception {
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
+  void while_the_database_is_away_no_transaction_in_kafka_stays_open(Shape shape) throws Exception {
+    open(shape);
     TcpProxy network = SecondStore.proxy(bench.database);
     bench.appendBacklog(300, 1_000);
     try (network;
@@ -83,13 +97,16 @@ class RelayDatabaseFaultsTest {
       await().atMost(Bench.PATIENCE).until(() -> !bench.hasOpenTransaction());
       AppendResult meanwhile = bench.append("order-1", 5);
       network.restore();
-      relay.awaitPublished(meanwhile, Bench.PATIENCE);
+      relay.awaitPublished(meanwhile.position(), Bench.PATIENCE);
     }
     bench.check();
   }
 
-  @Test
-  void while_the_database_does_not_answer_no_transaction_in_kafka_stays_open() throws Exception {
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
+  void while_the_database_does_not_answer_no_transaction_in_kafka_stays_open(Shape shape)
+      throws Exception {
+    open(shape);
     TcpProxy network = SecondStore.proxy(bench.database);
     bench.appendBacklog(300, 1_000);
     try (network;
@@ -99,15 +116,16 @@ class RelayDatabaseFaultsTest {
       await().atMost(Bench.PATIENCE).until(() -> !bench.hasOpenTransaction());
       AppendResult meanwhile = bench.append("order-1", 5);
       network.restore();
-      relay.awaitPublished(meanwhile, Bench.PATIENCE);
+      relay.awaitPublished(meanwhile.position(), Bench.PATIENCE);
     }
     bench.check();
   }
 
-  @Test
-  void
-      a_silent_database_that_another_relay_can_reach_does_not_bring_two_of_them_in_each_others_way()
-          throws Exception {
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
+  void a_silent_database_that_another_relay_can_reach_does_not_bring_two_of_them_in_each_others_way(
+      Shape shape) throws Exception {
+    open(shape);
     TcpProxy network = SecondStore.proxy(bench.database);
     bench.appendBacklog(300, 1_000);
     try (network;
@@ -119,16 +137,18 @@ class RelayDatabaseFaultsTest {
         Load load = new Load(bench);
         network.restore();
         await().atMost(Bench.PATIENCE).until(() -> silent.status().state() == State.STANDBY);
-        other.awaitPublished(load.stop(), Bench.PATIENCE);
+        other.awaitPublished(load.stop().position(), Bench.PATIENCE);
         assertThat(other.status().fenced()).isZero();
       }
     }
     bench.check();
   }
 
-  @Test
-  void an_append_that_is_not_at_its_end_holds_back_what_came_after_it_and_is_named()
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
+  void an_append_that_is_not_at_its_end_holds_back_what_came_after_it_and_is_named(Shape shape)
       throws Exception {
+    open(shape);
     try (KafkaRelay relay = bench.relay().start();
         Connection open = bench.database.open()) {
       open.setAutoCommit(false);
@@ -143,13 +163,15 @@ class RelayDatabaseFaultsTest {
                       .anyMatch(blocker -> blocker.pid().equals(Optional.of(pid))));
       assertThat(bench.uncommitted()).isEmpty();
       open.commit();
-      relay.awaitPublished(later, Bench.PATIENCE);
+      relay.awaitPublished(later.position(), Bench.PATIENCE);
     }
     bench.check();
   }
 
-  @Test
-  void an_append_that_is_rolled_back_leaves_a_hole_and_nothing_else() throws Exception {
+  @ParameterizedTest
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
+  void an_append_that_is_rolled_back_leaves_a_hole_and_nothing_else(Shape shape) throws Exception {
+    open(shape);
     try (KafkaRelay relay = bench.relay().start();
         Connection open = bench.database.open()) {
       open.setAutoCommit(false);
@@ -158,7 +180,7 @@ class RelayDatabaseFaultsTest {
         bench.append(bench.store.within(open), "order-1", 2);
         AppendResult later = bench.append("order-2", 3);
         open.rollback();
-        relay.awaitPublished(later, Bench.PATIENCE);
+        relay.awaitPublished(later.position(), Bench.PATIENCE);
       }
     }
     bench.check();

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /** A broker that takes less than a relay has. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
@@ -40,12 +40,19 @@ class SlowBrokerTest {
   private static final int EVENTS = 6_000;
   private static final int BYTES_PER_SECOND = 400_000;
 
+  private Database database;
+  private KafkaBroker broker;
   private Bench bench;
 
   @BeforeEach
-  void open(Database database, KafkaBroker broker) {
+  void remember(Database database, KafkaBroker broker) {
     assumeTrue(broker.canBeKilled(), "needs a broker that was started here");
-    bench = new Bench(database, broker);
+    this.database = database;
+    this.broker = broker;
+  }
+
+  private void open(Shape shape) {
+    bench = new Bench(database, broker, shape);
   }
 
   @AfterEach
@@ -67,16 +74,19 @@ class SlowBrokerTest {
   private void requireCaughtUp(int dataBytes, KafkaRelay.Builder builder) throws Exception {
     AppendResult last = bench.appendBacklog(EVENTS, dataBytes);
     try (KafkaRelay relay = builder.start()) {
-      relay.awaitPublished(last, Bench.PATIENCE);
+      relay.awaitPublished(last.position(), Bench.PATIENCE);
       assertThat(relay.status().fenced()).as(relay.status().toString()).isZero();
-      assertThat(relay.status().aborts()).as(relay.status().toString()).isLessThan(5);
+      assertThat(relay.status().aborts())
+          .as(relay.status().toString())
+          .isLessThan(5L * bench.shape().lanes());
     }
     ExactSequence.check(bench.stored(), ExactSequence.restored(bench.uncommitted()));
   }
 
   @ParameterizedTest
-  @EnumSource
-  void with_a_quota_transactions_become_small_enough(Delivery delivery) throws Exception {
+  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  void with_a_quota_transactions_become_small_enough(Shape shape) throws Exception {
+    open(shape);
     String client = "client-of-" + bench.topic;
     ClientQuotaEntity entity = new ClientQuotaEntity(Map.of(ClientQuotaEntity.CLIENT_ID, client));
     try (Admin admin = bench.admin()) {
@@ -91,35 +101,34 @@ class SlowBrokerTest {
           .all()
           .get();
     }
-    requireCaughtUp(300, bench.relay(settings(Map.of("client.id", client))).delivery(delivery));
+    requireCaughtUp(300, bench.relay(settings(Map.of("client.id", client))));
   }
 
   @ParameterizedTest
-  @EnumSource
-  void over_a_slow_link_transactions_become_small_enough(Delivery delivery) throws Exception {
+  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  void over_a_slow_link_transactions_become_small_enough(Shape shape) throws Exception {
+    open(shape);
     bench.broker.proxy().slowDown(BYTES_PER_SECOND);
     requireCaughtUp(
-        100,
-        bench
-            .relay(settings(Map.of("bootstrap.servers", bench.broker.proxiedBootstrap())))
-            .delivery(delivery));
+        100, bench.relay(settings(Map.of("bootstrap.servers", bench.broker.proxiedBootstrap()))));
   }
 
   /** Nobody renews a lease while a transaction is open: it has to be over sooner. */
   @ParameterizedTest
-  @EnumSource
-  void over_a_slow_link_the_leader_keeps_the_lead(Delivery delivery) throws Exception {
+  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  void over_a_slow_link_the_leader_keeps_the_lead(Shape shape) throws Exception {
+    open(shape);
     AppendResult last = bench.appendBacklog(EVENTS, 100);
     Map<String, Object> patient = settings(Map.of());
     patient.put("transaction.timeout.ms", "60000");
     Map<String, Object> slow = new HashMap<>(patient);
     slow.put("bootstrap.servers", bench.broker.proxiedBootstrap());
     Duration lease = Duration.ofSeconds(4);
-    try (KafkaRelay leader = bench.relay(slow).delivery(delivery).leaseTtl(lease).start()) {
+    try (KafkaRelay leader = bench.relay(slow).leaseTtl(lease).start()) {
       await().atMost(Bench.PATIENCE).until(() -> leader.status().state() == State.LEADING);
       bench.broker.proxy().slowDown(150_000);
-      try (KafkaRelay standby = bench.relay(patient).delivery(delivery).leaseTtl(lease).start()) {
-        leader.awaitPublished(last, Bench.PATIENCE);
+      try (KafkaRelay standby = bench.relay(patient).leaseTtl(lease).start()) {
+        leader.awaitPublished(last.position(), Bench.PATIENCE);
         assertThat(standby.status().eventsSent()).isZero();
         assertThat(leader.status().fenced()).isZero();
       }
@@ -128,16 +137,18 @@ class SlowBrokerTest {
   }
 
   @ParameterizedTest
-  @EnumSource
-  void with_small_batches_only_everything_is_published(Delivery delivery) throws Exception {
+  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  void with_small_batches_only_everything_is_published(Shape shape) throws Exception {
+    open(shape);
     bench.configure(bench.topic, "max.message.bytes", "3000");
-    requireCaughtUp(100, bench.relay(settings(Map.of())).delivery(delivery));
+    requireCaughtUp(100, bench.relay(settings(Map.of())));
   }
 
   /** The broker answers what comes then as it answers one who was fenced. */
   @Test
   void a_transaction_that_outlives_its_time_out_counts_as_aborted_and_not_as_fenced()
       throws Exception {
+    open(Shape.USUAL);
     bench.appendBacklog(10, 100);
     Runnable untilAborted =
         () ->
@@ -155,13 +166,14 @@ class SlowBrokerTest {
 
   @Test
   void at_least_once_the_lease_is_kept_while_kafka_is_silent() throws Exception {
+    open(new Shape(Delivery.AT_LEAST_ONCE, 1));
     Map<String, String> silent =
         Map.of(
             "bootstrap.servers",
             bench.broker.proxiedBootstrap(),
             "transaction.timeout.ms",
             "60000");
-    KafkaRelay.Builder builder = bench.relay(silent).delivery(Delivery.AT_LEAST_ONCE);
+    KafkaRelay.Builder builder = bench.relay(silent);
     try (KafkaRelay relay = builder.start();
         KafkaRelay other = builder.start()) {
       Position first = bench.append("order-1", 10).position();
