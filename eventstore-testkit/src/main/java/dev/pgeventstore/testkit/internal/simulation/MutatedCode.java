@@ -45,6 +45,9 @@ public record MutatedCode(String root, String name, List<Change> changes) {
    */
   public record Change(String source, String was, String becomes) {}
 
+  /** The project's baseline: what instruments class files need not know those of a newer JDK. */
+  private static final String RELEASE = "17";
+
   private static final List<Path> SOURCES =
       List.of(Path.of("src/main/java"), Path.of("src/test/java"));
 
@@ -110,7 +113,7 @@ public record MutatedCode(String root, String name, List<Change> changes) {
                   messages,
                   new InMemory(files, classes),
                   null,
-                  List.of("-cp", classPath, "-proc:none", "-nowarn", "-g"),
+                  List.of("-cp", classPath, "--release", RELEASE, "-proc:none", "-nowarn", "-g"),
                   null,
                   texts())
               .call();
