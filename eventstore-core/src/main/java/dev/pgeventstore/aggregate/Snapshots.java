@@ -2,6 +2,7 @@ package dev.pgeventstore.aggregate;
 
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.snapshot.Snapshot;
 import dev.pgeventstore.snapshot.SnapshotAndTail;
 import dev.pgeventstore.snapshot.SnapshotCodec;
@@ -61,7 +62,7 @@ final class Snapshots<S> {
                 + " snapshot: {}",
             snapshot,
             stream,
-            e.toString());
+            Causes.text(e));
       }
       return null;
     }
@@ -88,7 +89,7 @@ final class Snapshots<S> {
           "No snapshot was kept of {} at version {}, so more events are read until the next one: {}",
           loaded.stream(),
           loaded.version(),
-          e.toString());
+          Causes.text(e));
     }
   }
 

@@ -11,6 +11,7 @@ import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.FeedReader;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.feed.ReadingPlace;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.subscription.FollowerProgress.Waiting;
 import dev.pgeventstore.subscription.FollowerStart.Place;
@@ -79,7 +80,8 @@ final class RunningFollower implements Follower {
     } catch (Throwable e) {
       // Whatever it was: it must not end unnoticed.
       progress.end(e);
-      LOG.error("A follower has ended at position {}", progress.status().position(), e);
+      LOG.error(
+          "A follower has ended at position {}", progress.status().position(), Causes.loggable(e));
     }
   }
 
@@ -149,7 +151,7 @@ final class RunningFollower implements Follower {
   }
 
   private void backOff(Exception e) {
-    LOG.warn("A follower tries again in {} ms: {}", backOff.toMillis(), e.toString());
+    LOG.warn("A follower tries again in {} ms: {}", backOff.toMillis(), Causes.text(e));
     progress.retryAfter(e, backOff);
     Duration doubled = backOff.multipliedBy(2);
     backOff = doubled.compareTo(LONGEST_BACK_OFF) > 0 ? LONGEST_BACK_OFF : doubled;

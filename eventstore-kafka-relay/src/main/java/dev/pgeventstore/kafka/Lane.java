@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka;
 import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import java.time.Duration;
 import java.util.Optional;
@@ -72,10 +73,10 @@ final class Lane implements Runnable {
       progress.enter(State.STOPPED);
     } catch (RelayHaltedException e) {
       LOG.error("Relay {} has halted: {}", spec.name(), e.getMessage());
-      LOG.debug("In full", e);
+      LOG.debug("In full", Causes.loggable(e));
       progress.halted(e);
     } catch (RuntimeException | Error e) {
-      LOG.error("Relay {} has halted", spec.name(), e);
+      LOG.error("Relay {} has halted", spec.name(), Causes.loggable(e));
       progress.halted(e);
     } finally {
       leadership.release();
@@ -155,13 +156,15 @@ final class Lane implements Runnable {
 
   /** Once for each reason, however often it is tried: the status has it all the time. */
   private void log(RuntimeException failure, boolean hasPublished) {
-    String kind = NUMBERS.matcher(failure.toString()).replaceAll("#");
+    String kind = NUMBERS.matcher(Causes.text(failure)).replaceAll("#");
     if (hasPublished || !kind.equals(logged)) {
       LOG.warn(
-          "Relay {} starts again from its last position after {}", spec.name(), failure.toString());
+          "Relay {} starts again from its last position after {}",
+          spec.name(),
+          Causes.text(failure));
     }
     logged = kind;
-    LOG.debug("In full", failure);
+    LOG.debug("In full", Causes.loggable(failure));
   }
 
   /** The broker says the same of a transaction that it has aborted for its age. */

@@ -9,6 +9,7 @@ import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.FeedReader;
 import dev.pgeventstore.feed.ReadingPlace;
 import dev.pgeventstore.feed.RecordedMessage;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.Parcel.Company;
 import dev.pgeventstore.kafka.Refusals.Search;
@@ -150,7 +151,7 @@ final class Preparer implements AutoCloseable {
     if (failure instanceof Error e) {
       throw e;
     }
-    throw new IllegalStateException(failure);
+    throw new IllegalStateException(Causes.text(failure), failure);
   }
 
   /** Whether a parcel can be had without waiting. */

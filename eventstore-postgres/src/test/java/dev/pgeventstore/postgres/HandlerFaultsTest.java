@@ -8,6 +8,7 @@ import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.ParkedEvent;
 import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.SubscriptionListener;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
@@ -16,6 +17,8 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -134,6 +137,55 @@ class HandlerFaultsTest {
         connection -> {
           throw two;
         });
+  }
+
+  /** Neither what is logged nor what is stored of it may end the subscription in silence. */
+  static final class Speechless extends IllegalStateException {
+
+    private static final long serialVersionUID = 1L;
+
+    @Override
+    public String getMessage() {
+      throw new NullPointerException("no message");
+    }
+  }
+
+  @Test
+  void a_failure_that_cannot_say_what_it_is_counts_as_an_attempt() throws Exception {
+    countsAsAttempt(
+        connection -> {
+          throw new Speechless();
+        });
+  }
+
+  @Test
+  void a_failure_that_cannot_say_what_it_is_stops_the_subscription_which_is_told()
+      throws Exception {
+    CompletableFuture<Throwable> told = new CompletableFuture<>();
+    Subscription view =
+        Subscriptions.of(store.store)
+            .create("view")
+            .onFailure(FailurePolicy.stop())
+            .listener(
+                new SubscriptionListener() {
+                  @Override
+                  public void stopped(String subscription, Throwable cause) {
+                    told.complete(cause);
+                    throw new Speechless();
+                  }
+                })
+            .handler(
+                (events, connection) -> {
+                  throw new Speechless();
+                })
+            .start();
+    store.append("order-1");
+
+    assertThat(told.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS)).isInstanceOf(Speechless.class);
+    await().atMost(PATIENCE).until(() -> view.status().state() == State.FAILED);
+    assertThat(store.query("select error from eventstore.subscriptions"))
+        .contains(Speechless.class.getName());
+    assertThat(store.query("select count(*) from eventstore.subscription_members")).isEqualTo("0");
   }
 
   @Test

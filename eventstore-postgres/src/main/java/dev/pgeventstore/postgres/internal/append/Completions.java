@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.append;
 
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import java.util.ArrayDeque;
@@ -53,7 +54,7 @@ final class Completions {
       try {
         next.forEach(PendingAppend::complete);
       } catch (RuntimeException | Error e) {
-        LOG.error("What depends on an append has failed", e);
+        LOG.error("What depends on an append has failed", Causes.loggable(e));
       }
       // What depends on them may have left an interrupt behind.
       boolean unused = Thread.interrupted();

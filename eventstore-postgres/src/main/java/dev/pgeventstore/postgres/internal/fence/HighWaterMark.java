@@ -1,6 +1,7 @@
 package dev.pgeventstore.postgres.internal.fence;
 
 import dev.pgeventstore.InvariantBrokenException;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.internal.scheduling.Scheduler.Task;
@@ -387,11 +388,13 @@ public final class HighWaterMark implements AutoCloseable {
     lock.lock();
     try {
       if (failure == null && !closed) {
-        LOG.warn("The high-water mark cannot be observed, trying again: {}", e.toString());
+        LOG.warn("The high-water mark cannot be observed, trying again: {}", Causes.text(e));
       }
       // Readers try again, as this does: what is unknown may pass.
       failure =
-          e instanceof SQLException sql ? sql : new SQLTransientException(e.toString(), "08000", e);
+          e instanceof SQLException sql
+              ? sql
+              : new SQLTransientException(Causes.text(e), "08000", e);
     } finally {
       lock.unlock();
     }

@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
@@ -139,7 +140,7 @@ public final class CommitSignals implements AutoCloseable {
         if (!warned && !closed) {
           LOG.info(
               "Other processes were not notified and will find the events by polling: {}",
-              e.toString());
+              Causes.text(e));
           warned = true;
         }
       }
@@ -195,7 +196,8 @@ public final class CommitSignals implements AutoCloseable {
         warned = false;
       } catch (SQLException | RuntimeException | Error e) {
         if (!warned && !closed) {
-          LOG.info("Not listening for other processes' commits, polling instead: {}", e.toString());
+          LOG.info(
+              "Not listening for other processes' commits, polling instead: {}", Causes.text(e));
           warned = true;
         }
         pause(retry.toNanos());

@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.UndecodableEventException;
 import dev.pgeventstore.internal.Causes;
+import java.util.stream.Collectors;
 
 /** What is written down of a failure. */
 final class Failure {
@@ -17,13 +18,9 @@ final class Failure {
 
   /** The failure and its causes, in a line that PostgreSQL can store. */
   static String describe(Throwable failure) {
-    StringBuilder text = new StringBuilder(failure.toString());
-    for (Throwable cause = failure.getCause();
-        cause != null && text.length() < LONGEST;
-        cause = cause.getCause()) {
-      text.append(", caused by ").append(cause);
-    }
-    String storable = text.toString().replace('\0', ' ');
+    String text =
+        Causes.of(failure).stream().map(Causes::text).collect(Collectors.joining(", caused by "));
+    String storable = text.replace('\0', ' ');
     return storable.length() <= LONGEST ? storable : storable.substring(0, LONGEST) + "…";
   }
 }

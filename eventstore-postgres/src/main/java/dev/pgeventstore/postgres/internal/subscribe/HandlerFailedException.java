@@ -1,5 +1,7 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.internal.Causes;
+
 /** The handler failed, and not because of the database. */
 final class HandlerFailedException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -13,7 +15,7 @@ final class HandlerFailedException extends RuntimeException {
   }
 
   HandlerFailedException(Throwable failure, boolean connectionLived) {
-    super(failure);
+    super(Causes.text(failure), failure);
     this.failure = failure;
     this.connectionLived = connectionLived;
   }

@@ -6,6 +6,7 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.feed.ReadingPlace;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.SqlFailure;
 import dev.pgeventstore.internal.scheduling.Scheduler;
@@ -198,7 +199,7 @@ final class Lane implements Runnable {
           throw e;
         } catch (SQLException | RuntimeException e) {
           if (Thread.interrupted()) {
-            LOG.info("{} goes on after an interrupt: {}", this, e.toString());
+            LOG.info("{} goes on after an interrupt: {}", this, Causes.text(e));
           } else if (!SqlErrors.isTransient(e)) {
             throw e;
           } else {
@@ -237,16 +238,20 @@ final class Lane implements Runnable {
       told =
           Failure.isUndecodable(cause) ? checkpoint.stopUndecodable(error) : checkpoint.stop(error);
     } catch (SQLException | RuntimeException e) {
-      LOG.warn("Other nodes cannot be told that {} has stopped: {}", this, e.toString());
+      LOG.warn("Other nodes cannot be told that {} has stopped: {}", this, Causes.text(e));
       told = true;
     }
     if (told) {
-      LOG.error("{} stopped at position {}", this, progress.snapshot().position(), cause);
+      LOG.error(
+          "{} stopped at position {}",
+          this,
+          progress.snapshot().position(),
+          Causes.loggable(cause));
       progress.fail(cause);
       subscription.failed(cause);
     } else {
       // The failure may be no more than the next owner's rows being there already.
-      LOG.info("{} failed when its tenure was over: {}", this, cause.toString());
+      LOG.info("{} failed when its tenure was over: {}", this, Causes.text(cause));
       lease.lose();
       progress.stop();
     }

@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.subscription.ParkedEvent;
 import dev.pgeventstore.subscription.SubscriptionListener.Batch;
 import java.time.Duration;
@@ -34,7 +35,12 @@ final class LaneNews {
 
   /** The event that a stream is parked for. */
   void parkedStream(RecordedEvent event, int attempts, String error, Throwable cause) {
-    LOG.warn("{} has parked {} at position {}", share, event.stream(), event.position(), cause);
+    LOG.warn(
+        "{} has parked {} at position {}",
+        share,
+        event.stream(),
+        event.position(),
+        Causes.loggable(cause));
     parked(event, attempts, Optional.of(error));
   }
 
@@ -51,12 +57,12 @@ final class LaneNews {
   }
 
   void handlerFailed(long behind, Throwable cause) {
-    LOG.warn("{} failed behind position {}: {}", share, behind, cause.toString());
+    LOG.warn("{} failed behind position {}: {}", share, behind, Causes.text(cause));
     failed(behind, cause);
   }
 
   void willTryAgain(long behind, Throwable cause, long millis) {
-    LOG.warn("{} tries again in {} ms: {}", share, millis, cause.toString());
+    LOG.warn("{} tries again in {} ms: {}", share, millis, Causes.text(cause));
     failed(behind, cause);
   }
 

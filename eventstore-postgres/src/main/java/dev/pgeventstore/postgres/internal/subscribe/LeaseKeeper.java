@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.internal.scheduling.Scheduler.Task;
@@ -154,7 +155,7 @@ final class LeaseKeeper implements AutoCloseable {
       } catch (SQLException | RuntimeException | Error e) {
         // Also an error: without this thread all leases would run out, and nobody would know.
         if (!warned) {
-          LOG.warn("Leases of subscriptions cannot be kept, trying again: {}", e.toString());
+          LOG.warn("Leases of subscriptions cannot be kept, trying again: {}", Causes.text(e));
           warned = true;
         }
         pause = RETRY_MILLIS;
@@ -291,7 +292,7 @@ final class LeaseKeeper implements AutoCloseable {
             return owner;
           });
     } catch (SQLException | RuntimeException e) {
-      LOG.info("A lease could not be given back and will run out: {}", e.toString());
+      LOG.info("A lease could not be given back and will run out: {}", Causes.text(e));
     }
   }
 

@@ -297,7 +297,7 @@ final class ParkingLot implements ParkedEvents {
     private final boolean connectionLived;
 
     HandlerFailedException(ParkedEvent parked, Throwable cause, boolean connectionLived) {
-      super(cause);
+      super(Causes.text(cause), cause);
       this.parked = parked;
       this.failure = cause;
       this.connectionLived = connectionLived;

@@ -4,6 +4,7 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.feed.AppendLostException;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.scheduling.Scheduler;
@@ -291,7 +292,7 @@ final class RunningSubscription implements Subscription {
     try {
       what.accept(spec.listener());
     } catch (RuntimeException | Error e) {
-      LOG.warn("The listener of subscription {} failed", name(), e);
+      LOG.warn("The listener of subscription {} failed", name(), Causes.loggable(e));
     }
     if (interrupted) {
       Thread.currentThread().interrupt();

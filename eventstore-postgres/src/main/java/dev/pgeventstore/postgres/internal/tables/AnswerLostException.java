@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.tables;
 
+import dev.pgeventstore.internal.Causes;
 import java.sql.SQLException;
 import java.sql.SQLNonTransientConnectionException;
 
@@ -12,7 +13,7 @@ public final class AnswerLostException extends SQLNonTransientConnectionExceptio
   private static final long serialVersionUID = 1L;
 
   private AnswerLostException(Throwable cause) {
-    super("the answer was lost to " + cause, "08007", cause);
+    super("the answer was lost to " + Causes.text(cause), "08007", cause);
   }
 
   /**

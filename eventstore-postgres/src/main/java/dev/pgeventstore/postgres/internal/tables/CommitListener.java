@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.tables;
 
+import dev.pgeventstore.internal.Causes;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -19,7 +20,8 @@ public final class CommitListener {
     try {
       listener.run();
     } catch (RuntimeException | Error e) {
-      LOG.error("Readers were not told of a commit, and find it when they poll", e);
+      LOG.error(
+          "Readers were not told of a commit, and find it when they poll", Causes.loggable(e));
     }
   }
 }

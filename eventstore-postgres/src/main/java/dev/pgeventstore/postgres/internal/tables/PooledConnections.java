@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.tables;
 
+import dev.pgeventstore.internal.Causes;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
@@ -44,7 +45,7 @@ public final class PooledConnections implements Connections {
       return dataSource.getConnection();
     } catch (RuntimeException e) {
       throw new SQLTransientConnectionException(
-          "the data source gives no connection: " + e, "08001", e);
+          "the data source gives no connection: " + Causes.text(e), "08001", e);
     }
   }
 
@@ -118,7 +119,7 @@ public final class PooledConnections implements Connections {
     try {
       cleanup.run();
     } catch (SQLException | RuntimeException e) {
-      LOG.debug("A connection could not be given back as it was", e);
+      LOG.debug("A connection could not be given back as it was", Causes.loggable(e));
     }
   }
 
