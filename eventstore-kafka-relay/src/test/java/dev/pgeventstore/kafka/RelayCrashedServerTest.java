@@ -31,7 +31,7 @@ class RelayCrashedServerTest {
   @TempDir private Path folder;
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void when_the_database_is_brought_back_to_an_older_state_a_running_relay_halts_and_says_why(
       Shape shape, KafkaBroker broker) throws Exception {
     try (PostgresServer server = PostgresServer.start()) {
@@ -80,7 +80,7 @@ class RelayCrashedServerTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void what_a_crashed_server_had_not_flushed_was_not_published(Shape shape, KafkaBroker broker)
       throws Exception {
     try (PostgresServer server =

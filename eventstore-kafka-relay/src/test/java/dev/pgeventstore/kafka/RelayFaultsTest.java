@@ -53,7 +53,7 @@ class RelayFaultsTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void a_relay_killed_at_random_moments_loses_and_repeats_nothing(Shape shape) throws Exception {
     killRelays(shape, 2);
   }
@@ -96,7 +96,7 @@ class RelayFaultsTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void the_second_of_two_relays_stands_by_and_takes_over_when_the_first_is_killed(Shape shape)
       throws Exception {
     open(shape);
@@ -115,7 +115,7 @@ class RelayFaultsTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void a_leader_that_stood_still_finds_itself_fenced_and_stands_by(Shape shape) throws Exception {
     open(shape);
     keepTransactionsOpen();
@@ -138,7 +138,7 @@ class RelayFaultsTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void a_database_killed_and_restarted_is_followed_from_the_position_in_kafka(Shape shape)
       throws Exception {
     try (PostgresServer server = PostgresServer.start()) {
@@ -172,7 +172,7 @@ class RelayFaultsTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void a_broker_killed_in_the_middle_of_transactions_loses_and_repeats_nothing(Shape shape)
       throws Exception {
     open(shape);

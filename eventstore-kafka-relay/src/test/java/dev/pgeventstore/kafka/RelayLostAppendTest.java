@@ -33,7 +33,7 @@ class RelayLostAppendTest {
       Map.of("wal_writer_delay", "10000", "autovacuum", "off");
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void what_a_crash_has_lost_is_told_as_lost_and_a_clean_restart_loses_nothing(
       Shape shape, KafkaBroker broker) throws Exception {
     try (PostgresServer server = PostgresServer.start(LAZY)) {

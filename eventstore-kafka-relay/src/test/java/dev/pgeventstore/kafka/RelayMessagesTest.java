@@ -29,7 +29,7 @@ class RelayMessagesTest {
   @TempDir private Path folder;
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void of_twenty_thousand_each_that_was_committed_is_published_once_and_in_order(
       Shape shape, Database database, KafkaBroker broker) throws Exception {
     publish(20_000, 2, shape, database, broker);

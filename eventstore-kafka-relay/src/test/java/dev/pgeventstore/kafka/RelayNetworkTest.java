@@ -101,7 +101,7 @@ class RelayNetworkTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void a_network_that_falls_silent_in_the_middle_of_a_transaction_only_delays(Shape shape)
       throws Exception {
     open(shape);
@@ -116,7 +116,7 @@ class RelayNetworkTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void connections_that_break_in_the_middle_of_a_transaction_only_delay(Shape shape)
       throws Exception {
     open(shape);
@@ -128,7 +128,7 @@ class RelayNetworkTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void with_kafka_away_from_the_start_and_in_the_middle_appends_go_on_and_are_caught_up_with(
       Shape shape) throws Exception {
     open(shape);
@@ -153,7 +153,7 @@ class RelayNetworkTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void a_broker_that_stands_still_for_longer_than_a_transaction_may_last_only_delays(Shape shape)
       throws Exception {
     open(shape);

@@ -26,7 +26,7 @@ record Shape(Delivery delivery, int lanes) {
     return all().stream().filter(shape -> shape.delivery() == Delivery.EXACTLY_ONCE).toList();
   }
 
-  /** Two of them, for tests of the default tier. */
+  /** Each delivery, and one lane and several, where all four would take long. */
   static List<Shape> two() {
     return List.of(USUAL, new Shape(Delivery.AT_LEAST_ONCE, 2));
   }

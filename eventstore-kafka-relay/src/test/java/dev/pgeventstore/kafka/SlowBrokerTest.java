@@ -84,7 +84,7 @@ class SlowBrokerTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void with_a_quota_transactions_become_small_enough(Shape shape) throws Exception {
     open(shape);
     String client = "client-of-" + bench.topic;
@@ -105,7 +105,7 @@ class SlowBrokerTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void over_a_slow_link_transactions_become_small_enough(Shape shape) throws Exception {
     open(shape);
     bench.broker.proxy().slowDown(BYTES_PER_SECOND);
@@ -115,7 +115,7 @@ class SlowBrokerTest {
 
   /** Nobody renews a lease while a transaction is open: it has to be over sooner. */
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void over_a_slow_link_the_leader_keeps_the_lead(Shape shape) throws Exception {
     open(shape);
     AppendResult last = bench.appendBacklog(EVENTS, 100);
@@ -137,7 +137,7 @@ class SlowBrokerTest {
   }
 
   @ParameterizedTest
-  @MethodSource("dev.pgeventstore.kafka.Shape#all")
+  @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void with_small_batches_only_everything_is_published(Shape shape) throws Exception {
     open(shape);
     bench.configure(bench.topic, "max.message.bytes", "3000");
