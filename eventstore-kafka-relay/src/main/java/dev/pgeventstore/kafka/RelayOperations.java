@@ -561,10 +561,10 @@ public final class RelayOperations {
     ClusterMove move = new ClusterMove(spec, feed, copy);
     for (int lane = 0; lane < spec.lanes(); lane++) {
       LaneNotes notes = look(lane);
-      move.requireCopies(notes);
       if (!move.isDone(notes)) {
         requirePaused(notes);
       }
+      move.requireCopies(notes);
     }
     VerificationReport report = verifyCopy(copy, listener);
     if (!report.isExact()) {
