@@ -91,7 +91,8 @@ final class PipelinedWriter implements LaneWriter {
         requireAllWell();
         Target target = introductions.of(outgoing.record(), load.sent);
         while (target.isWaitedFor()) {
-          awaitSome();
+          pause();
+          requireAllWell();
         }
         boolean introduces = target.isIntroducedNow();
         // It is all that ties the record to the database: the notes go back with that.
@@ -166,12 +167,16 @@ final class PipelinedWriter implements LaneWriter {
   }
 
   private void awaitSome() {
+    pause();
+    settle();
+  }
+
+  private void pause() {
     if (!leadership.keep()) {
       abandon();
       throw leadLost();
     }
     scheduler.park(this, SHORT_WAIT);
-    settle();
   }
 
   @Override

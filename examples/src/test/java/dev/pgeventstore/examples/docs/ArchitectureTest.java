@@ -39,7 +39,7 @@ class ArchitectureTest {
           Map.entry(".subscription", List.of("", ".internal", ".feed")),
           Map.entry(".feed", List.of("", ".internal")),
           Map.entry(".projection", List.of("", ".internal", ".subscription")),
-          Map.entry(".aggregate", List.of("", ".codec", ".snapshot")),
+          Map.entry(".aggregate", List.of("", ".codec", ".snapshot", ".internal")),
           Map.entry(".postgres", core(".internal.scheduling", ".postgres.internal*")),
           Map.entry(
               ".postgres.internal.append",
