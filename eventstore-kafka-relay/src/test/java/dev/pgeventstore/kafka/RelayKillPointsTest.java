@@ -9,6 +9,8 @@ import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -98,6 +100,7 @@ class RelayKillPointsTest {
         bench.appendBacklog(EVENTS, 1_000);
         await().atMost(Bench.PATIENCE).until(() -> bench.uncommitted().size() > 1);
         relay.killHard();
+        endThoseWhoWait(database);
         holder.rollback();
       }
       try (KafkaRelay successor = bench.relay().start()) {
@@ -105,6 +108,23 @@ class RelayKillPointsTest {
       }
       assertThat(bench.uncommitted()).as("some of it twice").hasSizeGreaterThan(EVENTS + 2);
       bench.check();
+    }
+  }
+
+  /** The server would carry out what a client that is gone has asked for. */
+  private static void endThoseWhoWait(Database database) throws SQLException {
+    try (Connection connection = database.open();
+        Statement statement = connection.createStatement()) {
+      await()
+          .atMost(Bench.PATIENCE)
+          .until(
+              () -> {
+                try (ResultSet waiting =
+                    statement.executeQuery(
+                        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")) {
+                  return !waiting.next();
+                }
+              });
     }
   }
 }
