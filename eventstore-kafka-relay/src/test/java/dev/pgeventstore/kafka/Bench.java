@@ -1,5 +1,7 @@
 package dev.pgeventstore.kafka;
 
+import static org.awaitility.Awaitility.await;
+
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
@@ -33,6 +35,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
+import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -100,7 +103,28 @@ final class Bench implements AutoCloseable {
     }
   }
 
-  /** Changes a topic's setting. */
+  /** Returns when clients that ask are told so. */
+  void grow(String name, int partitions) throws ExecutionException, InterruptedException {
+    try (Admin admin = admin()) {
+      admin.createPartitions(Map.of(name, NewPartitions.increaseTo(partitions))).all().get();
+      await()
+          .atMost(PATIENCE)
+          .until(
+              () ->
+                  admin
+                          .describeTopics(List.of(name))
+                          .allTopicNames()
+                          .get()
+                          .get(name)
+                          .partitions()
+                          .stream()
+                          .filter(partition -> partition.leader() != null)
+                          .count()
+                      == partitions);
+    }
+  }
+
+  /** Changes a topic's setting; the broker goes by it a moment after it has acknowledged it. */
   void configure(String name, String setting, String value)
       throws ExecutionException, InterruptedException {
     ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, name);
@@ -108,6 +132,18 @@ final class Bench implements AutoCloseable {
         new AlterConfigOp(new ConfigEntry(setting, value), AlterConfigOp.OpType.SET);
     try (Admin admin = admin()) {
       admin.incrementalAlterConfigs(Map.of(resource, List.of(set))).all().get();
+      await()
+          .atMost(PATIENCE)
+          .until(
+              () ->
+                  admin
+                      .describeConfigs(List.of(resource))
+                      .all()
+                      .get()
+                      .get(resource)
+                      .get(setting)
+                      .value()
+                      .equals(value));
     }
   }
 

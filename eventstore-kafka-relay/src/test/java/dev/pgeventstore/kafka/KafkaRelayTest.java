@@ -29,7 +29,6 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
@@ -334,9 +333,7 @@ class KafkaRelayTest {
     try (KafkaRelay relay = bench.relay().start()) {
       relay.awaitPublished(bench.append("order-1", 1), Bench.PATIENCE);
     }
-    try (Admin admin = bench.admin()) {
-      admin.createPartitions(Map.of(bench.topic, NewPartitions.increaseTo(8))).all().get();
-    }
+    bench.grow(bench.topic, 8);
     for (int stream = 0; stream < 20; stream++) {
       bench.append("order-" + stream, 1);
     }

@@ -1,5 +1,7 @@
 package dev.pgeventstore.kafka;
 
+import static org.awaitility.Awaitility.await;
+
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
@@ -74,16 +76,28 @@ final class KafkaUser {
     return useTransactionalIds;
   }
 
+  /** Returns when the broker goes by it, which it does a moment after it has acknowledged it. */
   void grant(AclBinding... bindings) throws InterruptedException, ExecutionException {
     try (Admin admin = bench.admin()) {
       admin.createAcls(List.of(bindings)).all().get();
+      for (AclBinding binding : bindings) {
+        await().atMost(Bench.PATIENCE).until(() -> isGranted(admin, binding));
+      }
     }
   }
 
+  /** The same for what is taken away. */
   void revoke(AclBinding... bindings) throws InterruptedException, ExecutionException {
     try (Admin admin = bench.admin()) {
       admin.deleteAcls(Stream.of(bindings).map(AclBinding::toFilter).toList()).all().get();
+      for (AclBinding binding : bindings) {
+        await().atMost(Bench.PATIENCE).until(() -> !isGranted(admin, binding));
+      }
     }
+  }
+
+  private static boolean isGranted(Admin admin, AclBinding binding) throws Exception {
+    return !admin.describeAcls(binding.toFilter()).values().get().isEmpty();
   }
 
   /** From now on this is the password for whoever logs in anew. */

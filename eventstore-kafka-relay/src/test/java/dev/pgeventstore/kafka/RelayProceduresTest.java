@@ -32,8 +32,6 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -296,9 +294,7 @@ class RelayProceduresTest {
     publish(builder);
     bench.append(streamOf(0), 3);
     publish(builder);
-    try (Admin admin = bench.admin()) {
-      admin.createPartitions(Map.of(topic, NewPartitions.increaseTo(9))).all().get();
-    }
+    bench.grow(topic, 9);
     builder.operations().redeclare("all partitions");
     for (int stream = 0; stream < 20; stream++) {
       bench.append("order-" + stream, 1);

@@ -34,7 +34,6 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -744,9 +743,7 @@ class RelayRecoveryTest {
       append("order-" + i);
     }
     publish(builder);
-    try (Admin admin = bench.admin()) {
-      admin.createPartitions(Map.of(bench.topic, NewPartitions.increaseTo(7))).all().get();
-    }
+    bench.grow(bench.topic, 7);
     lose(shape);
     if (delivery == Delivery.AT_LEAST_ONCE) {
       execute("delete from eventstore.lease_notes where key like 'topic/%'");

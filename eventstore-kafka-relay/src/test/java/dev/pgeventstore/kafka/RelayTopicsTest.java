@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.AfterEach;
@@ -154,24 +153,27 @@ class RelayTopicsTest {
       throws Exception {
     open(shape);
     try (KafkaRelay relay = bench.relay().start()) {
+      // Each lane goes on with the partitions that it knew when it first sent.
+      relay.awaitPublished(appendToFifty().position(), Bench.PATIENCE);
       Load load = new Load(bench);
-      await().atMost(Bench.PATIENCE).until(() -> relay.status().eventsSent() > 0);
-      try (Admin admin = bench.admin()) {
-        admin.createPartitions(Map.of(bench.topic, NewPartitions.increaseTo(8))).all().get();
-      }
+      bench.grow(bench.topic, 8);
       relay.awaitPublished(load.stop().position(), Bench.PATIENCE);
       // A new life, which knows the new partitions from the start.
       relay.awaitPublished(bench.append("order-1", 10).position(), Bench.PATIENCE);
     }
     try (KafkaRelay relay = bench.relay().start()) {
-      AppendResult last = null;
-      for (int stream = 0; stream < 50; stream++) {
-        last = bench.append("order-" + stream, 1);
-      }
-      relay.awaitPublished(last.position(), Bench.PATIENCE);
+      relay.awaitPublished(appendToFifty().position(), Bench.PATIENCE);
     }
     bench.check();
     assertThat(bench.uncommitted()).allMatch(record -> record.partition() < Bench.PARTITIONS);
+  }
+
+  private AppendResult appendToFifty() {
+    AppendResult last = bench.append("order-0", 1);
+    for (int stream = 1; stream < 50; stream++) {
+      last = bench.append("order-" + stream, 1);
+    }
+    return last;
   }
 
   /** Other lanes, and at least once other partitions, would go on for themselves. */
