@@ -54,7 +54,7 @@ class RelayPositionsTest {
 
   private void publish(KafkaRelay.Builder builder, String stream, int events) throws Exception {
     try (KafkaRelay relay = builder.start()) {
-      relay.awaitPublished(bench.append(stream, events), Bench.PATIENCE);
+      relay.awaitPublished(bench.append(stream, events).position(), Bench.PATIENCE);
     }
   }
 
