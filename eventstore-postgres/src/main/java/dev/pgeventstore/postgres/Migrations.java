@@ -15,6 +15,9 @@ public enum Migrations {
    * used as long as that serves this one, so a node that restarts during a rolling upgrade works.
    */
   VALIDATE,
-  /** Neither applies nor looks: the schema is kept by other means. */
+  /**
+   * Applies nothing and compares no scripts: the schema is kept by other means. One that says that
+   * it does not serve this version of the library is refused all the same.
+   */
   NONE
 }

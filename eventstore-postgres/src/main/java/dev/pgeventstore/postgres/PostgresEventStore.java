@@ -458,7 +458,7 @@ public final class PostgresEventStore
       switch (migrations) {
         case APPLY -> new Migrator(dataSource, checked).apply();
         case VALIDATE -> new Migrator(dataSource, checked).validate();
-        case NONE -> {}
+        case NONE -> new Migrator(dataSource, checked).requireServed();
       }
       try (Connection connection = dataSource.getConnection()) {
         new StartUpChecks(checked).run(connection);

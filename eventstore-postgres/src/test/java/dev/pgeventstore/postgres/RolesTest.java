@@ -109,18 +109,18 @@ class RolesTest {
   @FieldSource("ROLES")
   void each_role_is_refused_a_schema_that_is_behind_or_was_changed(String role) throws Exception {
     owner.execute(
-        "update %s.schema_history set checksum = 7 where version = '3'".formatted(schema));
+        "update %s.schema_history set checksum = 7 where version = '1'".formatted(schema));
     assertThatThrownBy(() -> as(role, Migrations.VALIDATE))
         .isInstanceOf(EventStoreException.class)
-        .hasMessageContaining("V3__snapshots.sql");
+        .hasMessageContaining("V1__event_store.sql");
 
     owner.execute(
         "create or replace function %s.schema_version(out version integer, out serves_from integer)"
                 .formatted(schema)
-            + " language sql as 'select 2, 2'");
+            + " language sql as 'select 0, 0'");
     assertThatThrownBy(() -> as(role, Migrations.VALIDATE))
         .isInstanceOf(EventStoreException.class)
-        .hasMessageContaining("is at version 2");
+        .hasMessageContaining("is at version 0");
   }
 
   @ParameterizedTest

@@ -58,7 +58,7 @@ class ClassLoadersTest {
         case FOREIGN -> {
           Path scripts = directory.resolve("foreign/dev/pgeventstore/db/migration");
           Files.createDirectories(scripts);
-          Files.writeString(scripts.resolve("V1__streams_events_subscriptions.sql"), "select 1");
+          Files.writeString(scripts.resolve("V1__event_store.sql"), "select 1");
           Files.writeString(scripts.resolve("V99__foreign.sql"), "create table foreign_table ()");
           yield new URLClassLoader(new URL[] {ClassPath.url(directory.resolve("foreign"))}, null);
         }

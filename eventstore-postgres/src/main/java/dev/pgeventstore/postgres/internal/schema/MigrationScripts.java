@@ -17,26 +17,11 @@ import org.jspecify.annotations.Nullable;
 final class MigrationScripts implements ResourceProvider {
 
   /** In the order of their versions. A test compares them with the directory. */
-  static final List<String> NAMES =
-      List.of(
-          "V1__streams_events_subscriptions.sql",
-          "V2__append.sql",
-          "V3__snapshots.sql",
-          "V4__erasing.sql",
-          "V5__imports.sql",
-          "V6__category_index.sql",
-          "V7__partitions_and_parking.sql",
-          "V8__projections.sql",
-          "V9__outbox.sql",
-          "V10__members_that_differ.sql",
-          "V12__retries_of_large_appends.sql",
-          "V14__incarnations_and_dropped_versions.sql",
-          "V15__schema_version.sql",
-          "V16__tokens_of_relays.sql");
+  static final List<String> NAMES = List.of("V1__event_store.sql");
 
   private final List<MigrationScript> scripts;
 
-  private MigrationScripts(List<MigrationScript> scripts) {
+  MigrationScripts(List<MigrationScript> scripts) {
     this.scripts = scripts;
   }
 

@@ -32,9 +32,14 @@ public final class Migrator {
    * @throws IllegalStateException if one is missing
    */
   public Migrator(DataSource dataSource, Schema schema) {
+    this(dataSource, schema, MigrationScripts.load());
+  }
+
+  /** With the scripts of another version of the program. */
+  Migrator(DataSource dataSource, Schema schema, MigrationScripts scripts) {
     this.dataSource = dataSource;
     this.schema = schema;
-    this.scripts = MigrationScripts.load();
+    this.scripts = scripts;
   }
 
   /** Applies what is missing. A schema that was migrated by hand is adopted at its version. */
@@ -76,6 +81,11 @@ public final class Migrator {
   /** Refuses a schema that is missing, behind, too new or changed. */
   public void validate() {
     refuse(new SchemaComparison(look(), scripts).whyNotToUse());
+  }
+
+  /** Refuses a schema that says that this program is too old, or too new, for it. */
+  public void requireServed() {
+    refuse(new SchemaComparison(look(), scripts).whyNotServed());
   }
 
   private SchemaState look() {

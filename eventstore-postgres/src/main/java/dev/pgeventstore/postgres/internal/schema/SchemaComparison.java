@@ -30,12 +30,6 @@ final class SchemaComparison {
     if (state.isForeign()) {
       return Optional.of(foreign());
     }
-    if (state.isMigratedByHand() && !state.sight().hasVersion()) {
-      return Optional.of(
-          ("was migrated by hand, and not as far as %s: run the scripts up to that one by hand too,"
-                  + " from there on Migrations.APPLY goes on by itself")
-              .formatted(firstThatSaysItsVersion().fileName()));
-    }
     if (!saysItsVersion()) {
       return Optional.of("does not say its version to this role: " + HOW_TO_GRANT);
     }
@@ -56,28 +50,34 @@ final class SchemaComparison {
     if (state.isEmpty()) {
       return Optional.of("is empty: " + HOW_TO_MIGRATE);
     }
-    if (!state.sight().hasVersion()) {
-      return Optional.of(
-          "was migrated before %s: %s"
-              .formatted(firstThatSaysItsVersion().fileName(), HOW_TO_MIGRATE));
-    }
-    Version version = state.version();
-    if (version == null || !saysItsVersion()) {
+    if (!saysItsVersion()) {
       return Optional.of("does not say its version to this role: " + HOW_TO_GRANT);
     }
-    if (version.version() < scripts.version()) {
-      return Optional.of(
-          "is at version %d, and this library needs %d; not applied are %s: %s"
-              .formatted(
-                  version.version(),
-                  scripts.version(),
-                  scripts.all().stream()
-                      .filter(script -> script.version() > version.version())
-                      .map(MigrationScript::fileName)
-                      .collect(Collectors.joining(", ")),
-                  HOW_TO_MIGRATE));
+    return whyNotServed().or(this::changed).or(this::notApplied);
+  }
+
+  /**
+   * Why the schema, by the version that it says, serves no program of this one; none if it does.
+   */
+  Optional<String> whyNotServed() {
+    return behind().or(this::tooNew);
+  }
+
+  private Optional<String> behind() {
+    Version version = state.version();
+    if (version == null || version.version() >= scripts.version()) {
+      return Optional.empty();
     }
-    return tooNew().or(this::changed).or(this::notApplied);
+    return Optional.of(
+        "is at version %d, and this library needs %d; not applied are %s: %s"
+            .formatted(
+                version.version(),
+                scripts.version(),
+                scripts.all().stream()
+                    .filter(script -> script.version() > version.version())
+                    .map(MigrationScript::fileName)
+                    .collect(Collectors.joining(", ")),
+                HOW_TO_MIGRATE));
   }
 
   private boolean saysItsVersion() {
@@ -148,12 +148,5 @@ final class SchemaComparison {
             script ->
                 "has a history that ends before script %s, which was run by hand: go on in one way, or drop table schema_history"
                     .formatted(script.fileName()));
-  }
-
-  private MigrationScript firstThatSaysItsVersion() {
-    return scripts.all().stream()
-        .filter(script -> script.text().contains(".schema_version("))
-        .findFirst()
-        .orElseThrow();
   }
 }

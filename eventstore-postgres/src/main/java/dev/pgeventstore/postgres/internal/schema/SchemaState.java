@@ -40,7 +40,7 @@ record SchemaState(
   }
 
   private static boolean isForeign(SchemaCatalog.Sight sight) {
-    return !sight.hasTables() && !sight.hasVersion() && !others(sight).isEmpty();
+    return !sight.hasVersion() && !others(sight).isEmpty();
   }
 
   /** All but the history, which is there before the first migration is applied. */
@@ -63,7 +63,7 @@ record SchemaState(
 
   /** Whether the store was made by scripts that were run by hand. */
   boolean isMigratedByHand() {
-    return !sight.hasHistory() && (sight.hasVersion() || sight.hasTables());
+    return !sight.hasHistory() && sight.hasVersion();
   }
 
   /** The version up to which the scripts were run by hand before the history began; -1 if none. */

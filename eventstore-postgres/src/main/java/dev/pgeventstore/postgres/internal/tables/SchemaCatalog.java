@@ -23,9 +23,6 @@ public final class SchemaCatalog {
              coalesce(has_table_privilege(history.oid, 'select'), false) as may_read_history,
              version.oid is not null as has_version,
              coalesce(has_function_privilege(version.oid, 'execute'), false) as may_ask_version,
-             (select count(*) = 2 from pg_class as c
-               where c.relnamespace = n.oid and c.relkind = 'r' and c.relname in ('streams', 'events'))
-               as has_tables,
              (select coalesce(array_agg(o.what order by o.what), '{}')
                 from (select 'table ' || c.relname from pg_class as c
                        where c.relnamespace = n.oid and c.relkind in ('r', 'p', 'f')
@@ -86,7 +83,6 @@ public final class SchemaCatalog {
             row.getBoolean("may_read_history"),
             row.getBoolean("has_version"),
             row.getBoolean("may_ask_version"),
-            row.getBoolean("has_tables"),
             strings(row.getArray("objects")));
       }
     }
@@ -114,7 +110,6 @@ public final class SchemaCatalog {
    * @param mayReadHistory whether this role may read that
    * @param hasVersion whether it has a function that says its version
    * @param mayAskVersion whether this role may call that
-   * @param hasTables whether it has the tables that each version of a store has
    * @param objects all that is in it, such as {@code table events}
    */
   public record Sight(
@@ -124,7 +119,6 @@ public final class SchemaCatalog {
       boolean mayReadHistory,
       boolean hasVersion,
       boolean mayAskVersion,
-      boolean hasTables,
       List<String> objects) {}
 
   /**

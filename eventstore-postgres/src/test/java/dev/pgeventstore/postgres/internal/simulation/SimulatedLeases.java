@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The functions of the database that keep leases, divide partitions and decline them, statement by
- * statement: between two of them others go on. They restate V10__members_that_differ.sql.
+ * statement: between two of them others go on. They restate those of db/migration.
  */
 final class SimulatedLeases {
 
