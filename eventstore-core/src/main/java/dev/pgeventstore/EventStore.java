@@ -3,6 +3,8 @@ package dev.pgeventstore;
 import java.sql.Connection;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Stream;
+import java.util.stream.StreamSupport;
 
 /**
  * A store of events: version-checked streams, and one global order over all of them. Safe for use
@@ -67,7 +69,7 @@ public interface EventStore extends EventStreams, AutoCloseable {
    * @return a page, empty if nothing wanted was settled within its reach: {@link
    *     EventPage#isLast()} tells whether to go on
    */
-  EventPage readAll(EventQuery query, Position after, int limit);
+  EventPage readPage(EventQuery query, Position after, int limit);
 
   /**
    * Reads settled events of every kind in the global order.
@@ -76,8 +78,29 @@ public interface EventStore extends EventStreams, AutoCloseable {
    * @param limit the most events to return, 1 or more
    * @return a page
    */
-  default EventPage readAll(Position after, int limit) {
-    return readAll(EventQuery.all(), after, limit);
+  default EventPage readPage(Position after, int limit) {
+    return readPage(EventQuery.all(), after, limit);
+  }
+
+  /**
+   * Reads settled events in the global order while they are consumed, so that a log of any length
+   * fits into the heap: no more than 500 of them are held at a time.
+   *
+   * <p>Nothing is read before the first event is asked for. Then the events come in {@linkplain
+   * #readPage pages}, and end where the last page has reached the high-water mark: what is settled
+   * meanwhile comes as well. No connection and no transaction is held between two pages, so there is
+   * nothing to close, and a caller that stops early leaves nothing behind.
+   *
+   * <p>Making the result {@linkplain Stream#parallel() parallel} has no effect. If a page cannot be
+   * read, the operation that consumes the stream throws what {@code readPage} throws; to go on, read
+   * again from behind the last event that came.
+   *
+   * @param query which events
+   * @param after where to start, exclusive
+   * @return those events, to be consumed once
+   */
+  default Stream<RecordedEvent> readLazily(EventQuery query, Position after) {
+    return StreamSupport.stream(new LogPages(this, query, after), false);
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.pgeventstore;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 
@@ -70,25 +71,6 @@ public interface EventStreams {
   }
 
   /**
-   * Writes messages that belong to no event, for relays to publish: all of them, or none. Messages
-   * that tell of events go with them, by {@link Append#message}.
-   *
-   * <p>Unlike an append it has nothing to tell a retry by. If its outcome is unknown and it is
-   * tried again, the messages may be published twice; whoever receives them tells by their ids, if
-   * the retry brings the same.
-   *
-   * @param messages at least one, in the order in which they are to be published
-   * @return the position of the last one
-   * @throws IllegalArgumentException if there is none, or one cannot be stored; the text says which
-   *     and why
-   * @throws OutcomeUnknownException if the answer was lost
-   * @throws UnsupportedOperationException if this store has no outbox
-   */
-  default Position publish(List<OutboxMessage> messages) {
-    throw new UnsupportedOperationException("there is no outbox here");
-  }
-
-  /**
    * Reads a whole stream, oldest event first.
    *
    * @param stream what to read
@@ -133,4 +115,17 @@ public interface EventStreams {
   default Stream<RecordedEvent> readLazily(StreamId stream, StreamRange range) {
     return StreamSupport.stream(new StreamSlices(this, stream, range), false);
   }
+
+  /**
+   * Finds what these streams can do beyond this interface. The other parts of this library ask for
+   * what they need by it: {@link Outbox#of}, subscriptions, projections, snapshots and relays.
+   *
+   * <p>What wraps a store answers as the store does: {@code return wrapped.unwrap(type)}. Then all
+   * of them work with the wrapper.
+   *
+   * @param <T> an interface, or the class of a store
+   * @param type of what is asked for
+   * @return empty if these streams have no such thing
+   */
+  <T> Optional<T> unwrap(Class<T> type);
 }

@@ -78,7 +78,7 @@ final class CatchUpWorks implements Works {
     EventPage page;
     Position after = Position.START;
     do {
-      page = stage.store().readAll(after, PAGE);
+      page = stage.store().readPage(after, PAGE);
       page.events().forEach(consumer);
       count += page.events().size();
       after = page.upTo();

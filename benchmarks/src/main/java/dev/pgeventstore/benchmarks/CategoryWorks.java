@@ -70,7 +70,7 @@ final class CategoryWorks implements Works {
     Position after = Position.START;
     EventPage page;
     do {
-      page = stage.store().readAll(query, after, PAGE);
+      page = stage.store().readPage(query, after, PAGE);
       count += page.events().size();
       after = page.upTo();
     } while (!page.isLast());

@@ -4,6 +4,7 @@ import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.kafka.Delivery;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.kafka.RelayStatus;
+import dev.pgeventstore.spi.EventFeed;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
@@ -62,7 +63,7 @@ final class RelayLatencyWorks implements Works {
                 .name(name)
                 .topic(topic)
                 .delivery(delivery)
-                .startAfter(stage.store().feed().highWaterMark())
+                .startAfter(stage.store().unwrap(EventFeed.class).orElseThrow().highWaterMark())
                 .start();
         KafkaConsumer<byte[], byte[]> consumer = consumer(topic)) {
       awaitLeading(relay);

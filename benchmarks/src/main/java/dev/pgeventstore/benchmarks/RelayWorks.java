@@ -65,7 +65,7 @@ final class RelayWorks implements Works {
   }
 
   private Position last() {
-    EventPage page = stage.store().readAll(Position.START, 1);
+    EventPage page = stage.store().readPage(Position.START, 1);
     return page.highWaterMark();
   }
 

@@ -2,8 +2,9 @@ package dev.pgeventstore.benchmarks;
 
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.JacksonCodec;
-import dev.pgeventstore.snapshot.Snapshot;
-import dev.pgeventstore.snapshot.SnapshotAndTail;
+import dev.pgeventstore.spi.Snapshot;
+import dev.pgeventstore.spi.SnapshotAndTail;
+import dev.pgeventstore.spi.SnapshotHost;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -31,7 +32,7 @@ final class SnapshotLoad {
   void prepare() throws Exception {
     byte[] state = JacksonCodec.newMapper().writeValueAsBytes(Parcel.number(LENGTH - TAIL));
     for (int i = 0; i < options.streams(); i++) {
-      stage.store().keep(LoadWorks.stream(LENGTH, i), Snapshot.of(NAME, 1, LENGTH - TAIL, state));
+      stage.store().unwrap(SnapshotHost.class).orElseThrow().keep(LoadWorks.stream(LENGTH, i), Snapshot.of(NAME, 1, LENGTH - TAIL, state));
     }
   }
 
@@ -45,7 +46,7 @@ final class SnapshotLoad {
 
   private void read() {
     SnapshotAndTail read =
-        stage.store().readWithSnapshot(anyStream(), NAME, 1, Long.MAX_VALUE, Integer.MAX_VALUE);
+        stage.store().unwrap(SnapshotHost.class).orElseThrow().readWithSnapshot(anyStream(), NAME, 1, Long.MAX_VALUE, Integer.MAX_VALUE);
     requireBoth(read.snapshot().isPresent(), read.tail().size());
   }
 

@@ -10,8 +10,8 @@ import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
-import dev.pgeventstore.snapshot.SnapshotCodec;
-import dev.pgeventstore.snapshot.SnapshotHost;
+import dev.pgeventstore.codec.SnapshotCodec;
+import dev.pgeventstore.spi.SnapshotHost;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * stream the state is what the events from the truncation on add up to.
  *
  * <pre>{@code
- * Aggregates<Order, OrderEvent> orders = Aggregates.of(store, "order", Order.DECIDER);
+ * Aggregates<Order, OrderEvent> orders = Aggregates.of(store, "order", Order.EVOLUTION);
  * orders.execute("42", order -> order.ship(clock.instant()));
  * }</pre>
  *
@@ -42,19 +42,19 @@ public final class Aggregates<S, E> {
 
   private final EventStreams streams;
   private final String category;
-  private final Decider<S, E> decider;
+  private final Evolution<S, E> evolution;
   private final int retries;
   private final @Nullable Snapshots<S> snapshots;
 
   private Aggregates(
       EventStreams streams,
       String category,
-      Decider<S, E> decider,
+      Evolution<S, E> evolution,
       int retries,
       @Nullable Snapshots<S> snapshots) {
     this.streams = streams;
     this.category = category;
-    this.decider = decider;
+    this.evolution = evolution;
     this.retries = retries;
     this.snapshots = snapshots;
   }
@@ -64,14 +64,14 @@ public final class Aggregates<S, E> {
    *
    * @param streams a store, or what its {@code within} returned, to take part in a transaction
    * @param category of the streams
-   * @param decider how events add up to a state
+   * @param evolution how events add up to a state
    * @param <S> the state
    * @param <E> the events; a stream of the category that has others cannot be loaded
    * @return the aggregates
    */
   public static <S, E> Aggregates<S, E> of(
-      EventStreams streams, String category, Decider<S, E> decider) {
-    return new Aggregates<>(streams, category, decider, DEFAULT_RETRIES, null);
+      EventStreams streams, String category, Evolution<S, E> evolution) {
+    return new Aggregates<>(streams, category, evolution, DEFAULT_RETRIES, null);
   }
 
   /**
@@ -85,7 +85,7 @@ public final class Aggregates<S, E> {
     if (atMost < 0) {
       throw new IllegalArgumentException("retries are 0 or more, not " + atMost);
     }
-    return new Aggregates<>(streams, category, decider, atMost, snapshots);
+    return new Aggregates<>(streams, category, evolution, atMost, snapshots);
   }
 
   /**
@@ -111,18 +111,22 @@ public final class Aggregates<S, E> {
     if (events < 1) {
       throw new IllegalArgumentException("a snapshot is for 1 event or more, not " + events);
     }
-    if (streams instanceof SnapshotHost host) {
-      return new Aggregates<>(
-          streams, category, decider, retries, new Snapshots<>(host, codec, events));
-    }
-    throw new IllegalArgumentException(streams.getClass().getName() + " keeps no snapshots");
+    SnapshotHost host =
+        streams
+            .unwrap(SnapshotHost.class)
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        streams.getClass().getName() + " keeps no snapshots"));
+    return new Aggregates<>(
+        streams, category, evolution, retries, new Snapshots<>(host, codec, events));
   }
 
   /**
    * The present state of a stream.
    *
    * @param key of the stream
-   * @return the state; the decider's initial one, at version 0, for an unknown stream
+   * @return the state; the evolution's initial one, at version 0, for an unknown stream
    */
   public Aggregate<S> load(String key) {
     return fold(StreamId.of(category, key), Long.MAX_VALUE).aggregate();
@@ -164,17 +168,17 @@ public final class Aggregates<S, E> {
   }
 
   private Snapshots.Beginning<S> beginning(StreamId stream, long upTo) {
-    S initial = decider.initial();
+    S initial = evolution.initial();
     return snapshots == null || upTo == 0
         ? new Snapshots.Beginning<>(initial, 0, List.of(), false)
         : snapshots.beginning(stream, initial, upTo);
   }
 
-  // The decider was written for what its category holds; anything else fails in its evolve. What
+  // The evolution was written for what its category holds; anything else fails in its evolve. What
   // was erased it cannot know, and need not: only the version goes on.
   @SuppressWarnings("unchecked")
   private S evolve(S state, RecordedEvent event) {
-    return event.isErased() ? state : decider.evolve(state, (E) event.payload());
+    return event.isErased() ? state : evolution.evolve(state, (E) event.payload());
   }
 
   /**
@@ -230,7 +234,7 @@ public final class Aggregates<S, E> {
         AppendResult result = append(before, events, tries);
         S state = before.state();
         for (E event : decided) {
-          state = decider.evolve(state, event);
+          state = evolution.evolve(state, event);
         }
         if (snapshots != null) {
           snapshots.keep(before, loaded.snapshotVersion());

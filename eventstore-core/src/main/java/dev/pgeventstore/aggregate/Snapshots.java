@@ -2,11 +2,11 @@ package dev.pgeventstore.aggregate;
 
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.codec.SnapshotCodec;
 import dev.pgeventstore.internal.Causes;
-import dev.pgeventstore.snapshot.Snapshot;
-import dev.pgeventstore.snapshot.SnapshotAndTail;
-import dev.pgeventstore.snapshot.SnapshotCodec;
-import dev.pgeventstore.snapshot.SnapshotHost;
+import dev.pgeventstore.spi.Snapshot;
+import dev.pgeventstore.spi.SnapshotAndTail;
+import dev.pgeventstore.spi.SnapshotHost;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;

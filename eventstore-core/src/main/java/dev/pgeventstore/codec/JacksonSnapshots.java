@@ -5,7 +5,6 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.ObjectReader;
 import com.fasterxml.jackson.databind.ObjectWriter;
 import dev.pgeventstore.EventStoreException;
-import dev.pgeventstore.snapshot.SnapshotCodec;
 import java.io.IOException;
 
 /**

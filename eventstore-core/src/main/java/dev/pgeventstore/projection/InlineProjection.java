@@ -6,8 +6,6 @@ import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.EventStreams;
-import dev.pgeventstore.OutboxMessage;
-import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
@@ -20,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -132,8 +131,8 @@ public final class InlineProjection {
     }
 
     @Override
-    public Position publish(List<OutboxMessage> messages) {
-      return streams.publish(messages);
+    public <T> Optional<T> unwrap(Class<T> type) {
+      return streams.unwrap(type);
     }
 
     private AppendResult appendOrTakeBack(Append append, Savepoint before) {

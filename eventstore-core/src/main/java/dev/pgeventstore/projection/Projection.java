@@ -1,6 +1,7 @@
 package dev.pgeventstore.projection;
 
 import dev.pgeventstore.EventStore;
+import dev.pgeventstore.spi.ProjectionRegistry;
 import dev.pgeventstore.subscription.Subscription;
 import java.sql.Connection;
 import java.time.Duration;

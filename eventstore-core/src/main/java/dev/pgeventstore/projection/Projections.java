@@ -1,12 +1,12 @@
 package dev.pgeventstore.projection;
 
-import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
+import dev.pgeventstore.spi.ProjectionRegistry;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.QueryMismatchException;
@@ -18,7 +18,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.UUID;
 import java.util.stream.Stream;
@@ -53,10 +52,15 @@ public final class Projections {
    * @throws IllegalArgumentException if the store does not
    */
   public static Projections of(EventStore store) {
-    if (store instanceof ProjectionHost host) {
-      return new Projections(store, host.projections(), Subscriptions.of(store));
-    }
-    throw new IllegalArgumentException(store.getClass().getName() + " does not keep projections");
+    return new Projections(
+        store,
+        store
+            .unwrap(ProjectionRegistry.class)
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        store.getClass().getName() + " does not keep projections")),
+        Subscriptions.of(store));
   }
 
   /**
@@ -169,16 +173,9 @@ public final class Projections {
 
   private Stream<RecordedEvent> settled(EventQuery query) {
     Position mark = store.highWaterMark();
-    return Stream.iterate(
-            store.readAll(query, Position.START, PAGE),
-            Objects::nonNull,
-            page -> pageAfter(page, query, mark))
-        .flatMap(page -> page.events().stream())
+    return store
+        .readLazily(query, Position.START)
         .takeWhile(event -> !event.position().isAfter(mark));
-  }
-
-  private @Nullable EventPage pageAfter(EventPage page, EventQuery query, Position mark) {
-    return mark.isAfter(page.upTo()) ? store.readAll(query, page.upTo(), PAGE) : null;
   }
 
   /**

@@ -17,7 +17,7 @@ import java.util.concurrent.TimeoutException;
  * position order, and once: as long as the handler does not fail, and the server keeps its history.
  * A crash or a restart of the server may have lost what was visible, so the follower {@linkplain
  * FollowerBuilder#load loads its start afresh} then, or ends with a {@link
- * dev.pgeventstore.feed.HistoryChangedException} if it started at a fixed position.
+ * dev.pgeventstore.HistoryChangedException} if it started at a fixed position.
  *
  * <p>A database that cannot be reached or refuses is asked again, with pauses of 50 ms to 5 s,
  * until it answers or the follower is closed. What the handler throws ends the follower: it may be
@@ -62,7 +62,7 @@ public interface Follower extends AutoCloseable {
    * @param timeout how long to wait
    * @throws TimeoutException if it has not come that far; the message says where it is
    * @throws IllegalStateException if it has ended, with the error that ended it as the cause
-   * @throws dev.pgeventstore.feed.AppendLostException if the server has lost the append, by a
+   * @throws dev.pgeventstore.AppendLostException if the server has lost the append, by a
    *     fail-over for example, or if the caller's transaction that it was made in was rolled back
    * @throws dev.pgeventstore.EventStoreException if the database cannot be asked whether the append
    *     is still there

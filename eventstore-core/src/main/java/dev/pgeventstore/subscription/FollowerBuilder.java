@@ -2,7 +2,7 @@ package dev.pgeventstore.subscription;
 
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.spi.EventFeed;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 

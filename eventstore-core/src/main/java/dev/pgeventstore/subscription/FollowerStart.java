@@ -1,9 +1,9 @@
 package dev.pgeventstore.subscription;
 
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.HistoryChangedException;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.HistoryChangedException;
+import dev.pgeventstore.spi.EventFeed;
 
 /** Where a follower starts, and in which life of the server that place was found. */
 final class FollowerStart {

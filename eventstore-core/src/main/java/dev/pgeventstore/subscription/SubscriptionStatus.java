@@ -1,7 +1,7 @@
 package dev.pgeventstore.subscription;
 
+import dev.pgeventstore.Blocker;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.Blocker;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;

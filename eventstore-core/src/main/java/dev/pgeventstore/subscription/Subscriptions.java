@@ -1,9 +1,12 @@
 package dev.pgeventstore.subscription;
 
+import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.FeedSource;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.SubscriptionHost;
+import dev.pgeventstore.spi.SubscriptionSpec;
 import java.sql.Connection;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -20,9 +23,11 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Subscriptions {
 
+  private final EventStore store;
   private final SubscriptionHost host;
 
-  private Subscriptions(SubscriptionHost host) {
+  private Subscriptions(EventStore store, SubscriptionHost host) {
+    this.store = store;
     this.host = host;
   }
 
@@ -34,10 +39,14 @@ public final class Subscriptions {
    * @throws IllegalArgumentException if the store runs none
    */
   public static Subscriptions of(EventStore store) {
-    if (store instanceof SubscriptionHost host) {
-      return new Subscriptions(host);
-    }
-    throw new IllegalArgumentException(store.getClass().getName() + " does not run subscriptions");
+    return new Subscriptions(
+        store,
+        store
+            .unwrap(SubscriptionHost.class)
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        store.getClass().getName() + " does not run subscriptions")));
   }
 
   /**
@@ -49,7 +58,7 @@ public final class Subscriptions {
    *     half a surrogate pair
    */
   public Builder create(String name) {
-    return new Builder(host, name);
+    return new Builder(store, host, name);
   }
 
   /**
@@ -74,15 +83,20 @@ public final class Subscriptions {
    * @throws IllegalArgumentException if the store cannot be followed
    */
   public FollowerBuilder follow(EventQuery query) {
-    if (host instanceof FeedSource source) {
-      return new FollowerBuilder(source.feed(), query);
-    }
-    throw new IllegalArgumentException(host.getClass().getName() + " cannot be followed");
+    return new FollowerBuilder(
+        store
+            .unwrap(EventFeed.class)
+            .orElseThrow(
+                () ->
+                    new IllegalArgumentException(
+                        store.getClass().getName() + " cannot be followed")),
+        query);
   }
 
   /** Describes a subscription. For one thread. */
   public static final class Builder {
 
+    private final EventStore store;
     private final SubscriptionHost host;
     private final String name;
     private EventQuery query = EventQuery.all();
@@ -96,12 +110,13 @@ public final class Subscriptions {
     private SubscriptionListener listener = new SubscriptionListener() {};
     private @Nullable EventHandler handler;
 
-    private Builder(SubscriptionHost host, String name) {
+    private Builder(EventStore store, SubscriptionHost host, String name) {
       if (name.isBlank() || name.length() > 100 || name.codePoints().anyMatch(Builder::isRefused)) {
         throw new IllegalArgumentException(
             "a subscription's name has 1 to 100 characters, no control characters and no half of a surrogate pair, unlike '%s'"
                 .formatted(name));
       }
+      this.store = store;
       this.host = host;
       this.name = name;
     }
@@ -147,9 +162,9 @@ public final class Subscriptions {
      * @throws IllegalArgumentException if one is not registered
      */
     public Builder types(Class<?>... payloadClasses) {
+      EventCodec codec = store.unwrap(EventCodec.class).orElseThrow();
       return query(
-          query.types(
-              Stream.of(payloadClasses).map(host.codec()::typeName).toArray(String[]::new)));
+          query.types(Stream.of(payloadClasses).map(codec::typeName).toArray(String[]::new)));
     }
 
     /**

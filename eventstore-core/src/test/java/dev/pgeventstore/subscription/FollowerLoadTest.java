@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.HistoryChangedException;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.FeedReader;
-import dev.pgeventstore.feed.HistoryChangedException;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.FeedReader;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.List;

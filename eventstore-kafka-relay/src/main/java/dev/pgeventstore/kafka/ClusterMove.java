@@ -1,6 +1,6 @@
 package dev.pgeventstore.kafka;
 
-import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.spi.EventFeed;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;

@@ -4,10 +4,10 @@ import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.EventFeed.Durability;
-import dev.pgeventstore.feed.FeedReader;
-import dev.pgeventstore.feed.ReadingPlace;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.EventFeed.Durability;
+import dev.pgeventstore.spi.FeedReader;
+import dev.pgeventstore.spi.ReadingPlace;
 import java.time.Duration;
 import java.util.List;
 

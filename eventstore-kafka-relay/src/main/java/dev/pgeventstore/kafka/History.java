@@ -1,10 +1,10 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.kafka.LanePosition.Anchor;
 import dev.pgeventstore.kafka.TailFindings.Comparison;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.Lease;
 import java.util.Comparator;
 import java.util.Optional;
 import java.util.UUID;

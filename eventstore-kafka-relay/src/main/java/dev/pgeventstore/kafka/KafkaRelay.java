@@ -4,14 +4,13 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.AppendWait;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.internal.KafkaClients;
 import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.kafka.record.RecordMapper;
+import dev.pgeventstore.spi.AppendWait;
+import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -123,7 +122,7 @@ public final class KafkaRelay implements AutoCloseable {
    * @throws TimeoutException if it has not come that far; the message has the status
    * @throws IllegalStateException if the relay has halted or was closed, with what halted it as the
    *     cause
-   * @throws dev.pgeventstore.feed.AppendLostException if the database has lost the append, by a
+   * @throws dev.pgeventstore.AppendLostException if the database has lost the append, by a
    *     fail-over for example, or if the caller's transaction that it was made in was rolled back
    * @throws dev.pgeventstore.EventStoreException if the database cannot be asked whether the append
    *     is still there
@@ -205,11 +204,14 @@ public final class KafkaRelay implements AutoCloseable {
     private @Nullable String deadLetters;
 
     private Builder(EventStore store, Map<String, ?> kafkaConfig) {
-      if (!(Objects.requireNonNull(store, "store") instanceof FeedSource followed)) {
-        throw new IllegalArgumentException("a relay cannot follow a " + store.getClass().getName());
-      }
-      this.store = store;
-      this.feed = followed.feed();
+      this.store = Objects.requireNonNull(store, "store");
+      this.feed =
+          store
+              .unwrap(EventFeed.class)
+              .orElseThrow(
+                  () ->
+                      new IllegalArgumentException(
+                          "a relay cannot follow a " + store.getClass().getName()));
       this.settings = new KafkaSettings(kafkaConfig);
     }
 

@@ -2,9 +2,9 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.spi.EventFeed;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.regex.Pattern;

@@ -2,10 +2,10 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.kafka.LanePosition.Anchor;
 import dev.pgeventstore.kafka.TailFindings.Comparison;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.Lease;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;

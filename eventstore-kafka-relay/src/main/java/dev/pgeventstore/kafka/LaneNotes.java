@@ -68,7 +68,7 @@ final class LaneNotes {
         (name, text) -> {
           LaneNotes one = new LaneNotes(Map.of(name, text));
           try {
-            one.readAll();
+            one.readPage();
             some.put(name, text);
           } catch (RelayHaltedException e) {
             LOG.warn("A note that cannot be read is left out: {}", e.getMessage());
@@ -77,7 +77,7 @@ final class LaneNotes {
     return new LaneNotes(some);
   }
 
-  private void readAll() {
+  private void readPage() {
     Object unused =
         List.of(
             declared(),

@@ -4,9 +4,9 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.kafka.RecoveryReport.RecoveredLane;
 import dev.pgeventstore.kafka.TailFindings.Comparison;
+import dev.pgeventstore.spi.EventFeed;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;

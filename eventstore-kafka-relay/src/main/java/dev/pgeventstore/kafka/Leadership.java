@@ -1,6 +1,6 @@
 package dev.pgeventstore.kafka;
 
-import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.spi.Lease;
 import java.util.Optional;
 
 /**

@@ -1,10 +1,10 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.EventStoreException;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.Lease;
 import java.time.Duration;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;

@@ -1,9 +1,9 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.Introductions.Target;
+import dev.pgeventstore.spi.Lease;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;

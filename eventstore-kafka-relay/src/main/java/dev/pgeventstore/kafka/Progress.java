@@ -1,7 +1,7 @@
 package dev.pgeventstore.kafka;
 
+import dev.pgeventstore.Blocker;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.Blocker;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;

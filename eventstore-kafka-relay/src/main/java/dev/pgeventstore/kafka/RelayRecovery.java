@@ -2,9 +2,9 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
-import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.RecoveryReport.RecoveredLane;
+import dev.pgeventstore.spi.EventFeed;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;

@@ -1,7 +1,7 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.EventFeed;
+import dev.pgeventstore.spi.EventFeed;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;

@@ -1,7 +1,7 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.spi.Lease;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 

@@ -1,7 +1,7 @@
 package dev.pgeventstore.kafka;
 
-import dev.pgeventstore.feed.EventFeed;
 import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.spi.EventFeed;
 import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

@@ -15,6 +15,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.postgres.PostgresEventStore;
+import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import java.sql.Connection;
@@ -189,7 +190,7 @@ final class Bench implements AutoCloseable {
 
   String positionTopic() {
     return "%s%s.relay-of-%s"
-        .formatted(POSITIONS, store.feed().databaseId().replace('/', '.'), topic);
+        .formatted(POSITIONS, store.unwrap(EventFeed.class).orElseThrow().databaseId().replace('/', '.'), topic);
   }
 
   /** Of which the relay has one for each lane. */
@@ -245,7 +246,7 @@ final class Bench implements AutoCloseable {
     EventPage page;
     Position after = Position.START;
     do {
-      page = store.readAll(after, 5_000);
+      page = store.readPage(after, 5_000);
       events.addAll(page.events());
       after = page.upTo();
     } while (!page.isLast());

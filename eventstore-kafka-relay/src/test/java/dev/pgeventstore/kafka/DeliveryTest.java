@@ -13,6 +13,7 @@ import dev.pgeventstore.kafka.RelayStatus.State;
 import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.kafka.record.RelayRecord;
+import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
@@ -92,7 +93,7 @@ class DeliveryTest {
       relay.awaitPublished(first, Bench.PATIENCE);
       before = first.position();
     }
-    Map<String, String> notes = bench.store.feed().notes("relay/relay-of-" + bench.topic, 0);
+    Map<String, String> notes = bench.store.unwrap(EventFeed.class).orElseThrow().notes("relay/relay-of-" + bench.topic, 0);
     assertThat(notes.get("position")).contains("position=" + before);
     try (KafkaRelay relay = atLeastOnce().mapper(mapper).start()) {
       relay.awaitPublished(bench.append("order-1", 2), Bench.PATIENCE);

@@ -8,6 +8,7 @@ import dev.pgeventstore.Append;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.StreamId;
@@ -219,7 +220,7 @@ final class MessageLoad {
       Outcome failed = Outcome.ROLLED_BACK;
       try (Connection connection = bench.connection()) {
         connection.setAutoCommit(false);
-        bench.store.within(connection).publish(batch);
+        Outbox.of(bench.store.within(connection)).publish(batch);
         if (random.nextInt(4) == 0) {
           bench.append(bench.store.within(connection), stream().toString(), 1);
         }

@@ -5,9 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.internal.KafkaClients;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.Lease;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
@@ -36,11 +37,11 @@ class PipelinedWriterTest {
       Database database, KafkaBroker broker) {
     try (Bench bench = new Bench(database, broker);
         Lease lease =
-            bench.store.feed().tryLease("relay/a", 0, "me", Duration.ofSeconds(30)).orElseThrow()) {
+            bench.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay/a", 0, "me", Duration.ofSeconds(30)).orElseThrow()) {
       KafkaSettings settings = new KafkaSettings(bench.kafkaSettings(Map.of()));
       LeaseLeadership leads =
           new LeaseLeadership(
-              settings.scheduler(), bench.store.feed(), "relay/b", 0, "me", Duration.ofSeconds(30));
+              settings.scheduler(), bench.store.unwrap(EventFeed.class).orElseThrow(), "relay/b", 0, "me", Duration.ofSeconds(30));
       assertThat(leads.acquire()).isTrue();
       PipelinedWriter writer =
           new PipelinedWriter(

@@ -8,11 +8,10 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.FeedReader;
-import dev.pgeventstore.feed.FeedSource;
-import dev.pgeventstore.feed.RecordedMessage;
 import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.FeedReader;
+import dev.pgeventstore.spi.RecordedMessage;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
@@ -24,6 +23,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -80,11 +80,14 @@ class RelayBordersTest {
   private KafkaRelay.Builder relay(String method, Lie lie) {
     EventFeed feed =
         proxy(
-            bench.store.feed(),
+            bench.store.unwrap(EventFeed.class).orElseThrow(),
             EventFeed.class,
             (name, answer) -> name.equals(method) ? lie.instead(answer) : answer);
     EventStore store =
-        proxy(bench.store, EventStore.class, (name, answer) -> name.equals("feed") ? feed : answer);
+        proxy(
+            bench.store,
+            EventStore.class,
+            (name, answer) -> name.equals("unwrap") ? Optional.of(feed) : answer);
     return KafkaRelay.builder(store, bench.kafkaSettings(Map.of()))
         .name("relay-of-" + bench.topic)
         .topic(bench.topic);
@@ -94,7 +97,7 @@ class RelayBordersTest {
     return type.cast(
         Proxy.newProxyInstance(
             type.getClassLoader(),
-            new Class<?>[] {type, FeedSource.class},
+            new Class<?>[] {type},
             (self, method, arguments) -> {
               try {
                 return answers.instead(method.getName(), method.invoke(of, arguments));

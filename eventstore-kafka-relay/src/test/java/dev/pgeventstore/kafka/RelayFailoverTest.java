@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.kafka.RelayStatus.State;
@@ -83,8 +84,7 @@ class RelayFailoverTest {
   private void messages(Bench to, String text, int count) throws Exception {
     try (Connection connection = to.database.open()) {
       connection.setAutoCommit(false);
-      to.store
-          .within(connection)
+      Outbox.of(to.store.within(connection))
           .publish(
               IntStream.range(0, count)
                   .mapToObj(

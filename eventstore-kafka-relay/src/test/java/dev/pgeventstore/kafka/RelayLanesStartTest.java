@@ -3,7 +3,8 @@ package dev.pgeventstore.kafka;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.Lease;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
@@ -27,8 +28,7 @@ class RelayLanesStartTest {
       }
       Lease held =
           bench
-              .store
-              .feed()
+              .store.unwrap(EventFeed.class).orElseThrow()
               .tryLease(bench.leaseName(), 1, "a test", Duration.ofMinutes(5))
               .orElseThrow();
       try (KafkaRelay relay = bench.relay().start()) {

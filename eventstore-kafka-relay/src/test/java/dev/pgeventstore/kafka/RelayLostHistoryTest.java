@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
@@ -70,9 +71,7 @@ class RelayLostHistoryTest {
   private void messages(String relay, String text, int count) throws SQLException {
     try (Connection connection = bench.database.open()) {
       connection.setAutoCommit(false);
-      bench
-          .store
-          .within(connection)
+      Outbox.of(bench.store.within(connection))
           .publish(
               IntStream.range(0, count)
                   .mapToObj(i -> OutboxMessage.to(relay, topic).key("k").json('"' + text + i + '"'))

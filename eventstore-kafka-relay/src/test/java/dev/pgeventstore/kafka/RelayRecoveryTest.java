@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
@@ -366,9 +367,7 @@ class RelayRecoveryTest {
   private void message(String topic) throws SQLException {
     try (Connection connection = bench.database.open()) {
       connection.setAutoCommit(false);
-      bench
-          .store
-          .within(connection)
+      Outbox.of(bench.store.within(connection))
           .publish(List.of(OutboxMessage.to("relay-of-" + bench.topic, topic).key("k").json("{}")));
       connection.commit();
     }

@@ -15,6 +15,7 @@ import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.kafka.record.RelayRecord;
 import dev.pgeventstore.postgres.Eraser;
+import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
@@ -527,7 +528,7 @@ class RelayVerificationTest {
   }
 
   private VerificationReport verify() throws InterruptedException {
-    return new RelayVerification(plan(series(), bench.store.feed().highWaterMark()), progress -> {})
+    return new RelayVerification(plan(series(), bench.store.unwrap(EventFeed.class).orElseThrow().highWaterMark()), progress -> {})
         .run();
   }
 
@@ -539,7 +540,7 @@ class RelayVerificationTest {
               lane, series, Position.START, reached, topics, leftOut, skipped, rewound, Map.of()));
     }
     return new VerificationPlan(
-        bench.store.feed(),
+        bench.store.unwrap(EventFeed.class).orElseThrow(),
         new KafkaSettings(Map.of("bootstrap.servers", bench.broker.bootstrap())),
         EventQuery.all(),
         mapper,

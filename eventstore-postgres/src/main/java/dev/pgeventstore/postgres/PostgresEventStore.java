@@ -8,13 +8,11 @@ import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.EventStreams;
-import dev.pgeventstore.OutboxMessage;
+import dev.pgeventstore.Outbox;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.append.Appender;
 import dev.pgeventstore.postgres.internal.append.EventEncoder;
@@ -44,19 +42,13 @@ import dev.pgeventstore.postgres.internal.tables.ServerNotifications;
 import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
-import dev.pgeventstore.projection.ProjectionHost;
-import dev.pgeventstore.projection.ProjectionRegistry;
-import dev.pgeventstore.snapshot.Snapshot;
-import dev.pgeventstore.snapshot.SnapshotAndTail;
-import dev.pgeventstore.snapshot.SnapshotHost;
-import dev.pgeventstore.subscription.Subscription;
-import dev.pgeventstore.subscription.SubscriptionHost;
-import dev.pgeventstore.subscription.SubscriptionSpec;
+import dev.pgeventstore.spi.Parts;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
@@ -75,10 +67,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The server must be a primary, version 14 or newer.
  */
-public final class PostgresEventStore
-    implements EventStore, FeedSource, SnapshotHost, SubscriptionHost, ProjectionHost {
+public final class PostgresEventStore implements EventStore {
 
-  private final EventCodec codec;
   private final Appender appender;
   private final StreamReader reader;
   private final SnapshotKeeper snapshots;
@@ -86,12 +76,11 @@ public final class PostgresEventStore
   private final CommitSignals signals;
   private final PostgresFeed feed;
   private final SubscriptionRuns subscriptions;
-  private final PostgresProjections projections;
   private final BatchWriter imports;
   private final Importer importer;
+  private final Parts parts;
 
   private PostgresEventStore(Builder builder, Schema schema, EventCodec codec) {
-    this.codec = codec;
     Scheduler scheduler = builder.scheduler;
     Connections connections = new PooledConnections(builder.dataSource);
     EventsTable events = new EventsTable(schema, codec);
@@ -133,9 +122,18 @@ public final class PostgresEventStore
             highWaterMark,
             signals,
             SubscriptionRuns.node());
-    projections = new PostgresProjections(connections, schema, feed::highWaterMark);
     imports = new BatchWriter(connections, schema, events, signals::appended);
     importer = Importer.of(imports, encoding);
+    Outbox outbox = messages -> appender.publish(List.copyOf(messages));
+    parts =
+        Parts.of(
+            this,
+            codec,
+            feed,
+            subscriptions,
+            snapshots,
+            outbox,
+            new PostgresProjections(connections, schema, feed::highWaterMark));
   }
 
   /**
@@ -158,11 +156,6 @@ public final class PostgresEventStore
     return appender.appendAsync(append);
   }
 
-  @Override
-  public Position publish(List<OutboxMessage> messages) {
-    return appender.publish(List.copyOf(messages));
-  }
-
   /**
    * Begins to describe an import of many events at once, by {@code COPY}.
    *
@@ -178,23 +171,12 @@ public final class PostgresEventStore
   }
 
   @Override
-  public SnapshotAndTail readWithSnapshot(
-      StreamId stream, String name, int revision, long upTo, int limit) {
-    return snapshots.readWithSnapshot(stream, name, revision, upTo, limit);
-  }
-
-  @Override
-  public void keep(StreamId stream, Snapshot snapshot) {
-    snapshots.keep(stream, snapshot);
-  }
-
-  @Override
   public Position highWaterMark() {
     return feed.highWaterMark();
   }
 
   @Override
-  public EventPage readAll(EventQuery query, Position after, int limit) {
+  public EventPage readPage(EventQuery query, Position after, int limit) {
     return feed.page(query, after, limit);
   }
 
@@ -208,32 +190,12 @@ public final class PostgresEventStore
     } catch (SQLException e) {
       throw SqlErrors.of("the caller's connection cannot be used", e);
     }
-    return new CallersTransaction(connection);
+    return new CallersTransaction(connection, appender, reader, snapshots, highWaterMark);
   }
 
   @Override
-  public EventFeed feed() {
-    return feed;
-  }
-
-  @Override
-  public Subscription start(SubscriptionSpec spec) {
-    return subscriptions.start(spec);
-  }
-
-  @Override
-  public Position position(String name, Connection connection) {
-    return subscriptions.position(name, connection);
-  }
-
-  @Override
-  public ProjectionRegistry projections() {
-    return projections;
-  }
-
-  @Override
-  public EventCodec codec() {
-    return codec;
+  public <T> Optional<T> unwrap(Class<T> type) {
+    return parts.find(type);
   }
 
   @Override
@@ -244,47 +206,6 @@ public final class PostgresEventStore
     signals.close();
     feed.close();
     highWaterMark.close();
-  }
-
-  /** Append and read in a transaction that somebody else begins and ends. */
-  private final class CallersTransaction implements EventStreams, SnapshotHost {
-    private final Connection connection;
-
-    CallersTransaction(Connection connection) {
-      this.connection = connection;
-    }
-
-    @Override
-    public AppendResult append(Append append) {
-      AppendResult result = appender.append(append, connection);
-      // Nothing is committed yet, but from now on the observer sees the transaction and waits for
-      // its end.
-      highWaterMark.appending();
-      return result;
-    }
-
-    @Override
-    public Position publish(List<OutboxMessage> messages) {
-      Position last = appender.publish(List.copyOf(messages), connection);
-      highWaterMark.appending();
-      return last;
-    }
-
-    @Override
-    public List<RecordedEvent> read(StreamId stream, StreamRange range) {
-      return reader.read(connection, stream, range);
-    }
-
-    @Override
-    public SnapshotAndTail readWithSnapshot(
-        StreamId stream, String name, int revision, long upTo, int limit) {
-      return snapshots.readWithSnapshot(connection, stream, name, revision, upTo, limit);
-    }
-
-    @Override
-    public void keep(StreamId stream, Snapshot snapshot) {
-      // What this transaction has seen may be its own, and may never be committed.
-    }
   }
 
   /** Describes a store. For one thread. */

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.Append;
+import dev.pgeventstore.AppendLostException;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.ExpectedVersion;
@@ -13,7 +14,6 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
-import dev.pgeventstore.feed.AppendLostException;
 import dev.pgeventstore.subscription.EventDiscardedException;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.EventParkedException;

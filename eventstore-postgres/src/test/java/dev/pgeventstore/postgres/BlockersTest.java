@@ -3,7 +3,7 @@ package dev.pgeventstore.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import dev.pgeventstore.feed.Blocker;
+import dev.pgeventstore.Blocker;
 import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.testkit.servers.Database;

@@ -63,13 +63,13 @@ class CategoryReadTest {
         EncodedEvent.of(number % 2_000 == 0 ? "even" : "happened", 1, Integer.toString(number)));
   }
 
-  private List<RecordedEvent> readAll(EventQuery query, int limit, int maxStatements) {
+  private List<RecordedEvent> readPage(EventQuery query, int limit, int maxStatements) {
     List<RecordedEvent> events = new ArrayList<>();
     Position after = Position.START;
     EventPage page;
     int statements = 0;
     do {
-      page = store.store.readAll(query, after, limit);
+      page = store.store.readPage(query, after, limit);
       events.addAll(page.events());
       after = page.upTo();
       statements++;
@@ -116,7 +116,7 @@ class CategoryReadTest {
     fill();
     rowsTouched();
 
-    List<RecordedEvent> events = readAll(RARE_ONES, 200, 4);
+    List<RecordedEvent> events = readPage(RARE_ONES, 200, 4);
 
     assertThat(events).hasSize(RARE);
     assertThat(events).isSortedAccordingTo((a, b) -> a.position().compareTo(b.position()));
@@ -144,14 +144,14 @@ class CategoryReadTest {
       store.execute("analyze eventstore.events");
     }
     for (int i = 0; i < 12; i++) {
-      readAll(RARE_ONES, 200, 6);
-      readAll(EventQuery.all().categories("rare", "other"), 200, 6);
+      readPage(RARE_ONES, 200, 6);
+      readPage(EventQuery.all().categories("rare", "other"), 200, 6);
     }
     fillKeepingConnections();
     store.execute("select pg_stat_reset()");
 
-    assertThat(readAll(RARE_ONES, 200, 9)).hasSize(RARE + before);
-    assertThat(readAll(EventQuery.all().categories("rare", "other"), 200, 9))
+    assertThat(readPage(RARE_ONES, 200, 9)).hasSize(RARE + before);
+    assertThat(readPage(EventQuery.all().categories("rare", "other"), 200, 9))
         .hasSize(RARE + before);
 
     // A connection tells what it has counted when it ends: also of the readings before.
@@ -163,14 +163,14 @@ class CategoryReadTest {
     store.append("first-1");
     store.execute("analyze eventstore.events");
     for (int i = 0; i < 12; i++) {
-      readAll(EventQuery.all(), 10_000, 1);
-      readAll(EventQuery.all().types("even"), 10_000, 1);
+      readPage(EventQuery.all(), 10_000, 1);
+      readPage(EventQuery.all().types("even"), 10_000, 1);
     }
     fillKeepingConnections();
     store.execute("select pg_stat_reset()");
 
-    assertThat(readAll(EventQuery.all(), 10_000, 7)).hasSize(LOG + 1);
-    assertThat(readAll(EventQuery.all().types("even"), 10_000, 4)).hasSize(LOG / 2_000);
+    assertThat(readPage(EventQuery.all(), 10_000, 7)).hasSize(LOG + 1);
+    assertThat(readPage(EventQuery.all().types("even"), 10_000, 4)).hasSize(LOG / 2_000);
 
     // The first reads a window of 20,000 positions for each 10,000 events that it takes: no more.
     assertThat(rowsTouched()).isLessThan(2 * (LOG + FEW_MORE));
@@ -192,13 +192,13 @@ class CategoryReadTest {
     fill();
     rowsTouched();
 
-    assertThat(readAll(RARE_ONES.types("even"), 200, 1)).hasSize(LOG / 2_000);
+    assertThat(readPage(RARE_ONES.types("even"), 200, 1)).hasSize(LOG / 2_000);
     assertThat(rowsTouched()).isLessThan(RARE + FEW_MORE);
 
-    assertThat(readAll(EventQuery.all().streamPrefix("rare-1"), 200, 1)).hasSize(11 * 10);
+    assertThat(readPage(EventQuery.all().streamPrefix("rare-1"), 200, 1)).hasSize(11 * 10);
     assertThat(rowsTouched()).isLessThan(RARE + FEW_MORE);
 
-    assertThat(readAll(EventQuery.all().streamPrefix("rare-"), 1_000, 1)).hasSize(RARE);
+    assertThat(readPage(EventQuery.all().streamPrefix("rare-"), 1_000, 1)).hasSize(RARE);
     assertThat(rowsTouched()).isLessThan(RARE + FEW_MORE);
   }
 
@@ -207,7 +207,7 @@ class CategoryReadTest {
     fill();
     rowsTouched();
 
-    assertThat(readAll(EventQuery.all().categories("none"), 200, 1)).isEmpty();
+    assertThat(readPage(EventQuery.all().categories("none"), 200, 1)).isEmpty();
 
     assertThat(rowsTouched()).isLessThan(FEW_MORE);
   }
@@ -243,7 +243,7 @@ class CategoryReadTest {
             .map(RecordedEvent::position)
             .toList();
 
-    assertThat(readAll(query, 50, 1_000).stream().map(RecordedEvent::position))
+    assertThat(readPage(query, 50, 1_000).stream().map(RecordedEvent::position))
         .containsExactlyElementsOf(all);
   }
 

@@ -46,7 +46,7 @@ class DurableMarksTest {
 
   @Test
   void where_a_page_ends_is_not_drawn_again_after_a_crash() throws Exception {
-    outlivesACrash(store -> store.store.readAll(Position.START, 1_000).upTo());
+    outlivesACrash(store -> store.store.readPage(Position.START, 1_000).upTo());
   }
 
   @Test

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.ErasedEvent;
+import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.ExpectedVersion;
@@ -18,7 +19,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
 import dev.pgeventstore.TombstonedException;
 import dev.pgeventstore.aggregate.Aggregates;
-import dev.pgeventstore.aggregate.Decider;
+import dev.pgeventstore.aggregate.Evolution;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.postgres.Eraser.Purge;
@@ -26,7 +27,8 @@ import dev.pgeventstore.postgres.Eraser.Truncation;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
-import dev.pgeventstore.snapshot.Snapshot;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.Snapshot;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
@@ -117,12 +119,12 @@ class EraserTest {
     assertThat(
             store
                 .store
-                .readAll(EventQuery.all().streamPrefix("order-1"), Position.START, 9)
+                .readPage(EventQuery.all().streamPrefix("order-1"), Position.START, 9)
                 .events())
         .extracting(RecordedEvent::version)
         .containsExactly(4L, 5L);
-    assertThat(store.store.feed().eventAt(Position.of(1))).isEmpty();
-    assertThat(store.store.feed().eventAt(Position.of(2))).isPresent();
+    assertThat(store.store.unwrap(EventFeed.class).orElseThrow().eventAt(Position.of(1))).isEmpty();
+    assertThat(store.store.unwrap(EventFeed.class).orElseThrow().eventAt(Position.of(2))).isPresent();
     assertThat(store.append("order-1").version(ORDER)).isEqualTo(6);
   }
 
@@ -248,9 +250,9 @@ class EraserTest {
         .extracting(RecordedEvent::id)
         .containsExactlyElementsOf(before.stream().map(RecordedEvent::id).toList());
     for (int i = 0; i < 2_500; i += 499) {
-      assertThat(store.store.feed().idAt(Position.of(2 + i))).contains(events.get(i).id());
+      assertThat(store.store.unwrap(EventFeed.class).orElseThrow().idAt(Position.of(2 + i))).contains(events.get(i).id());
     }
-    assertThat(store.store.feed().idAt(Position.of(99_999))).isEmpty();
+    assertThat(store.store.unwrap(EventFeed.class).orElseThrow().idAt(Position.of(99_999))).isEmpty();
     assertThat(eraser.purge(ORDER)).isEqualTo(new Purge(ORDER, 0, true));
   }
 
@@ -347,7 +349,7 @@ class EraserTest {
     assertThat(store.settledAfter(Position.START))
         .extracting(RecordedEvent::type)
         .containsExactly("a", "$erased", "c");
-    assertThat(store.store.readAll(EventQuery.all().types("a", "b"), Position.START, 9).events())
+    assertThat(store.store.readPage(EventQuery.all().types("a", "b"), Position.START, 9).events())
         .extracting(RecordedEvent::type)
         .containsExactly("a");
   }
@@ -358,7 +360,7 @@ class EraserTest {
   void aggregates_pass_over_erased_events_and_are_at_the_right_version(Database database) {
     JacksonCodec codec =
         JacksonCodec.of(EventTypes.builder().type(Added.class, "added", 1).build());
-    Decider<Integer, Added> sum = Decider.of(0, (state, event) -> state + event.n());
+    Evolution<Integer, Added> sum = Evolution.of(0, (state, event) -> state + event.n());
     try (PostgresEventStore typed =
         PostgresEventStore.builder(database.dataSource()).codec(codec).build()) {
       Aggregates<Integer, Added> sums = Aggregates.of(typed, "sum", sum);
@@ -523,7 +525,7 @@ class EraserTest {
 
   private void keepSnapshot(String stream) throws SQLException {
     Schema schema = new Schema("eventstore");
-    SnapshotsTable table = new SnapshotsTable(schema, new EventsTable(schema, store.store.codec()));
+    SnapshotsTable table = new SnapshotsTable(schema, new EventsTable(schema, store.store.unwrap(EventCodec.class).orElseThrow()));
     try (Connection connection = store.database.open()) {
       table.keep(
           connection, StreamId.parse(stream), Snapshot.of("state", 1, 3, new byte[] {'{', '}'}));

@@ -11,9 +11,10 @@ import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
-import dev.pgeventstore.feed.EventFeed.Durability;
-import dev.pgeventstore.feed.FeedReader;
-import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.EventFeed.Durability;
+import dev.pgeventstore.spi.FeedReader;
+import dev.pgeventstore.spi.Lease;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
@@ -57,10 +58,10 @@ class FeedTest {
     try (TestStore elsewhere = new TestStore(server.createDatabase());
         TestStore tenant = new TestStore(store.database, 2, b -> b.schema("tenant"));
         TestStore same = new TestStore(store.database)) {
-      String id = store.store.feed().databaseId();
-      assertThat(elsewhere.store.feed().databaseId()).isNotEqualTo(id);
-      assertThat(tenant.store.feed().databaseId()).isNotEqualTo(id);
-      assertThat(same.store.feed().databaseId()).isEqualTo(id);
+      String id = store.store.unwrap(EventFeed.class).orElseThrow().databaseId();
+      assertThat(elsewhere.store.unwrap(EventFeed.class).orElseThrow().databaseId()).isNotEqualTo(id);
+      assertThat(tenant.store.unwrap(EventFeed.class).orElseThrow().databaseId()).isNotEqualTo(id);
+      assertThat(same.store.unwrap(EventFeed.class).orElseThrow().databaseId()).isEqualTo(id);
     }
   }
 
@@ -71,7 +72,7 @@ class FeedTest {
     }
     List<Long> read = new ArrayList<>();
     try (FeedReader reader =
-        store.store.feed().open(EventQuery.all(), Position.START, Durability.VISIBLE)) {
+        store.store.unwrap(EventFeed.class).orElseThrow().open(EventQuery.all(), Position.START, Durability.VISIBLE)) {
       read.addAll(positions(reader.next(1, PATIENCE)));
       store.store.close();
       for (int i = 0; i < 10; i++) {
@@ -93,12 +94,12 @@ class FeedTest {
 
   @Test
   void what_the_database_refuses_is_an_exception_of_the_stores() throws Exception {
-    Lease lease = store.store.feed().tryLease("relay", 0, "me", PATIENCE).orElseThrow();
+    Lease lease = store.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "me", PATIENCE).orElseThrow();
     store.execute("alter table eventstore.subscriptions rename to away");
 
     assertThatThrownBy(lease::renew).isInstanceOf(EventStoreException.class);
     assertThatThrownBy(lease::close).isInstanceOf(EventStoreException.class);
-    assertThatThrownBy(() -> store.store.feed().tryLease("relay", 0, "you", PATIENCE))
+    assertThatThrownBy(() -> store.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "you", PATIENCE))
         .isInstanceOf(EventStoreException.class);
     assertThatThrownBy(
             () -> Subscriptions.of(store.store).create("v").handler((events, c) -> {}).start())

@@ -9,16 +9,15 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.HistoryChangedException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.FeedReader;
-import dev.pgeventstore.feed.FeedSource;
-import dev.pgeventstore.feed.HistoryChangedException;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.FeedReader;
+import dev.pgeventstore.spi.SubscriptionHost;
 import dev.pgeventstore.subscription.Follower;
 import dev.pgeventstore.subscription.Follower.State;
 import dev.pgeventstore.subscription.FollowerBuilder;
-import dev.pgeventstore.subscription.SubscriptionHost;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
@@ -32,6 +31,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -491,10 +491,13 @@ class FollowerTest {
   private EventStore storeWhoseReaders(Callable<?> doThis) {
     return intercepting(
         store.store,
-        "feed",
+        "unwrap",
         feed ->
-            intercepting(
-                feed,
+            ((Optional<?>) feed)
+                .map(
+                    found ->
+                        intercepting(
+                found,
                 "open",
                 reader ->
                     intercepting(
@@ -505,10 +508,8 @@ class FollowerTest {
                           return page;
                         },
                         FeedReader.class),
-                EventFeed.class),
-        EventStore.class,
-        FeedSource.class,
-        SubscriptionHost.class);
+                EventFeed.class, SubscriptionHost.class)),
+        EventStore.class);
   }
 
   @SuppressWarnings("unchecked")

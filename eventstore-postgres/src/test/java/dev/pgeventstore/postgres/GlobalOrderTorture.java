@@ -7,12 +7,13 @@ import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventStreams;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.RecordedMessage;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.RecordedMessage;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.Subscriptions;
@@ -179,7 +180,7 @@ final class GlobalOrderTorture {
       messageIds.add(message.id());
     }
     if (!messages.isEmpty() && random.nextBoolean()) {
-      streams.publish(messages);
+      Outbox.of(streams).publish(messages);
     } else {
       append(random, ids, messages, streams);
     }
@@ -204,7 +205,7 @@ final class GlobalOrderTorture {
   }
 
   private void relayMessages() {
-    EventFeed feed = store.store.feed();
+    EventFeed feed = store.store.unwrap(EventFeed.class).orElseThrow();
     Position mark = feed.highWaterMark();
     List<RecordedMessage> page;
     do {
@@ -225,7 +226,7 @@ final class GlobalOrderTorture {
     EventPage page;
     do {
       Position after = paged.isEmpty() ? Position.START : paged.get(paged.size() - 1).position();
-      page = store.store.readAll(after, 50);
+      page = store.store.readPage(after, 50);
       paged.addAll(page.events());
     } while (!page.isLast());
   }

@@ -2,7 +2,7 @@ package dev.pgeventstore.postgres;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.pgeventstore.feed.Blocker;
+import dev.pgeventstore.Blocker;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.Subscriptions;

@@ -265,7 +265,7 @@ class ImporterTest {
   @Test
   void json_that_only_the_server_finds_wrong_is_refused_with_its_batch(Database database)
       throws Exception {
-    EventCodec blind = new BlindCodec(store.store.codec());
+    EventCodec blind = new BlindCodec(store.store.unwrap(EventCodec.class).orElseThrow());
     ImportedEvent bad = ImportedEvent.of(StreamId.of("order", "x"), EncodedEvent.of("t", 1, "{"));
     try (TestStore trusting = new TestStore(database, 5, builder -> builder.codec(blind))) {
       assertThatThrownBy(

@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.pgeventstore.Blocker;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.Blocker;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.Lease;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.Lease;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;
@@ -39,7 +39,7 @@ class LeaseTest {
   @BeforeEach
   void open(Database database) {
     store = new TestStore(database);
-    feed = store.store.feed();
+    feed = store.store.unwrap(EventFeed.class).orElseThrow();
   }
 
   @AfterEach

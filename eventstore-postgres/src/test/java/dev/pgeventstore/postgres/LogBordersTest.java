@@ -57,7 +57,7 @@ class LogBordersTest {
     store.execute("delete from eventstore.events where stream_id = 'order-2' and version = 3");
     List<Long> handled = Collections.synchronizedList(new ArrayList<>());
 
-    assertThatThrownBy(() -> store.store.readAll(Position.START, 100))
+    assertThatThrownBy(() -> store.store.readPage(Position.START, 100))
         .isInstanceOf(InvariantBrokenException.class)
         .hasMessageContaining("version 4 of stream order-2 at position 8 behind version 2");
     Subscription subscription =
@@ -77,7 +77,7 @@ class LogBordersTest {
     assertThat(status.position()).isEqualTo(Position.START);
     assertThat(handled).isEmpty();
     // Of the types that a query wants, there need not be all.
-    assertThat(store.store.readAll(HAPPENED, Position.START, 100).events()).hasSize(7);
+    assertThat(store.store.readPage(HAPPENED, Position.START, 100).events()).hasSize(7);
   }
 
   @Test
@@ -85,7 +85,7 @@ class LogBordersTest {
     store.execute(
         "update eventstore.events set version = 9 where stream_id = 'order-2' and version = 2");
 
-    assertThatThrownBy(() -> store.store.readAll(HAPPENED, Position.START, 100))
+    assertThatThrownBy(() -> store.store.readPage(HAPPENED, Position.START, 100))
         .isInstanceOf(InvariantBrokenException.class)
         .hasMessageContaining("version 3 of stream order-2 at position 6 behind version 9");
   }
@@ -94,7 +94,7 @@ class LogBordersTest {
   void a_truncated_stream_lacks_nothing() {
     Eraser.of(store.pool, "eventstore").truncateBefore(StreamId.parse("order-2"), 3);
 
-    assertThatCode(() -> store.store.readAll(Position.START, 100)).doesNotThrowAnyException();
+    assertThatCode(() -> store.store.readPage(Position.START, 100)).doesNotThrowAnyException();
   }
 
   @Test

@@ -5,12 +5,12 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.pgeventstore.Append;
+import dev.pgeventstore.AppendLostException;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.feed.AppendLostException;
 import dev.pgeventstore.subscription.Follower;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;

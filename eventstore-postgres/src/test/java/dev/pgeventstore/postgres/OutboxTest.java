@@ -9,17 +9,18 @@ import dev.pgeventstore.ConflictException;
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.EventFeed.Durability;
-import dev.pgeventstore.feed.FeedReader;
-import dev.pgeventstore.feed.RecordedMessage;
 import dev.pgeventstore.postgres.internal.tables.OutboxTable;
 import dev.pgeventstore.postgres.internal.tables.OutboxTable.LaneOf;
 import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.EventFeed.Durability;
+import dev.pgeventstore.spi.FeedReader;
+import dev.pgeventstore.spi.RecordedMessage;
 import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
@@ -54,7 +55,7 @@ class OutboxTest {
   @BeforeEach
   void open(Database database) {
     store = new TestStore(database);
-    feed = store.store.feed();
+    feed = store.store.unwrap(EventFeed.class).orElseThrow();
   }
 
   @AfterEach
@@ -89,12 +90,12 @@ class OutboxTest {
   void messages_commit_and_roll_back_with_the_callers_transaction() throws SQLException {
     try (Connection connection = store.begin()) {
       store.store.within(connection).append(append("order-1").message(message("a")));
-      store.store.within(connection).publish(List.of(message("b")));
+      Outbox.of(store.store.within(connection)).publish(List.of(message("b")));
       connection.rollback();
       assertThat(settled()).isEmpty();
 
       store.store.within(connection).append(append("order-1").message(message("c")));
-      store.store.within(connection).publish(List.of(message("d")));
+      Outbox.of(store.store.within(connection)).publish(List.of(message("d")));
       assertThatThrownBy(
               () ->
                   store
@@ -114,11 +115,11 @@ class OutboxTest {
 
   @Test
   void a_message_whose_transaction_is_still_open_holds_all_later_ones_back() throws SQLException {
-    store.store.publish(List.of(message("1")));
+    Outbox.of(store.store).publish(List.of(message("1")));
     assertThat(settled()).containsExactly("1");
     try (Connection slow = store.begin()) {
-      store.store.within(slow).publish(List.of(message("2")));
-      store.store.publish(List.of(message("3")));
+      Outbox.of(store.store.within(slow)).publish(List.of(message("2")));
+      Outbox.of(store.store).publish(List.of(message("3")));
       store.append("order-1");
 
       assertThat(settled()).containsExactly("1");
@@ -135,10 +136,10 @@ class OutboxTest {
   void a_prepared_message_holds_later_ones_back_and_a_rolled_back_one_does_not()
       throws SQLException {
     try (Connection slow = store.begin()) {
-      store.store.within(slow).publish(List.of(message("1")));
+      Outbox.of(store.store.within(slow)).publish(List.of(message("1")));
       TestStore.execute(slow, "prepare transaction 'messages'");
     }
-    store.store.publish(List.of(message("2")));
+    Outbox.of(store.store).publish(List.of(message("2")));
     assertThat(settled()).isEmpty();
 
     store.execute("rollback prepared 'messages'");
@@ -157,7 +158,7 @@ class OutboxTest {
         .isInstanceOf(OutcomeUnknownException.class)
         .hasMessageContaining("Retry with the same event ids");
     assertThatThrownBy(
-            () -> whileItWaitsItsConnectionIsCut(() -> store.store.publish(List.of(message("2")))))
+            () -> whileItWaitsItsConnectionIsCut(() -> Outbox.of(store.store).publish(List.of(message("2")))))
         .isInstanceOf(OutcomeUnknownException.class)
         .hasMessageContaining("may publish them twice");
 
@@ -192,7 +193,7 @@ class OutboxTest {
   @Test
   void the_mark_passes_messages_that_are_deleted_and_never_goes_back() throws SQLException {
     store.append("order-1");
-    Position last = store.store.publish(messages(5, new byte[1]));
+    Position last = Outbox.of(store.store).publish(messages(5, new byte[1]));
     assertThat(feed.highWaterMark()).isEqualTo(last);
     feed.deleteMessages(RELAY, 0, 1, last);
     assertThat(store.query("select count(*) from eventstore.outbox")).isEqualTo("0");
@@ -201,17 +202,17 @@ class OutboxTest {
     // This one has observed nothing before, like a process that starts now.
     try (TestStore fresh = new TestStore(store.database)) {
       assertThat(fresh.store.highWaterMark()).isEqualTo(last);
-      EventPage page = fresh.store.readAll(last, 10);
+      EventPage page = fresh.store.readPage(last, 10);
       assertThat(page.events()).isEmpty();
       assertThat(page.isLast()).isTrue();
-      assertThat(fresh.store.feed().messages(RELAY, 0, 1, last, last, 10)).isEmpty();
+      assertThat(fresh.store.unwrap(EventFeed.class).orElseThrow().messages(RELAY, 0, 1, last, last, 10)).isEmpty();
     }
     assertThat(store.append("order-1").position()).isGreaterThan(last);
   }
 
   @Test
   void whoever_deletes_messages_holds_nobody_back() throws SQLException {
-    store.store.publish(List.of(message("1")));
+    Outbox.of(store.store).publish(List.of(message("1")));
     feed.highWaterMark();
     try (Connection deleting = store.begin()) {
       TestStore.execute(deleting, "delete from eventstore.outbox");
@@ -229,10 +230,10 @@ class OutboxTest {
     try (TestStore patient =
             new TestStore(store.database, 10, b -> b.pollInterval(Duration.ofMinutes(5)));
         FeedReader reader =
-            patient.store.feed().open(EventQuery.all(), Position.START, Durability.FLUSHED)) {
+            patient.store.unwrap(EventFeed.class).orElseThrow().open(EventQuery.all(), Position.START, Durability.FLUSHED)) {
       for (int i = 1; i <= 20; i++) {
         Future<EventPage> page = reading.submit(() -> reader.next(10, Duration.ofMinutes(4)));
-        Position published = patient.store.publish(List.of(message("" + i)));
+        Position published = Outbox.of(patient.store).publish(List.of(message("" + i)));
         assertThat(page.get(60, TimeUnit.SECONDS).upTo()).isEqualTo(published);
       }
     } finally {
@@ -244,9 +245,9 @@ class OutboxTest {
   void a_messages_lane_is_that_of_a_stream_of_its_keys_name() {
     List<StreamId> streams =
         IntStream.range(0, 50).mapToObj(i -> StreamId.of("größe", "" + i)).toList();
-    store.store.publish(streams.stream().map(s -> message(s.toString())).toList());
+    Outbox.of(store.store).publish(streams.stream().map(s -> message(s.toString())).toList());
     OutboxMessage keyless = OutboxMessage.to(RELAY, "shipments-1");
-    store.store.publish(List.of(keyless));
+    Outbox.of(store.store).publish(List.of(keyless));
     Position mark = feed.highWaterMark();
     for (int lanes : new int[] {1, 2, 3, 7}) {
       for (int lane = 0; lane < lanes; lane++) {
@@ -271,8 +272,8 @@ class OutboxTest {
 
   @Test
   void a_deletion_takes_the_messages_of_its_relay_and_lane_up_to_its_position() {
-    store.store.publish(List.of(OutboxMessage.to("other", "topic").key("0")));
-    store.store.publish(messages(20, new byte[1]));
+    Outbox.of(store.store).publish(List.of(OutboxMessage.to("other", "topic").key("0")));
+    Outbox.of(store.store).publish(messages(20, new byte[1]));
     List<RecordedMessage> lane1 =
         feed.messages(RELAY, 1, 2, Position.START, feed.highWaterMark(), 100);
     Position upTo = lane1.get(2).position();
@@ -297,8 +298,8 @@ class OutboxTest {
   @Test
   void pages_of_messages_end_where_they_take_about_a_mebibyte() {
     int large = 300 * 1024;
-    store.store.publish(messages(10, new byte[large]));
-    store.store.publish(messages(10, new byte[10]));
+    Outbox.of(store.store).publish(messages(10, new byte[large]));
+    Outbox.of(store.store).publish(messages(10, new byte[10]));
     List<String> read = new ArrayList<>();
     List<Integer> sizes = new ArrayList<>();
     Position after = Position.START;

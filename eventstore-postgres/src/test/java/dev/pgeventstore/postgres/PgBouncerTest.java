@@ -12,8 +12,10 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
-import dev.pgeventstore.feed.Lease;
-import dev.pgeventstore.snapshot.Snapshot;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.Lease;
+import dev.pgeventstore.spi.Snapshot;
+import dev.pgeventstore.spi.SnapshotHost;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
@@ -320,7 +322,7 @@ class PgBouncerTest {
 
   @Test
   void a_lease_is_one_owners_whichever_connection_it_is_asked_on() throws Exception {
-    Lease mine = store.store.feed().tryLease("relay", 0, "me", Duration.ofMinutes(5)).orElseThrow();
+    Lease mine = store.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "me", Duration.ofMinutes(5)).orElseThrow();
     List<Callable<Object>> others =
         IntStream.range(0, CLIENTS)
             .<Callable<Object>>mapToObj(
@@ -328,8 +330,7 @@ class PgBouncerTest {
                     () -> {
                       assertThat(
                               store
-                                  .store
-                                  .feed()
+                                  .store.unwrap(EventFeed.class).orElseThrow()
                                   .tryLease("relay", 0, "other-" + i, Duration.ofMinutes(5)))
                           .isEmpty();
                       return mine.renew();
@@ -338,12 +339,12 @@ class PgBouncerTest {
     all(others);
     assertThat(mine.renew()).isTrue();
     assertThat(mine.note(Map.of("noted", "once"))).isTrue();
-    assertThat(store.store.feed().seizeLease("relay", 0, "me", Duration.ofMinutes(5)).notes())
+    assertThat(store.store.unwrap(EventFeed.class).orElseThrow().seizeLease("relay", 0, "me", Duration.ofMinutes(5)).notes())
         .containsEntry("noted", "once");
     assertThat(mine.note(Map.of("noted", "again"))).isFalse();
     mine.close();
-    store.store.feed().seizeLease("relay", 0, "me", Duration.ofMinutes(5)).close();
-    assertThat(store.store.feed().tryLease("relay", 0, "you", Duration.ofMinutes(5))).isPresent();
+    store.store.unwrap(EventFeed.class).orElseThrow().seizeLease("relay", 0, "me", Duration.ofMinutes(5)).close();
+    assertThat(store.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "you", Duration.ofMinutes(5))).isPresent();
   }
 
   @Test
@@ -361,7 +362,7 @@ class PgBouncerTest {
                 Position mark = mine.store.highWaterMark();
                 assertThat(mark).isGreaterThanOrEqualTo(before);
                 before = mark;
-                assertThat(mine.store.readAll(mark, 10).highWaterMark())
+                assertThat(mine.store.readPage(mark, 10).highWaterMark())
                     .isGreaterThanOrEqualTo(mark);
               }
               return before;
@@ -383,8 +384,8 @@ class PgBouncerTest {
         store.store.readLazily(stream, StreamRange.backwards())) {
       assertThat(events.map(RecordedEvent::version)).startsWith(1_203L).endsWith(1L).hasSize(1_203);
     }
-    store.store.keep(stream, Snapshot.of("state", 1, 1_200, "{}".getBytes(StandardCharsets.UTF_8)));
-    assertThat(store.store.readWithSnapshot(stream, "state", 1, Long.MAX_VALUE, 10).tail())
+    store.store.unwrap(SnapshotHost.class).orElseThrow().keep(stream, Snapshot.of("state", 1, 1_200, "{}".getBytes(StandardCharsets.UTF_8)));
+    assertThat(store.store.unwrap(SnapshotHost.class).orElseThrow().readWithSnapshot(stream, "state", 1, Long.MAX_VALUE, 10).tail())
         .extracting(RecordedEvent::version)
         .containsExactly(1_201L, 1_202L, 1_203L);
   }

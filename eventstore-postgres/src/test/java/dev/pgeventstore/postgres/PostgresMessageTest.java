@@ -5,8 +5,8 @@ import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.RecordedMessage;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.RecordedMessage;
 import dev.pgeventstore.testkit.MessageContract;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
@@ -42,7 +42,7 @@ class PostgresMessageTest extends MessageContract {
 
   @Override
   protected List<RecordedMessage> messages(EventStore store, String relay) {
-    EventFeed feed = ((PostgresEventStore) store).feed();
+    EventFeed feed = store.unwrap(EventFeed.class).orElseThrow();
     return feed.messages(relay, 0, 1, Position.START, feed.highWaterMark(), 10_000);
   }
 }

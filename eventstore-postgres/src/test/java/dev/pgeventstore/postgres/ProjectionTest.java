@@ -16,16 +16,15 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.projection.Projection;
-import dev.pgeventstore.projection.ProjectionHost;
 import dev.pgeventstore.projection.ProjectionProgress;
 import dev.pgeventstore.projection.Projections;
 import dev.pgeventstore.projection.VersionDroppedException;
+import dev.pgeventstore.spi.SubscriptionHost;
 import dev.pgeventstore.subscription.EventParkedException;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.subscription.Start;
 import dev.pgeventstore.subscription.Subscription;
-import dev.pgeventstore.subscription.SubscriptionHost;
 import dev.pgeventstore.subscription.SubscriptionListener;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
@@ -36,6 +35,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -613,18 +613,28 @@ class ProjectionTest {
   void a_version_that_is_dropped_while_a_node_starts_it_leaves_nothing_behind() throws Exception {
     appendMany(3);
     // The other node drops it when the tables are made, and before there are checkpoints.
-    EventStore starting =
-        (EventStore)
+    SubscriptionHost subscriptions =
+        (SubscriptionHost)
             Proxy.newProxyInstance(
                 getClass().getClassLoader(),
-                new Class<?>[] {EventStore.class, SubscriptionHost.class, ProjectionHost.class},
+                new Class<?>[] {SubscriptionHost.class},
                 (proxy, method, arguments) -> {
                   if (method.getName().equals("start")) {
                     assertThat(Projections.of(other.store).drop("visits", 1, new Visits()))
                         .isTrue();
                   }
-                  return method.invoke(store.store, arguments);
+                  return method.invoke(
+                      store.store.unwrap(SubscriptionHost.class).orElseThrow(), arguments);
                 });
+    EventStore starting =
+        (EventStore)
+            Proxy.newProxyInstance(
+                getClass().getClassLoader(),
+                new Class<?>[] {EventStore.class},
+                (proxy, method, arguments) ->
+                    method.getName().equals("unwrap") && arguments[0] == SubscriptionHost.class
+                        ? Optional.of(subscriptions)
+                        : method.invoke(store.store, arguments));
 
     assertThatThrownBy(
             () ->

@@ -8,13 +8,16 @@ import dev.pgeventstore.ConflictException;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.projection.Projection;
 import dev.pgeventstore.projection.Projections;
-import dev.pgeventstore.snapshot.Snapshot;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.Lease;
+import dev.pgeventstore.spi.Snapshot;
+import dev.pgeventstore.spi.SnapshotHost;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
@@ -231,15 +234,15 @@ class RolesTest {
     StreamId stream = StreamId.of("order", "1");
     Snapshot snapshot = Snapshot.of("order", 1, 1, "{}".getBytes(StandardCharsets.UTF_8));
     try (TestStore reader = as("reader")) {
-      assertThatThrownBy(() -> reader.store.keep(stream, snapshot))
+      assertThatThrownBy(() -> reader.store.unwrap(SnapshotHost.class).orElseThrow().keep(stream, snapshot))
           .isInstanceOf(EventStoreException.class)
           .hasMessageContaining("roles.sql");
       try (TestStore writer = as("writer")) {
-        writer.store.keep(stream, snapshot);
+        writer.store.unwrap(SnapshotHost.class).orElseThrow().keep(stream, snapshot);
         writer.append("order-1");
-        writer.store.keep(stream, Snapshot.of("order", 1, 2, snapshot.stateUtf8()));
+        writer.store.unwrap(SnapshotHost.class).orElseThrow().keep(stream, Snapshot.of("order", 1, 2, snapshot.stateUtf8()));
       }
-      assertThat(reader.store.readWithSnapshot(stream, "order", 1, 9, 9).snapshot())
+      assertThat(reader.store.unwrap(SnapshotHost.class).orElseThrow().readWithSnapshot(stream, "order", 1, 9, 9).snapshot())
           .hasValueSatisfying(found -> assertThat(found.version()).isEqualTo(2));
     }
   }
@@ -295,17 +298,17 @@ class RolesTest {
   void a_relay_reads_and_holds_leases_but_does_not_append() {
     try (TestStore relay = as("relay")) {
       assertThat(relay.settled()).containsExactly("order-1");
-      assertThat(relay.store.feed().databaseId()).endsWith("/" + schema);
+      assertThat(relay.store.unwrap(EventFeed.class).orElseThrow().databaseId()).endsWith("/" + schema);
       try (Lease lease =
-          relay.store.feed().tryLease("relay", 0, "me", Duration.ofSeconds(5)).orElseThrow()) {
+          relay.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "me", Duration.ofSeconds(5)).orElseThrow()) {
         assertThat(lease.renew()).isTrue();
         assertThat(lease.note(Map.of("series", "relay~2"))).isTrue();
         assertThat(lease.notes()).containsKey("series");
-        assertThat(owner.store.feed().tryLease("relay", 0, "you", Duration.ofSeconds(5))).isEmpty();
+        assertThat(owner.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "you", Duration.ofSeconds(5))).isEmpty();
       }
-      assertThat(relay.store.feed().lastDrawn()).isEqualTo(Position.of(1));
-      assertThat(relay.store.feed().blockers(Duration.ZERO)).isEmpty();
-      assertThat(owner.store.feed().tryLease("relay", 0, "you", Duration.ofSeconds(5))).isPresent();
+      assertThat(relay.store.unwrap(EventFeed.class).orElseThrow().lastDrawn()).isEqualTo(Position.of(1));
+      assertThat(relay.store.unwrap(EventFeed.class).orElseThrow().blockers(Duration.ZERO)).isEmpty();
+      assertThat(owner.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "you", Duration.ofSeconds(5))).isPresent();
       assertThatThrownBy(() -> relay.append("order-3")).isInstanceOf(EventStoreException.class);
     }
   }
@@ -325,7 +328,7 @@ class RolesTest {
       for (ThrowingCallable call :
           List.<ThrowingCallable>of(
               some.store::highWaterMark,
-              () -> some.store.readAll(Position.START, 10),
+              () -> some.store.readPage(Position.START, 10),
               () ->
                   Subscriptions.of(some.store)
                       .follow(EventQuery.all())
@@ -357,18 +360,18 @@ class RolesTest {
                   ExpectedVersion.noStream(),
                   List.of(TestStore.raw("happened")))
               .message(message));
-      Position last = writer.store.publish(List.of(message.id(UUID.randomUUID())));
+      Position last = Outbox.of(writer.store).publish(List.of(message.id(UUID.randomUUID())));
 
       Position mark = relay.store.highWaterMark();
       assertThat(mark).isEqualTo(last);
-      assertThat(relay.store.feed().messages("relay", 0, 1, Position.START, mark, 10)).hasSize(2);
-      relay.store.feed().deleteMessages("relay", 0, 1, mark);
+      assertThat(relay.store.unwrap(EventFeed.class).orElseThrow().messages("relay", 0, 1, Position.START, mark, 10)).hasSize(2);
+      relay.store.unwrap(EventFeed.class).orElseThrow().deleteMessages("relay", 0, 1, mark);
       assertThat(owner.query("select count(*) from " + schema + ".outbox")).isEqualTo("0");
 
-      assertThatThrownBy(() -> relay.store.publish(List.of(message)))
+      assertThatThrownBy(() -> Outbox.of(relay.store).publish(List.of(message)))
           .isInstanceOf(EventStoreException.class);
       assertThatThrownBy(
-              () -> writer.store.feed().messages("relay", 0, 1, Position.START, mark, 10))
+              () -> writer.store.unwrap(EventFeed.class).orElseThrow().messages("relay", 0, 1, Position.START, mark, 10))
           .isInstanceOf(EventStoreException.class);
     }
     assertNotAllowed("writer", "delete from %s.outbox".formatted(schema));

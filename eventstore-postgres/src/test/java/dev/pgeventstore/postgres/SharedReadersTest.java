@@ -2,8 +2,8 @@ package dev.pgeventstore.postgres;
 
 import static dev.pgeventstore.EventQuery.all;
 import static dev.pgeventstore.Position.START;
-import static dev.pgeventstore.feed.EventFeed.Durability.FLUSHED;
-import static dev.pgeventstore.feed.EventFeed.Durability.VISIBLE;
+import static dev.pgeventstore.spi.EventFeed.Durability.FLUSHED;
+import static dev.pgeventstore.spi.EventFeed.Durability.VISIBLE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
@@ -13,14 +13,15 @@ import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.HistoryChangedException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
-import dev.pgeventstore.feed.FeedReader;
-import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.postgres.internal.scheduling.TurnedClock;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.FeedReader;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
@@ -171,7 +172,7 @@ class SharedReadersTest {
             .scheduler(clock)
             .build()) {
       List<FeedReader> lanes =
-          Stream.generate(() -> turned.feed().open(all(), START, FLUSHED)).limit(6).toList();
+          Stream.generate(() -> turned.unwrap(EventFeed.class).orElseThrow().open(all(), START, FLUSHED)).limit(6).toList();
       List<List<Long>> positions = new ArrayList<>();
       for (FeedReader lane : lanes) {
         positions.add(new ArrayList<>());
@@ -207,7 +208,7 @@ class SharedReadersTest {
   }
 
   private FeedReader reader(EventQuery query, Position after) {
-    return counted.feed().open(query, after, VISIBLE);
+    return counted.unwrap(EventFeed.class).orElseThrow().open(query, after, VISIBLE);
   }
 
   /** Statements that read pages: each compares the life of the server. */
@@ -440,8 +441,8 @@ class SharedReadersTest {
           }
           careless.commit();
         }
-        try (FeedReader first = crashing.store.feed().open(all(), START, VISIBLE);
-            FeedReader second = crashing.store.feed().open(all(), START, VISIBLE)) {
+        try (FeedReader first = crashing.store.unwrap(EventFeed.class).orElseThrow().open(all(), START, VISIBLE);
+            FeedReader second = crashing.store.unwrap(EventFeed.class).orElseThrow().open(all(), START, VISIBLE)) {
           while (first.next(PAGE, PATIENCE).upTo().value() < 41) {
             // Goes on.
           }
@@ -455,7 +456,7 @@ class SharedReadersTest {
           Position last = crashing.append("order-3").position();
 
           List<String> streams = new ArrayList<>();
-          try (FeedReader afresh = crashing.store.feed().open(all(), kept, VISIBLE)) {
+          try (FeedReader afresh = crashing.store.unwrap(EventFeed.class).orElseThrow().open(all(), kept, VISIBLE)) {
             EventPage page;
             do {
               page = afresh.next(PAGE, PATIENCE);

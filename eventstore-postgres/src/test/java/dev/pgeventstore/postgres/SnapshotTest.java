@@ -12,7 +12,7 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
 import dev.pgeventstore.aggregate.Aggregates;
-import dev.pgeventstore.aggregate.Decider;
+import dev.pgeventstore.aggregate.Evolution;
 import dev.pgeventstore.codec.EventType;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
@@ -20,7 +20,8 @@ import dev.pgeventstore.codec.JacksonSnapshots;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
-import dev.pgeventstore.snapshot.Snapshot;
+import dev.pgeventstore.spi.Snapshot;
+import dev.pgeventstore.spi.SnapshotHost;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.nio.charset.StandardCharsets;
@@ -53,8 +54,8 @@ class SnapshotTest {
   }
 
   record Counter(long sum) {
-    static final Decider<Counter, Counted> DECIDER =
-        Decider.of(
+    static final Evolution<Counter, Counted> EVOLUTION =
+        Evolution.of(
             new Counter(0),
             (counter, event) -> new Counter(counter.sum() + event.by() + event.unstored()));
   }
@@ -81,7 +82,7 @@ class SnapshotTest {
   }
 
   private static Aggregates<Counter, Counted> counters(EventStreams streams) {
-    return Aggregates.of(streams, "counter", Counter.DECIDER)
+    return Aggregates.of(streams, "counter", Counter.EVOLUTION)
         .snapshotEvery(100, JacksonSnapshots.of(Counter.class, "counter", 1));
   }
 
@@ -127,7 +128,7 @@ class SnapshotTest {
 
     counting.reset();
     assertThat(
-            Aggregates.of(store, "counter", Counter.DECIDER)
+            Aggregates.of(store, "counter", Counter.EVOLUTION)
                 .snapshotEvery(100, JacksonSnapshots.of(Counter.class, "counter", 2))
                 .load("1", 400)
                 .state())
@@ -189,7 +190,7 @@ class SnapshotTest {
     assertThat(counters(store).load("1").state()).isEqualTo(new Counter(152));
     assertThat(store.read(STREAM)).hasSize(152);
     assertThat(snapshotVersion()).isNull();
-    assertThatThrownBy(() -> store.keep(STREAM, snapshot(3)))
+    assertThatThrownBy(() -> store.unwrap(SnapshotHost.class).orElseThrow().keep(STREAM, snapshot(3)))
         .isInstanceOf(EventStoreException.class);
   }
 
@@ -221,15 +222,15 @@ class SnapshotTest {
   void a_stream_that_is_gone_gets_no_snapshot_and_all_it_has_can_be_dropped() throws Exception {
     given(10);
     store.append(StreamId.of("counter", "2"), ExpectedVersion.any(), List.of(new Counted(1)));
-    store.keep(STREAM, snapshot(3));
-    store.keep(STREAM, Snapshot.of("another", 1, 2, "{}".getBytes(StandardCharsets.UTF_8)));
-    store.keep(StreamId.of("counter", "2"), snapshot(1));
+    store.unwrap(SnapshotHost.class).orElseThrow().keep(STREAM, snapshot(3));
+    store.unwrap(SnapshotHost.class).orElseThrow().keep(STREAM, Snapshot.of("another", 1, 2, "{}".getBytes(StandardCharsets.UTF_8)));
+    store.unwrap(SnapshotHost.class).orElseThrow().keep(StreamId.of("counter", "2"), snapshot(1));
     plain.execute(
         "update eventstore.streams set tombstoned_at = now() where stream_id = 'counter-1'");
     try (Connection connection = plain.database.open()) {
       assertThat(table.drop(connection, STREAM)).isEqualTo(2);
     }
-    store.keep(STREAM, snapshot(4));
+    store.unwrap(SnapshotHost.class).orElseThrow().keep(STREAM, snapshot(4));
     assertThat(plain.query("select string_agg(stream_id, ',') from eventstore.snapshots"))
         .isEqualTo("counter-2");
   }

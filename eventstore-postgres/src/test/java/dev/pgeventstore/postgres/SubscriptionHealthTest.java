@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.AppendResult;
-import dev.pgeventstore.feed.Blocker;
+import dev.pgeventstore.Blocker;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;

@@ -79,7 +79,7 @@ final class TestStore implements AutoCloseable {
     EventPage page;
     Position after = start;
     do {
-      page = store.readAll(after, 1_000);
+      page = store.readPage(after, 1_000);
       events.addAll(page.events());
       after = page.upTo();
     } while (!page.isLast());

@@ -8,6 +8,7 @@ import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.Position;
@@ -137,7 +138,7 @@ class ThrowingPoolTest {
     OutboxMessage message = OutboxMessage.to("relay", "topic").key("1").value(new byte[] {1});
     try (PostgresEventStore store = over(plain.pool, "PreparedStatement.close", complaint)) {
       armed.set(true);
-      assertThatThrownBy(() -> store.publish(List.of(message)))
+      assertThatThrownBy(() -> Outbox.of(store).publish(List.of(message)))
           .isInstanceOf(OutcomeUnknownException.class)
           .hasMessageContaining("may publish them twice");
       assertThat(armed).isFalse();
@@ -158,7 +159,7 @@ class ThrowingPoolTest {
           .hasMessageContaining("items 11 to 20 may have been committed or not");
       assertThat(armed).isFalse();
       assertThat(importer.run(ImporterTest.items(30)).items()).isEqualTo(30);
-      assertThat(store.readAll(Position.START, 100).events()).hasSize(30);
+      assertThat(store.readPage(Position.START, 100).events()).hasSize(30);
     }
   }
 

@@ -100,15 +100,15 @@ abstract class ContractFixture {
 
   /** All that this test appended, in the global order. */
   List<RecordedEvent> appended() {
-    return readAll(EventQuery.all().categories(category), 1000);
+    return readPage(EventQuery.all().categories(category), 1000);
   }
 
   /** All that was appended since the test began and matches, page after page. */
-  List<RecordedEvent> readAll(EventQuery query, int limit) {
+  List<RecordedEvent> readPage(EventQuery query, int limit) {
     List<RecordedEvent> events = new ArrayList<>();
     Position after = markBefore;
     while (true) {
-      EventPage page = store.readAll(query, after, limit);
+      EventPage page = store.readPage(query, after, limit);
       assertThat(page.events()).hasSizeLessThanOrEqualTo(limit);
       assertThat(page.upTo()).isLessThanOrEqualTo(page.highWaterMark());
       events.addAll(page.events());

@@ -49,10 +49,10 @@ public abstract class EventStoreContract extends LazyReadContract {
     List<Position> all = positions(appended());
     assertThat(all).hasSize(23).isSorted().doesNotHaveDuplicates();
     for (int limit : new int[] {1, 2, 3, 7, 22, 23, 24, 1000}) {
-      assertThat(positions(readAll(EventQuery.all(), limit))).isEqualTo(all);
-      assertThat(positions(readAll(EventQuery.all().categories(category), limit))).isEqualTo(all);
+      assertThat(positions(readPage(EventQuery.all(), limit))).isEqualTo(all);
+      assertThat(positions(readPage(EventQuery.all().categories(category), limit))).isEqualTo(all);
     }
-    EventPage unfiltered = store.readAll(markBefore(), 5);
+    EventPage unfiltered = store.readPage(markBefore(), 5);
     assertThat(positions(unfiltered.events())).isEqualTo(all.subList(0, 5));
     assertThat(unfiltered.isLast()).isFalse();
   }
@@ -65,11 +65,11 @@ public abstract class EventStoreContract extends LazyReadContract {
   void reading_goes_on_after_the_position_it_is_given() {
     AppendResult first = append(stream("1"), deposited(1));
     AppendResult second = append(stream("2"), deposited(2));
-    EventPage page = store.readAll(first.position(), 10);
+    EventPage page = store.readPage(first.position(), 10);
     assertThat(positions(page.events())).containsExactly(second.position());
     assertThat(page.isLast()).isTrue();
     assertThat(page.upTo()).isEqualTo(page.highWaterMark());
-    EventPage empty = store.readAll(page.upTo(), 10);
+    EventPage empty = store.readPage(page.upTo(), 10);
     assertThat(empty.events()).isEmpty();
     assertThat(empty.isLast()).isTrue();
   }
@@ -90,13 +90,13 @@ public abstract class EventStoreContract extends LazyReadContract {
   @Test
   void a_query_that_nothing_matches_reaches_the_mark() {
     append(stream("1"), opened("ann"));
-    assertThat(readAll(EventQuery.all().categories(category).types("no-such-type"), 1)).isEmpty();
+    assertThat(readPage(EventQuery.all().categories(category).types("no-such-type"), 1)).isEmpty();
   }
 
   @Test
   void a_page_without_room_is_refused() {
     for (int limit : new int[] {0, -1}) {
-      assertThatThrownBy(() -> store.readAll(Position.START, limit))
+      assertThatThrownBy(() -> store.readPage(Position.START, limit))
           .isInstanceOf(IllegalArgumentException.class);
     }
   }
@@ -134,7 +134,7 @@ public abstract class EventStoreContract extends LazyReadContract {
       boolean more = true;
       while (more) {
         boolean written = writing.stream().allMatch(Future::isDone);
-        EventPage page = store.readAll(EventQuery.all().categories(category), after, 7);
+        EventPage page = store.readPage(EventQuery.all().categories(category), after, 7);
         seen.addAll(page.events());
         after = page.upTo();
         more = !(written && page.isLast());
@@ -168,11 +168,11 @@ public abstract class EventStoreContract extends LazyReadContract {
           StreamId.of(oneOf(categories, random), oneOf(keys, random)),
           EncodedEvent.of(oneOf(types, random), 1, "{}"));
     }
-    List<RecordedEvent> all = readAll(EventQuery.all(), 1000);
+    List<RecordedEvent> all = readPage(EventQuery.all(), 1000);
     assertThat(all).hasSize(120);
     for (int i = 0; i < 100; i++) {
       EventQuery query = anyQuery(random, categories, keys, types);
-      assertThat(positions(readAll(query, 1 + random.nextInt(50))))
+      assertThat(positions(readPage(query, 1 + random.nextInt(50))))
           .as("seed %d, query %s", seed, query)
           .isEqualTo(positions(all.stream().filter(query::matches).toList()));
     }

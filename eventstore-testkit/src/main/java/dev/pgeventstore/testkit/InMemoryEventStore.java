@@ -14,15 +14,17 @@ import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.EventStreams;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
-import dev.pgeventstore.feed.RecordedMessage;
-import dev.pgeventstore.snapshot.Snapshot;
-import dev.pgeventstore.snapshot.SnapshotAndTail;
-import dev.pgeventstore.snapshot.SnapshotHost;
+import dev.pgeventstore.spi.Parts;
+import dev.pgeventstore.spi.RecordedMessage;
+import dev.pgeventstore.spi.Snapshot;
+import dev.pgeventstore.spi.SnapshotAndTail;
+import dev.pgeventstore.spi.SnapshotHost;
 import java.sql.Connection;
 import java.time.Clock;
 import java.time.Instant;
@@ -45,9 +47,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It answers like the store on PostgreSQL does, as {@link EventStoreContract} shows of both.
  * Appends are settled when they return. There are no transactions to take part in, so {@link
- * #within} is not supported, and it runs no subscriptions: read with {@link #readAll}.
+ * #within} is not supported, and it runs no subscriptions: read with {@link #readPage}.
  */
-public final class InMemoryEventStore implements EventStore, SnapshotHost {
+public final class InMemoryEventStore implements EventStore {
 
   /** The most bytes that the data and metadata of one event may take. */
   public static final int MAX_EVENT_BYTES = 900 * 1024;
@@ -61,11 +63,18 @@ public final class InMemoryEventStore implements EventStore, SnapshotHost {
   private final List<@Nullable RecordedEvent> all = new ArrayList<>();
 
   private final List<RecordedMessage> messages = new ArrayList<>();
-  private final Map<StreamId, Map<String, Snapshot>> snapshots = new HashMap<>();
+  private final Parts parts;
 
   private InMemoryEventStore(EventCodec codec, Clock clock) {
     this.codec = codec;
     this.clock = clock;
+    Outbox outbox = this::publish;
+    this.parts = Parts.of(this, codec, new Kept(), outbox);
+  }
+
+  @Override
+  public <T> Optional<T> unwrap(Class<T> type) {
+    return parts.find(type);
   }
 
   /**
@@ -110,8 +119,7 @@ public final class InMemoryEventStore implements EventStore, SnapshotHost {
     }
   }
 
-  @Override
-  public Position publish(List<OutboxMessage> toPublish) {
+  private Position publish(List<OutboxMessage> toPublish) {
     List<OutboxMessage> copy = List.copyOf(toPublish);
     if (copy.isEmpty()) {
       throw new IllegalArgumentException("no messages to publish");
@@ -324,33 +332,7 @@ public final class InMemoryEventStore implements EventStore, SnapshotHost {
   }
 
   @Override
-  public synchronized SnapshotAndTail readWithSnapshot(
-      StreamId stream, String name, int revision, long upTo, int limit) {
-    Optional<Snapshot> snapshot =
-        Optional.ofNullable(snapshots.getOrDefault(stream, Map.of()).get(name))
-            .filter(kept -> kept.revision() == revision && kept.version() <= upTo);
-    long version = snapshot.map(Snapshot::version).orElse(0L);
-    return new SnapshotAndTail(
-        snapshot,
-        version == upTo
-            ? List.of()
-            : read(stream, StreamRange.forwardsFrom(version + 1).upTo(upTo).limit(limit)));
-  }
-
-  @Override
-  public synchronized void keep(StreamId stream, Snapshot snapshot) {
-    if (snapshot.version() <= streamOf(stream).size()) {
-      snapshots
-          .computeIfAbsent(stream, unused -> new HashMap<>())
-          .merge(
-              snapshot.name(),
-              snapshot,
-              (kept, offered) -> offered.version() > kept.version() ? offered : kept);
-    }
-  }
-
-  @Override
-  public synchronized EventPage readAll(EventQuery query, Position after, int limit) {
+  public synchronized EventPage readPage(EventQuery query, Position after, int limit) {
     if (limit < 1) {
       throw new IllegalArgumentException("a limit is 1 or more, not " + limit);
     }
@@ -386,4 +368,40 @@ public final class InMemoryEventStore implements EventStore, SnapshotHost {
   /** Does nothing: the events can still be read. */
   @Override
   public void close() {}
+
+  /** Snapshots, under the store's lock. */
+  private final class Kept implements SnapshotHost {
+
+    private final Map<StreamId, Map<String, Snapshot>> snapshots = new HashMap<>();
+
+    @Override
+    public SnapshotAndTail readWithSnapshot(
+        StreamId stream, String name, int revision, long upTo, int limit) {
+      synchronized (InMemoryEventStore.this) {
+        Optional<Snapshot> snapshot =
+            Optional.ofNullable(snapshots.getOrDefault(stream, Map.of()).get(name))
+                .filter(kept -> kept.revision() == revision && kept.version() <= upTo);
+        long version = snapshot.map(Snapshot::version).orElse(0L);
+        return new SnapshotAndTail(
+            snapshot,
+            version == upTo
+                ? List.of()
+                : read(stream, StreamRange.forwardsFrom(version + 1).upTo(upTo).limit(limit)));
+      }
+    }
+
+    @Override
+    public void keep(StreamId stream, Snapshot snapshot) {
+      synchronized (InMemoryEventStore.this) {
+        if (snapshot.version() <= streamOf(stream).size()) {
+          snapshots
+              .computeIfAbsent(stream, unused -> new HashMap<>())
+              .merge(
+                  snapshot.name(),
+                  snapshot,
+                  (kept, offered) -> offered.version() > kept.version() ? offered : kept);
+        }
+      }
+    }
+  }
 }

@@ -12,6 +12,7 @@ import dev.pgeventstore.StreamRange;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -36,6 +37,11 @@ abstract class LazyReadContract extends ReadContract {
       List<RecordedEvent> read = store.read(stream, range);
       reads.add(read);
       return read;
+    }
+
+    @Override
+    public <T> Optional<T> unwrap(Class<T> type) {
+      return store.unwrap(type);
     }
   }
 

@@ -12,9 +12,10 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.ConflictException;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.RecordedMessage;
+import dev.pgeventstore.spi.RecordedMessage;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -167,9 +168,9 @@ public abstract class MessageContract extends ContractFixture {
 
   @Test
   void messages_can_be_published_without_events() {
-    Position first = store.publish(List.of(message("a"), message("b")));
+    Position first = Outbox.of(store).publish(List.of(message("a"), message("b")));
     Position event = append(stream("1"), deposited(1)).position();
-    Position second = store.publish(List.of(message("c")));
+    Position second = Outbox.of(store).publish(List.of(message("c")));
 
     assertThat(values()).containsExactly("a", "b", "c");
     assertThat(messages().get(1).position()).isEqualTo(first);
@@ -206,9 +207,9 @@ public abstract class MessageContract extends ContractFixture {
     OutboxMessage base = OutboxMessage.to(relay, "topic").key("key").header("n", "vv");
     OutboxMessage fits = base.value(new byte[LIMIT - 6]);
     OutboxMessage tooLarge = base.value(new byte[LIMIT - 5]);
-    store.publish(List.of(fits));
+    Outbox.of(store).publish(List.of(fits));
     List<OutboxMessage> messages = List.of(message("a"), tooLarge);
-    assertThatThrownBy(() -> store.publish(messages))
+    assertThatThrownBy(() -> Outbox.of(store).publish(messages))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("message 2 of 2")
         .hasMessageContaining("" + (LIMIT + 1));
@@ -225,8 +226,8 @@ public abstract class MessageContract extends ContractFixture {
 
   @Test
   void what_is_no_message_is_refused() {
-    assertThatThrownBy(() -> store.publish(List.of())).isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> store.publish(Arrays.asList(message("a"), null)))
+    assertThatThrownBy(() -> Outbox.of(store).publish(List.of())).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> Outbox.of(store).publish(Arrays.asList(message("a"), null)))
         .isInstanceOf(NullPointerException.class);
     assertThatThrownBy(() -> message("a").header("a\0b", ""))
         .isInstanceOf(IllegalArgumentException.class)

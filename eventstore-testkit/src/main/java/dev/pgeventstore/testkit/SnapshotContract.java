@@ -9,12 +9,12 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.aggregate.Aggregate;
 import dev.pgeventstore.aggregate.Aggregates;
-import dev.pgeventstore.aggregate.Decider;
+import dev.pgeventstore.aggregate.Evolution;
 import dev.pgeventstore.codec.JacksonSnapshots;
-import dev.pgeventstore.snapshot.Snapshot;
-import dev.pgeventstore.snapshot.SnapshotAndTail;
-import dev.pgeventstore.snapshot.SnapshotCodec;
-import dev.pgeventstore.snapshot.SnapshotHost;
+import dev.pgeventstore.codec.SnapshotCodec;
+import dev.pgeventstore.spi.Snapshot;
+import dev.pgeventstore.spi.SnapshotAndTail;
+import dev.pgeventstore.spi.SnapshotHost;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -40,8 +40,8 @@ public abstract class SnapshotContract extends ContractFixture {
   /** Tells a missing, a repeated and an exchanged event. */
   record Ledger(long events, long hash) {
 
-    static final Decider<Ledger, AccountEvent> DECIDER =
-        Decider.of(new Ledger(0, 17), Ledger::evolve);
+    static final Evolution<Ledger, AccountEvent> EVOLUTION =
+        Evolution.of(new Ledger(0, 17), Ledger::evolve);
 
     Ledger evolve(AccountEvent event) {
       return new Ledger(events + 1, 31 * hash + event.hashCode());
@@ -87,7 +87,7 @@ public abstract class SnapshotContract extends ContractFixture {
   protected SnapshotContract() {}
 
   private SnapshotHost host() {
-    return (SnapshotHost) store;
+    return store.unwrap(SnapshotHost.class).orElseThrow();
   }
 
   private void keep(StreamId stream, String name, int revision, long version, String json) {
@@ -111,7 +111,7 @@ public abstract class SnapshotContract extends ContractFixture {
   }
 
   private Aggregates<Ledger, AccountEvent> plain() {
-    return Aggregates.of(store, category, Ledger.DECIDER);
+    return Aggregates.of(store, category, Ledger.EVOLUTION);
   }
 
   private void add(Aggregates<Ledger, AccountEvent> ledgers, int events) {
@@ -285,7 +285,7 @@ public abstract class SnapshotContract extends ContractFixture {
         Aggregates.of(
                 store,
                 category,
-                Decider.<Ledger, AccountEvent>of(
+                Evolution.<Ledger, AccountEvent>of(
                     new Ledger(0, 0), (ledger, event) -> new Ledger(ledger.events() + 2, 0)))
             .snapshotEvery(5, JacksonSnapshots.of(Ledger.class, "ledger", 3));
     assertThat(changed.load("1").state()).isEqualTo(new Ledger(42, 0));

@@ -18,7 +18,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
 import dev.pgeventstore.aggregate.Aggregate;
 import dev.pgeventstore.aggregate.Aggregates;
-import dev.pgeventstore.aggregate.Decider;
+import dev.pgeventstore.aggregate.Evolution;
 import dev.pgeventstore.aggregate.Execution;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
@@ -30,6 +30,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -41,8 +42,8 @@ class AggregatesTest {
 
   record Account(boolean open, long cents) {
 
-    static final Decider<Account, AccountEvent> DECIDER =
-        Decider.of(new Account(false, 0), Account::evolve);
+    static final Evolution<Account, AccountEvent> EVOLUTION =
+        Evolution.of(new Account(false, 0), Account::evolve);
 
     Account evolve(AccountEvent event) {
       if (event instanceof Opened) {
@@ -82,6 +83,11 @@ class AggregatesTest {
       reads.add(range);
       return streams.read(stream, range);
     }
+
+    @Override
+    public <T> Optional<T> unwrap(Class<T> type) {
+      return streams.unwrap(type);
+    }
   }
 
   private static final StreamId STREAM = StreamId.of("account", "1");
@@ -90,7 +96,7 @@ class AggregatesTest {
       InMemoryEventStore.of(JacksonCodec.of(EventTypes.of(AccountEvent.class)));
   private final Disturbed disturbed = new Disturbed(store);
   private final Aggregates<Account, AccountEvent> accounts =
-      Aggregates.of(disturbed, "account", Account.DECIDER);
+      Aggregates.of(disturbed, "account", Account.EVOLUTION);
 
   private void given(AccountEvent... events) {
     store.append(STREAM, any(), List.of(events));
@@ -312,7 +318,7 @@ class AggregatesTest {
     int deposits = 20;
     given(new Opened("ann"));
     Aggregates<Account, AccountEvent> shared =
-        Aggregates.of(store, "account", Account.DECIDER).retries(1000);
+        Aggregates.of(store, "account", Account.EVOLUTION).retries(1000);
     ExecutorService executor = Executors.newFixedThreadPool(threads);
     try {
       List<Future<?>> futures = new ArrayList<>();

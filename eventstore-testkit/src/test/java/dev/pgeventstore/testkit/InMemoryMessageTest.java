@@ -2,7 +2,7 @@ package dev.pgeventstore.testkit;
 
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventStore;
-import dev.pgeventstore.feed.RecordedMessage;
+import dev.pgeventstore.spi.RecordedMessage;
 import java.util.List;
 
 class InMemoryMessageTest extends MessageContract {

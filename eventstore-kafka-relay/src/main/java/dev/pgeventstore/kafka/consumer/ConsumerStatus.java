@@ -1,6 +1,6 @@
 package dev.pgeventstore.kafka.consumer;
 
-import dev.pgeventstore.feed.Blocker;
+import dev.pgeventstore.Blocker;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;

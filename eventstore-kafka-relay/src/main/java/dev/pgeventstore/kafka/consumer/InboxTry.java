@@ -1,6 +1,6 @@
 package dev.pgeventstore.kafka.consumer;
 
-import dev.pgeventstore.feed.Blocker;
+import dev.pgeventstore.Blocker;
 import dev.pgeventstore.internal.SqlFailure;
 import dev.pgeventstore.kafka.consumer.TryFailedException.Stage;
 import java.sql.Connection;

@@ -1,7 +1,7 @@
 package dev.pgeventstore.kafka.consumer;
 
+import dev.pgeventstore.Blocker;
 import dev.pgeventstore.EventStoreException;
-import dev.pgeventstore.feed.Blocker;
 import java.sql.SQLException;
 import java.util.Optional;
 

@@ -1,6 +1,6 @@
 package dev.pgeventstore.kafka.consumer;
 
-import dev.pgeventstore.feed.Blocker;
+import dev.pgeventstore.Blocker;
 import dev.pgeventstore.internal.Durations;
 import java.io.IOException;
 import java.io.InputStream;

@@ -138,7 +138,7 @@ final class ConsumerBench implements AutoCloseable {
     EventPage page;
     Position after = Position.START;
     do {
-      page = store.readAll(after, 5_000);
+      page = store.readPage(after, 5_000);
       events.addAll(page.events());
       after = page.upTo();
     } while (!page.isLast());

@@ -93,7 +93,7 @@ class ConsumerFaultsTest {
         kills++;
       } while (kills < 3
           || (kills < 10
-              && readAll("read_uncommitted").size() == readAll("read_committed").size()));
+              && readPage("read_uncommitted").size() == readPage("read_committed").size()));
     }
     try (KafkaRelay relay =
         ConsumerBench.relay(bench.store, bench.broker.bootstrap(), bench.topic).start()) {
@@ -103,7 +103,7 @@ class ConsumerFaultsTest {
     Map<Integer, List<Long>> taken = new HashMap<>();
     Watermarks marks = Watermarks.exact();
     int repeats = 0;
-    for (ConsumerRecord<byte[], byte[]> record : readAll("read_uncommitted")) {
+    for (ConsumerRecord<byte[], byte[]> record : readPage("read_uncommitted")) {
       RelayedRecord relayed = ConsumerBench.DECODER.decode(record).orElseThrow();
       if (marks.isNew(relayed)) {
         taken
@@ -164,7 +164,7 @@ class ConsumerFaultsTest {
     return last;
   }
 
-  private List<ConsumerRecord<byte[], byte[]>> readAll(String isolation) {
+  private List<ConsumerRecord<byte[], byte[]>> readPage(String isolation) {
     List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
     try (KafkaConsumer<byte[], byte[]> reader = bench.reader(isolation)) {
       reader.assign(bench.partitions());
@@ -265,7 +265,7 @@ class ConsumerFaultsTest {
       bench.awaitDone(10);
     }
     bench.publish(1, 10);
-    long sixteenth = readAll("read_committed").get(15).offset();
+    long sixteenth = readPage("read_committed").get(15).offset();
     try (Admin admin = bench.admin()) {
       admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(sixteenth))).all().get();
     }
@@ -299,7 +299,7 @@ class ConsumerFaultsTest {
 
   private GapException gapAt(TopicPartition partition) {
     List<ConsumerRecord<byte[], byte[]>> left =
-        readAll("read_committed").stream()
+        readPage("read_committed").stream()
             .filter(record -> record.partition() == partition.partition())
             .toList();
     return catchThrowableOfType(

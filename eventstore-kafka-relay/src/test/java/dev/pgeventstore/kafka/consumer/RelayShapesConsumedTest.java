@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka.consumer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
@@ -67,7 +68,7 @@ class RelayShapesConsumedTest {
   void events_and_messages_of_several_lanes(Delivery delivery) throws Exception {
     for (int append = 0; append < 30; append++) {
       bench.append("order-" + append % 12, 2);
-      bench.store.publish(
+      Outbox.of(bench.store).publish(
           List.of(
               OutboxMessage.to("relay-of-" + bench.topic, bench.topic)
                   .key("customer-" + append % 5)

@@ -140,7 +140,7 @@ class SequencePropertyTest {
   private static void checkWithoutTruncation(Random random, Rule rule) {
     SimulatedLog simulated = new SimulatedLog(random, random.nextInt(4));
     Reader reader = new Reader(simulated, random, rule);
-    reader.readAll(0);
+    reader.readPage(0);
     assertThat(reader.taken).isEqualTo(simulated.exact);
   }
 
@@ -153,7 +153,7 @@ class SequencePropertyTest {
     int logStart = random.nextInt(simulated.log.size());
     boolean heard = false;
     try {
-      reader.readAll(logStart);
+      reader.readPage(logStart);
     } catch (GapException e) {
       heard = true;
       assertThat(logStart).as("no gap without a reason").isGreaterThan(reached);
@@ -245,7 +245,7 @@ class SequencePropertyTest {
       this.rule = rule;
     }
 
-    void readAll(int logStart) {
+    void readPage(int logStart) {
       for (int life = 0; life < 5; life++) {
         offset = Math.max(logStart, random.nextInt(4) == 0 ? 0 : committedOffset);
         readSome(random.nextInt(simulated.log.size() + 1));

@@ -7,7 +7,7 @@ import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.feed.RecordedMessage;
+import dev.pgeventstore.spi.RecordedMessage;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Instant;
 import java.util.UUID;

@@ -1,18 +1,18 @@
 package dev.pgeventstore.kafka.simulation;
 
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.Blocker;
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.HistoryChangedException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
-import dev.pgeventstore.feed.Blocker;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.FeedReader;
-import dev.pgeventstore.feed.HistoryChangedException;
-import dev.pgeventstore.feed.Lease;
-import dev.pgeventstore.feed.RecordedMessage;
 import dev.pgeventstore.kafka.simulation.SimulatedDatabase.State;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.FeedReader;
+import dev.pgeventstore.spi.Lease;
+import dev.pgeventstore.spi.RecordedMessage;
 import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import java.time.Duration;
 import java.util.Collection;

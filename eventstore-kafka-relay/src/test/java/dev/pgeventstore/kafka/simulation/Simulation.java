@@ -6,7 +6,6 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.feed.FeedSource;
 import dev.pgeventstore.kafka.Delivery;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.kafka.PoisonPolicy;
@@ -19,6 +18,7 @@ import dev.pgeventstore.kafka.simulation.Oracle.Excuse;
 import dev.pgeventstore.kafka.simulation.Plan.Action;
 import dev.pgeventstore.kafka.simulation.Plan.Append;
 import dev.pgeventstore.kafka.simulation.Plan.Setting;
+import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler.Style;
 import java.lang.reflect.Proxy;
@@ -215,10 +215,10 @@ final class Simulation {
     return (EventStore)
         Proxy.newProxyInstance(
             Simulation.class.getClassLoader(),
-            new Class<?>[] {EventStore.class, FeedSource.class},
+            new Class<?>[] {EventStore.class},
             (proxy, method, arguments) -> {
-              if (method.getName().equals("feed")) {
-                return feed;
+              if (method.getName().equals("unwrap")) {
+                return arguments[0] == EventFeed.class ? Optional.of(feed) : Optional.empty();
               }
               if (method.getName().equals("readLazily")) {
                 return Stream.of();

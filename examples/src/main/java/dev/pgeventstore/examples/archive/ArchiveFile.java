@@ -45,7 +45,7 @@ record ArchiveFile(Path path) {
     // Partitions have no order among each other. A range that does not fit into memory is sorted in
     // parts.
     SortedMap<Position, String> lines = new TreeMap<>();
-    topic.readAll(
+    topic.readPage(
         record -> {
           RelayedRecord relayed = decoder.decode(record).orElseThrow();
           RecordedEvent event = relayed.event();
@@ -82,7 +82,7 @@ record ArchiveFile(Path path) {
     try (BufferedReader file = Files.newBufferedReader(path)) {
       Position at = Position.START;
       while (upTo.isAfter(at)) {
-        EventPage page = store.readAll(at, PAGE);
+        EventPage page = store.readPage(at, PAGE);
         for (RecordedEvent event : page.events()) {
           if (!event.position().isAfter(upTo)) {
             String line = file.readLine();

@@ -104,7 +104,7 @@ public final class Desk {
 
       forget(StreamId.of("ticket", "2"), 1);
       RecordedEvent erased = store.read(StreamId.of("ticket", "2")).get(0);
-      Ticket state = Aggregates.of(store, "ticket", Ticket.DECIDER).load("2").state();
+      Ticket state = Aggregates.of(store, "ticket", Ticket.EVOLUTION).load("2").state();
       tell.accept("What the customer of ticket 2 had asked was erased: " + erased);
       return new Outcome(open, seen.get(), erased, state, openTickets.status().isHealthy());
     }
@@ -123,7 +123,7 @@ public final class Desk {
   private static AppendResult work(EventStore store) {
     // tag::execute[]
     Aggregates<Ticket, TicketEvent> tickets =
-        Aggregates.of(store, "ticket", Ticket.DECIDER).snapshotEvery(200, Ticket.SNAPSHOTS);
+        Aggregates.of(store, "ticket", Ticket.EVOLUTION).snapshotEvery(200, Ticket.SNAPSHOTS);
     Metadata request = Metadata.none().withUserId("agent-7").withCorrelationId("request-4711");
 
     tickets.execute("2", request, ticket -> ticket.open("ben", "How?", "phone"));

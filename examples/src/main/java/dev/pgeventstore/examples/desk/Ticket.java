@@ -1,19 +1,19 @@
 package dev.pgeventstore.examples.desk;
 
-import dev.pgeventstore.aggregate.Decider;
+import dev.pgeventstore.aggregate.Evolution;
 import dev.pgeventstore.codec.JacksonSnapshots;
+import dev.pgeventstore.codec.SnapshotCodec;
 import dev.pgeventstore.examples.desk.TicketEvent.Answered;
 import dev.pgeventstore.examples.desk.TicketEvent.Closed;
 import dev.pgeventstore.examples.desk.TicketEvent.Opened;
-import dev.pgeventstore.snapshot.SnapshotCodec;
 import java.util.List;
 
 // tag::state[]
 /** What the events of a ticket add up to, and the rules for new ones. It knows of no store. */
 record Ticket(boolean opened, boolean closed, int answers) {
 
-  static final Decider<Ticket, TicketEvent> DECIDER =
-      Decider.of(new Ticket(false, false, 0), Ticket::after);
+  static final Evolution<Ticket, TicketEvent> EVOLUTION =
+      Evolution.of(new Ticket(false, false, 0), Ticket::after);
 
   /** Raise the revision when the same events lead to another state, or the state has new parts. */
   static final SnapshotCodec<Ticket> SNAPSHOTS = JacksonSnapshots.of(Ticket.class, "ticket", 1);

@@ -176,14 +176,14 @@ public final class ExactlyOnce {
   private Outcome outcome() throws SQLException, InterruptedException, TimeoutException {
     Map<String, Long> balances = new TreeMap<>();
     long events = 0;
-    EventPage page = bank.readAll(Position.START, 500);
+    EventPage page = bank.readPage(Position.START, 500);
     while (!page.events().isEmpty()) {
       for (RecordedEvent event : page.events()) {
         balances.merge(
             event.stream().toString(), ((MoneyEvent) event.payload()).change(), Long::sum);
         events++;
       }
-      page = bank.readAll(page.upTo(), 500);
+      page = bank.readPage(page.upTo(), 500);
     }
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     while (Ledger.entries(ledger) < events) {

@@ -70,7 +70,7 @@ public final class LongHistory {
 
   Outcome run(int readings) {
     write(readings);
-    Aggregates<Meter, MeterEvent> meters = Aggregates.of(store, "meter", Meter.DECIDER);
+    Aggregates<Meter, MeterEvent> meters = Aggregates.of(store, "meter", Meter.EVOLUTION);
     Aggregate<Meter> full = timed("from all events", () -> meters.load(KEY));
 
     // An older version of the program was here, and kept a snapshot that lacks the largest reading.
@@ -96,7 +96,7 @@ public final class LongHistory {
   }
 
   private void write(int readings) {
-    Aggregates.of(store, "meter", Meter.DECIDER).execute(KEY, meter -> meter.install(KEY));
+    Aggregates.of(store, "meter", Meter.EVOLUTION).execute(KEY, meter -> meter.install(KEY));
     for (long first = 1; first <= readings; first += IN_ONE_APPEND) {
       List<Read> some =
           LongStream.range(first, Math.min(first + IN_ONE_APPEND, readings + 1L))

@@ -1,10 +1,10 @@
 package dev.pgeventstore.examples.histories;
 
-import dev.pgeventstore.aggregate.Decider;
+import dev.pgeventstore.aggregate.Evolution;
 import dev.pgeventstore.codec.JacksonSnapshots;
+import dev.pgeventstore.codec.SnapshotCodec;
 import dev.pgeventstore.examples.histories.MeterEvent.Installed;
 import dev.pgeventstore.examples.histories.MeterEvent.Read;
-import dev.pgeventstore.snapshot.SnapshotCodec;
 import java.util.List;
 
 /**
@@ -16,7 +16,7 @@ import java.util.List;
  */
 record Meter(long readings, long wattHours, long most) {
 
-  static final Decider<Meter, MeterEvent> DECIDER = Decider.of(new Meter(0, 0, 0), Meter::after);
+  static final Evolution<Meter, MeterEvent> EVOLUTION = Evolution.of(new Meter(0, 0, 0), Meter::after);
 
   /** The first revision did not know the largest reading: its snapshots lack it. */
   static final SnapshotCodec<Meter> SNAPSHOTS = JacksonSnapshots.of(Meter.class, "meter", 2);

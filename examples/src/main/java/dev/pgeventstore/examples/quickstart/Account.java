@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.quickstart;
 
-import dev.pgeventstore.aggregate.Decider;
+import dev.pgeventstore.aggregate.Evolution;
 import dev.pgeventstore.examples.quickstart.AccountEvent.Deposited;
 import dev.pgeventstore.examples.quickstart.AccountEvent.Opened;
 import dev.pgeventstore.examples.quickstart.AccountEvent.Withdrawn;
@@ -14,8 +14,8 @@ import java.util.List;
  */
 record Account(boolean isOpen, long cents) {
 
-  static final Decider<Account, AccountEvent> DECIDER =
-      Decider.of(new Account(false, 0), Account::after);
+  static final Evolution<Account, AccountEvent> EVOLUTION =
+      Evolution.of(new Account(false, 0), Account::after);
 
   Account after(AccountEvent event) {
     if (event instanceof Deposited deposited) {

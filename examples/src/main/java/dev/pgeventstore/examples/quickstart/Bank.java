@@ -26,7 +26,7 @@ final class Bank {
 
   Bank(EventStore store) {
     this.store = store;
-    this.accounts = Aggregates.of(store, CATEGORY, Account.DECIDER).retries(MOST_TRIES);
+    this.accounts = Aggregates.of(store, CATEGORY, Account.EVOLUTION).retries(MOST_TRIES);
   }
 
   Execution<Account> open(String account, String owner) {

@@ -15,7 +15,7 @@ final class CommandHandler {
   private final Aggregates<Seminar, SeminarEvent> seminars;
 
   CommandHandler(EventStore store) {
-    this.seminars = Aggregates.of(store, "seminar", Seminar.DECIDER).retries(50);
+    this.seminars = Aggregates.of(store, "seminar", Seminar.EVOLUTION).retries(50);
   }
 
   Reply handle(Command command) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.requests;
 
-import dev.pgeventstore.aggregate.Decider;
+import dev.pgeventstore.aggregate.Evolution;
 import dev.pgeventstore.examples.requests.SeminarEvent.Announced;
 import dev.pgeventstore.examples.requests.SeminarEvent.Booked;
 import java.util.List;
@@ -15,8 +15,8 @@ import java.util.TreeSet;
  */
 record Seminar(int seats, Set<String> people) {
 
-  static final Decider<Seminar, SeminarEvent> DECIDER =
-      Decider.of(new Seminar(0, Set.of()), Seminar::after);
+  static final Evolution<Seminar, SeminarEvent> EVOLUTION =
+      Evolution.of(new Seminar(0, Set.of()), Seminar::after);
 
   Seminar after(SeminarEvent event) {
     if (event instanceof Announced announced) {

@@ -129,7 +129,7 @@ public final class PublicEvents {
 
   private List<String> show(Topic topic) {
     List<String> lines = new ArrayList<>();
-    topic.readAll(
+    topic.readPage(
         record ->
             lines.add(
                 "%s %s"

@@ -32,7 +32,7 @@ class ParallelCaptureTest {
       EventPage page;
       Position after = Position.START;
       do {
-        page = store.readAll(after, 1_000);
+        page = store.readPage(after, 1_000);
         log.look(page.events());
         after = page.upTo();
       } while (!page.isLast());

@@ -6,6 +6,7 @@ import com.tngtech.archunit.core.domain.Dependency;
 import com.tngtech.archunit.core.domain.JavaAccess;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaMember;
 import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
@@ -32,14 +33,13 @@ class ArchitectureTest {
   private static final Map<String, List<String>> MAY_USE =
       Map.ofEntries(
           Map.entry("", List.of()),
-          Map.entry(".snapshot", List.of("")),
-          Map.entry(".codec", List.of("", ".snapshot")),
+          Map.entry(".codec", List.of("")),
+          Map.entry(".spi", List.of("", ".internal", ".subscription", ".projection")),
           Map.entry(".internal", List.of("")),
           Map.entry(".internal.scheduling", List.of()),
-          Map.entry(".subscription", List.of("", ".internal", ".feed")),
-          Map.entry(".feed", List.of("", ".internal")),
-          Map.entry(".projection", List.of("", ".internal", ".subscription")),
-          Map.entry(".aggregate", List.of("", ".codec", ".snapshot", ".internal")),
+          Map.entry(".subscription", List.of("", ".internal", ".spi")),
+          Map.entry(".projection", List.of("", ".internal", ".subscription", ".spi")),
+          Map.entry(".aggregate", List.of("", ".codec", ".spi", ".internal")),
           Map.entry(".postgres", core(".internal.scheduling", ".postgres.internal*")),
           Map.entry(
               ".postgres.internal.append",
@@ -67,7 +67,7 @@ class ArchitectureTest {
                   ".internal.scheduling")),
           Map.entry(
               ".postgres.internal.tables",
-              List.of("", ".internal", ".feed", ".projection", ".snapshot", ".subscription")),
+              List.of("", ".internal", ".projection", ".spi", ".subscription")),
           Map.entry(
               ".kafka",
               core(".internal", ".internal.scheduling", ".kafka.record", ".kafka.internal")),
@@ -99,6 +99,19 @@ class ArchitectureTest {
           ".kafka",
           ".kafka.consumer");
 
+  /** What applications use. */
+  private static final List<String> API =
+      List.of(
+          "",
+          ".codec",
+          ".subscription",
+          ".projection",
+          ".aggregate",
+          ".postgres",
+          ".kafka",
+          ".kafka.record",
+          ".kafka.consumer");
+
   private static final Set<String> CONCURRENCY =
       Set.of("System.nanoTime", "System.currentTimeMillis", "TimeUnit.sleep", "Object.wait");
 
@@ -120,8 +133,7 @@ class ArchitectureTest {
 
   private static List<String> core(String... more) {
     return Stream.concat(
-            Stream.of(
-                "", ".codec", ".subscription", ".projection", ".feed", ".snapshot", ".aggregate"),
+            Stream.of("", ".codec", ".subscription", ".projection", ".spi", ".aggregate"),
             Stream.of(more))
         .toList();
   }
@@ -147,6 +159,38 @@ class ArchitectureTest {
     assertThat(CLASSES.stream().map(ArchitectureTest::packageOf).distinct())
         .hasSizeGreaterThan(15)
         .allMatch(name -> MAY_USE.keySet().stream().anyMatch(row -> isIn(row, name)));
+  }
+
+  /** Applications see nothing of what only stores and readers need. */
+  @Test
+  void no_type_of_the_spi_is_in_a_signature_of_the_api() {
+    Set<String> breaches = new TreeSet<>();
+    for (JavaClass type : CLASSES) {
+      if (API.stream().anyMatch(row -> isIn(row, packageOf(type))) && isVisible(type)) {
+        type.getCodeUnits().stream()
+            .filter(ArchitectureTest::isVisible)
+            .filter(
+                code ->
+                    code.getAllInvolvedRawTypes().stream()
+                        .anyMatch(used -> isIn(".spi", packageOf(used.getBaseComponentType()))))
+            .forEach(code -> breaches.add(code.getDescription()));
+        type.getAllInvolvedRawTypes().stream()
+            .filter(used -> isIn(".spi", packageOf(used)))
+            .forEach(used -> breaches.add(type.getName() + " is a " + used.getName()));
+      }
+    }
+
+    assertThat(breaches).isEmpty();
+  }
+
+  private static boolean isVisible(JavaMember member) {
+    return member.getModifiers().contains(JavaModifier.PUBLIC)
+        || member.getModifiers().contains(JavaModifier.PROTECTED);
+  }
+
+  private static boolean isVisible(JavaClass type) {
+    return type.getModifiers().contains(JavaModifier.PUBLIC)
+        && type.getEnclosingClass().map(ArchitectureTest::isVisible).orElse(true);
   }
 
   /** What the deterministic simulation could not replay. Interrupt flags are no threads. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.tuple;
 
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
@@ -84,7 +85,7 @@ class OperatingTest {
   @Test
   void messages_that_wait_are_counted_and_their_room_is_told() throws Exception {
     OutboxMessage message = OutboxMessage.to("public", "topic").json("{}");
-    store.publish(List.of(message, message.id(UUID.randomUUID())));
+    Outbox.of(store).publish(List.of(message, message.id(UUID.randomUUID())));
 
     assertThat(run(statement("eventstore.outbox group by")))
         .singleElement()

@@ -28,7 +28,7 @@ class ConsumerGroupsTest {
         EventStore store = ConsumerGroups.store(pool)) {
       List<Work> done = new ConsumerGroups(store, topic, line -> {}).run();
 
-      List<RecordedEvent> log = store.readAll(Position.START, 10_000).events();
+      List<RecordedEvent> log = store.readPage(Position.START, 10_000).events();
       for (String service : List.of(ConsumerGroups.ACCOUNTS, ConsumerGroups.ACTIVITY)) {
         List<Work> work = done.stream().filter(item -> item.service().equals(service)).toList();
         assertThat(work)

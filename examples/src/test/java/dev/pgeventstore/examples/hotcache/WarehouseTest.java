@@ -94,7 +94,7 @@ class WarehouseTest {
     EventPage page;
     Position after = Position.START;
     do {
-      page = store.readAll(after, 1_000);
+      page = store.readPage(after, 1_000);
       page.events()
           .forEach(
               event ->

@@ -42,7 +42,7 @@ class ShopTest {
   }
 
   private static List<LastOrders.Order> logged(String customer, EventStore store) {
-    List<RecordedEvent> log = store.readAll(Position.START, 10_000).events();
+    List<RecordedEvent> log = store.readPage(Position.START, 10_000).events();
     List<LastOrders.Order> orders = new ArrayList<>();
     for (RecordedEvent event : log) {
       if (event.payload() instanceof Placed placed && placed.customer().equals(customer)) {

@@ -36,6 +36,7 @@ import java.time.Clock;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
@@ -240,8 +241,8 @@ class LoanImportTest {
     }
 
     @Override
-    public EventPage readAll(EventQuery query, Position after, int limit) {
-      return store.readAll(query, after, limit);
+    public EventPage readPage(EventQuery query, Position after, int limit) {
+      return store.readPage(query, after, limit);
     }
 
     @Override
@@ -252,6 +253,11 @@ class LoanImportTest {
     @Override
     public void close() {
       store.close();
+    }
+
+    @Override
+    public <T> Optional<T> unwrap(Class<T> type) {
+      return store.unwrap(type);
     }
   }
 }

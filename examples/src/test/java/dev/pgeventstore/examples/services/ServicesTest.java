@@ -22,7 +22,7 @@ class ServicesTest {
         EventStore store = Services.store(pool)) {
       Services.Outcome outcome = new Services(database.url(), pool, store, line -> {}).run();
 
-      List<RecordedEvent> log = store.readAll(Position.START, 10_000).events();
+      List<RecordedEvent> log = store.readPage(Position.START, 10_000).events();
       assertThat(log.get(log.size() - 1).position()).isEqualTo(outcome.end());
       Long[] positions = log.stream().map(e -> e.position().value()).toArray(Long[]::new);
       for (String service : List.of(Services.ACCOUNTS, Services.ACTIVITY)) {

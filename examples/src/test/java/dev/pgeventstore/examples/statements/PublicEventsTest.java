@@ -32,7 +32,7 @@ class PublicEventsTest {
       assertThat(outcome.payments()).containsExactly(order, order, order);
       assertThat(outcome.statements())
           .containsExactlyInAnyOrder(statement("a1"), statement("a2"), statement("a3"));
-      assertThat(store.readAll(Position.START, 1_000).events())
+      assertThat(store.readPage(Position.START, 1_000).events())
           .as("internal events are where they belong")
           .hasSize(PublicEvents.ACCOUNTS * 13);
     }

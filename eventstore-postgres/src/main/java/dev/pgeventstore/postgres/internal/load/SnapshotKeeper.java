@@ -4,9 +4,9 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
-import dev.pgeventstore.snapshot.Snapshot;
-import dev.pgeventstore.snapshot.SnapshotAndTail;
-import dev.pgeventstore.snapshot.SnapshotHost;
+import dev.pgeventstore.spi.Snapshot;
+import dev.pgeventstore.spi.SnapshotAndTail;
+import dev.pgeventstore.spi.SnapshotHost;
 import java.sql.Connection;
 import java.sql.SQLException;
 

@@ -1,7 +1,7 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.AppendLostException;
 import dev.pgeventstore.AppendResult;
-import dev.pgeventstore.feed.AppendLostException;
 import dev.pgeventstore.postgres.internal.tables.EventsTable.Found;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable.SetAside;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;

@@ -1,11 +1,9 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.EventPage;
+import dev.pgeventstore.HistoryChangedException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
-import dev.pgeventstore.feed.EventFeed.Durability;
-import dev.pgeventstore.feed.HistoryChangedException;
-import dev.pgeventstore.feed.ReadingPlace;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.SqlFailure;
@@ -15,7 +13,9 @@ import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Standing;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
-import dev.pgeventstore.subscription.SubscriptionSpec;
+import dev.pgeventstore.spi.EventFeed.Durability;
+import dev.pgeventstore.spi.ReadingPlace;
+import dev.pgeventstore.spi.SubscriptionSpec;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;

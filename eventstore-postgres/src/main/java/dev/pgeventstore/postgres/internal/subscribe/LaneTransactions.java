@@ -1,10 +1,10 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.HistoryChangedException;
 import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.Lender;
 import dev.pgeventstore.internal.LentTransaction;
@@ -14,7 +14,7 @@ import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
-import dev.pgeventstore.subscription.SubscriptionSpec;
+import dev.pgeventstore.spi.SubscriptionSpec;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

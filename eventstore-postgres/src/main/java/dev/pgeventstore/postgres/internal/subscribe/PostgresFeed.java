@@ -1,15 +1,11 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.Blocker;
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
-import dev.pgeventstore.feed.Blocker;
-import dev.pgeventstore.feed.EventFeed;
-import dev.pgeventstore.feed.FeedReader;
-import dev.pgeventstore.feed.Lease;
-import dev.pgeventstore.feed.RecordedMessage;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.fence.Mark;
@@ -24,6 +20,10 @@ import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.spi.FeedReader;
+import dev.pgeventstore.spi.Lease;
+import dev.pgeventstore.spi.RecordedMessage;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Collection;

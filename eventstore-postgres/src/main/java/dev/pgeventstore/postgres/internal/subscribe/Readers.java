@@ -1,10 +1,10 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.EventQuery;
-import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.internal.scheduling.Workers;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.spi.EventFeed.Durability;
 
 /** All that reads the settled order in this store. They share a mark and pages. */
 public final class Readers implements AutoCloseable {

@@ -1,10 +1,10 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
-import dev.pgeventstore.feed.Lease;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.LeaseNotesTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.spi.Lease;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.Map;

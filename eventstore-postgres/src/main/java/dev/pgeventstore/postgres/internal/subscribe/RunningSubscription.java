@@ -1,9 +1,9 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.AppendLostException;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.feed.AppendLostException;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.EngineThread;
@@ -15,12 +15,12 @@ import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Checkpoints;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Leased;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Membership;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
+import dev.pgeventstore.spi.SubscriptionSpec;
 import dev.pgeventstore.subscription.ParkedEvents;
 import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.subscription.QueryMismatchException;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
-import dev.pgeventstore.subscription.SubscriptionSpec;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import java.sql.SQLException;

@@ -1,10 +1,9 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.HistoryChangedException;
 import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.feed.EventFeed.Durability;
-import dev.pgeventstore.feed.HistoryChangedException;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.tables.Connections;
@@ -13,6 +12,7 @@ import dev.pgeventstore.postgres.internal.tables.EventsTable.Beginning;
 import dev.pgeventstore.postgres.internal.tables.EventsTable.SettledPages;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
+import dev.pgeventstore.spi.EventFeed.Durability;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.HashMap;

@@ -2,9 +2,9 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.InvariantBrokenException;
-import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.spi.EventFeed.Durability;
 import java.sql.SQLException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;

@@ -1,11 +1,11 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.Blocker;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.Blocker;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.PartitionRow;
-import dev.pgeventstore.subscription.SubscriptionSpec;
+import dev.pgeventstore.spi.SubscriptionSpec;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.SubscriptionStatus.Partition;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;

@@ -7,9 +7,10 @@ import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.spi.SubscriptionHost;
+import dev.pgeventstore.spi.SubscriptionSpec;
 import dev.pgeventstore.subscription.QueryMismatchException;
 import dev.pgeventstore.subscription.Subscription;
-import dev.pgeventstore.subscription.SubscriptionSpec;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
@@ -19,7 +20,7 @@ import java.util.UUID;
 import java.util.concurrent.locks.Lock;
 
 /** The subscriptions that run in this store. */
-public final class SubscriptionRuns implements AutoCloseable {
+public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
 
   private final Scheduler scheduler;
   private final Readers readers;
@@ -67,7 +68,8 @@ public final class SubscriptionRuns implements AutoCloseable {
             host, ProcessHandle.current().pid(), UUID.randomUUID().toString().substring(0, 8));
   }
 
-  /** Starts one. A process runs each name once at a time. */
+  /** A process runs each name once at a time. */
+  @Override
   public Subscription start(SubscriptionSpec spec) {
     lock.lock();
     try {
@@ -150,6 +152,7 @@ public final class SubscriptionRuns implements AutoCloseable {
   }
 
   /** Where a subscription has come to, as a transaction sees it. */
+  @Override
   public Position position(String name, Connection connection) {
     try {
       return Position.of(tables.subscriptions().lowestCheckpoint(connection, name));

@@ -1,6 +1,6 @@
 package dev.pgeventstore.postgres.internal.tables;
 
-import dev.pgeventstore.feed.Blocker;
+import dev.pgeventstore.Blocker;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

@@ -4,7 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.feed.RecordedMessage;
+import dev.pgeventstore.spi.RecordedMessage;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;

@@ -2,8 +2,8 @@ package dev.pgeventstore.postgres.internal.tables;
 
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.snapshot.Snapshot;
-import dev.pgeventstore.snapshot.SnapshotAndTail;
+import dev.pgeventstore.spi.Snapshot;
+import dev.pgeventstore.spi.SnapshotAndTail;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.sql.PreparedStatement;

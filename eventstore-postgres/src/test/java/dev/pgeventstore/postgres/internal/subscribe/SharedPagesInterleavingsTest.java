@@ -1,11 +1,11 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.EventQuery;
-import dev.pgeventstore.feed.EventFeed.Durability;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.scheduling.Interleavings;
 import dev.pgeventstore.postgres.internal.scheduling.Untimed;
 import dev.pgeventstore.postgres.internal.subscribe.SharedPages.Source;
+import dev.pgeventstore.spi.EventFeed.Durability;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;

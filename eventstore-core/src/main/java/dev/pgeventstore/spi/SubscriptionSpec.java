@@ -1,6 +1,10 @@
-package dev.pgeventstore.subscription;
+package dev.pgeventstore.spi;
 
 import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.subscription.EventHandler;
+import dev.pgeventstore.subscription.FailurePolicy;
+import dev.pgeventstore.subscription.Start;
+import dev.pgeventstore.subscription.SubscriptionListener;
 import java.time.Duration;
 import java.util.List;
 

@@ -1,6 +1,5 @@
-package dev.pgeventstore.feed;
+package dev.pgeventstore;
 
-import dev.pgeventstore.EventStoreException;
 
 /**
  * The server is not the one, or not in the life, that was read from before: it crashed, restarted

@@ -1,5 +1,6 @@
-package dev.pgeventstore.feed;
+package dev.pgeventstore.spi;
 
+import dev.pgeventstore.AppendLostException;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;

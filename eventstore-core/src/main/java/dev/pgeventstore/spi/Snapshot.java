@@ -1,4 +1,6 @@
-package dev.pgeventstore.snapshot;
+package dev.pgeventstore.spi;
+
+import dev.pgeventstore.codec.SnapshotCodec;
 
 /**
  * The state of a stream at one version, as it is stored. Immutable.

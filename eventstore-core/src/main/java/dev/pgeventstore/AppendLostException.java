@@ -1,6 +1,5 @@
-package dev.pgeventstore.feed;
+package dev.pgeventstore;
 
-import dev.pgeventstore.AppendResult;
 
 /**
  * The server has lost an append that it had acknowledged: by a fail-over to a standby that had not

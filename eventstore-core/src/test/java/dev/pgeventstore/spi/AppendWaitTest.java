@@ -1,8 +1,9 @@
-package dev.pgeventstore.feed;
+package dev.pgeventstore.spi;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.pgeventstore.AppendLostException;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;

@@ -1,6 +1,7 @@
-package dev.pgeventstore.feed;
+package dev.pgeventstore.spi;
 
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.Blocker;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;

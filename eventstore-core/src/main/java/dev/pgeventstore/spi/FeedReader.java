@@ -1,6 +1,7 @@
-package dev.pgeventstore.feed;
+package dev.pgeventstore.spi;
 
 import dev.pgeventstore.EventPage;
+import dev.pgeventstore.HistoryChangedException;
 import java.time.Duration;
 
 /** Reads on and on in the global order, page by page. For one thread at a time. */

@@ -8,8 +8,8 @@ import java.util.function.BiFunction;
  *
  * <pre>{@code
  * record Order(boolean placed, boolean shipped) {
- *   static final Decider<Order, OrderEvent> DECIDER =
- *       Decider.of(new Order(false, false), Order::evolve);
+ *   static final Evolution<Order, OrderEvent> EVOLUTION =
+ *       Evolution.of(new Order(false, false), Order::evolve);
  *
  *   Order evolve(OrderEvent event) { … }
  *
@@ -22,7 +22,7 @@ import java.util.function.BiFunction;
  * @param <S> the state, immutable
  * @param <E> the events, most often a sealed interface
  */
-public interface Decider<S, E> {
+public interface Evolution<S, E> {
 
   /**
    * The state of a stream without events.
@@ -41,16 +41,16 @@ public interface Decider<S, E> {
   S evolve(S state, E event);
 
   /**
-   * A decider from its two parts.
+   * An evolution from its two parts.
    *
    * @param initial the state of a stream without events
    * @param evolve the state after one more event
    * @param <S> the state, immutable
    * @param <E> the events
-   * @return the decider
+   * @return the evolution
    */
-  static <S, E> Decider<S, E> of(S initial, BiFunction<S, E, S> evolve) {
-    return new Decider<>() {
+  static <S, E> Evolution<S, E> of(S initial, BiFunction<S, E, S> evolve) {
+    return new Evolution<>() {
       @Override
       public S initial() {
         return initial;

@@ -10,9 +10,9 @@ import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 
-class DeciderFixtureTest {
+class EvolutionFixtureTest {
 
-  private final DeciderFixture<Account, AccountEvent> fixture = DeciderFixture.of(Account.DECIDER);
+  private final EvolutionFixture<Account, AccountEvent> fixture = EvolutionFixture.of(Account.EVOLUTION);
 
   private static AccountEvent deposited(long cents) {
     return new AccountEvent.Deposited(cents, Instant.EPOCH);

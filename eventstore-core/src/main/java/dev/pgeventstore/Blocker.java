@@ -1,4 +1,4 @@
-package dev.pgeventstore.feed;
+package dev.pgeventstore;
 
 import java.time.Duration;
 import java.util.Optional;

@@ -1,4 +1,4 @@
-package dev.pgeventstore.snapshot;
+package dev.pgeventstore.spi;
 
 import dev.pgeventstore.RecordedEvent;
 import java.util.List;

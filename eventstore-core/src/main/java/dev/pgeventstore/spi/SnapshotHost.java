@@ -1,4 +1,4 @@
-package dev.pgeventstore.snapshot;
+package dev.pgeventstore.spi;
 
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.StreamId;

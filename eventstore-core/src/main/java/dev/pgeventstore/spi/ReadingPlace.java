@@ -1,4 +1,4 @@
-package dev.pgeventstore.feed;
+package dev.pgeventstore.spi;
 
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.InvariantBrokenException;

@@ -1,6 +1,6 @@
 package dev.pgeventstore.testkit;
 
-import dev.pgeventstore.aggregate.Decider;
+import dev.pgeventstore.aggregate.Evolution;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -9,10 +9,10 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Given, when, then for deciders, without a store. Immutable.
+ * Given, when, then for evolutions, without a store. Immutable.
  *
  * <pre>{@code
- * DeciderFixture.of(Order.DECIDER)
+ * EvolutionFixture.of(Order.EVOLUTION)
  *     .given(new Placed("ann", 990))
  *     .when(order -> order.ship(now))
  *     .then(new Shipped(now));
@@ -21,26 +21,26 @@ import org.jspecify.annotations.Nullable;
  * @param <S> the state
  * @param <E> the events
  */
-public final class DeciderFixture<S, E> {
+public final class EvolutionFixture<S, E> {
 
-  private final Decider<S, E> decider;
+  private final Evolution<S, E> evolution;
   private final List<E> history;
 
-  private DeciderFixture(Decider<S, E> decider, List<E> history) {
-    this.decider = decider;
+  private EvolutionFixture(Evolution<S, E> evolution, List<E> history) {
+    this.evolution = evolution;
     this.history = List.copyOf(history);
   }
 
   /**
    * A fixture without history.
    *
-   * @param decider the one under test
+   * @param evolution the one under test
    * @param <S> the state
    * @param <E> the events
    * @return the fixture
    */
-  public static <S, E> DeciderFixture<S, E> of(Decider<S, E> decider) {
-    return new DeciderFixture<>(decider, List.of());
+  public static <S, E> EvolutionFixture<S, E> of(Evolution<S, E> evolution) {
+    return new EvolutionFixture<>(evolution, List.of());
   }
 
   /**
@@ -51,10 +51,10 @@ public final class DeciderFixture<S, E> {
    */
   @SafeVarargs
   @SuppressWarnings("varargs")
-  public final DeciderFixture<S, E> given(E... events) {
+  public final EvolutionFixture<S, E> given(E... events) {
     List<E> longer = new ArrayList<>(history);
     Arrays.stream(events).forEach(longer::add);
-    return new DeciderFixture<>(decider, longer);
+    return new EvolutionFixture<>(evolution, longer);
   }
 
   /**
@@ -64,7 +64,7 @@ public final class DeciderFixture<S, E> {
    * @return what it came to
    */
   public Decision<S, E> when(Function<? super S, ? extends List<? extends E>> decide) {
-    S before = stateAfter(decider.initial(), history);
+    S before = stateAfter(evolution.initial(), history);
     try {
       return new Decision<>(this, before, List.copyOf(decide.apply(before)), null);
     } catch (RuntimeException e) {
@@ -75,7 +75,7 @@ public final class DeciderFixture<S, E> {
   private S stateAfter(S from, List<? extends E> events) {
     S state = from;
     for (E event : events) {
-      state = decider.evolve(state, event);
+      state = evolution.evolve(state, event);
     }
     return state;
   }
@@ -88,13 +88,13 @@ public final class DeciderFixture<S, E> {
    */
   public static final class Decision<S, E> {
 
-    private final DeciderFixture<S, E> given;
+    private final EvolutionFixture<S, E> given;
     private final S before;
     private final List<E> decided;
     private final @Nullable RuntimeException thrown;
 
     private Decision(
-        DeciderFixture<S, E> given, S before, List<E> decided, @Nullable RuntimeException thrown) {
+        EvolutionFixture<S, E> given, S before, List<E> decided, @Nullable RuntimeException thrown) {
       this.given = given;
       this.before = before;
       this.decided = decided;

@@ -1,4 +1,4 @@
-package dev.pgeventstore.snapshot;
+package dev.pgeventstore.codec;
 
 /**
  * Turns states into stored snapshots and back. Safe for many threads.

@@ -1,7 +1,7 @@
-package dev.pgeventstore.subscription;
+package dev.pgeventstore.spi;
 
-import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.subscription.Subscription;
 import java.sql.Connection;
 
 /** A store that runs subscriptions. Stores implement it; applications have no need of it. */
@@ -23,11 +23,4 @@ public interface SubscriptionHost {
    * @return the lowest checkpoint of its partitions
    */
   Position position(String name, Connection connection);
-
-  /**
-   * What knows the names of event types.
-   *
-   * @return the store's codec
-   */
-  EventCodec codec();
 }

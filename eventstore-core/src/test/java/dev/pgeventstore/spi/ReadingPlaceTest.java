@@ -1,4 +1,4 @@
-package dev.pgeventstore.feed;
+package dev.pgeventstore.spi;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;

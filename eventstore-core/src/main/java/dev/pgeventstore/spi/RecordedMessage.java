@@ -1,4 +1,4 @@
-package dev.pgeventstore.feed;
+package dev.pgeventstore.spi;
 
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;

@@ -1,6 +1,9 @@
-package dev.pgeventstore.projection;
+package dev.pgeventstore.spi;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.projection.ProjectionVersion;
+import dev.pgeventstore.projection.Projections;
+import dev.pgeventstore.projection.VersionDroppedException;
 import java.sql.Connection;
 import java.time.Duration;
 import java.util.OptionalInt;

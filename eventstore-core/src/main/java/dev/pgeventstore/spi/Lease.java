@@ -1,4 +1,4 @@
-package dev.pgeventstore.feed;
+package dev.pgeventstore.spi;
 
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
