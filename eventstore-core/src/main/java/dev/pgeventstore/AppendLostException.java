@@ -1,6 +1,5 @@
 package dev.pgeventstore;
 
-
 /**
  * The server has lost an append that it had acknowledged: by a fail-over to a standby that had not
  * received it, by going back to a backup, or by a crash if it was committed asynchronously. Or the

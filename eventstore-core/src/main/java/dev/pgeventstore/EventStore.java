@@ -88,12 +88,12 @@ public interface EventStore extends EventStreams, AutoCloseable {
    *
    * <p>Nothing is read before the first event is asked for. Then the events come in {@linkplain
    * #readPage pages}, and end where the last page has reached the high-water mark: what is settled
-   * meanwhile comes as well. No connection and no transaction is held between two pages, so there is
-   * nothing to close, and a caller that stops early leaves nothing behind.
+   * meanwhile comes as well. No connection and no transaction is held between two pages, so there
+   * is nothing to close, and a caller that stops early leaves nothing behind.
    *
    * <p>Making the result {@linkplain Stream#parallel() parallel} has no effect. If a page cannot be
-   * read, the operation that consumes the stream throws what {@code readPage} throws; to go on, read
-   * again from behind the last event that came.
+   * read, the operation that consumes the stream throws what {@code readPage} throws; to go on,
+   * read again from behind the last event that came.
    *
    * @param query which events
    * @param after where to start, exclusive

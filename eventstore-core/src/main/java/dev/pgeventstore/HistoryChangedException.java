@@ -1,6 +1,5 @@
 package dev.pgeventstore;
 
-
 /**
  * The server is not the one, or not in the life, that was read from before: it crashed, restarted
  * or was replaced. It may have lost commits that were visible, and hand their positions out again,

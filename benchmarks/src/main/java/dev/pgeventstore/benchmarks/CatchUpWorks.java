@@ -95,9 +95,9 @@ final class CatchUpWorks implements Works {
             .create("catch-up-" + names.incrementAndGet())
             .batchSize(PAGE)
             .handler(
-                (page, connection) -> {
-                  page.forEach(consumer);
-                  if (count.addAndGet(page.size()) >= events) {
+                batch -> {
+                  batch.events().forEach(consumer);
+                  if (count.addAndGet(batch.events().size()) >= events) {
                     done.countDown();
                   }
                 })

@@ -87,8 +87,8 @@ final class CategoryWorks implements Works {
             .query(query)
             .batchSize(PAGE)
             .handler(
-                (page, connection) -> {
-                  if (count.addAndGet(page.size()) >= expected) {
+                batch -> {
+                  if (count.addAndGet(batch.events().size()) >= expected) {
                     done.countDown();
                   }
                 })

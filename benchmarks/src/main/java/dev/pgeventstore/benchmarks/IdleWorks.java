@@ -44,7 +44,7 @@ final class IdleWorks implements Works {
             Subscriptions.of(stage.store())
                 .create("idle-%d-%d".formatted(measured, i))
                 .category("category" + i)
-                .handler((events, connection) -> {})
+                .handler(batch -> {})
                 .start());
       }
       TimeUnit.MILLISECONDS.sleep(

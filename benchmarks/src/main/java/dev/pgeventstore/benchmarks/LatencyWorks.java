@@ -126,7 +126,7 @@ final class LatencyWorks implements Works {
           Subscriptions.of(stage.store())
               .create(name)
               .startAt(Start.end())
-              .handler((events, connection) -> hear(events))
+              .handler(batch -> hear(batch.events()))
               .start();
     }
 

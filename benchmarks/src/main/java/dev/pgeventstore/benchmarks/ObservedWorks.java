@@ -53,7 +53,7 @@ final class ObservedWorks implements Works {
     return Subscriptions.of(stage.store())
         .create("observer-" + ++measured)
         .startAt(Start.end())
-        .handler((events, connection) -> {})
+        .handler(batch -> {})
         .start();
   }
 }

@@ -87,9 +87,9 @@ final class ProjectionWorks implements Works {
             .batchSize(BATCH)
             .partitions(partitions)
             .handler(
-                (batch, connection) -> {
-                  count(name, batch, connection);
-                  if (handled.addAndGet(batch.size()) >= events) {
+                batch -> {
+                  count(name, batch.events(), batch.connection());
+                  if (handled.addAndGet(batch.events().size()) >= events) {
                     done.countDown();
                   }
                 })

@@ -32,7 +32,11 @@ final class SnapshotLoad {
   void prepare() throws Exception {
     byte[] state = JacksonCodec.newMapper().writeValueAsBytes(Parcel.number(LENGTH - TAIL));
     for (int i = 0; i < options.streams(); i++) {
-      stage.store().unwrap(SnapshotHost.class).orElseThrow().keep(LoadWorks.stream(LENGTH, i), Snapshot.of(NAME, 1, LENGTH - TAIL, state));
+      stage
+          .store()
+          .unwrap(SnapshotHost.class)
+          .orElseThrow()
+          .keep(LoadWorks.stream(LENGTH, i), Snapshot.of(NAME, 1, LENGTH - TAIL, state));
     }
   }
 
@@ -46,7 +50,11 @@ final class SnapshotLoad {
 
   private void read() {
     SnapshotAndTail read =
-        stage.store().unwrap(SnapshotHost.class).orElseThrow().readWithSnapshot(anyStream(), NAME, 1, Long.MAX_VALUE, Integer.MAX_VALUE);
+        stage
+            .store()
+            .unwrap(SnapshotHost.class)
+            .orElseThrow()
+            .readWithSnapshot(anyStream(), NAME, 1, Long.MAX_VALUE, Integer.MAX_VALUE);
     requireBoth(read.snapshot().isPresent(), read.tail().size());
   }
 

@@ -1,8 +1,7 @@
 package dev.pgeventstore.projection;
 
-import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.subscription.EventBatch;
 import java.sql.Connection;
-import java.util.List;
 
 /**
  * What a projection is made of: its tables, and what events do to them. The same definition serves
@@ -32,12 +31,10 @@ public interface ProjectionDefinition {
    * Applies some events. What it writes commits together with the checkpoint, or with the append.
    *
    * @param table whose rows to write
-   * @param events at least one, in position order; unmodifiable. There may be erased ones among
-   *     them, see {@link RecordedEvent#isErased()}
-   * @param connection of the transaction
+   * @param batch the events, and the transaction that they are applied in
    * @throws Exception if they cannot be applied: the transaction is rolled back
    */
-  void handle(String table, List<RecordedEvent> events, Connection connection) throws Exception;
+  void handle(String table, EventBatch batch) throws Exception;
 
   /**
    * Shows a version to readers, such as by {@code create or replace view visits as select * from

@@ -6,6 +6,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
+import dev.pgeventstore.spi.Batch;
 import dev.pgeventstore.spi.ProjectionRegistry;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.FailurePolicy;
@@ -163,7 +164,8 @@ public final class Projections {
           while (each.hasNext()) {
             some.add(each.next());
             if (some.size() == PAGE || !each.hasNext()) {
-              definition.handle(table, Collections.unmodifiableList(some), connection);
+              definition.handle(
+                  table, Batch.once(table, Collections.unmodifiableList(some), connection));
               some = new ArrayList<>(PAGE);
             }
           }
@@ -353,11 +355,11 @@ public final class Projections {
     }
 
     private EventHandler handler(ProjectionDefinition what, ProjectionRegistry registry) {
-      return (events, connection) -> {
-        if (!registry.isRegistered(version, connection)) {
+      return batch -> {
+        if (!registry.isRegistered(version, batch.connection())) {
           throw new IllegalStateException(version + " was dropped");
         }
-        what.handle(version.table(), events, connection);
+        what.handle(version.table(), batch);
       };
     }
   }

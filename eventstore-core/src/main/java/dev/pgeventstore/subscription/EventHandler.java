@@ -1,33 +1,64 @@
 package dev.pgeventstore.subscription;
 
 import dev.pgeventstore.RecordedEvent;
-import java.sql.Connection;
-import java.util.List;
 
 /** What a subscription does with its events. */
 @FunctionalInterface
 public interface EventHandler {
 
   /**
-   * Handles some events. What it writes through the connection commits together with the
-   * subscription's checkpoint, so it happens exactly once. What it does elsewhere happens at least
-   * once: use the events' positions or ids to make it idempotent.
+   * Handles some events. What it writes through the connection of the batch commits together with
+   * the subscription's checkpoint, so it happens exactly once. What it does elsewhere happens at
+   * least once: use the events' positions or ids to make it idempotent.
    *
    * <p>An interrupt that the handler leaves behind, as after catching an {@link
    * InterruptedException}, is cleared and changes nothing. A subscription that is closed does not
-   * interrupt its handler.
+   * interrupt its handler; see {@link EventBatch#isStopping()}.
    *
-   * @param events at least one, in position order; unmodifiable. Unless the subscription asks for
-   *     types, there may be erased ones among them, see {@link RecordedEvent#isErased()}
-   * @param connection of the transaction that moves the checkpoint. It refuses to commit, roll back
-   *     or close; savepoints work. A handler that ends the transaction by other means has failed:
-   *     the checkpoint does not move, and what it has committed by itself will be there twice. It
-   *     is a proxy, so use {@code unwrap}. A {@code COPY} that the handler begins it must end. An
-   *     isolation level can be set first, but not in a replay; under one that is stricter than
-   *     {@code READ COMMITTED} the handler must be done within a third of the lease time. Of no use
-   *     after the handler has returned
+   * @param batch the events, and the transaction that they are handled in
    * @throws Exception if they cannot be handled: the transaction is rolled back, and the {@link
    *     FailurePolicy} says what comes next
    */
-  void handle(List<RecordedEvent> events, Connection connection) throws Exception;
+  void handle(EventBatch batch) throws Exception;
+
+  /**
+   * Handles events one by one, in their order.
+   *
+   * @param handler called for each, also for erased ones
+   * @return the handler
+   */
+  static EventHandler each(Each handler) {
+    return batch -> {
+      for (RecordedEvent event : batch) {
+        handler.handle(event, batch);
+      }
+    };
+  }
+
+  /**
+   * Handles events by the classes of their payloads. Add further classes by {@link
+   * TypedHandler#on}.
+   *
+   * @param <E> a class of payloads
+   * @param payloadClass this one and its subclasses
+   * @param handler called for each such event, in their order
+   * @return a handler that passes over all other events, and over erased ones
+   */
+  static <E> TypedHandler on(Class<E> payloadClass, TypedHandler.On<? super E> handler) {
+    return TypedHandler.NONE.on(payloadClass, handler);
+  }
+
+  /** What is done with one event. */
+  @FunctionalInterface
+  interface Each {
+
+    /**
+     * Handles one event.
+     *
+     * @param event one of the batch
+     * @param batch it came with
+     * @throws Exception if it cannot be handled: the transaction is rolled back
+     */
+    void handle(RecordedEvent event, EventBatch batch) throws Exception;
+  }
 }

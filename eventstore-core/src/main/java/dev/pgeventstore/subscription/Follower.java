@@ -62,8 +62,8 @@ public interface Follower extends AutoCloseable {
    * @param timeout how long to wait
    * @throws TimeoutException if it has not come that far; the message says where it is
    * @throws IllegalStateException if it has ended, with the error that ended it as the cause
-   * @throws dev.pgeventstore.AppendLostException if the server has lost the append, by a
-   *     fail-over for example, or if the caller's transaction that it was made in was rolled back
+   * @throws dev.pgeventstore.AppendLostException if the server has lost the append, by a fail-over
+   *     for example, or if the caller's transaction that it was made in was rolled back
    * @throws dev.pgeventstore.EventStoreException if the database cannot be asked whether the append
    *     is still there
    * @throws InterruptedException if the thread was interrupted

@@ -46,8 +46,8 @@ public interface Subscription extends AutoCloseable {
    * @throws EventParkedException if an event of the append is parked; once it was replayed this
    *     method returns
    * @throws EventDiscardedException if an event of the append was parked and then discarded
-   * @throws dev.pgeventstore.AppendLostException if the server has lost the append, by a
-   *     fail-over for example, or if the caller's transaction that it was made in was rolled back
+   * @throws dev.pgeventstore.AppendLostException if the server has lost the append, by a fail-over
+   *     for example, or if the caller's transaction that it was made in was rolled back
    * @throws IllegalStateException if it has stopped before it had applied the append, with the
    *     error that stopped it as the cause, or if it was removed on another node
    * @throws InterruptedException if the thread was interrupted

@@ -1,11 +1,14 @@
 package dev.pgeventstore.subscription;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
 import java.time.Duration;
+import java.util.List;
 
 /**
- * Is told what a subscription does in this process: for metrics, logs and caches. Every method does
- * nothing unless overridden.
+ * Is told what a subscription does in this process: for metrics, traces, logs and caches. Every
+ * method does nothing unless overridden. What is told may get more methods; applications do not
+ * implement it, but in tests of theirs.
  *
  * <p>Methods are called by the threads that handle events, so a slow one delays them; what they
  * throw is logged and changes nothing, and an interrupt that they leave behind is cleared. Of a
@@ -18,90 +21,180 @@ public interface SubscriptionListener {
    *
    * @param batch what was committed
    */
-  default void applied(Batch batch) {}
+  default void applied(Applied batch) {}
 
   /**
    * A partition has come to the high-water mark. Called when that begins to be so.
    *
-   * @param name of the subscription
-   * @param partition of it
-   * @param position where it stands
+   * @param place where it stands
    */
-  default void caughtUp(String name, int partition, Position position) {}
+  default void caughtUp(Place place) {}
 
   /**
    * A partition that had caught up is behind for longer than a moment: more events are settled than
    * go into one batch.
    *
-   * @param name of the subscription
-   * @param partition of it
-   * @param position where it stands
-   * @param highWaterMark where it should be
+   * @param place where it stands
    */
-  default void fellBehind(String name, int partition, Position position, Position highWaterMark) {}
+  default void fellBehind(Place place) {}
 
   /**
    * The handler failed, or the database did. It is tried again, or what the policy says is done.
    *
-   * @param name of the subscription
-   * @param partition of it
-   * @param position where it stands
-   * @param error what happened
+   * @param failure what happened, and where
    */
-  default void failed(String name, int partition, Position position, Throwable error) {}
+  default void failed(Failed failure) {}
 
   /**
    * An event was parked, either because it failed too often, or because one before it in its stream
    * is parked.
    *
-   * @param name of the subscription
-   * @param partition of it
-   * @param event what was parked
+   * @param parked which one
    */
-  default void parked(String name, int partition, ParkedEvent event) {}
+  default void parked(Parked parked) {}
 
   /**
    * This process has taken the lease of a partition and begins to handle its events.
    *
-   * @param name of the subscription
-   * @param partition of it
-   * @param epoch the number of this tenure
+   * @param lease of the partition
    */
-  default void leaseTaken(String name, int partition, long epoch) {}
+  default void leaseTaken(LeaseTaken lease) {}
 
   /**
    * This process does not handle a partition any more: the lease was given back, or ran out and
    * another process took it.
    *
-   * @param name of the subscription
-   * @param partition of it
-   * @param lost true if it ran out or was taken, false if it was given back
+   * @param lease of the partition
    */
-  default void leaseEnded(String name, int partition, boolean lost) {}
+  default void leaseEnded(LeaseEnded lease) {}
 
   /**
    * The subscription has stopped with an error.
    *
-   * @param name of the subscription
-   * @param error what stopped it
+   * @param stop what stopped it
    */
-  default void stopped(String name, Throwable error) {}
+  default void stopped(Stopped stop) {}
 
-  /**
-   * A batch that was committed.
-   *
-   * @param name of the subscription
-   * @param partition of it
-   * @param events how many were handled; 0 if only the checkpoint moved
-   * @param position where the partition stands now
-   * @param highWaterMark everything at or below it is settled
-   * @param took from calling the handler to the end of the commit
-   */
-  record Batch(
-      String name,
-      int partition,
-      int events,
-      Position position,
-      Position highWaterMark,
-      Duration took) {}
+  /** Something that has happened in a partition. */
+  interface InPartition {
+
+    /**
+     * The subscription.
+     *
+     * @return its name
+     */
+    String subscription();
+
+    /**
+     * The partition.
+     *
+     * @return 0 or more
+     */
+    int partition();
+  }
+
+  /** Where a partition stands. */
+  interface Place extends InPartition {
+
+    /**
+     * Where it stands: everything wanted up to here was handled or parked.
+     *
+     * @return the checkpoint
+     */
+    Position position();
+
+    /**
+     * Where it should be: everything at or below it is settled.
+     *
+     * @return the high-water mark as it was last observed
+     */
+    Position highWaterMark();
+  }
+
+  /** A batch that was committed. */
+  interface Applied extends Place {
+
+    /**
+     * What the handler was given.
+     *
+     * @return in position order; empty if only the checkpoint moved
+     */
+    List<RecordedEvent> events();
+
+    /**
+     * How long it took.
+     *
+     * @return from calling the handler to the end of the commit
+     */
+    Duration took();
+  }
+
+  /** A failure. */
+  interface Failed extends InPartition {
+
+    /**
+     * Where the partition stands.
+     *
+     * @return the checkpoint
+     */
+    Position position();
+
+    /**
+     * What happened.
+     *
+     * @return what the handler threw, or how the database failed
+     */
+    Throwable error();
+  }
+
+  /** An event that was parked. */
+  interface Parked extends InPartition {
+
+    /**
+     * The event.
+     *
+     * @return with its stream, version and position, and what its handler failed with
+     */
+    ParkedEvent event();
+  }
+
+  /** A lease that was taken. */
+  interface LeaseTaken extends InPartition {
+
+    /**
+     * The number of this tenure.
+     *
+     * @return larger than that of every earlier one of the partition
+     */
+    long epoch();
+  }
+
+  /** A lease that has ended. */
+  interface LeaseEnded extends InPartition {
+
+    /**
+     * Whether it was lost.
+     *
+     * @return true if it ran out or was taken, false if it was given back
+     */
+    boolean lost();
+  }
+
+  /** The end of a subscription. */
+  interface Stopped {
+
+    /**
+     * The subscription.
+     *
+     * @return its name
+     */
+    String subscription();
+
+    /**
+     * What stopped it.
+     *
+     * @return what the handler threw, or how the database failed
+     */
+    Throwable error();
+  }
 }

@@ -190,7 +190,10 @@ final class Bench implements AutoCloseable {
 
   String positionTopic() {
     return "%s%s.relay-of-%s"
-        .formatted(POSITIONS, store.unwrap(EventFeed.class).orElseThrow().databaseId().replace('/', '.'), topic);
+        .formatted(
+            POSITIONS,
+            store.unwrap(EventFeed.class).orElseThrow().databaseId().replace('/', '.'),
+            topic);
   }
 
   /** Of which the relay has one for each lane. */

@@ -93,7 +93,8 @@ class DeliveryTest {
       relay.awaitPublished(first, Bench.PATIENCE);
       before = first.position();
     }
-    Map<String, String> notes = bench.store.unwrap(EventFeed.class).orElseThrow().notes("relay/relay-of-" + bench.topic, 0);
+    Map<String, String> notes =
+        bench.store.unwrap(EventFeed.class).orElseThrow().notes("relay/relay-of-" + bench.topic, 0);
     assertThat(notes.get("position")).contains("position=" + before);
     try (KafkaRelay relay = atLeastOnce().mapper(mapper).start()) {
       relay.awaitPublished(bench.append("order-1", 2), Bench.PATIENCE);

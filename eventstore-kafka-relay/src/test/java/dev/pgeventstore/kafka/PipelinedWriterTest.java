@@ -37,11 +37,21 @@ class PipelinedWriterTest {
       Database database, KafkaBroker broker) {
     try (Bench bench = new Bench(database, broker);
         Lease lease =
-            bench.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay/a", 0, "me", Duration.ofSeconds(30)).orElseThrow()) {
+            bench
+                .store
+                .unwrap(EventFeed.class)
+                .orElseThrow()
+                .tryLease("relay/a", 0, "me", Duration.ofSeconds(30))
+                .orElseThrow()) {
       KafkaSettings settings = new KafkaSettings(bench.kafkaSettings(Map.of()));
       LeaseLeadership leads =
           new LeaseLeadership(
-              settings.scheduler(), bench.store.unwrap(EventFeed.class).orElseThrow(), "relay/b", 0, "me", Duration.ofSeconds(30));
+              settings.scheduler(),
+              bench.store.unwrap(EventFeed.class).orElseThrow(),
+              "relay/b",
+              0,
+              "me",
+              Duration.ofSeconds(30));
       assertThat(leads.acquire()).isTrue();
       PipelinedWriter writer =
           new PipelinedWriter(

@@ -28,7 +28,9 @@ class RelayLanesStartTest {
       }
       Lease held =
           bench
-              .store.unwrap(EventFeed.class).orElseThrow()
+              .store
+              .unwrap(EventFeed.class)
+              .orElseThrow()
               .tryLease(bench.leaseName(), 1, "a test", Duration.ofMinutes(5))
               .orElseThrow();
       try (KafkaRelay relay = bench.relay().start()) {

@@ -528,7 +528,9 @@ class RelayVerificationTest {
   }
 
   private VerificationReport verify() throws InterruptedException {
-    return new RelayVerification(plan(series(), bench.store.unwrap(EventFeed.class).orElseThrow().highWaterMark()), progress -> {})
+    return new RelayVerification(
+            plan(series(), bench.store.unwrap(EventFeed.class).orElseThrow().highWaterMark()),
+            progress -> {})
         .run();
   }
 

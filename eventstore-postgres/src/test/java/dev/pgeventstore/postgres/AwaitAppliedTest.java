@@ -62,8 +62,8 @@ class AwaitAppliedTest {
 
   private Subscription start(TestStore in) {
     EventHandler picky =
-        (events, connection) -> {
-          if (!mended && events.stream().anyMatch(event -> event.type().equals("poison"))) {
+        batch -> {
+          if (!mended && batch.events().stream().anyMatch(event -> event.type().equals("poison"))) {
             throw new IllegalStateException("poison");
           }
         };
@@ -197,8 +197,7 @@ class AwaitAppliedTest {
     CountingDataSource counting = new CountingDataSource(store.pool);
     try (PostgresEventStore counted =
             PostgresEventStore.builder(counting).codec(JacksonCodec.of(EventTypes.none())).build();
-        Subscription view =
-            Subscriptions.of(counted).create("view").handler((events, c) -> {}).start()) {
+        Subscription view = Subscriptions.of(counted).create("view").handler(batch -> {}).start()) {
       StreamId stream = StreamId.parse("order-1");
       view.awaitApplied(
           counted.append(stream, ExpectedVersion.any(), List.of(TestStore.raw("happened"))),
@@ -290,11 +289,7 @@ class AwaitAppliedTest {
       last = append(store, "order-1", "happened");
       one.awaitApplied(last, PATIENCE);
       try (Subscription three =
-          Subscriptions.of(other.store)
-              .create("view")
-              .partitions(3)
-              .handler((events, c) -> {})
-              .start()) {
+          Subscriptions.of(other.store).create("view").partitions(3).handler(batch -> {}).start()) {
         for (int i = 0; i < 30; i++) {
           last = append(store, "order-" + i, "happened");
           one.awaitApplied(last, PATIENCE);

@@ -101,8 +101,8 @@ class BacklogTest {
                   .query(i < 2 ? EventQuery.all() : EventQuery.all().categories("order"))
                   .batchSize(500)
                   .handler(
-                      (batch, connection) -> {
-                        count.addAndGet(batch.size());
+                      batch -> {
+                        count.addAndGet(batch.events().size());
                         LockSupport.parkNanos(pace);
                       })
                   .start());

@@ -255,7 +255,7 @@ class CategoryReadTest {
             .create("rare")
             .query(RARE_ONES)
             .batchSize(10)
-            .handler((events, connection) -> seen.addAll(events))
+            .handler(batch -> seen.addAll(batch.events()))
             .start()) {
       try (TestStore other = new TestStore(store.database)) {
         other

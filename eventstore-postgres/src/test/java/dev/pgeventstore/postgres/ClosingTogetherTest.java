@@ -12,6 +12,8 @@ import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Follower;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
+import dev.pgeventstore.subscription.SubscriptionListener.LeaseEnded;
+import dev.pgeventstore.subscription.SubscriptionListener.Stopped;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
@@ -85,10 +87,7 @@ class ClosingTogetherTest {
   @Test
   void two_handlers_close_the_store_at_once() throws Exception {
     for (String name : List.of("first", "second")) {
-      Subscriptions.of(store.store)
-          .create(name)
-          .handler((events, c) -> closeStoreTogether())
-          .start();
+      Subscriptions.of(store.store).create(name).handler(batch -> closeStoreTogether()).start();
     }
     store.append("order-1");
 
@@ -104,7 +103,7 @@ class ClosingTogetherTest {
         Subscriptions.of(store.store)
             .create("first")
             .handler(
-                (events, c) -> {
+                batch -> {
                   meet();
                   second.get().close();
                 })
@@ -113,7 +112,7 @@ class ClosingTogetherTest {
         Subscriptions.of(store.store)
             .create("second")
             .handler(
-                (events, c) -> {
+                batch -> {
                   meet();
                   first.get().close();
                 })
@@ -136,7 +135,7 @@ class ClosingTogetherTest {
         .partitions(2)
         .batchSize(1)
         .handler(
-            (events, c) -> {
+            batch -> {
               if (called.incrementAndGet() <= 2) {
                 closeStoreTogether();
               }
@@ -154,7 +153,7 @@ class ClosingTogetherTest {
         Subscriptions.of(store.store)
             .create("view")
             .handler(
-                (events, c) -> {
+                batch -> {
                   meet();
                   follower.get().close();
                 })
@@ -215,12 +214,12 @@ class ClosingTogetherTest {
           .listener(
               new SubscriptionListener() {
                 @Override
-                public void stopped(String subscription, Throwable cause) {
+                public void stopped(Stopped stop) {
                   closeStoreTogether();
                 }
               })
           .handler(
-              (events, c) -> {
+              batch -> {
                 throw new IllegalStateException("on purpose");
               })
           .start();
@@ -232,10 +231,7 @@ class ClosingTogetherTest {
 
   @Test
   void a_handler_and_what_depends_on_an_append_close_the_store_at_once() throws Exception {
-    Subscriptions.of(store.store)
-        .create("view")
-        .handler((events, c) -> closeStoreTogether())
-        .start();
+    Subscriptions.of(store.store).create("view").handler(batch -> closeStoreTogether()).start();
     CompletableFuture<Void> closed =
         store
             .store
@@ -259,13 +255,13 @@ class ClosingTogetherTest {
         .listener(
             new SubscriptionListener() {
               @Override
-              public void stopped(String subscription, Throwable cause) {
+              public void stopped(Stopped stop) {
                 told.countDown();
                 awaitWaiting(starting.join());
                 store.store.close();
               }
             })
-        .handler((events, c) -> {})
+        .handler(batch -> {})
         .start();
     try (Connection connection = store.begin()) {
       TestStore.execute(connection, "delete from eventstore.subscriptions");
@@ -273,8 +269,7 @@ class ClosingTogetherTest {
     }
     assertThat(told.await(30, TimeUnit.SECONDS)).isTrue();
     Thread thread =
-        new Thread(
-            () -> Subscriptions.of(store.store).create("view").handler((events, c) -> {}).start());
+        new Thread(() -> Subscriptions.of(store.store).create("view").handler(batch -> {}).start());
     thread.start();
     starting.complete(thread);
 
@@ -294,23 +289,20 @@ class ClosingTogetherTest {
         .listener(
             new SubscriptionListener() {
               @Override
-              public void leaseEnded(String subscription, int partition, boolean lost) {
+              public void leaseEnded(LeaseEnded lease) {
                 ended.countDown();
               }
 
               @Override
-              public void stopped(String subscription, Throwable cause) {
+              public void stopped(Stopped stop) {
                 awaitEnd(ended);
                 awaitNoMembers();
                 next.complete(
-                    Subscriptions.of(store.store)
-                        .create("next")
-                        .handler((events, c) -> {})
-                        .start());
+                    Subscriptions.of(store.store).create("next").handler(batch -> {}).start());
               }
             })
         .leaseTime(Duration.ofSeconds(1))
-        .handler((events, c) -> {})
+        .handler(batch -> {})
         .start();
     store.execute("delete from eventstore.subscriptions");
 

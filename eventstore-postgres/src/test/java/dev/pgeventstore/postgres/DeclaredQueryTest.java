@@ -63,7 +63,7 @@ class DeclaredQueryTest {
     return Subscriptions.of(node.store)
         .create("view")
         .query(query)
-        .handler((events, connection) -> write("", events, connection));
+        .handler(batch -> write("", batch.events(), batch.connection()));
   }
 
   private static void write(String node, List<RecordedEvent> events, Connection connection)
@@ -146,9 +146,10 @@ class DeclaredQueryTest {
     try (Subscription old =
         view(one, ORDERS)
             .handler(
-                (events, connection) -> {
-                  write("old", events, connection);
-                  if (events.stream().anyMatch(e -> e.stream().toString().equals("order-held"))) {
+                batch -> {
+                  write("old", batch.events(), batch.connection());
+                  if (batch.events().stream()
+                      .anyMatch(e -> e.stream().toString().equals("order-held"))) {
                     holding.countDown();
                     assertThat(replaced.await(30, TimeUnit.SECONDS)).isTrue();
                   }
@@ -248,7 +249,7 @@ class DeclaredQueryTest {
   private static boolean joins(String name, TestStore node, EventQuery query, CountDownLatch ready)
       throws InterruptedException {
     Subscriptions.Builder builder =
-        Subscriptions.of(node.store).create(name).query(query).handler((events, c) -> {});
+        Subscriptions.of(node.store).create(name).query(query).handler(batch -> {});
     ready.countDown();
     ready.await();
     try (Subscription joined = builder.start()) {
@@ -287,7 +288,7 @@ class DeclaredQueryTest {
     return Projections.of(node.store)
         .create("visits", version)
         .query(query)
-        .definition((table, events, connection) -> {})
+        .definition((table, batch) -> {})
         .start();
   }
 }

@@ -68,12 +68,12 @@ class EngineThreadsTest {
       throws Exception {
     CountDownLatch closed = new CountDownLatch(1);
     try (Subscription other =
-            Subscriptions.of(store.store).create("other").handler((events, c) -> {}).start();
+            Subscriptions.of(store.store).create("other").handler(batch -> {}).start();
         Subscription closing =
             Subscriptions.of(store.store)
                 .create("closing")
                 .handler(
-                    (events, c) -> {
+                    batch -> {
                       store.store.close();
                       closed.countDown();
                     })
@@ -98,7 +98,7 @@ class EngineThreadsTest {
         Subscriptions.of(store.store)
             .create("closing")
             .partitions(4)
-            .handler((events, c) -> started.get().close())
+            .handler(batch -> started.get().close())
             .start());
     store.append("order-1");
 
@@ -116,7 +116,7 @@ class EngineThreadsTest {
         Subscriptions.of(store.store)
             .create("slow")
             .handler(
-                (events, c) -> {
+                batch -> {
                   handling.countDown();
                   assertThat(goOn.await(60, TimeUnit.SECONDS)).isTrue();
                 })
@@ -158,7 +158,7 @@ class EngineThreadsTest {
                   Subscriptions.of(other)
                       .create("view")
                       .leaseTime(Duration.ofSeconds(1))
-                      .handler((events, c) -> {})
+                      .handler(batch -> {})
                       .start());
       view.awaitApplied(store.append("order-1"), PATIENCE);
       await().atMost(PATIENCE).until(() -> threads(group).containsAll(ENGINE));

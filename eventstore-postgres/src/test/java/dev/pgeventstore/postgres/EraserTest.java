@@ -124,7 +124,8 @@ class EraserTest {
         .extracting(RecordedEvent::version)
         .containsExactly(4L, 5L);
     assertThat(store.store.unwrap(EventFeed.class).orElseThrow().eventAt(Position.of(1))).isEmpty();
-    assertThat(store.store.unwrap(EventFeed.class).orElseThrow().eventAt(Position.of(2))).isPresent();
+    assertThat(store.store.unwrap(EventFeed.class).orElseThrow().eventAt(Position.of(2)))
+        .isPresent();
     assertThat(store.append("order-1").version(ORDER)).isEqualTo(6);
   }
 
@@ -157,8 +158,8 @@ class EraserTest {
             .create("view")
             .batchSize(1)
             .handler(
-                (events, connection) -> {
-                  events.forEach(e -> seen.add(e.stream().key() + "@" + e.version()));
+                batch -> {
+                  batch.events().forEach(e -> seen.add(e.stream().key() + "@" + e.version()));
                   handling.countDown();
                   if (!truncated.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
                     throw new IllegalStateException("nobody truncated");
@@ -187,7 +188,7 @@ class EraserTest {
         Subscriptions.of(store.store)
             .create("view")
             .batchSize(3)
-            .handler((events, connection) -> seen.addAll(events))
+            .handler(batch -> seen.addAll(batch.events()))
             .start()) {
       AppendResult newest = store.append("order-1");
       for (int step = 0; step < 400; step++) {
@@ -250,9 +251,11 @@ class EraserTest {
         .extracting(RecordedEvent::id)
         .containsExactlyElementsOf(before.stream().map(RecordedEvent::id).toList());
     for (int i = 0; i < 2_500; i += 499) {
-      assertThat(store.store.unwrap(EventFeed.class).orElseThrow().idAt(Position.of(2 + i))).contains(events.get(i).id());
+      assertThat(store.store.unwrap(EventFeed.class).orElseThrow().idAt(Position.of(2 + i)))
+          .contains(events.get(i).id());
     }
-    assertThat(store.store.unwrap(EventFeed.class).orElseThrow().idAt(Position.of(99_999))).isEmpty();
+    assertThat(store.store.unwrap(EventFeed.class).orElseThrow().idAt(Position.of(99_999)))
+        .isEmpty();
     assertThat(eraser.purge(ORDER)).isEqualTo(new Purge(ORDER, 0, true));
   }
 
@@ -284,7 +287,7 @@ class EraserTest {
     try (TestStore fresh = new TestStore(database)) {
       assertThat(fresh.store.highWaterMark()).isEqualTo(Position.of(5));
       try (Subscription view =
-          Subscriptions.of(fresh.store).create("view").handler((events, c) -> {}).start()) {
+          Subscriptions.of(fresh.store).create("view").handler(batch -> {}).start()) {
         await().atMost(PATIENCE).until(() -> view.status().position().equals(Position.of(5)));
       }
     }
@@ -525,7 +528,9 @@ class EraserTest {
 
   private void keepSnapshot(String stream) throws SQLException {
     Schema schema = new Schema("eventstore");
-    SnapshotsTable table = new SnapshotsTable(schema, new EventsTable(schema, store.store.unwrap(EventCodec.class).orElseThrow()));
+    SnapshotsTable table =
+        new SnapshotsTable(
+            schema, new EventsTable(schema, store.store.unwrap(EventCodec.class).orElseThrow()));
     try (Connection connection = store.database.open()) {
       table.keep(
           connection, StreamId.parse(stream), Snapshot.of("state", 1, 3, new byte[] {'{', '}'}));

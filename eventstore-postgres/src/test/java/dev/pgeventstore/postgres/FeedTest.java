@@ -59,7 +59,8 @@ class FeedTest {
         TestStore tenant = new TestStore(store.database, 2, b -> b.schema("tenant"));
         TestStore same = new TestStore(store.database)) {
       String id = store.store.unwrap(EventFeed.class).orElseThrow().databaseId();
-      assertThat(elsewhere.store.unwrap(EventFeed.class).orElseThrow().databaseId()).isNotEqualTo(id);
+      assertThat(elsewhere.store.unwrap(EventFeed.class).orElseThrow().databaseId())
+          .isNotEqualTo(id);
       assertThat(tenant.store.unwrap(EventFeed.class).orElseThrow().databaseId()).isNotEqualTo(id);
       assertThat(same.store.unwrap(EventFeed.class).orElseThrow().databaseId()).isEqualTo(id);
     }
@@ -72,7 +73,11 @@ class FeedTest {
     }
     List<Long> read = new ArrayList<>();
     try (FeedReader reader =
-        store.store.unwrap(EventFeed.class).orElseThrow().open(EventQuery.all(), Position.START, Durability.VISIBLE)) {
+        store
+            .store
+            .unwrap(EventFeed.class)
+            .orElseThrow()
+            .open(EventQuery.all(), Position.START, Durability.VISIBLE)) {
       read.addAll(positions(reader.next(1, PATIENCE)));
       store.store.close();
       for (int i = 0; i < 10; i++) {
@@ -94,15 +99,26 @@ class FeedTest {
 
   @Test
   void what_the_database_refuses_is_an_exception_of_the_stores() throws Exception {
-    Lease lease = store.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "me", PATIENCE).orElseThrow();
+    Lease lease =
+        store
+            .store
+            .unwrap(EventFeed.class)
+            .orElseThrow()
+            .tryLease("relay", 0, "me", PATIENCE)
+            .orElseThrow();
     store.execute("alter table eventstore.subscriptions rename to away");
 
     assertThatThrownBy(lease::renew).isInstanceOf(EventStoreException.class);
     assertThatThrownBy(lease::close).isInstanceOf(EventStoreException.class);
-    assertThatThrownBy(() -> store.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "you", PATIENCE))
-        .isInstanceOf(EventStoreException.class);
     assertThatThrownBy(
-            () -> Subscriptions.of(store.store).create("v").handler((events, c) -> {}).start())
+            () ->
+                store
+                    .store
+                    .unwrap(EventFeed.class)
+                    .orElseThrow()
+                    .tryLease("relay", 0, "you", PATIENCE))
+        .isInstanceOf(EventStoreException.class);
+    assertThatThrownBy(() -> Subscriptions.of(store.store).create("v").handler(batch -> {}).start())
         .isInstanceOf(EventStoreException.class);
   }
 
@@ -113,8 +129,7 @@ class FeedTest {
             PostgresEventStore.builder(failing(exhausted))
                 .codec(JacksonCodec.of(EventTypes.none()))
                 .build();
-        Subscription view =
-            Subscriptions.of(fragile).create("view").handler((events, c) -> {}).start()) {
+        Subscription view = Subscriptions.of(fragile).create("view").handler(batch -> {}).start()) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
       exhausted.set(true);
       store.query(
@@ -151,7 +166,7 @@ class FeedTest {
   @Test
   void a_database_that_is_read_only_for_a_while_stops_no_subscription() throws Exception {
     try (Subscription view =
-        Subscriptions.of(store.store).create("view").handler((events, c) -> {}).start()) {
+        Subscriptions.of(store.store).create("view").handler(batch -> {}).start()) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
       readOnly(true);
       write(

@@ -497,18 +497,19 @@ class FollowerTest {
                 .map(
                     found ->
                         intercepting(
-                found,
-                "open",
-                reader ->
-                    intercepting(
-                        reader,
-                        "next",
-                        page -> {
-                          doThis.call();
-                          return page;
-                        },
-                        FeedReader.class),
-                EventFeed.class, SubscriptionHost.class)),
+                            found,
+                            "open",
+                            reader ->
+                                intercepting(
+                                    reader,
+                                    "next",
+                                    page -> {
+                                      doThis.call();
+                                      return page;
+                                    },
+                                    FeedReader.class),
+                            EventFeed.class,
+                            SubscriptionHost.class)),
         EventStore.class);
   }
 

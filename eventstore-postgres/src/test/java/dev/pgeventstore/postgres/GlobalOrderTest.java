@@ -259,7 +259,7 @@ class GlobalOrderTest {
   @Test
   void what_a_checkpoint_has_passed_is_settled_for_an_observer_that_comes_late() throws Exception {
     try (Subscription subscription =
-        Subscriptions.of(store.store).create("counter").handler((events, c) -> {}).start()) {
+        Subscriptions.of(store.store).create("counter").handler(batch -> {}).start()) {
       subscription.awaitApplied(store.append("order-0"), Duration.ofSeconds(10));
       subscription.awaitApplied(store.append("order-1"), Duration.ofSeconds(10));
     }
@@ -278,7 +278,7 @@ class GlobalOrderTest {
     try (Subscription subscription =
         Subscriptions.of(store.store)
             .create("watcher")
-            .handler((events, c) -> events.forEach(e -> handled.add(e.stream().toString())))
+            .handler(batch -> batch.events().forEach(e -> handled.add(e.stream().toString())))
             .start()) {
       subscription.awaitApplied(store.append("order-0"), Duration.ofSeconds(10));
       store.query(
@@ -301,9 +301,9 @@ class GlobalOrderTest {
             .create("reactor")
             .category("order")
             .handler(
-                (events, connection) -> {
-                  for (var event : events) {
-                    store.append("reaction-" + event.stream().key(), connection);
+                batch -> {
+                  for (var event : batch.events()) {
+                    store.append("reaction-" + event.stream().key(), batch.connection());
                   }
                 })
             .start()) {
@@ -345,7 +345,7 @@ class GlobalOrderTest {
       assumeTrue(server.canBeKilled(), "needs a server that was started here");
       try (TestStore crashing = new TestStore(server.createDatabase())) {
         try (Subscription subscription =
-            Subscriptions.of(crashing.store).create("c").handler((events, c) -> {}).start()) {
+            Subscriptions.of(crashing.store).create("c").handler(batch -> {}).start()) {
           subscription.awaitApplied(crashing.append("order-0"), Duration.ofSeconds(10));
         }
         try (Connection slow = crashing.begin()) {

@@ -77,7 +77,7 @@ final class GlobalOrderTorture {
         Subscriptions.of(store.store)
             .create("torture")
             .batchSize(20)
-            .handler((events, connection) -> subscribed.addAll(events))
+            .handler(batch -> subscribed.addAll(batch.events()))
             .start()) {
       Future<?> pager = threads.submit(this::readPages);
       Future<?> relay = threads.submit(this::readMessages);

@@ -9,6 +9,7 @@ import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.ParkedEvent;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
+import dev.pgeventstore.subscription.SubscriptionListener.Stopped;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
@@ -88,14 +89,14 @@ class HandlerFaultsTest {
 
   private Subscription start(HandlerTransactionTest.Step failing) {
     EventHandler handler =
-        (events, connection) -> {
-          if (!healed && events.stream().anyMatch(e -> e.stream().key().equals("sick"))) {
+        batch -> {
+          if (!healed && batch.events().stream().anyMatch(e -> e.stream().key().equals("sick"))) {
             failures.incrementAndGet();
-            failing.on(connection);
+            failing.on(batch.connection());
           }
-          for (var event : events) {
+          for (var event : batch.events()) {
             TestStore.execute(
-                connection, "insert into public.handled values ('" + event.stream() + "')");
+                batch.connection(), "insert into public.handled values ('" + event.stream() + "')");
           }
         };
     return Subscriptions.of(store.store)
@@ -169,13 +170,13 @@ class HandlerFaultsTest {
             .listener(
                 new SubscriptionListener() {
                   @Override
-                  public void stopped(String subscription, Throwable cause) {
-                    told.complete(cause);
+                  public void stopped(Stopped stop) {
+                    told.complete(stop.error());
                     throw new Speechless();
                   }
                 })
             .handler(
-                (events, connection) -> {
+                batch -> {
                   throw new Speechless();
                 })
             .start();

@@ -12,6 +12,10 @@ import dev.pgeventstore.subscription.Follower;
 import dev.pgeventstore.subscription.ParkedEvents;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
+import dev.pgeventstore.subscription.SubscriptionListener.Applied;
+import dev.pgeventstore.subscription.SubscriptionListener.LeaseEnded;
+import dev.pgeventstore.subscription.SubscriptionListener.LeaseTaken;
+import dev.pgeventstore.subscription.SubscriptionListener.Place;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
@@ -73,8 +77,8 @@ class HandlerInterruptsTest {
   void a_handler_that_leaves_an_interrupt_behind_has_handled_its_events() throws Exception {
     store.append("order-1");
     try (Subscription view =
-        view((events, connection) -> {
-              see(events);
+        view(batch -> {
+              see(batch.events());
               interrupt();
             })
             .batchSize(1)
@@ -108,13 +112,13 @@ class HandlerInterruptsTest {
 
   private void assertParks(Failing failing) throws Exception {
     EventHandler handler =
-        (events, connection) -> {
-          for (RecordedEvent event : events) {
+        batch -> {
+          for (RecordedEvent event : batch.events()) {
             if (event.stream().key().equals("sick")) {
               failing.fail();
             }
           }
-          see(events);
+          see(batch.events());
         };
     store.append("order-1");
     AppendResult sick = store.append("order-sick");
@@ -139,9 +143,9 @@ class HandlerInterruptsTest {
   void an_interrupt_from_outside_that_comes_late_ends_no_partition() throws Exception {
     AtomicReference<Thread> thread = new AtomicReference<>();
     try (Subscription view =
-        view((events, connection) -> {
+        view(batch -> {
               thread.set(Thread.currentThread());
-              see(events);
+              see(batch.events());
             })
             .start()) {
       for (int i = 0; i < 20; i++) {
@@ -162,26 +166,26 @@ class HandlerInterruptsTest {
     SubscriptionListener listener =
         new SubscriptionListener() {
           @Override
-          public void applied(Batch batch) {
+          public void applied(Applied batch) {
             interrupt();
           }
 
           @Override
-          public void caughtUp(String name, int partition, dev.pgeventstore.Position position) {
+          public void caughtUp(Place place) {
             interrupt();
           }
 
           @Override
-          public void leaseTaken(String name, int partition, long epoch) {
+          public void leaseTaken(LeaseTaken lease) {
             interrupt();
           }
 
           @Override
-          public void leaseEnded(String name, int partition, boolean lost) {
+          public void leaseEnded(LeaseEnded lease) {
             interrupt();
           }
         };
-    try (Subscription view = view((events, connection) -> see(events)).listener(listener).start()) {
+    try (Subscription view = view(batch -> see(batch.events())).listener(listener).start()) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
       view.awaitApplied(store.append("order-2"), PATIENCE);
 
@@ -198,12 +202,12 @@ class HandlerInterruptsTest {
   @Test
   void a_replay_ends_after_an_interrupt_which_its_thread_keeps() throws Exception {
     EventHandler handler =
-        (events, connection) -> {
+        batch -> {
           if (!healed) {
             throw new IllegalStateException("not yet");
           }
-          see(events);
-          TestStore.execute(connection, "insert into public.replayed select 1");
+          see(batch.events());
+          TestStore.execute(batch.connection(), "insert into public.replayed select 1");
           interrupt();
         };
     store.execute("create table public.replayed (one integer)");

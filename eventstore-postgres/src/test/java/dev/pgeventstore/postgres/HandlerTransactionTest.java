@@ -131,10 +131,10 @@ class HandlerTransactionTest {
   }
 
   private EventHandler breaching(Breach breach) {
-    return (events, connection) -> {
-      write(events, connection);
-      if (events.get(0).stream().key().equals(SICK) && !healed) {
-        breach.step.on(connection);
+    return batch -> {
+      write(batch.events(), batch.connection());
+      if (batch.events().get(0).stream().key().equals(SICK) && !healed) {
+        breach.step.on(batch.connection());
       }
     };
   }
@@ -178,21 +178,22 @@ class HandlerTransactionTest {
       throws Exception {
     AtomicInteger breaches = new AtomicInteger();
     EventHandler handler =
-        (events, connection) -> {
+        batch -> {
           if (healed) {
-            write(events, connection);
+            write(batch.events(), batch.connection());
             return;
           }
-          if (events.stream().anyMatch(event -> event.stream().key().equals(SICK))) {
+          if (batch.events().stream().anyMatch(event -> event.stream().key().equals(SICK))) {
             throw new IllegalStateException("sick");
           }
           // Its stream has a parked event, and it goes into one batch with what is set aside.
-          if (events.get(0).stream().key().equals("once") && breaches.incrementAndGet() == 1) {
-            TestStore.execute(connection, "select 1");
-            breach.step.on(connection);
+          if (batch.events().get(0).stream().key().equals("once")
+              && breaches.incrementAndGet() == 1) {
+            TestStore.execute(batch.connection(), "select 1");
+            breach.step.on(batch.connection());
             return;
           }
-          write(events, connection);
+          write(batch.events(), batch.connection());
         };
     try (Subscription view = view(handler).batchSize(10).start()) {
       awaitPassed(view, store.append("order-" + SICK));
@@ -221,14 +222,14 @@ class HandlerTransactionTest {
   @Test
   void a_refusal_that_the_handler_catches_changes_nothing() throws Exception {
     try (Subscription view =
-        view((events, connection) -> {
-              write(events, connection);
-              assertThatThrownBy(connection::commit).isInstanceOf(SQLException.class);
-              assertThatThrownBy(connection::close).isInstanceOf(SQLException.class);
+        view(batch -> {
+              write(batch.events(), batch.connection());
+              assertThatThrownBy(batch.connection()::commit).isInstanceOf(SQLException.class);
+              assertThatThrownBy(batch.connection()::close).isInstanceOf(SQLException.class);
               // As frameworks do before a transaction that they take for their own.
-              connection.setAutoCommit(false);
-              assertThat(connection.getAutoCommit()).isFalse();
-              assertThat(connection.isClosed()).isFalse();
+              batch.connection().setAutoCommit(false);
+              assertThat(batch.connection().getAutoCommit()).isFalse();
+              assertThat(batch.connection().isClosed()).isFalse();
             })
             .start()) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
@@ -241,9 +242,9 @@ class HandlerTransactionTest {
   void a_connection_is_of_no_use_when_the_handler_has_returned() throws Exception {
     AtomicReference<Connection> kept = new AtomicReference<>();
     try (Subscription view =
-        view((events, connection) -> {
-              write(events, connection);
-              kept.set(connection);
+        view(batch -> {
+              write(batch.events(), batch.connection());
+              kept.set(batch.connection());
             })
             .start()) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
@@ -340,9 +341,7 @@ class HandlerTransactionTest {
   void what_uses_a_transaction_that_has_begun_works(Use use) throws Exception {
     store.execute("create table public.used (what text)");
     try (Subscription view =
-        view((events, connection) -> use.step.on(connection))
-            .onFailure(FailurePolicy.stop())
-            .start()) {
+        view(batch -> use.step.on(batch.connection())).onFailure(FailurePolicy.stop()).start()) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
     }
     assertThat(store.query("select string_agg(what, ' ') from public.used")).isEqualTo("kept");
@@ -351,11 +350,11 @@ class HandlerTransactionTest {
   @Test
   void what_a_handler_appends_in_its_transaction_commits_with_the_checkpoint() throws Exception {
     EventHandler handler =
-        (events, connection) -> {
-          write(events, connection);
-          for (RecordedEvent event : events) {
+        batch -> {
+          write(batch.events(), batch.connection());
+          for (RecordedEvent event : batch.events()) {
             if (event.stream().category().equals("order")) {
-              store.append("answer-" + event.stream().key(), connection);
+              store.append("answer-" + event.stream().key(), batch.connection());
             }
           }
         };

@@ -41,7 +41,7 @@ class HealthTest {
     return Subscriptions.of(store.store)
         .create("view")
         .unhealthyAfter(Duration.ofMillis(300))
-        .handler((events, connection) -> {})
+        .handler(batch -> {})
         .start();
   }
 

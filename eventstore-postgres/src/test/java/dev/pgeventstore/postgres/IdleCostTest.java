@@ -47,7 +47,7 @@ class IdleCostTest {
               Subscriptions.of(store)
                   .create("view-" + i)
                   .category("category" + i % 10)
-                  .handler((events, connection) -> {})
+                  .handler(batch -> {})
                   .start());
         }
         AppendResult last =

@@ -623,7 +623,7 @@ class ImporterTest {
         Subscriptions.of(store.store)
             .create("all")
             .batchSize(100)
-            .handler((events, connection) -> seen.addAll(events))
+            .handler(batch -> seen.addAll(batch.events()))
             .start()) {
       List<Future<?>> appenders = new ArrayList<>();
       for (int a = 0; a < 3; a++) {

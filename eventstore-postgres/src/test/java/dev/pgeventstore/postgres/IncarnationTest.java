@@ -86,7 +86,7 @@ class IncarnationTest {
                 .handler(events -> events.forEach(e -> handled.add(e.position().value())))
                 .start();
         Subscription view =
-            Subscriptions.of(store.store).create("view").handler((events, c) -> {}).start()) {
+            Subscriptions.of(store.store).create("view").handler(batch -> {}).start()) {
       follower.awaitPosition(Position.of(1), PATIENCE);
 
       resetStatistics();

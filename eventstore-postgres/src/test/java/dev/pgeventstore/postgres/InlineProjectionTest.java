@@ -16,6 +16,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.projection.InlineProjection;
 import dev.pgeventstore.projection.Projection;
 import dev.pgeventstore.projection.Projections;
+import dev.pgeventstore.subscription.EventBatch;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.io.IOException;
@@ -59,10 +60,9 @@ class InlineProjectionTest {
   private Visits recording() {
     return new Visits() {
       @Override
-      public void handle(String table, List<RecordedEvent> events, Connection connection)
-          throws Exception {
-        super.handle(table, events, connection);
-        handled.addAll(events);
+      public void handle(String table, EventBatch batch) throws Exception {
+        super.handle(table, batch);
+        handled.addAll(batch.events());
       }
     };
   }
@@ -102,13 +102,16 @@ class InlineProjectionTest {
   void a_definition_that_ends_the_callers_transaction_is_told_so() throws Exception {
     InlineProjection refused =
         InlineProjection.of(
-            store.store, "visits_inline", EventQuery.all(), (t, events, c) -> c.commit());
+            store.store,
+            "visits_inline",
+            EventQuery.all(),
+            (t, batch) -> batch.connection().commit());
     InlineProjection behind =
         InlineProjection.of(
             store.store,
             "visits_inline",
             EventQuery.all(),
-            (t, events, c) -> TestStore.execute(c, "rollback"));
+            (t, batch) -> TestStore.execute(batch.connection(), "rollback"));
     try (Connection connection = store.begin()) {
       assertThatThrownBy(() -> append(refused.within(connection), PAGE))
           .isInstanceOf(EventStoreException.class)
@@ -180,9 +183,8 @@ class InlineProjectionTest {
     Visits failing =
         new Visits() {
           @Override
-          public void handle(String table, List<RecordedEvent> events, Connection connection)
-              throws Exception {
-            super.handle(table, events, connection);
+          public void handle(String table, EventBatch batch) throws Exception {
+            super.handle(table, batch);
             throw new IOException("no ink");
           }
         };
@@ -208,10 +210,9 @@ class InlineProjectionTest {
     Visits careless =
         new Visits() {
           @Override
-          public void handle(String table, List<RecordedEvent> events, Connection connection)
-              throws Exception {
-            super.handle(table, events, connection);
-            assertThatThrownBy(() -> TestStore.execute(connection, "select 1 / 0"))
+          public void handle(String table, EventBatch batch) throws Exception {
+            super.handle(table, batch);
+            assertThatThrownBy(() -> TestStore.execute(batch.connection(), "select 1 / 0"))
                 .isInstanceOf(SQLException.class);
           }
         };

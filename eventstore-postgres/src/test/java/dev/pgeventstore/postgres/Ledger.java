@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres;
 
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.subscription.EventBatch;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.testkit.servers.Database;
 import java.sql.Connection;
@@ -124,23 +125,27 @@ final class Ledger implements EventHandler {
   }
 
   @Override
-  public void handle(List<RecordedEvent> events, Connection connection) throws Exception {
-    boolean keyed = hasKeys(connection);
+  public void handle(EventBatch batch) throws Exception {
+    boolean keyed = hasKeys(batch.connection());
     try (PreparedStatement row =
-            connection.prepareStatement(
-                """
+            batch
+                .connection()
+                .prepareStatement(
+                    """
                 insert into public.handled (position, stream, version, node, replayed)
                 values (?, ?, ?, ?, ?)
                 """);
         PreparedStatement fold =
-            connection.prepareStatement(
-                """
+            batch
+                .connection()
+                .prepareStatement(
+                    """
                 insert into public.folded as f (stream, fold) values (?, ? %% %1$d)
                     on conflict (stream) do update set fold = (f.fold * 31 + ?) %% %1$d
                 """
-                    .formatted(FOLD))) {
-      for (RecordedEvent event : events) {
-        boolean sick = isSick(event, connection);
+                        .formatted(FOLD))) {
+      for (RecordedEvent event : batch.events()) {
+        boolean sick = isSick(event, batch.connection());
         if (event.type().equals(HELD_BEFORE)) {
           hold(event);
         }

@@ -1,9 +1,13 @@
 package dev.pgeventstore.postgres;
 
-import dev.pgeventstore.Position;
-import dev.pgeventstore.subscription.ParkedEvent;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
+import dev.pgeventstore.subscription.SubscriptionListener.Failed;
+import dev.pgeventstore.subscription.SubscriptionListener.LeaseEnded;
+import dev.pgeventstore.subscription.SubscriptionListener.LeaseTaken;
+import dev.pgeventstore.subscription.SubscriptionListener.Parked;
+import dev.pgeventstore.subscription.SubscriptionListener.Place;
+import dev.pgeventstore.subscription.SubscriptionListener.Stopped;
 import dev.pgeventstore.testkit.servers.Database;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -68,33 +72,33 @@ final class LocalNode implements AutoCloseable {
   private final class Telling implements SubscriptionListener {
 
     @Override
-    public void failed(String name, int partition, Position position, Throwable error) {
-      said.add("FAILED " + partition + " " + position + " " + error);
+    public void failed(Failed failure) {
+      said.add("FAILED " + failure.partition() + " " + failure.position() + " " + failure.error());
     }
 
     @Override
-    public void parked(String name, int partition, ParkedEvent event) {
-      said.add("PARKED " + event.position() + " " + event.attempts());
+    public void parked(Parked parked) {
+      said.add("PARKED " + parked.event().position() + " " + parked.event().attempts());
     }
 
     @Override
-    public void leaseTaken(String name, int partition, long epoch) {
-      said.add("TAKEN " + partition + " " + epoch);
+    public void leaseTaken(LeaseTaken lease) {
+      said.add("TAKEN " + lease.partition() + " " + lease.epoch());
     }
 
     @Override
-    public void leaseEnded(String name, int partition, boolean lost) {
-      said.add((lost ? "LOST " : "GIVEN ") + partition);
+    public void leaseEnded(LeaseEnded lease) {
+      said.add((lease.lost() ? "LOST " : "GIVEN ") + lease.partition());
     }
 
     @Override
-    public void caughtUp(String name, int partition, Position position) {
-      said.add("CAUGHT UP " + partition + " " + position);
+    public void caughtUp(Place place) {
+      said.add("CAUGHT UP " + place.partition() + " " + place.position());
     }
 
     @Override
-    public void stopped(String name, Throwable error) {
-      said.add("STOPPED " + error);
+    public void stopped(Stopped stop) {
+      said.add("STOPPED " + stop.error());
     }
   }
 }

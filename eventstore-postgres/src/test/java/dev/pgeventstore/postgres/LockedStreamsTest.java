@@ -116,7 +116,7 @@ class LockedStreamsTest {
     List<Future<AppendResult>> waiting = new ArrayList<>();
     try (Crowd crowd = new Crowd();
         Subscription view =
-            Subscriptions.of(store.store).create("view").handler((events, c) -> {}).start()) {
+            Subscriptions.of(store.store).create("view").handler(batch -> {}).start()) {
       try (Connection stranger = lock(1)) {
         Instant until = Instant.now().plus(atLeast);
         waiting.addAll(
@@ -209,7 +209,7 @@ class LockedStreamsTest {
     List<Future<AppendResult>> waiting = new ArrayList<>();
     try (Crowd crowd = new Crowd();
         Subscription view =
-            Subscriptions.of(store.store).create("view").handler((events, c) -> {}).start()) {
+            Subscriptions.of(store.store).create("view").handler(batch -> {}).start()) {
       try (Connection stranger = lock(50)) {
         waiting.addAll(
             crowd.start(

@@ -64,8 +64,7 @@ class LogBordersTest {
         Subscriptions.of(store.store)
             .create("view")
             .handler(
-                (events, connection) ->
-                    events.forEach(event -> handled.add(event.position().value())))
+                batch -> batch.events().forEach(event -> handled.add(event.position().value())))
             .start();
     await()
         .atMost(Duration.ofSeconds(30))

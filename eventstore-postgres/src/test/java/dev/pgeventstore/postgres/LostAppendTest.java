@@ -45,11 +45,7 @@ class LostAppendTest {
   }
 
   private static Subscription start(TestStore in) {
-    return Subscriptions.of(in.store)
-        .create("view")
-        .partitions(2)
-        .handler((events, connection) -> {})
-        .start();
+    return Subscriptions.of(in.store).create("view").partitions(2).handler(batch -> {}).start();
   }
 
   private static Follower follow(TestStore in) {

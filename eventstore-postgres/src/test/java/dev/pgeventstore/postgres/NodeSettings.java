@@ -113,8 +113,8 @@ record NodeSettings(
             .unhealthyAfter(Duration.ofSeconds(2))
             .listener(listener)
             .handler(
-                (events, connection) -> {
-                  handler.handle(events, connection);
+                batch -> {
+                  handler.handle(batch);
                   if (pauseMicros > 0) {
                     Thread.sleep(pauseMicros / 1_000, pauseMicros % 1_000 * 1_000);
                   }

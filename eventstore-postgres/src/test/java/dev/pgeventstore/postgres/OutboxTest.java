@@ -158,7 +158,9 @@ class OutboxTest {
         .isInstanceOf(OutcomeUnknownException.class)
         .hasMessageContaining("Retry with the same event ids");
     assertThatThrownBy(
-            () -> whileItWaitsItsConnectionIsCut(() -> Outbox.of(store.store).publish(List.of(message("2")))))
+            () ->
+                whileItWaitsItsConnectionIsCut(
+                    () -> Outbox.of(store.store).publish(List.of(message("2")))))
         .isInstanceOf(OutcomeUnknownException.class)
         .hasMessageContaining("may publish them twice");
 
@@ -205,7 +207,13 @@ class OutboxTest {
       EventPage page = fresh.store.readPage(last, 10);
       assertThat(page.events()).isEmpty();
       assertThat(page.isLast()).isTrue();
-      assertThat(fresh.store.unwrap(EventFeed.class).orElseThrow().messages(RELAY, 0, 1, last, last, 10)).isEmpty();
+      assertThat(
+              fresh
+                  .store
+                  .unwrap(EventFeed.class)
+                  .orElseThrow()
+                  .messages(RELAY, 0, 1, last, last, 10))
+          .isEmpty();
     }
     assertThat(store.append("order-1").position()).isGreaterThan(last);
   }
@@ -230,7 +238,11 @@ class OutboxTest {
     try (TestStore patient =
             new TestStore(store.database, 10, b -> b.pollInterval(Duration.ofMinutes(5)));
         FeedReader reader =
-            patient.store.unwrap(EventFeed.class).orElseThrow().open(EventQuery.all(), Position.START, Durability.FLUSHED)) {
+            patient
+                .store
+                .unwrap(EventFeed.class)
+                .orElseThrow()
+                .open(EventQuery.all(), Position.START, Durability.FLUSHED)) {
       for (int i = 1; i <= 20; i++) {
         Future<EventPage> page = reading.submit(() -> reader.next(10, Duration.ofMinutes(4)));
         Position published = Outbox.of(patient.store).publish(List.of(message("" + i)));

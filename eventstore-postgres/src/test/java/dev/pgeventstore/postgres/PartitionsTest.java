@@ -13,6 +13,7 @@ import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Key;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
+import dev.pgeventstore.subscription.EventBatch;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.EventParkedException;
 import dev.pgeventstore.subscription.FailurePolicy;
@@ -21,6 +22,11 @@ import dev.pgeventstore.subscription.ParkedEvents.Replay;
 import dev.pgeventstore.subscription.Start;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
+import dev.pgeventstore.subscription.SubscriptionListener.Applied;
+import dev.pgeventstore.subscription.SubscriptionListener.LeaseEnded;
+import dev.pgeventstore.subscription.SubscriptionListener.LeaseTaken;
+import dev.pgeventstore.subscription.SubscriptionListener.Parked;
+import dev.pgeventstore.subscription.SubscriptionListener.Place;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
@@ -71,7 +77,7 @@ class PartitionsTest {
         .partitions(partitions)
         .batchSize(10)
         .leaseTime(Duration.ofSeconds(2))
-        .handler(PartitionsTest::write);
+        .handler(batch -> write(batch.events(), batch.connection()));
   }
 
   private static void write(List<RecordedEvent> events, Connection connection) throws SQLException {
@@ -203,9 +209,9 @@ class PartitionsTest {
     private volatile boolean good;
 
     @Override
-    public void handle(List<RecordedEvent> events, Connection connection) throws Exception {
-      write(events, connection);
-      if (!good && events.stream().anyMatch(event -> event.type().equals("poison"))) {
+    public void handle(EventBatch batch) throws Exception {
+      write(batch.events(), batch.connection());
+      if (!good && batch.events().stream().anyMatch(event -> event.type().equals("poison"))) {
         throw new IllegalArgumentException("poison");
       }
     }
@@ -226,8 +232,8 @@ class PartitionsTest {
             .listener(
                 new SubscriptionListener() {
                   @Override
-                  public void parked(String name, int partition, ParkedEvent event) {
-                    told.add(event);
+                  public void parked(Parked parked) {
+                    told.add(parked.event());
                   }
                 })
             .handler(handler)
@@ -449,23 +455,23 @@ class PartitionsTest {
     SubscriptionListener listener =
         new SubscriptionListener() {
           @Override
-          public void applied(Batch batch) {
-            handled.addAndGet(batch.events());
+          public void applied(Applied batch) {
+            handled.addAndGet(batch.events().size());
             throw new IllegalStateException("what a listener throws changes nothing");
           }
 
           @Override
-          public void leaseTaken(String name, int partition, long epoch) {
-            heard.add("taken " + partition + " " + epoch);
+          public void leaseTaken(LeaseTaken lease) {
+            heard.add("taken " + lease.partition() + " " + lease.epoch());
           }
 
           @Override
-          public void leaseEnded(String name, int partition, boolean lost) {
-            heard.add("ended " + partition + " " + lost);
+          public void leaseEnded(LeaseEnded lease) {
+            heard.add("ended " + lease.partition() + " " + lease.lost());
           }
 
           @Override
-          public void caughtUp(String name, int partition, dev.pgeventstore.Position position) {
+          public void caughtUp(Place place) {
             heard.add("caught up");
           }
         };

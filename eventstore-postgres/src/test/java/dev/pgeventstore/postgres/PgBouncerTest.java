@@ -197,10 +197,10 @@ class PgBouncerTest {
                 .create("view")
                 .batchSize(7)
                 .handler(
-                    (events, connection) -> {
-                      for (RecordedEvent event : events) {
+                    batch -> {
+                      for (RecordedEvent event : batch.events()) {
                         TestStore.execute(
-                            connection,
+                            batch.connection(),
                             "insert into public.seen values (%s, '%s')"
                                 .formatted(event.position(), event.stream()));
                       }
@@ -232,7 +232,7 @@ class PgBouncerTest {
       try (Subscription view =
           Subscriptions.of(again.store)
               .create("view")
-              .handler((events, c) -> events.forEach(e -> seen.add(e.stream().toString())))
+              .handler(batch -> batch.events().forEach(e -> seen.add(e.stream().toString())))
               .start()) {
         view.awaitApplied(again.append("order-after"), PATIENCE);
       }
@@ -249,10 +249,7 @@ class PgBouncerTest {
             in(
                 threads,
                 () ->
-                    Subscriptions.of(grouped.store)
-                        .create("view")
-                        .handler((events, c) -> {})
-                        .start())) {
+                    Subscriptions.of(grouped.store).create("view").handler(batch -> {}).start())) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
       // It has looked at its connection, and ended.
       await().atMost(PATIENCE).until(() -> !names(threads).contains("eventstore-listener"));
@@ -266,7 +263,7 @@ class PgBouncerTest {
                 5,
                 builder -> builder.migrations(Migrations.NONE).listening(Listening.ALWAYS));
         Subscription view =
-            Subscriptions.of(told.store).create("other").handler((events, c) -> {}).start()) {
+            Subscriptions.of(told.store).create("other").handler(batch -> {}).start()) {
       view.awaitApplied(told.append("order-2"), PATIENCE);
       await()
           .atMost(PATIENCE)
@@ -322,7 +319,13 @@ class PgBouncerTest {
 
   @Test
   void a_lease_is_one_owners_whichever_connection_it_is_asked_on() throws Exception {
-    Lease mine = store.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "me", Duration.ofMinutes(5)).orElseThrow();
+    Lease mine =
+        store
+            .store
+            .unwrap(EventFeed.class)
+            .orElseThrow()
+            .tryLease("relay", 0, "me", Duration.ofMinutes(5))
+            .orElseThrow();
     List<Callable<Object>> others =
         IntStream.range(0, CLIENTS)
             .<Callable<Object>>mapToObj(
@@ -330,7 +333,9 @@ class PgBouncerTest {
                     () -> {
                       assertThat(
                               store
-                                  .store.unwrap(EventFeed.class).orElseThrow()
+                                  .store
+                                  .unwrap(EventFeed.class)
+                                  .orElseThrow()
                                   .tryLease("relay", 0, "other-" + i, Duration.ofMinutes(5)))
                           .isEmpty();
                       return mine.renew();
@@ -339,12 +344,29 @@ class PgBouncerTest {
     all(others);
     assertThat(mine.renew()).isTrue();
     assertThat(mine.note(Map.of("noted", "once"))).isTrue();
-    assertThat(store.store.unwrap(EventFeed.class).orElseThrow().seizeLease("relay", 0, "me", Duration.ofMinutes(5)).notes())
+    assertThat(
+            store
+                .store
+                .unwrap(EventFeed.class)
+                .orElseThrow()
+                .seizeLease("relay", 0, "me", Duration.ofMinutes(5))
+                .notes())
         .containsEntry("noted", "once");
     assertThat(mine.note(Map.of("noted", "again"))).isFalse();
     mine.close();
-    store.store.unwrap(EventFeed.class).orElseThrow().seizeLease("relay", 0, "me", Duration.ofMinutes(5)).close();
-    assertThat(store.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "you", Duration.ofMinutes(5))).isPresent();
+    store
+        .store
+        .unwrap(EventFeed.class)
+        .orElseThrow()
+        .seizeLease("relay", 0, "me", Duration.ofMinutes(5))
+        .close();
+    assertThat(
+            store
+                .store
+                .unwrap(EventFeed.class)
+                .orElseThrow()
+                .tryLease("relay", 0, "you", Duration.ofMinutes(5)))
+        .isPresent();
   }
 
   @Test
@@ -384,8 +406,18 @@ class PgBouncerTest {
         store.store.readLazily(stream, StreamRange.backwards())) {
       assertThat(events.map(RecordedEvent::version)).startsWith(1_203L).endsWith(1L).hasSize(1_203);
     }
-    store.store.unwrap(SnapshotHost.class).orElseThrow().keep(stream, Snapshot.of("state", 1, 1_200, "{}".getBytes(StandardCharsets.UTF_8)));
-    assertThat(store.store.unwrap(SnapshotHost.class).orElseThrow().readWithSnapshot(stream, "state", 1, Long.MAX_VALUE, 10).tail())
+    store
+        .store
+        .unwrap(SnapshotHost.class)
+        .orElseThrow()
+        .keep(stream, Snapshot.of("state", 1, 1_200, "{}".getBytes(StandardCharsets.UTF_8)));
+    assertThat(
+            store
+                .store
+                .unwrap(SnapshotHost.class)
+                .orElseThrow()
+                .readWithSnapshot(stream, "state", 1, Long.MAX_VALUE, 10)
+                .tail())
         .extracting(RecordedEvent::version)
         .containsExactly(1_201L, 1_202L, 1_203L);
   }

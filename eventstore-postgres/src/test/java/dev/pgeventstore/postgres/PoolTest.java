@@ -72,8 +72,7 @@ class PoolTest {
                   config.setTransactionIsolation("TRANSACTION_REPEATABLE_READ");
                 });
         PostgresEventStore store = store(pool);
-        Subscription view =
-            Subscriptions.of(store).create("view").handler((events, c) -> {}).start()) {
+        Subscription view = Subscriptions.of(store).create("view").handler(batch -> {}).start()) {
       view.awaitApplied(append(store), PATIENCE);
       view.awaitApplied(append(store), PATIENCE);
     }
@@ -83,8 +82,7 @@ class PoolTest {
   void a_waiting_subscription_keeps_no_transaction_open() throws Exception {
     try (HikariDataSource pool = pool(config -> config.setAutoCommit(false));
         PostgresEventStore store = store(pool);
-        Subscription view =
-            Subscriptions.of(store).create("view").handler((events, c) -> {}).start()) {
+        Subscription view = Subscriptions.of(store).create("view").handler(batch -> {}).start()) {
       view.awaitApplied(append(store), PATIENCE);
       try (Connection migration = database.open()) {
         TestStore.execute(migration, "set lock_timeout = '20s'");
@@ -154,8 +152,7 @@ class PoolTest {
                 .codec(JacksonCodec.of(EventTypes.none()))
                 .pollInterval(Duration.ofHours(1))
                 .build();
-        Subscription view =
-            Subscriptions.of(store).create("view").handler((events, c) -> {}).start()) {
+        Subscription view = Subscriptions.of(store).create("view").handler(batch -> {}).start()) {
       view.awaitApplied(append(store), PATIENCE);
       await()
           .atMost(PATIENCE)
@@ -183,8 +180,7 @@ class PoolTest {
   void many_threads_share_the_one_connection_that_a_subscription_leaves_them() throws Exception {
     try (HikariDataSource pool = pool(config -> config.setMaximumPoolSize(3));
         PostgresEventStore store = store(pool);
-        Subscription view =
-            Subscriptions.of(store).create("view").handler((events, c) -> {}).start()) {
+        Subscription view = Subscriptions.of(store).create("view").handler(batch -> {}).start()) {
       List<Thread> threads = new ArrayList<>();
       List<AppendResult> results = Collections.synchronizedList(new ArrayList<>());
       for (int i = 0; i < 500; i++) {

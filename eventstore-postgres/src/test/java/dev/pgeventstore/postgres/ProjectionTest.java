@@ -20,12 +20,14 @@ import dev.pgeventstore.projection.ProjectionProgress;
 import dev.pgeventstore.projection.Projections;
 import dev.pgeventstore.projection.VersionDroppedException;
 import dev.pgeventstore.spi.SubscriptionHost;
+import dev.pgeventstore.subscription.EventBatch;
 import dev.pgeventstore.subscription.EventParkedException;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.subscription.Start;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
+import dev.pgeventstore.subscription.SubscriptionListener.Applied;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
@@ -116,10 +118,9 @@ class ProjectionTest {
     }
 
     @Override
-    public void handle(String table, List<RecordedEvent> events, Connection connection)
-        throws Exception {
-      super.handle(table, events, connection);
-      pass(events);
+    public void handle(String table, EventBatch batch) throws Exception {
+      super.handle(table, batch);
+      pass(batch.events());
     }
 
     void pass(List<RecordedEvent> events) throws InterruptedException {
@@ -203,11 +204,10 @@ class ProjectionTest {
     Visits both =
         new Visits() {
           @Override
-          public void handle(String table, List<RecordedEvent> events, Connection connection)
-              throws Exception {
-            super.handle(table, events, connection);
-            first.pass(events);
-            second.pass(events);
+          public void handle(String table, EventBatch batch) throws Exception {
+            super.handle(table, batch);
+            first.pass(batch.events());
+            second.pass(batch.events());
           }
         };
     try (Projection live = startLive(1);
@@ -319,9 +319,8 @@ class ProjectionTest {
     Visits late =
         new Visits() {
           @Override
-          public void handle(String table, List<RecordedEvent> events, Connection connection)
-              throws Exception {
-            super.handle(table, events, connection);
+          public void handle(String table, EventBatch batch) throws Exception {
+            super.handle(table, batch);
             await().atMost(PATIENCE).until(() -> !liveIsHeld());
           }
         };
@@ -718,8 +717,8 @@ class ProjectionTest {
             .listener(
                 new SubscriptionListener() {
                   @Override
-                  public void applied(Batch batch) {
-                    applied.addAndGet(batch.events());
+                  public void applied(Applied batch) {
+                    applied.addAndGet(batch.events().size());
                   }
                 })
             .start()) {
@@ -753,7 +752,7 @@ class ProjectionTest {
         Subscriptions.of(other.store)
             .create("visits/1")
             .startAt(Start.end())
-            .handler((events, connection) -> {})
+            .handler(batch -> {})
             .start()) {
       assertThat(late.name()).isEqualTo("visits/1");
     }
@@ -858,12 +857,11 @@ class ProjectionTest {
     Visits slow =
         new Visits() {
           @Override
-          public void handle(String table, List<RecordedEvent> events, Connection connection)
-              throws Exception {
-            if (events.get(0).stream().key().equals("0")) {
+          public void handle(String table, EventBatch batch) throws Exception {
+            if (batch.events().get(0).stream().key().equals("0")) {
               throw new SQLException("try again", "40001");
             }
-            super.handle(table, events, connection);
+            super.handle(table, batch);
           }
         };
     try (Projection live = startLive(1);
@@ -895,8 +893,7 @@ class ProjectionTest {
     Visits failing =
         new Visits() {
           @Override
-          public void handle(String table, List<RecordedEvent> events, Connection connection)
-              throws Exception {
+          public void handle(String table, EventBatch batch) throws Exception {
             throw new java.io.IOException("page not found");
           }
         };
@@ -922,12 +919,12 @@ class ProjectionTest {
     Visits poisoned =
         new Visits() {
           @Override
-          public void handle(String table, List<RecordedEvent> events, Connection connection)
-              throws Exception {
-            if (broken.get() == 1 && events.stream().anyMatch(e -> e.position().value() == 2)) {
+          public void handle(String table, EventBatch batch) throws Exception {
+            if (broken.get() == 1
+                && batch.events().stream().anyMatch(e -> e.position().value() == 2)) {
               throw new java.io.IOException("page not found");
             }
-            super.handle(table, events, connection);
+            super.handle(table, batch);
           }
         };
     try (Projection next = parking(poisoned)) {
@@ -949,8 +946,7 @@ class ProjectionTest {
     Visits poisoned =
         new Visits() {
           @Override
-          public void handle(String table, List<RecordedEvent> events, Connection connection)
-              throws Exception {
+          public void handle(String table, EventBatch batch) throws Exception {
             throw new java.io.IOException("page not found");
           }
         };

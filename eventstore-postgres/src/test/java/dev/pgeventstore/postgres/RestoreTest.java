@@ -128,7 +128,10 @@ class RestoreTest {
   }
 
   private static Subscription view(TestStore store) {
-    return Subscriptions.of(store.store).create("view").handler(RestoreTest::show).start();
+    return Subscriptions.of(store.store)
+        .create("view")
+        .handler(batch -> RestoreTest.show(batch.events(), batch.connection()))
+        .start();
   }
 
   private static void show(List<RecordedEvent> events, Connection connection) throws SQLException {

@@ -161,7 +161,7 @@ class RolesTest {
       assertThat(writer.store.read(stream)).hasSize(2);
       assertThat(writer.settled()).containsExactly("order-1", "order-1", "order-2");
       try (Subscription subscription =
-          Subscriptions.of(writer.store).create("all").handler((events, c) -> {}).start()) {
+          Subscriptions.of(writer.store).create("all").handler(batch -> {}).start()) {
         subscription.awaitApplied(writer.append("order-3"), Duration.ofSeconds(10));
       }
     }
@@ -234,15 +234,26 @@ class RolesTest {
     StreamId stream = StreamId.of("order", "1");
     Snapshot snapshot = Snapshot.of("order", 1, 1, "{}".getBytes(StandardCharsets.UTF_8));
     try (TestStore reader = as("reader")) {
-      assertThatThrownBy(() -> reader.store.unwrap(SnapshotHost.class).orElseThrow().keep(stream, snapshot))
+      assertThatThrownBy(
+              () -> reader.store.unwrap(SnapshotHost.class).orElseThrow().keep(stream, snapshot))
           .isInstanceOf(EventStoreException.class)
           .hasMessageContaining("roles.sql");
       try (TestStore writer = as("writer")) {
         writer.store.unwrap(SnapshotHost.class).orElseThrow().keep(stream, snapshot);
         writer.append("order-1");
-        writer.store.unwrap(SnapshotHost.class).orElseThrow().keep(stream, Snapshot.of("order", 1, 2, snapshot.stateUtf8()));
+        writer
+            .store
+            .unwrap(SnapshotHost.class)
+            .orElseThrow()
+            .keep(stream, Snapshot.of("order", 1, 2, snapshot.stateUtf8()));
       }
-      assertThat(reader.store.unwrap(SnapshotHost.class).orElseThrow().readWithSnapshot(stream, "order", 1, 9, 9).snapshot())
+      assertThat(
+              reader
+                  .store
+                  .unwrap(SnapshotHost.class)
+                  .orElseThrow()
+                  .readWithSnapshot(stream, "order", 1, 9, 9)
+                  .snapshot())
           .hasValueSatisfying(found -> assertThat(found.version()).isEqualTo(2));
     }
   }
@@ -254,7 +265,7 @@ class RolesTest {
       try (Subscription subscription =
           Subscriptions.of(reader.store)
               .create("all")
-              .handler((events, c) -> events.forEach(e -> seen.add(e.stream().toString())))
+              .handler(batch -> batch.events().forEach(e -> seen.add(e.stream().toString())))
               .start()) {
         subscription.awaitApplied(owner.append("order-2"), Duration.ofSeconds(10));
       }
@@ -298,17 +309,37 @@ class RolesTest {
   void a_relay_reads_and_holds_leases_but_does_not_append() {
     try (TestStore relay = as("relay")) {
       assertThat(relay.settled()).containsExactly("order-1");
-      assertThat(relay.store.unwrap(EventFeed.class).orElseThrow().databaseId()).endsWith("/" + schema);
+      assertThat(relay.store.unwrap(EventFeed.class).orElseThrow().databaseId())
+          .endsWith("/" + schema);
       try (Lease lease =
-          relay.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "me", Duration.ofSeconds(5)).orElseThrow()) {
+          relay
+              .store
+              .unwrap(EventFeed.class)
+              .orElseThrow()
+              .tryLease("relay", 0, "me", Duration.ofSeconds(5))
+              .orElseThrow()) {
         assertThat(lease.renew()).isTrue();
         assertThat(lease.note(Map.of("series", "relay~2"))).isTrue();
         assertThat(lease.notes()).containsKey("series");
-        assertThat(owner.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "you", Duration.ofSeconds(5))).isEmpty();
+        assertThat(
+                owner
+                    .store
+                    .unwrap(EventFeed.class)
+                    .orElseThrow()
+                    .tryLease("relay", 0, "you", Duration.ofSeconds(5)))
+            .isEmpty();
       }
-      assertThat(relay.store.unwrap(EventFeed.class).orElseThrow().lastDrawn()).isEqualTo(Position.of(1));
-      assertThat(relay.store.unwrap(EventFeed.class).orElseThrow().blockers(Duration.ZERO)).isEmpty();
-      assertThat(owner.store.unwrap(EventFeed.class).orElseThrow().tryLease("relay", 0, "you", Duration.ofSeconds(5))).isPresent();
+      assertThat(relay.store.unwrap(EventFeed.class).orElseThrow().lastDrawn())
+          .isEqualTo(Position.of(1));
+      assertThat(relay.store.unwrap(EventFeed.class).orElseThrow().blockers(Duration.ZERO))
+          .isEmpty();
+      assertThat(
+              owner
+                  .store
+                  .unwrap(EventFeed.class)
+                  .orElseThrow()
+                  .tryLease("relay", 0, "you", Duration.ofSeconds(5)))
+          .isPresent();
       assertThatThrownBy(() -> relay.append("order-3")).isInstanceOf(EventStoreException.class);
     }
   }
@@ -364,14 +395,25 @@ class RolesTest {
 
       Position mark = relay.store.highWaterMark();
       assertThat(mark).isEqualTo(last);
-      assertThat(relay.store.unwrap(EventFeed.class).orElseThrow().messages("relay", 0, 1, Position.START, mark, 10)).hasSize(2);
+      assertThat(
+              relay
+                  .store
+                  .unwrap(EventFeed.class)
+                  .orElseThrow()
+                  .messages("relay", 0, 1, Position.START, mark, 10))
+          .hasSize(2);
       relay.store.unwrap(EventFeed.class).orElseThrow().deleteMessages("relay", 0, 1, mark);
       assertThat(owner.query("select count(*) from " + schema + ".outbox")).isEqualTo("0");
 
       assertThatThrownBy(() -> Outbox.of(relay.store).publish(List.of(message)))
           .isInstanceOf(EventStoreException.class);
       assertThatThrownBy(
-              () -> writer.store.unwrap(EventFeed.class).orElseThrow().messages("relay", 0, 1, Position.START, mark, 10))
+              () ->
+                  writer
+                      .store
+                      .unwrap(EventFeed.class)
+                      .orElseThrow()
+                      .messages("relay", 0, 1, Position.START, mark, 10))
           .isInstanceOf(EventStoreException.class);
     }
     assertNotAllowed("writer", "delete from %s.outbox".formatted(schema));

@@ -8,7 +8,6 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.ExpectedVersion;
-import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.UndecodableEventException;
@@ -27,6 +26,8 @@ import dev.pgeventstore.subscription.Follower;
 import dev.pgeventstore.subscription.ParkedEvents.Replay;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
+import dev.pgeventstore.subscription.SubscriptionListener.Failed;
+import dev.pgeventstore.subscription.SubscriptionListener.LeaseTaken;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import dev.pgeventstore.subscription.Subscriptions;
@@ -120,17 +121,16 @@ class RollingDeploymentTest {
           .listener(
               new SubscriptionListener() {
                 @Override
-                public void leaseTaken(String subscription, int partition, long epoch) {
+                public void leaseTaken(LeaseTaken lease) {
                   taken.incrementAndGet();
                 }
 
                 @Override
-                public void failed(
-                    String subscription, int partition, Position position, Throwable error) {
-                  failures.add(error);
+                public void failed(Failed failure) {
+                  failures.add(failure.error());
                 }
               })
-          .handler((events, connection) -> handle(events, connection));
+          .handler(batch -> handle(batch.events(), batch.connection()));
     }
 
     Subscription start(FailurePolicy policy) {
@@ -234,10 +234,10 @@ class RollingDeploymentTest {
                 .leaseTime(HOUR)
                 .onFailure(PARK)
                 .handler(
-                    (events, connection) -> {
+                    batch -> {
                       try {
-                        events.forEach(event -> assertThat(event.metadata()).isNotNull());
-                        events.forEach(event -> assertThat(event.payload()).isNotNull());
+                        batch.events().forEach(event -> assertThat(event.metadata()).isNotNull());
+                        batch.events().forEach(event -> assertThat(event.payload()).isNotNull());
                       } catch (RuntimeException e) {
                         throw new IllegalArgumentException("wrapped by the handler", e);
                       }
@@ -437,7 +437,7 @@ class RollingDeploymentTest {
                 .create("view")
                 .leaseTime(HOUR)
                 .onFailure(once)
-                .handler((events, connection) -> events.forEach(RecordedEvent::payload)));
+                .handler(batch -> batch.events().forEach(RecordedEvent::payload)));
     old.awaitApplied(append("order-1", "placed", 1), PATIENCE);
     AtomicInteger declined = new AtomicInteger();
     watched.before(
@@ -471,7 +471,7 @@ class RollingDeploymentTest {
     Projection projection =
         Projections.of(node.store.store)
             .create("orders", 1)
-            .definition((table, events, connection) -> node.handle(events, connection))
+            .definition((table, batch) -> node.handle(batch.events(), batch.connection()))
             .start();
     open.add(projection);
     return projection;

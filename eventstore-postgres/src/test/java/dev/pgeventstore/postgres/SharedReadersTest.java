@@ -122,7 +122,7 @@ class SharedReadersTest {
               .create("slow")
               .batchSize(20)
               .handler(
-                  (events, connection) -> {
+                  batch -> {
                     slowHasBegun.countDown();
                     slowMayGoOn.await();
                   })
@@ -131,16 +131,13 @@ class SharedReadersTest {
       clock.turn(Duration.ofSeconds(6));
       slowMayGoOn.countDown();
       awaitPosition(slow, 60);
-      awaitPosition(
-          subscriptions.create("other").batchSize(30).handler((events, connection) -> {}).start(),
-          60);
+      awaitPosition(subscriptions.create("other").batchSize(30).handler(batch -> {}).start(), 60);
 
       Subscription view =
           subscriptions
               .create("view")
               .handler(
-                  (events, connection) ->
-                      events.forEach(event -> handled.add(event.position().value())))
+                  batch -> batch.events().forEach(event -> handled.add(event.position().value())))
               .start();
       awaitPosition(view, 60);
     }
@@ -172,7 +169,10 @@ class SharedReadersTest {
             .scheduler(clock)
             .build()) {
       List<FeedReader> lanes =
-          Stream.generate(() -> turned.unwrap(EventFeed.class).orElseThrow().open(all(), START, FLUSHED)).limit(6).toList();
+          Stream.generate(
+                  () -> turned.unwrap(EventFeed.class).orElseThrow().open(all(), START, FLUSHED))
+              .limit(6)
+              .toList();
       List<List<Long>> positions = new ArrayList<>();
       for (FeedReader lane : lanes) {
         positions.add(new ArrayList<>());
@@ -441,8 +441,10 @@ class SharedReadersTest {
           }
           careless.commit();
         }
-        try (FeedReader first = crashing.store.unwrap(EventFeed.class).orElseThrow().open(all(), START, VISIBLE);
-            FeedReader second = crashing.store.unwrap(EventFeed.class).orElseThrow().open(all(), START, VISIBLE)) {
+        try (FeedReader first =
+                crashing.store.unwrap(EventFeed.class).orElseThrow().open(all(), START, VISIBLE);
+            FeedReader second =
+                crashing.store.unwrap(EventFeed.class).orElseThrow().open(all(), START, VISIBLE)) {
           while (first.next(PAGE, PATIENCE).upTo().value() < 41) {
             // Goes on.
           }
@@ -456,7 +458,8 @@ class SharedReadersTest {
           Position last = crashing.append("order-3").position();
 
           List<String> streams = new ArrayList<>();
-          try (FeedReader afresh = crashing.store.unwrap(EventFeed.class).orElseThrow().open(all(), kept, VISIBLE)) {
+          try (FeedReader afresh =
+              crashing.store.unwrap(EventFeed.class).orElseThrow().open(all(), kept, VISIBLE)) {
             EventPage page;
             do {
               page = afresh.next(PAGE, PATIENCE);

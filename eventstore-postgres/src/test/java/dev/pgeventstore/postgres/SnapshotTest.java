@@ -190,7 +190,8 @@ class SnapshotTest {
     assertThat(counters(store).load("1").state()).isEqualTo(new Counter(152));
     assertThat(store.read(STREAM)).hasSize(152);
     assertThat(snapshotVersion()).isNull();
-    assertThatThrownBy(() -> store.unwrap(SnapshotHost.class).orElseThrow().keep(STREAM, snapshot(3)))
+    assertThatThrownBy(
+            () -> store.unwrap(SnapshotHost.class).orElseThrow().keep(STREAM, snapshot(3)))
         .isInstanceOf(EventStoreException.class);
   }
 
@@ -223,7 +224,10 @@ class SnapshotTest {
     given(10);
     store.append(StreamId.of("counter", "2"), ExpectedVersion.any(), List.of(new Counted(1)));
     store.unwrap(SnapshotHost.class).orElseThrow().keep(STREAM, snapshot(3));
-    store.unwrap(SnapshotHost.class).orElseThrow().keep(STREAM, Snapshot.of("another", 1, 2, "{}".getBytes(StandardCharsets.UTF_8)));
+    store
+        .unwrap(SnapshotHost.class)
+        .orElseThrow()
+        .keep(STREAM, Snapshot.of("another", 1, 2, "{}".getBytes(StandardCharsets.UTF_8)));
     store.unwrap(SnapshotHost.class).orElseThrow().keep(StreamId.of("counter", "2"), snapshot(1));
     plain.execute(
         "update eventstore.streams set tombstoned_at = now() where stream_id = 'counter-1'");

@@ -4,10 +4,14 @@ import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.subscription.ParkedEvent;
 import dev.pgeventstore.subscription.ParkedEvents;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
+import dev.pgeventstore.subscription.SubscriptionListener.Failed;
+import dev.pgeventstore.subscription.SubscriptionListener.LeaseEnded;
+import dev.pgeventstore.subscription.SubscriptionListener.LeaseTaken;
+import dev.pgeventstore.subscription.SubscriptionListener.Parked;
+import dev.pgeventstore.subscription.SubscriptionListener.Stopped;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.testkit.servers.Database;
 import java.io.BufferedReader;
@@ -326,28 +330,28 @@ final class SubscriptionNode implements AutoCloseable {
   private static final class Telling implements SubscriptionListener {
 
     @Override
-    public void failed(String name, int partition, Position position, Throwable error) {
-      say("FAILED " + partition + " " + position + " " + error);
+    public void failed(Failed failure) {
+      say("FAILED " + failure.partition() + " " + failure.position() + " " + failure.error());
     }
 
     @Override
-    public void parked(String name, int partition, ParkedEvent event) {
-      say("PARKED " + event.position() + " " + event.attempts());
+    public void parked(Parked parked) {
+      say("PARKED " + parked.event().position() + " " + parked.event().attempts());
     }
 
     @Override
-    public void leaseTaken(String name, int partition, long epoch) {
-      say("TAKEN " + partition + " " + epoch);
+    public void leaseTaken(LeaseTaken lease) {
+      say("TAKEN " + lease.partition() + " " + lease.epoch());
     }
 
     @Override
-    public void leaseEnded(String name, int partition, boolean lost) {
-      say((lost ? "LOST " : "GIVEN ") + partition);
+    public void leaseEnded(LeaseEnded lease) {
+      say((lease.lost() ? "LOST " : "GIVEN ") + lease.partition());
     }
 
     @Override
-    public void stopped(String name, Throwable error) {
-      say("STOPPED " + error);
+    public void stopped(Stopped stop) {
+      say("STOPPED " + stop.error());
     }
   }
 }

@@ -117,11 +117,12 @@ class SubscriptionTest {
         subscription()
             .batchSize(2)
             .handler(
-                (events, connection) -> {
-                  write(events, connection);
+                batch -> {
+                  write(batch.events(), batch.connection());
                   boolean fails =
-                      events.get(0).position().value() == 5 && failures.incrementAndGet() == 1;
-                  empty(events);
+                      batch.events().get(0).position().value() == 5
+                          && failures.incrementAndGet() == 1;
+                  empty(batch.events());
                   if (fails) {
                     throw new IllegalStateException("the batch is handled one by one now");
                   }
@@ -138,7 +139,7 @@ class SubscriptionTest {
     try (Subscription view =
         subscription()
             .batchSize(7)
-            .handler((events, c) -> events.forEach(e -> seen.add(e.stream().key())))
+            .handler(batch -> batch.events().forEach(e -> seen.add(e.stream().key())))
             .start()) {
       view.awaitApplied(appendMany(31, 60), PATIENCE);
     }
@@ -149,11 +150,17 @@ class SubscriptionTest {
 
   @Test
   void a_restarted_subscription_goes_on_from_its_checkpoint() throws Exception {
-    try (Subscription view = subscription().handler(SubscriptionTest::write).start()) {
+    try (Subscription view =
+        subscription()
+            .handler(batch -> SubscriptionTest.write(batch.events(), batch.connection()))
+            .start()) {
       view.awaitApplied(appendMany(1, 5), PATIENCE);
     }
     AppendResult last = appendMany(6, 9);
-    try (Subscription view = subscription().handler(SubscriptionTest::write).start()) {
+    try (Subscription view =
+        subscription()
+            .handler(batch -> SubscriptionTest.write(batch.events(), batch.connection()))
+            .start()) {
       view.awaitApplied(last, PATIENCE);
     }
     assertThat(handled())
@@ -164,8 +171,8 @@ class SubscriptionTest {
   void what_a_failing_handler_wrote_is_rolled_back_and_nothing_is_skipped() throws Exception {
     AtomicInteger calls = new AtomicInteger();
     EventHandler failing =
-        (events, connection) -> {
-          write(events, connection);
+        batch -> {
+          write(batch.events(), batch.connection());
           if (calls.incrementAndGet() == 2) {
             throw new IllegalArgumentException("a view that does not like this event");
           }
@@ -195,8 +202,8 @@ class SubscriptionTest {
     try (Subscription view =
         subscription()
             .handler(
-                (events, connection) -> {
-                  write(events, connection);
+                batch -> {
+                  write(batch.events(), batch.connection());
                   if (calls.incrementAndGet() == 1) {
                     throw new SQLException("serialization failure", "40001");
                   }
@@ -217,7 +224,7 @@ class SubscriptionTest {
                     .categories("order")
                     .types("placed", "shipped")
                     .or(EventQuery.all().streamPrefix("customer-1")))
-            .handler((events, c) -> events.forEach(e -> seen.add(e.stream() + " " + e.type())))
+            .handler(batch -> batch.events().forEach(e -> seen.add(e.stream() + " " + e.type())))
             .start()) {
       AppendResult last = null;
       for (String stream : List.of("order-1", "customer-1", "customer-12", "customer-2", "x-1")) {
@@ -245,7 +252,10 @@ class SubscriptionTest {
   void events_that_are_not_wanted_move_the_checkpoint_too() throws Exception {
     AppendResult last = appendMany(1, 50);
     try (Subscription view =
-        subscription().category("customer").handler(SubscriptionTest::write).start()) {
+        subscription()
+            .category("customer")
+            .handler(batch -> SubscriptionTest.write(batch.events(), batch.connection()))
+            .start()) {
       view.awaitApplied(last, PATIENCE);
     }
     assertThat(store.query("select position from eventstore.subscriptions where name = 'view'"))
@@ -257,7 +267,10 @@ class SubscriptionTest {
   void starting_at_the_end_passes_over_what_is_there() throws Exception {
     appendMany(1, 3);
     try (Subscription view =
-        subscription().startAt(Start.end()).handler(SubscriptionTest::write).start()) {
+        subscription()
+            .startAt(Start.end())
+            .handler(batch -> SubscriptionTest.write(batch.events(), batch.connection()))
+            .start()) {
       view.awaitApplied(appendMany(4, 5), PATIENCE);
     }
     assertThat(handled()).isEqualTo("order-4 order-5");
@@ -270,7 +283,7 @@ class SubscriptionTest {
     try (Subscription view =
         subscription()
             .startAt(Start.after(second.position()))
-            .handler(SubscriptionTest::write)
+            .handler(batch -> SubscriptionTest.write(batch.events(), batch.connection()))
             .start()) {
       view.awaitApplied(last, PATIENCE);
     }
@@ -285,7 +298,7 @@ class SubscriptionTest {
             () ->
                 subscription()
                     .startAt(Start.after(Position.of(3)))
-                    .handler(SubscriptionTest::write)
+                    .handler(batch -> SubscriptionTest.write(batch.events(), batch.connection()))
                     .start())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("beyond the high-water mark 2");
@@ -294,17 +307,27 @@ class SubscriptionTest {
 
   @Test
   void one_name_runs_once_in_a_store() {
-    try (Subscription view = subscription().handler(SubscriptionTest::write).start()) {
-      assertThatThrownBy(() -> subscription().handler(SubscriptionTest::write).start())
+    try (Subscription view =
+        subscription()
+            .handler(batch -> SubscriptionTest.write(batch.events(), batch.connection()))
+            .start()) {
+      assertThatThrownBy(
+              () ->
+                  subscription()
+                      .handler(batch -> SubscriptionTest.write(batch.events(), batch.connection()))
+                      .start())
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("view");
     }
-    subscription().handler(SubscriptionTest::write).start().close();
+    subscription()
+        .handler(batch -> SubscriptionTest.write(batch.events(), batch.connection()))
+        .start()
+        .close();
   }
 
   @Test
   void two_processes_with_one_name_write_each_event_once() throws Exception {
-    rivals(SubscriptionTest::write);
+    rivals(batch -> SubscriptionTest.write(batch.events(), batch.connection()));
     assertThat(store.query("select count(*) from public.handled")).isEqualTo("300");
   }
 
@@ -313,9 +336,11 @@ class SubscriptionTest {
     // Nothing in the table itself would refuse an event that is counted twice.
     store.execute("create table public.counted as select 0 as events");
     rivals(
-        (events, connection) ->
+        batch ->
             TestStore.execute(
-                connection, "update public.counted set events = events + " + events.size()));
+                batch.connection(),
+                "update public.counted set batch.events() = batch.events() + "
+                    + batch.events().size()));
     assertThat(store.query("select events from public.counted")).isEqualTo("300");
   }
 
@@ -340,7 +365,7 @@ class SubscriptionTest {
         Subscription view =
             Subscriptions.of(far.store)
                 .create("far")
-                .handler((events, c) -> events.forEach(e -> seen.add(e.stream().toString())))
+                .handler(batch -> batch.events().forEach(e -> seen.add(e.stream().toString())))
                 .start()) {
       await()
           .atMost(PATIENCE)
@@ -389,7 +414,10 @@ class SubscriptionTest {
 
   @Test
   void commits_that_nobody_tells_of_are_found_by_polling() throws Exception {
-    try (Subscription view = subscription().handler(SubscriptionTest::write).start()) {
+    try (Subscription view =
+        subscription()
+            .handler(batch -> SubscriptionTest.write(batch.events(), batch.connection()))
+            .start()) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
       store.execute(
           """
@@ -406,7 +434,7 @@ class SubscriptionTest {
         Subscription view =
             Subscriptions.of(patient.store)
                 .create("patient")
-                .handler((events, c) -> events.forEach(e -> seen.add(e.stream().toString())))
+                .handler(batch -> batch.events().forEach(e -> seen.add(e.stream().toString())))
                 .start()) {
       view.awaitApplied(patient.append("order-1"), PATIENCE);
       AppendResult second;
@@ -422,7 +450,10 @@ class SubscriptionTest {
   @Test
   void waiting_in_vain_says_where_the_subscription_is() throws Exception {
     store.append("order-1");
-    try (Subscription view = subscription().handler(SubscriptionTest::write).start();
+    try (Subscription view =
+            subscription()
+                .handler(batch -> SubscriptionTest.write(batch.events(), batch.connection()))
+                .start();
         Connection slow = store.begin()) {
       store.append("order-2", slow);
       AppendResult last = store.append("order-3");
@@ -440,10 +471,10 @@ class SubscriptionTest {
     Subscription view =
         subscription()
             .handler(
-                (events, connection) -> {
+                batch -> {
                   handling.countDown();
                   goOn.await();
-                  write(events, connection);
+                  write(batch.events(), batch.connection());
                 })
             .start();
     assertThat(handling.await(30, TimeUnit.SECONDS)).isTrue();
@@ -467,9 +498,9 @@ class SubscriptionTest {
         subscription()
             .batchSize(1)
             .handler(
-                (events, connection) -> {
+                batch -> {
                   known.await();
-                  write(events, connection);
+                  write(batch.events(), batch.connection());
                   self.get().close();
                 })
             .start();
@@ -490,7 +521,7 @@ class SubscriptionTest {
             Subscriptions.of(crashing.store)
                 .create("view")
                 .batchSize(3)
-                .handler(SubscriptionTest::write)
+                .handler(batch -> SubscriptionTest.write(batch.events(), batch.connection()))
                 .start()) {
           for (int i = 0; i < 100; i++) {
             crashing.append("order-" + i);
@@ -532,11 +563,12 @@ class SubscriptionTest {
             Subscriptions.of(crashing.store)
                 .create("view")
                 .handler(
-                    (events, connection) -> {
-                      // Not durable either: the checkpoint is lost together with the events.
-                      TestStore.execute(connection, "set local synchronous_commit = off");
-                      write(events, connection);
-                      events.forEach(e -> seen.add(e.stream().toString()));
+                    batch -> {
+                      // Not durable either: the checkpoint is lost together with the
+                      // batch.events().
+                      TestStore.execute(batch.connection(), "set local synchronous_commit = off");
+                      write(batch.events(), batch.connection());
+                      batch.events().forEach(e -> seen.add(e.stream().toString()));
                     })
                 .start()) {
           try (Connection careless = crashing.database.open()) {

@@ -2,10 +2,10 @@ package dev.pgeventstore.postgres;
 
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.projection.ProjectionDefinition;
+import dev.pgeventstore.subscription.EventBatch;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
-import java.util.List;
 
 /** Counts the events of each stream. An event that is applied twice, or not, makes it wrong. */
 class Visits implements ProjectionDefinition {
@@ -26,8 +26,7 @@ class Visits implements ProjectionDefinition {
   }
 
   @Override
-  public void handle(String table, List<RecordedEvent> events, Connection connection)
-      throws Exception {
+  public void handle(String table, EventBatch batch) throws Exception {
     String sql =
         """
         insert into public.%1$s as v (stream, visits, last_position)
@@ -36,8 +35,8 @@ class Visits implements ProjectionDefinition {
            set visits = v.visits + 1, last_position = excluded.last_position
         """
             .formatted(table);
-    try (PreparedStatement statement = connection.prepareStatement(sql)) {
-      for (RecordedEvent event : events) {
+    try (PreparedStatement statement = batch.connection().prepareStatement(sql)) {
+      for (RecordedEvent event : batch.events()) {
         statement.setString(1, event.stream().toString());
         statement.setLong(2, event.position().value());
         statement.addBatch();

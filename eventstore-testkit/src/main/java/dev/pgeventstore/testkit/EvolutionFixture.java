@@ -94,7 +94,10 @@ public final class EvolutionFixture<S, E> {
     private final @Nullable RuntimeException thrown;
 
     private Decision(
-        EvolutionFixture<S, E> given, S before, List<E> decided, @Nullable RuntimeException thrown) {
+        EvolutionFixture<S, E> given,
+        S before,
+        List<E> decided,
+        @Nullable RuntimeException thrown) {
       this.given = given;
       this.before = before;
       this.decided = decided;

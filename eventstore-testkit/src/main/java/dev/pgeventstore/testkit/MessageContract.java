@@ -226,7 +226,8 @@ public abstract class MessageContract extends ContractFixture {
 
   @Test
   void what_is_no_message_is_refused() {
-    assertThatThrownBy(() -> Outbox.of(store).publish(List.of())).isInstanceOf(IllegalArgumentException.class);
+    assertThatThrownBy(() -> Outbox.of(store).publish(List.of()))
+        .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> Outbox.of(store).publish(Arrays.asList(message("a"), null)))
         .isInstanceOf(NullPointerException.class);
     assertThatThrownBy(() -> message("a").header("a\0b", ""))

@@ -12,7 +12,8 @@ import org.junit.jupiter.api.Test;
 
 class EvolutionFixtureTest {
 
-  private final EvolutionFixture<Account, AccountEvent> fixture = EvolutionFixture.of(Account.EVOLUTION);
+  private final EvolutionFixture<Account, AccountEvent> fixture =
+      EvolutionFixture.of(Account.EVOLUTION);
 
   private static AccountEvent deposited(long cents) {
     return new AccountEvent.Deposited(cents, Instant.EPOCH);

@@ -68,11 +68,12 @@ class RelayShapesConsumedTest {
   void events_and_messages_of_several_lanes(Delivery delivery) throws Exception {
     for (int append = 0; append < 30; append++) {
       bench.append("order-" + append % 12, 2);
-      Outbox.of(bench.store).publish(
-          List.of(
-              OutboxMessage.to("relay-of-" + bench.topic, bench.topic)
-                  .key("customer-" + append % 5)
-                  .json("{}")));
+      Outbox.of(bench.store)
+          .publish(
+              List.of(
+                  OutboxMessage.to("relay-of-" + bench.topic, bench.topic)
+                      .key("customer-" + append % 5)
+                      .json("{}")));
     }
     publish(relay().delivery(delivery).lanes(3));
 

@@ -81,18 +81,21 @@ public final class ParallelCapture {
     names.forEach(name -> readers.put(name, new Audit()));
     Subscriptions subscriptions = Subscriptions.of(store);
     try (Subscription all =
-            subscriptions.create("all").handler((e, c) -> readers.get("all").look(e)).start();
+            subscriptions
+                .create("all")
+                .handler(batch -> readers.get("all").look(batch.events()))
+                .start();
         Subscription few =
             subscriptions
                 .create("a-few-at-a-time")
                 .batchSize(7)
-                .handler((e, c) -> readers.get("all, a few at a time").look(e))
+                .handler(batch -> readers.get("all, a few at a time").look(batch.events()))
                 .start();
         Subscription own =
             subscriptions
                 .create("own-sensors")
                 .category("sensor")
-                .handler((e, c) -> readers.get("own sensors").look(e))
+                .handler(batch -> readers.get("own sensors").look(batch.events()))
                 .start();
         Follower unnamed =
             subscriptions

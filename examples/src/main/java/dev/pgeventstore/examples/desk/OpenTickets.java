@@ -3,12 +3,12 @@ package dev.pgeventstore.examples.desk;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.examples.desk.TicketEvent.Closed;
 import dev.pgeventstore.examples.desk.TicketEvent.Opened;
+import dev.pgeventstore.subscription.EventBatch;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import javax.sql.DataSource;
@@ -47,12 +47,12 @@ final class OpenTickets {
 
   // tag::handler[]
   /** No commit, no rollback, no close: the subscription ends the transaction. */
-  static void handle(List<RecordedEvent> events, Connection connection) throws SQLException {
-    for (RecordedEvent event : events) {
+  static void handle(EventBatch batch) throws SQLException {
+    for (RecordedEvent event : batch) {
       if (event.payload() instanceof Opened opened) {
-        add(event.stream().key(), opened.channel(), connection);
+        add(event.stream().key(), opened.channel(), batch.connection());
       } else if (event.payload() instanceof Closed) {
-        remove(event.stream().key(), connection);
+        remove(event.stream().key(), batch.connection());
       }
     }
   }

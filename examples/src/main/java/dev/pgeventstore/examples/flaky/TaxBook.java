@@ -3,6 +3,7 @@ package dev.pgeventstore.examples.flaky;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.examples.flaky.InvoiceEvent.Corrected;
 import dev.pgeventstore.examples.flaky.InvoiceEvent.Issued;
+import dev.pgeventstore.subscription.EventBatch;
 import java.io.IOException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -54,9 +55,9 @@ final class TaxBook {
     }
   }
 
-  void enter(List<RecordedEvent> events, Connection connection) throws SQLException, IOException {
-    try (PreparedStatement insert = connection.prepareStatement(ENTER)) {
-      for (RecordedEvent event : events) {
+  void enter(EventBatch batch) throws SQLException, IOException {
+    try (PreparedStatement insert = batch.connection().prepareStatement(ENTER)) {
+      for (RecordedEvent event : batch) {
         insert.setLong(1, event.version());
         insert.setLong(2, tax((InvoiceEvent) event.payload()));
         insert.setString(3, event.stream().key());

@@ -16,7 +16,8 @@ import java.util.List;
  */
 record Meter(long readings, long wattHours, long most) {
 
-  static final Evolution<Meter, MeterEvent> EVOLUTION = Evolution.of(new Meter(0, 0, 0), Meter::after);
+  static final Evolution<Meter, MeterEvent> EVOLUTION =
+      Evolution.of(new Meter(0, 0, 0), Meter::after);
 
   /** The first revision did not know the largest reading: its snapshots lack it. */
   static final SnapshotCodec<Meter> SNAPSHOTS = JacksonSnapshots.of(Meter.class, "meter", 2);

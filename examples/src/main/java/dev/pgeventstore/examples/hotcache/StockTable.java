@@ -2,6 +2,7 @@ package dev.pgeventstore.examples.hotcache;
 
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.subscription.EventBatch;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import java.sql.Connection;
@@ -9,7 +10,6 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import javax.sql.DataSource;
@@ -60,10 +60,9 @@ final class StockTable {
         .start();
   }
 
-  private static void change(List<RecordedEvent> events, Connection connection)
-      throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(CHANGE)) {
-      for (RecordedEvent event : events) {
+  private static void change(EventBatch batch) throws SQLException {
+    try (PreparedStatement statement = batch.connection().prepareStatement(CHANGE)) {
+      for (RecordedEvent event : batch) {
         statement.setLong(1, ((StockEvent) event.payload()).change());
         statement.setString(2, event.stream().key());
         statement.addBatch();

@@ -4,6 +4,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.examples.lastorders.OrderEvent.Placed;
 import dev.pgeventstore.examples.lastorders.OrderEvent.Shipped;
+import dev.pgeventstore.subscription.EventBatch;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import java.sql.Connection;
@@ -93,11 +94,11 @@ final class LastOrders {
         .start();
   }
 
-  private static void apply(List<RecordedEvent> events, Connection connection) throws SQLException {
+  private static void apply(EventBatch batch) throws SQLException {
     Set<String> customers = new TreeSet<>();
-    try (PreparedStatement place = connection.prepareStatement(PLACE);
-        PreparedStatement ship = connection.prepareStatement(SHIP)) {
-      for (RecordedEvent event : events) {
+    try (PreparedStatement place = batch.connection().prepareStatement(PLACE);
+        PreparedStatement ship = batch.connection().prepareStatement(SHIP)) {
+      for (RecordedEvent event : batch) {
         if (event.payload() instanceof Placed placed) {
           place.setLong(1, event.position().value());
           place.setLong(2, placed.cents());
@@ -114,8 +115,8 @@ final class LastOrders {
       place.executeBatch();
       ship.executeBatch();
     }
-    try (PreparedStatement forget = connection.prepareStatement(FORGET_OLDER)) {
-      forget.setArray(1, connection.createArrayOf("text", customers.toArray()));
+    try (PreparedStatement forget = batch.connection().prepareStatement(FORGET_OLDER)) {
+      forget.setArray(1, batch.connection().createArrayOf("text", customers.toArray()));
       forget.setInt(2, KEPT);
       forget.executeUpdate();
     }

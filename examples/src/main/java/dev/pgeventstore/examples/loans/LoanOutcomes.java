@@ -1,13 +1,11 @@
 package dev.pgeventstore.examples.loans;
 
 import dev.pgeventstore.EventStore;
-import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.subscription.EventBatch;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
-import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.List;
 
 /**
  * Keeps the tables of {@link LoanTables} up to date with the events. They change in the transaction
@@ -32,7 +30,7 @@ final class LoanOutcomes implements EventHandler {
   }
 
   @Override
-  public void handle(List<RecordedEvent> events, Connection connection) throws SQLException {
-    LoanTables.add(PageTotals.of(events), connection);
+  public void handle(EventBatch batch) throws SQLException {
+    LoanTables.add(PageTotals.of(batch.events()), batch.connection());
   }
 }

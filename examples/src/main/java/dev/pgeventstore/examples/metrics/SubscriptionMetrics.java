@@ -1,9 +1,14 @@
 package dev.pgeventstore.examples.metrics;
 
-import dev.pgeventstore.Position;
-import dev.pgeventstore.subscription.ParkedEvent;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
+import dev.pgeventstore.subscription.SubscriptionListener.Applied;
+import dev.pgeventstore.subscription.SubscriptionListener.Failed;
+import dev.pgeventstore.subscription.SubscriptionListener.LeaseEnded;
+import dev.pgeventstore.subscription.SubscriptionListener.LeaseTaken;
+import dev.pgeventstore.subscription.SubscriptionListener.Parked;
+import dev.pgeventstore.subscription.SubscriptionListener.Place;
+import dev.pgeventstore.subscription.SubscriptionListener.Stopped;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import java.time.Duration;
 import java.util.List;
@@ -89,9 +94,9 @@ public final class SubscriptionMetrics implements SubscriptionListener {
   }
 
   @Override
-  public void applied(Batch batch) {
-    Labels labels = Labels.of(batch.name(), batch.partition());
-    events.add(batch.events(), labels);
+  public void applied(Applied batch) {
+    Labels labels = Labels.of(batch.subscription(), batch.partition());
+    events.add(batch.events().size(), labels);
     batches.add(1, labels);
     seconds.add(inSeconds(batch.took()), labels);
   }
@@ -101,41 +106,41 @@ public final class SubscriptionMetrics implements SubscriptionListener {
   }
 
   @Override
-  public void caughtUp(String name, int partition, Position position) {
-    caughtUp.set(1, Labels.of(name, partition));
+  public void caughtUp(Place place) {
+    caughtUp.set(1, Labels.of(place.subscription(), place.partition()));
   }
 
   @Override
-  public void fellBehind(String name, int partition, Position position, Position highWaterMark) {
-    caughtUp.set(0, Labels.of(name, partition));
+  public void fellBehind(Place place) {
+    caughtUp.set(0, Labels.of(place.subscription(), place.partition()));
   }
 
   @Override
-  public void failed(String name, int partition, Position position, Throwable error) {
-    failures.add(1, Labels.of(name, partition));
+  public void failed(Failed failure) {
+    failures.add(1, Labels.of(failure.subscription(), failure.partition()));
   }
 
   @Override
-  public void parked(String name, int partition, ParkedEvent event) {
-    parked.add(1, Labels.of(name, partition));
+  public void parked(Parked event) {
+    parked.add(1, Labels.of(event.subscription(), event.partition()));
   }
 
   @Override
-  public void leaseTaken(String name, int partition, long epoch) {
-    leases.set(1, Labels.of(name, partition));
+  public void leaseTaken(LeaseTaken lease) {
+    leases.set(1, Labels.of(lease.subscription(), lease.partition()));
   }
 
   @Override
-  public void leaseEnded(String name, int partition, boolean wasLost) {
-    Labels labels = Labels.of(name, partition);
+  public void leaseEnded(LeaseEnded lease) {
+    Labels labels = Labels.of(lease.subscription(), lease.partition());
     leases.set(0, labels);
-    lost.add(wasLost ? 1 : 0, labels);
+    lost.add(lease.lost() ? 1 : 0, labels);
     // Whoever has it now knows that.
     caughtUp.remove(labels);
   }
 
   @Override
-  public void stopped(String name, Throwable error) {
-    stops.add(1, Labels.of(name));
+  public void stopped(Stopped stop) {
+    stops.add(1, Labels.of(stop.subscription()));
   }
 }

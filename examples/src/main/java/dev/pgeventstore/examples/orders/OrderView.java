@@ -4,12 +4,12 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.examples.orders.OrderEvent.Placed;
 import dev.pgeventstore.examples.orders.OrderEvent.Shipped;
 import dev.pgeventstore.projection.ProjectionDefinition;
+import dev.pgeventstore.subscription.EventBatch;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -53,13 +53,12 @@ final class OrderView implements ProjectionDefinition {
   }
 
   @Override
-  public void handle(String table, List<RecordedEvent> events, Connection connection)
-      throws SQLException {
-    for (RecordedEvent event : events) {
+  public void handle(String table, EventBatch batch) throws SQLException {
+    for (RecordedEvent event : batch.events()) {
       if (event.payload() instanceof Placed placed) {
-        place(table, event.stream().key(), placed, connection);
+        place(table, event.stream().key(), placed, batch.connection());
       } else if (event.payload() instanceof Shipped shipped) {
-        ship(table, event.stream().key(), shipped, connection);
+        ship(table, event.stream().key(), shipped, batch.connection());
       }
     }
   }

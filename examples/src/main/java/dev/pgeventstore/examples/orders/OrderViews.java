@@ -131,9 +131,9 @@ public final class OrderViews {
         .category("order")
         .partitions(2)
         .definition(
-            (table, events, connection) -> {
-              counted.handle(table, events, connection);
-              handled.addAndGet(events.size());
+            (table, batch) -> {
+              counted.handle(table, batch);
+              handled.addAndGet(batch.events().size());
             })
         .start();
   }

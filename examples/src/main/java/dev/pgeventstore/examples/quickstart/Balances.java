@@ -1,9 +1,10 @@
 package dev.pgeventstore.examples.quickstart;
 
 import dev.pgeventstore.EventStore;
-import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.examples.quickstart.AccountEvent.Deposited;
 import dev.pgeventstore.examples.quickstart.AccountEvent.Withdrawn;
+import dev.pgeventstore.subscription.EventContext;
+import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import java.sql.Connection;
@@ -11,7 +12,6 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import javax.sql.DataSource;
@@ -55,30 +55,19 @@ final class Balances {
     return Subscriptions.of(store)
         .create("balances")
         .category(Bank.CATEGORY)
-        .handler(Balances::add)
+        .handler(
+            EventHandler.on(Deposited.class, (event, context) -> add(event.cents(), context))
+                .on(Withdrawn.class, (event, context) -> add(-event.cents(), context)))
         .start();
   }
 
   // The checkpoint commits together with these rows, so no event is added twice or left out.
-  private static void add(List<RecordedEvent> events, Connection connection) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(ADD)) {
-      for (RecordedEvent event : events) {
-        statement.setString(1, event.stream().key());
-        statement.setLong(2, change(event.payload()));
-        statement.addBatch();
-      }
-      statement.executeBatch();
+  private static void add(long cents, EventContext context) throws SQLException {
+    try (PreparedStatement statement = context.connection().prepareStatement(ADD)) {
+      statement.setString(1, context.event().stream().key());
+      statement.setLong(2, cents);
+      statement.executeUpdate();
     }
-  }
-
-  private static long change(Object event) {
-    if (event instanceof Deposited deposited) {
-      return deposited.cents();
-    }
-    if (event instanceof Withdrawn withdrawn) {
-      return -withdrawn.cents();
-    }
-    return 0;
   }
 
   /** Cents by account. */

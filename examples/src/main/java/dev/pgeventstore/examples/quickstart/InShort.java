@@ -43,7 +43,8 @@ final class InShort {
       store.append(ben, ExpectedVersion.noStream(), List.of(new Opened("Ben")));
 
       // Load, decide, append; decide again if another writer was faster.
-      Aggregates<Account, AccountEvent> accounts = Aggregates.of(store, "account", Account.EVOLUTION);
+      Aggregates<Account, AccountEvent> accounts =
+          Aggregates.of(store, "account", Account.EVOLUTION);
       accounts.execute("ann", account -> account.withdraw(20_00));
 
       // Two streams, one transaction: both events are written, or none.

@@ -3,6 +3,7 @@ package dev.pgeventstore.examples.requests;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.examples.requests.SeminarEvent.Booked;
+import dev.pgeventstore.subscription.EventBatch;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import java.sql.Connection;
@@ -10,7 +11,6 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import javax.sql.DataSource;
@@ -59,9 +59,9 @@ final class SeatList {
         .start();
   }
 
-  private static void add(List<RecordedEvent> events, Connection connection) throws SQLException {
-    try (PreparedStatement insert = connection.prepareStatement(ADD)) {
-      for (RecordedEvent event : events) {
+  private static void add(EventBatch batch) throws SQLException {
+    try (PreparedStatement insert = batch.connection().prepareStatement(ADD)) {
+      for (RecordedEvent event : batch) {
         insert.setString(1, event.stream().key());
         insert.setString(2, ((Booked) event.payload()).person());
         insert.addBatch();

@@ -30,7 +30,7 @@ final class ServiceNode {
                 .partitions(PARTITIONS)
                 // A node that is killed is replaced after so long.
                 .leaseTime(Duration.ofSeconds(2))
-                .handler((events, connection) -> Work.done(service, node, events, connection))
+                .handler(batch -> Work.done(service, node, batch.events(), batch.connection()))
                 .start()) {
       ChildProcess.awaitEnd();
       if (!shared.status().isHealthy()) {

@@ -2,11 +2,11 @@ package dev.pgeventstore.examples.visits;
 
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.projection.ProjectionDefinition;
+import dev.pgeventstore.subscription.EventBatch;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.List;
 
 /** How often each page was visited. */
 final class VisitCounts implements ProjectionDefinition {
@@ -35,10 +35,9 @@ final class VisitCounts implements ProjectionDefinition {
   }
 
   @Override
-  public void handle(String table, List<RecordedEvent> events, Connection connection)
-      throws SQLException {
-    try (PreparedStatement count = connection.prepareStatement(COUNT.formatted(table))) {
-      for (RecordedEvent event : events) {
+  public void handle(String table, EventBatch batch) throws SQLException {
+    try (PreparedStatement count = batch.connection().prepareStatement(COUNT.formatted(table))) {
+      for (RecordedEvent event : batch.events()) {
         count.setString(1, event.stream().key());
         count.addBatch();
       }

@@ -3,10 +3,10 @@ package dev.pgeventstore.examples.visits;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.examples.visits.VisitEvent.Visited;
 import dev.pgeventstore.projection.ProjectionDefinition;
+import dev.pgeventstore.subscription.EventBatch;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
-import java.util.List;
 
 /** How often each page was visited, and how often by machines: what nobody asked for at first. */
 final class VisitCountsWithBots implements ProjectionDefinition {
@@ -35,10 +35,9 @@ final class VisitCountsWithBots implements ProjectionDefinition {
   }
 
   @Override
-  public void handle(String table, List<RecordedEvent> events, Connection connection)
-      throws SQLException {
-    try (PreparedStatement count = connection.prepareStatement(COUNT.formatted(table))) {
-      for (RecordedEvent event : events) {
+  public void handle(String table, EventBatch batch) throws SQLException {
+    try (PreparedStatement count = batch.connection().prepareStatement(COUNT.formatted(table))) {
+      for (RecordedEvent event : batch.events()) {
         boolean bot = event.payload() instanceof Visited visited && visited.bot();
         count.setString(1, event.stream().key());
         count.setInt(2, bot ? 1 : 0);

@@ -168,9 +168,9 @@ class OperatingTest {
   void versions_of_projections_are_shown_with_the_live_one() throws Exception {
     Projections projections = Projections.of(store);
     try (Projection first =
-            projections.create("visits", 1).definition((table, events, c) -> {}).start();
+            projections.create("visits", 1).definition((table, batch) -> {}).start();
         Projection second =
-            projections.create("visits", 2).definition((table, events, c) -> {}).start()) {
+            projections.create("visits", 2).definition((table, batch) -> {}).start()) {
       first.promote(Duration.ofSeconds(30));
 
       assertThat(run(statement("projection_versions")))

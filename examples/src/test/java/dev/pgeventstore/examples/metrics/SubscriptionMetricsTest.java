@@ -8,13 +8,14 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Subscription;
-import dev.pgeventstore.subscription.SubscriptionListener.Batch;
+import dev.pgeventstore.subscription.SubscriptionListener;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
@@ -24,6 +25,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -40,19 +42,19 @@ class SubscriptionMetricsTest {
 
   @Test
   void what_it_is_told_is_added_up_by_subscription_and_partition() {
-    metrics.applied(batch(0, 3, Duration.ofMillis(250)));
-    metrics.applied(batch(0, 4, Duration.ofMillis(500)));
-    metrics.applied(batch(1, 5, Duration.ofMillis(125)));
-    metrics.leaseTaken("orders", 0, 1);
-    metrics.leaseTaken("orders", 1, 1);
-    metrics.caughtUp("orders", 0, Position.of(9));
-    metrics.caughtUp("orders", 1, Position.of(9));
-    metrics.fellBehind("orders", 1, Position.of(9), Position.of(1_000));
-    metrics.failed("orders", 0, Position.of(9), new IllegalStateException());
-    metrics.stopped("orders", new IllegalStateException());
-    metrics.leaseTaken("orders", 2, 1);
-    metrics.caughtUp("orders", 2, Position.of(9));
-    metrics.leaseEnded("orders", 2, true);
+    metrics.applied(new Told(0, 3, Duration.ofMillis(250), false));
+    metrics.applied(new Told(0, 4, Duration.ofMillis(500), false));
+    metrics.applied(new Told(1, 5, Duration.ofMillis(125), false));
+    metrics.leaseTaken(new Told(0));
+    metrics.leaseTaken(new Told(1));
+    metrics.caughtUp(new Told(0));
+    metrics.caughtUp(new Told(1));
+    metrics.fellBehind(new Told(1));
+    metrics.failed(new Told(0));
+    metrics.stopped(new Told(0));
+    metrics.leaseTaken(new Told(2));
+    metrics.caughtUp(new Told(2));
+    metrics.leaseEnded(new Told(2, 0, Duration.ZERO, true));
 
     assertThat(figures(metrics.text()))
         .containsEntry("events_total{subscription=\"orders\",partition=\"0\"}", 7.0)
@@ -69,13 +71,47 @@ class SubscriptionMetricsTest {
         .containsEntry("stops_total{subscription=\"orders\"}", 1.0);
   }
 
-  private static Batch batch(int partition, int events, Duration took) {
-    return new Batch("orders", partition, events, Position.of(9), Position.of(9), took);
+  /** Whatever a listener is told of the partitions of one subscription. */
+  private record Told(
+      String subscription, int partition, List<RecordedEvent> events, Duration took, boolean lost)
+      implements SubscriptionListener.Applied,
+          SubscriptionListener.Failed,
+          SubscriptionListener.LeaseTaken,
+          SubscriptionListener.LeaseEnded,
+          SubscriptionListener.Stopped {
+
+    Told(int partition) {
+      this(partition, 0, Duration.ZERO, false);
+    }
+
+    Told(int partition, int events, Duration took, boolean lost) {
+      this("orders", partition, Collections.nCopies(events, null), took, lost);
+    }
+
+    @Override
+    public Position position() {
+      return Position.of(9);
+    }
+
+    @Override
+    public Position highWaterMark() {
+      return Position.of(9);
+    }
+
+    @Override
+    public long epoch() {
+      return 1;
+    }
+
+    @Override
+    public Throwable error() {
+      return new IllegalStateException();
+    }
   }
 
   @Test
   void a_name_with_quotes_and_backslashes_does_not_break_the_text() {
-    metrics.stopped("the \"big\" one\\", new IllegalStateException());
+    metrics.stopped(new Told("the \"big\" one\\", 0, List.of(), Duration.ZERO, false));
 
     assertThat(metrics.text())
         .contains(
@@ -96,8 +132,8 @@ class SubscriptionMetricsTest {
                         .thenPark())
                 .listener(metrics)
                 .handler(
-                    (events, connection) -> {
-                      if (events.stream().anyMatch(e -> e.type().equals("broken"))) {
+                    batch -> {
+                      if (batch.events().stream().anyMatch(e -> e.type().equals("broken"))) {
                         throw new IllegalStateException("cannot be handled");
                       }
                     })

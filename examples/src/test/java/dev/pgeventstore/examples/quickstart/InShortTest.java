@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.zaxxer.hikari.HikariDataSource;
-import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
@@ -25,9 +25,7 @@ class InShortTest {
     List<String> handled = new ArrayList<>();
     try (HikariDataSource pool = Quickstart.pool(database.url())) {
       InShort.run(
-          pool,
-          topic.client(),
-          (events, connection) -> events.stream().map(RecordedEvent::type).forEach(handled::add));
+          pool, topic.client(), EventHandler.each((event, batch) -> handled.add(event.type())));
     }
 
     assertThat(handled)

@@ -98,6 +98,7 @@ final class Lane implements Runnable {
         new LaneTransactions(
             scheduler,
             spec,
+            share.partition(),
             tables.connections(),
             tables.parked(),
             new Faults(tables),
@@ -350,7 +351,7 @@ final class Lane implements Runnable {
       oneByOne.handle(batch, mark);
     } else {
       try {
-        transactions.apply(batch, reached, mark);
+        transactions.apply(batch, reached, mark, 1);
       } catch (HandlerFailedException e) {
         news.handlerFailed(checkpoint.position(), e.failure());
         if (spec.failurePolicy().retries() == 0) {
@@ -369,7 +370,7 @@ final class Lane implements Runnable {
     progress.moveTo(reached, reached >= mark);
     if (reached >= mark && !caughtUp) {
       caughtUp = true;
-      news.caughtUp(reached);
+      news.caughtUp(reached, mark);
     } else if (reached < mark && caughtUp && isFull) {
       caughtUp = false;
       news.fellBehind(reached, mark);

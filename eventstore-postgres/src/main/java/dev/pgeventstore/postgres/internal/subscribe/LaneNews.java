@@ -4,9 +4,10 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.subscription.ParkedEvent;
-import dev.pgeventstore.subscription.SubscriptionListener.Batch;
+import dev.pgeventstore.subscription.SubscriptionListener;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.List;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -27,10 +28,10 @@ final class LaneNews {
     this.share = share;
   }
 
-  void applied(int events, long reached, long mark, Duration took) {
-    Batch batch =
-        new Batch(name, share.partition(), events, Position.of(reached), Position.of(mark), took);
-    subscription.tell(listener -> listener.applied(batch));
+  void applied(List<RecordedEvent> events, long reached, long mark, Duration took) {
+    Applied applied =
+        new Applied(name, share.partition(), events, Position.of(reached), Position.of(mark), took);
+    subscription.tell(listener -> listener.applied(applied));
   }
 
   /** The event that a stream is parked for. */
@@ -53,7 +54,7 @@ final class LaneNews {
     ParkedEvent parked =
         new ParkedEvent(
             event.stream(), event.version(), event.position(), attempts, error, Instant.now());
-    subscription.tell(listener -> listener.parked(name, share.partition(), parked));
+    subscription.tell(listener -> listener.parked(new Parked(name, share.partition(), parked)));
   }
 
   void handlerFailed(long behind, Throwable cause) {
@@ -68,16 +69,40 @@ final class LaneNews {
 
   private void failed(long behind, Throwable cause) {
     subscription.tell(
-        listener -> listener.failed(name, share.partition(), Position.of(behind), cause));
+        listener ->
+            listener.failed(new Failed(name, share.partition(), Position.of(behind), cause)));
   }
 
-  void caughtUp(long reached) {
-    subscription.tell(listener -> listener.caughtUp(name, share.partition(), Position.of(reached)));
+  void caughtUp(long reached, long mark) {
+    Place place = place(reached, mark);
+    subscription.tell(listener -> listener.caughtUp(place));
   }
 
   void fellBehind(long reached, long mark) {
-    subscription.tell(
-        listener ->
-            listener.fellBehind(name, share.partition(), Position.of(reached), Position.of(mark)));
+    Place place = place(reached, mark);
+    subscription.tell(listener -> listener.fellBehind(place));
   }
+
+  private Place place(long reached, long mark) {
+    return new Place(name, share.partition(), Position.of(reached), Position.of(mark));
+  }
+
+  private record Place(
+      String subscription, int partition, Position position, Position highWaterMark)
+      implements SubscriptionListener.Place {}
+
+  private record Applied(
+      String subscription,
+      int partition,
+      List<RecordedEvent> events,
+      Position position,
+      Position highWaterMark,
+      Duration took)
+      implements SubscriptionListener.Applied {}
+
+  private record Failed(String subscription, int partition, Position position, Throwable error)
+      implements SubscriptionListener.Failed {}
+
+  private record Parked(String subscription, int partition, ParkedEvent event)
+      implements SubscriptionListener.Parked {}
 }

@@ -14,6 +14,7 @@ import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.spi.Batch;
 import dev.pgeventstore.spi.SubscriptionSpec;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -32,6 +33,7 @@ final class LaneTransactions {
 
   private final Scheduler scheduler;
   private final SubscriptionSpec spec;
+  private final int partition;
   private final Connections connections;
   private final Lender lender;
   private final Faults faults;
@@ -47,6 +49,7 @@ final class LaneTransactions {
   LaneTransactions(
       Scheduler scheduler,
       SubscriptionSpec spec,
+      int partition,
       Connections connections,
       ParkedTable parking,
       Faults faults,
@@ -55,6 +58,7 @@ final class LaneTransactions {
       LaneNews news) {
     this.scheduler = scheduler;
     this.spec = spec;
+    this.partition = partition;
     this.connections = connections;
     this.lender = Lender.to("the handler of subscription " + spec.name());
     this.faults = faults;
@@ -85,9 +89,10 @@ final class LaneTransactions {
    *
    * @param reached where the checkpoint stands then
    * @param mark that they were read below
+   * @param attempt 1, unless it is a single event that has failed before
    * @throws HandlerFailedException if the handler failed, or the commit because of it
    */
-  void apply(List<RecordedEvent> events, long reached, Mark mark) throws SQLException {
+  void apply(List<RecordedEvent> events, long reached, Mark mark, int attempt) throws SQLException {
     requireOrder(events, reached, mark);
     long started = scheduler.nanoTime();
     Stage[] stage = {Stage.BEFORE};
@@ -98,7 +103,7 @@ final class LaneTransactions {
               connection -> {
                 List<RecordedEvent> aside = setAside(connection, events);
                 LentTransaction lent = lender.lend(connection);
-                handle(lent, without(events, aside));
+                handle(lent, without(events, aside), attempt);
                 stage[0] = Stage.CHECKPOINT;
                 // Not before the handler is called: if it ends the transaction, nothing is parked.
                 for (RecordedEvent event : aside) {
@@ -125,7 +130,7 @@ final class LaneTransactions {
     reached(reached);
     parked.forEach(news::parkedBehind);
     news.applied(
-        events.size() - parked.size(),
+        without(events, parked),
         reached,
         mark.position(),
         Duration.ofNanos(scheduler.nanoTime() - started));
@@ -178,12 +183,22 @@ final class LaneTransactions {
     return aside.isEmpty() ? events : events.stream().filter(e -> !aside.contains(e)).toList();
   }
 
-  private void handle(LentTransaction lent, List<RecordedEvent> events) throws SQLException {
+  private void handle(LentTransaction lent, List<RecordedEvent> events, int attempt)
+      throws SQLException {
     if (events.isEmpty()) {
       return;
     }
     try {
-      spec.handler().handle(events, lent.connection());
+      spec.handler()
+          .handle(
+              new Batch(
+                  spec.name(),
+                  partition,
+                  events,
+                  lent.connection(),
+                  attempt,
+                  false,
+                  progress::isStopping));
     } catch (Exception | Error e) {
       if (e instanceof Error error && Causes.isOfVirtualMachine(error)) {
         throw error;

@@ -128,7 +128,7 @@ final class OneByOne {
       return DONE;
     }
     try {
-      transactions.apply(List.of(event), event.position().value(), mark);
+      transactions.apply(List.of(event), event.position().value(), mark, attempts);
       begun = -1;
       return DONE;
     } catch (HandlerFailedException e) {

@@ -15,6 +15,7 @@ import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.StorableText;
+import dev.pgeventstore.spi.Batch;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.ParkedEvent;
 import dev.pgeventstore.subscription.ParkedEvents;
@@ -186,9 +187,12 @@ final class ParkingLot implements ParkedEvents {
   private void handle(
       RecordedEvent event, ParkedEvent parked, Connection connection, KeptInterrupt interrupt) {
     LentTransaction lent = lender.lend(connection);
+    Batch batch =
+        new Batch(
+            name, 0, List.of(event), lent.connection(), parked.attempts() + 1, true, () -> false);
     try {
       // A lane may wait for the stream, which this holds.
-      EngineThread.run(() -> handler.handle(List.of(event), lent.connection()));
+      EngineThread.run(() -> handler.handle(batch));
       lent.takeBack();
       lent.requireOpen();
     } catch (Exception | Error e) {

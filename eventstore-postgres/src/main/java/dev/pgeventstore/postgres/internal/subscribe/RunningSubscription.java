@@ -224,9 +224,8 @@ final class RunningSubscription implements Subscription {
 
   /** A lane begins to handle events. */
   void began(Lane lane) {
-    tell(
-        listener ->
-            listener.leaseTaken(name(), lane.tenure().key().partition(), lane.tenure().epoch()));
+    int partition = lane.tenure().key().partition();
+    tell(listener -> listener.leaseTaken(new Taken(name(), partition, lane.tenure().epoch())));
   }
 
   /** A lane has ended. Called by its thread. */
@@ -241,7 +240,8 @@ final class RunningSubscription implements Subscription {
   }
 
   private void forget(Lane lane, boolean lost) {
-    tell(listener -> listener.leaseEnded(name(), lane.tenure().key().partition(), lost));
+    int partition = lane.tenure().key().partition();
+    tell(listener -> listener.leaseEnded(new Ended(name(), partition, lost)));
     boolean last;
     lock.lock();
     try {
@@ -280,7 +280,7 @@ final class RunningSubscription implements Subscription {
     } finally {
       lock.unlock();
     }
-    tell(listener -> listener.stopped(name(), cause));
+    tell(listener -> listener.stopped(new Stopped(name(), cause)));
     if (none) {
       keeper.leave(name());
     }
@@ -597,4 +597,13 @@ final class RunningSubscription implements Subscription {
       Thread.currentThread().interrupt();
     }
   }
+
+  private record Taken(String subscription, int partition, long epoch)
+      implements SubscriptionListener.LeaseTaken {}
+
+  private record Ended(String subscription, int partition, boolean lost)
+      implements SubscriptionListener.LeaseEnded {}
+
+  private record Stopped(String subscription, Throwable error)
+      implements SubscriptionListener.Stopped {}
 }

@@ -33,6 +33,8 @@ import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Start;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
+import dev.pgeventstore.subscription.SubscriptionListener.Failed;
+import dev.pgeventstore.subscription.SubscriptionListener.Stopped;
 import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler.Style;
 import java.sql.Connection;
@@ -349,7 +351,7 @@ final class Simulation {
             LEASE,
             Duration.ofSeconds(10),
             new Listener(),
-            (batch, connection) -> handle(subscribe, batch, connection));
+            batch -> handle(subscribe, batch.events(), batch.connection()));
     specs.add(spec);
     node.process.start(
         "starting",
@@ -374,13 +376,13 @@ final class Simulation {
   private final class Listener implements SubscriptionListener {
 
     @Override
-    public void failed(String name, int partition, Position position, Throwable error) {
-      requireUnbroken(error);
+    public void failed(Failed failure) {
+      requireUnbroken(failure.error());
     }
 
     @Override
-    public void stopped(String name, Throwable error) {
-      requireUnbroken(error);
+    public void stopped(Stopped stop) {
+      requireUnbroken(stop.error());
     }
   }
 

@@ -101,10 +101,10 @@ class BordersTest {
 
     for (List<RecordedEvent> batch :
         List.of(events(20), events(15, 21), events(21, 21), events(22, 21), events(21, 31))) {
-      assertThatThrownBy(() -> transactions.apply(batch, 30, MARK))
+      assertThatThrownBy(() -> transactions.apply(batch, 30, MARK, 1))
           .isInstanceOf(InvariantBrokenException.class);
     }
-    assertThatThrownBy(() -> transactions.apply(events(21), 61, MARK))
+    assertThatThrownBy(() -> transactions.apply(events(21), 61, MARK, 1))
         .isInstanceOf(InvariantBrokenException.class)
         .hasMessageContaining("from 20 to 61, below mark 60");
     assertThat(advanced).isEmpty();
@@ -154,6 +154,7 @@ class BordersTest {
     return new LaneTransactions(
         clock,
         spec(),
+        0,
         new NoDatabase(),
         null,
         null,
@@ -176,7 +177,7 @@ class BordersTest {
                   }
                   return null;
                 });
-    Subscriptions.of(store).create("view").handler((events, connection) -> {}).start();
+    Subscriptions.of(store).create("view").handler(batch -> {}).start();
     return spec.get();
   }
 
