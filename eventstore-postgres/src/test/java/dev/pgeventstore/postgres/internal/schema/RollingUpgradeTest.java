@@ -82,9 +82,9 @@ class RollingUpgradeTest {
               .create("handled")
               .partitions(2)
               .handler(
-                  (events, connection) -> {
-                    for (RecordedEvent event : events) {
-                      handled(event, connection);
+                  batch -> {
+                    for (RecordedEvent event : batch.events()) {
+                      handled(event, batch.connection());
                     }
                   })
               .start();
