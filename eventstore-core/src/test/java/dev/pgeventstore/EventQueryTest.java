@@ -3,8 +3,7 @@ package dev.pgeventstore;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.FlatCodec;
 import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
@@ -28,7 +27,7 @@ class EventQueryTest {
         EncodedEvent.of(type, 1, "{}"),
         null,
         Instant.EPOCH,
-        JacksonCodec.of(EventTypes.none()));
+        FlatCodec.none());
   }
 
   private static List<String> matched(EventQuery query) {

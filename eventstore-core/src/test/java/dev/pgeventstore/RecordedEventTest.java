@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.FlatCodec;
 import java.time.Instant;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
@@ -15,7 +15,7 @@ class RecordedEventTest {
   record Placed(String customer) {}
 
   private static final EventCodec CODEC =
-      JacksonCodec.of(EventTypes.builder().type(Placed.class, "placed", 1).build());
+      FlatCodec.of(EventTypes.builder().type(Placed.class, "placed", 1).build());
 
   private static RecordedEvent event(String type, String json, String metadata) {
     return RecordedEvent.of(

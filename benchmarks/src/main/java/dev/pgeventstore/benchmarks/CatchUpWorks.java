@@ -5,7 +5,7 @@ import dev.pgeventstore.EventPage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.ImportedEvent;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;

@@ -1,7 +1,7 @@
 package dev.pgeventstore.benchmarks;
 
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.ImportProgress;
 import dev.pgeventstore.postgres.ImportedEvent;
 import java.io.ByteArrayOutputStream;

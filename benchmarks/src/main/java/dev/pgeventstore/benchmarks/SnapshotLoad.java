@@ -1,7 +1,7 @@
 package dev.pgeventstore.benchmarks;
 
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.spi.Snapshot;
 import dev.pgeventstore.spi.SnapshotAndTail;
 import dev.pgeventstore.spi.SnapshotHost;

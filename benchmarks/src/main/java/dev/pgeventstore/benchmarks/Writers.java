@@ -4,7 +4,7 @@ import static dev.pgeventstore.ExpectedVersion.exactly;
 
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.util.List;

@@ -8,11 +8,9 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
 
 /**
- * Which classes are events, under which stable names and revisions they are stored, and how older
- * revisions are brought to the present one. Immutable.
+ * Which classes are events, and under which stable names and revisions they are stored. Immutable.
  *
  * <p>A name is never derived from a class name: classes are renamed and moved, stored events stay.
  */
@@ -40,8 +38,7 @@ public final class EventTypes {
    *
    * @param classes sealed ones, which are walked down through what they permit, or annotated ones
    * @return the registry
-   * @throws IllegalArgumentException if a class has no annotation, a class or a name comes twice,
-   *     or a revision above 1 lacks upcasters: those need {@link Builder#annotated}
+   * @throws IllegalArgumentException if a class has no annotation, or a class or a name comes twice
    */
   public static EventTypes of(Class<?>... classes) {
     return builder().annotated(classes).build();
@@ -56,7 +53,12 @@ public final class EventTypes {
     return new Builder();
   }
 
-  List<RegisteredType> all() {
+  /**
+   * Every type, for those who write a codec.
+   *
+   * @return in the order in which they were registered; unmodifiable
+   */
+  public List<RegisteredType> all() {
     return types;
   }
 
@@ -65,12 +67,11 @@ public final class EventTypes {
     return types.toString();
   }
 
-  /** Collects types and upcasters. The order of calls does not matter. */
+  /** Collects types. */
   public static final class Builder {
 
     private final Map<Class<?>, NameAndRevision> types = new LinkedHashMap<>();
     private final Map<String, Class<?>> names = new LinkedHashMap<>();
-    private final Map<String, TreeMap<Integer, Upcaster>> upcasters = new LinkedHashMap<>();
 
     private Builder() {}
 
@@ -150,71 +151,16 @@ public final class EventTypes {
     }
 
     /**
-     * Brings one older revision of a type to the next. A type at revision 3 needs two: from 1 and
-     * from 2.
-     *
-     * @param name of a registered type
-     * @param fromRevision the revision of the JSON that the upcaster is given, 1 or more
-     * @param upcaster returns the JSON of {@code fromRevision + 1}
-     * @return this builder
-     * @throws IllegalArgumentException if there is one for this step already
-     */
-    public Builder upcast(String name, int fromRevision, Upcaster upcaster) {
-      Upcaster before =
-          upcasters
-              .computeIfAbsent(name, unused -> new TreeMap<>())
-              .putIfAbsent(fromRevision, upcaster);
-      if (before != null) {
-        throw new IllegalArgumentException(
-            "event type '%s' has two upcasters from revision %d".formatted(name, fromRevision));
-      }
-      return this;
-    }
-
-    /**
      * The registry.
      *
      * @return an immutable registry
-     * @throws IllegalArgumentException if an upcaster is missing, belongs to no registered type, or
-     *     starts at a revision that is not an older one
      */
     public EventTypes build() {
-      for (String name : upcasters.keySet()) {
-        if (!names.containsKey(name)) {
-          throw new IllegalArgumentException(
-              "there is an upcaster for event type '%s', which is not registered".formatted(name));
-        }
-      }
       List<RegisteredType> registered = new ArrayList<>();
       types.forEach(
           (payloadClass, type) ->
-              registered.add(
-                  new RegisteredType(payloadClass, type.name, type.revision, steps(type))));
+              registered.add(new RegisteredType(payloadClass, type.name, type.revision)));
       return new EventTypes(registered);
-    }
-
-    private List<Upcaster> steps(NameAndRevision type) {
-      TreeMap<Integer, Upcaster> given = upcasters.getOrDefault(type.name, new TreeMap<>());
-      List<Upcaster> steps = new ArrayList<>();
-      for (int from = 1; from < type.revision; from++) {
-        Upcaster step = given.get(from);
-        if (step == null) {
-          throw new IllegalArgumentException(
-              ("event type '%s' is at revision %d, but has no upcaster from revision %d: add"
-                      + " upcast(\"%s\", %d, …)")
-                  .formatted(type.name, type.revision, from, type.name, from));
-        }
-        steps.add(step);
-      }
-      for (int from : given.keySet()) {
-        if (from < 1 || from >= type.revision) {
-          throw new IllegalArgumentException(
-              ("event type '%s' has an upcaster from revision %d, which is not an older one: its"
-                      + " revision is %d")
-                  .formatted(type.name, from, type.revision));
-        }
-      }
-      return List.copyOf(steps);
     }
 
     private record NameAndRevision(String name, int revision) {}

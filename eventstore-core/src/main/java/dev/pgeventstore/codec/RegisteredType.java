@@ -1,13 +1,44 @@
 package dev.pgeventstore.codec;
 
-import java.util.List;
+/** A class and how its events are stored. For those who write a codec. */
+public final class RegisteredType {
 
-/**
- * A class and how its events are stored.
- *
- * @param steps the upcaster from revision 1, from revision 2 and so on, up to the present one
- */
-record RegisteredType(Class<?> payloadClass, String name, int revision, List<Upcaster> steps) {
+  private final Class<?> payloadClass;
+  private final String name;
+  private final int revision;
+
+  RegisteredType(Class<?> payloadClass, String name, int revision) {
+    this.payloadClass = payloadClass;
+    this.name = name;
+    this.revision = revision;
+  }
+
+  /**
+   * The class of the domain objects.
+   *
+   * @return a concrete one
+   */
+  public Class<?> payloadClass() {
+    return payloadClass;
+  }
+
+  /**
+   * The name in the store.
+   *
+   * @return the same for ever
+   */
+  public String name() {
+    return name;
+  }
+
+  /**
+   * The revision of the shape that the class has now.
+   *
+   * @return 1 or more
+   */
+  public int revision() {
+    return revision;
+  }
 
   @Override
   public String toString() {

@@ -25,9 +25,6 @@ class EventTypesTest {
   @EventType(name = "triangle")
   record Triangle() implements Shape {}
 
-  @EventType(name = "changed", revision = 3)
-  record Changed() {}
-
   record Bare() {}
 
   sealed interface HalfAnnotated permits Good, Forgotten {}
@@ -43,7 +40,7 @@ class EventTypesTest {
   record SecondSquare() {}
 
   private static String name(EventTypes types, Class<?> payloadClass) {
-    return JacksonCodec.of(types).typeName(payloadClass);
+    return FlatCodec.of(types, new Upcasts<>()).typeName(payloadClass);
   }
 
   @Test
@@ -108,58 +105,6 @@ class EventTypesTest {
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> builder.type(Bare.class, "bare", 0))
         .isInstanceOf(IllegalArgumentException.class);
-  }
-
-  @Test
-  void a_missing_step_is_found_when_building() {
-    assertThatThrownBy(
-            () ->
-                EventTypes.builder()
-                    .annotated(Changed.class)
-                    .upcast("changed", 1, json -> json)
-                    .build())
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("'changed'")
-        .hasMessageContaining("revision 2");
-  }
-
-  @Test
-  void a_step_that_leads_nowhere_is_found_when_building() {
-    assertThatThrownBy(
-            () ->
-                EventTypes.builder()
-                    .type(Bare.class, "bare", 1)
-                    .upcast("bare", 1, json -> json)
-                    .build())
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("'bare'")
-        .hasMessageContaining("not an older one");
-    assertThatThrownBy(() -> EventTypes.builder().upcast("other", 1, json -> json).build())
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("'other'");
-  }
-
-  @Test
-  void two_steps_from_one_revision_are_refused() {
-    EventTypes.Builder builder =
-        EventTypes.builder().annotated(Changed.class).upcast("changed", 1, json -> json);
-    assertThatThrownBy(() -> builder.upcast("changed", 1, json -> json))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("'changed'")
-        .hasMessageContaining("revision 1");
-  }
-
-  @Test
-  void upcasters_may_be_given_before_their_type() {
-    assertThat(
-            EventTypes.builder()
-                .upcast("changed", 2, json -> json)
-                .upcast("changed", 1, json -> json)
-                .annotated(Changed.class)
-                .build()
-                .all())
-        .singleElement()
-        .satisfies(type -> assertThat(type.steps()).hasSize(2));
   }
 
   @Test

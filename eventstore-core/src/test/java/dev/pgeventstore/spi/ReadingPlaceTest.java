@@ -9,8 +9,7 @@ import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.FlatCodec;
 import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
@@ -37,7 +36,7 @@ class ReadingPlaceTest {
         EncodedEvent.of("happened", 1, "{}"),
         null,
         Instant.EPOCH,
-        JacksonCodec.of(EventTypes.none()));
+        FlatCodec.none());
   }
 
   @Test

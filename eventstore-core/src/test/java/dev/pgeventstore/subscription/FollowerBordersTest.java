@@ -10,8 +10,7 @@ import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.FlatCodec;
 import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.spi.FeedReader;
 import java.lang.reflect.Proxy;
@@ -70,7 +69,7 @@ class FollowerBordersTest {
         EncodedEvent.of("happened", 1, "{}"),
         null,
         Instant.EPOCH,
-        JacksonCodec.of(EventTypes.none()));
+        FlatCodec.none());
   }
 
   private EventFeed feed() {

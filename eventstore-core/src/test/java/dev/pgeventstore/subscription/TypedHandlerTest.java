@@ -11,7 +11,7 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventType;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.FlatCodec;
 import dev.pgeventstore.spi.Batch;
 import java.io.IOException;
 import java.lang.reflect.Proxy;
@@ -35,7 +35,7 @@ class TypedHandlerTest {
   @EventType(name = "lost", revision = 1)
   private record Lost() implements Order {}
 
-  private static final JacksonCodec CODEC = JacksonCodec.of(EventTypes.of(Order.class));
+  private static final FlatCodec CODEC = FlatCodec.of(EventTypes.of(Order.class));
 
   private final List<String> handled = new ArrayList<>();
   private final Connection connection =

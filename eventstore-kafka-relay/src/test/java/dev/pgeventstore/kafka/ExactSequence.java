@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.kafka.consumer.RecordDecoder;
 import dev.pgeventstore.kafka.consumer.Watermarks;
 import java.util.HashMap;

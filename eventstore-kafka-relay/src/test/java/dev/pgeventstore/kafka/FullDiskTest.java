@@ -5,7 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionState;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
 import dev.pgeventstore.kafka.consumer.RecordDecoder;

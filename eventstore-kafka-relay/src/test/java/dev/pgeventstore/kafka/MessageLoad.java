@@ -13,7 +13,7 @@ import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.kafka.consumer.RecordDecoder;
 import dev.pgeventstore.kafka.consumer.Watermarks;
 import java.sql.Connection;

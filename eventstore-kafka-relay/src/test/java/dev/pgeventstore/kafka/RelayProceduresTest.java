@@ -10,7 +10,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.kafka.RelayStatus.State;
 import dev.pgeventstore.kafka.consumer.RecordDecoder;
 import dev.pgeventstore.kafka.consumer.Watermarks;

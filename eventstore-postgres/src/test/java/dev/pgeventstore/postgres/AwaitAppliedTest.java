@@ -13,7 +13,7 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.subscription.EventDiscardedException;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.EventParkedException;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;

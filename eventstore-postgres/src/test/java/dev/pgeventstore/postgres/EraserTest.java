@@ -21,7 +21,7 @@ import dev.pgeventstore.TombstonedException;
 import dev.pgeventstore.aggregate.Aggregates;
 import dev.pgeventstore.aggregate.Evolution;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.Eraser.Purge;
 import dev.pgeventstore.postgres.Eraser.Truncation;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;

@@ -10,7 +10,7 @@ import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.spi.EventFeed.Durability;
 import dev.pgeventstore.spi.FeedReader;

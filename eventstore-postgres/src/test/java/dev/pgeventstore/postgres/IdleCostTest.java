@@ -7,7 +7,7 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;

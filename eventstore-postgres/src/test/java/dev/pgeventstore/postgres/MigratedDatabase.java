@@ -1,7 +1,7 @@
 package dev.pgeventstore.postgres;
 
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.DatabaseTemplate;
 

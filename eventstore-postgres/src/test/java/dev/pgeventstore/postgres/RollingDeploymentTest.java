@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EncodedEvent;
+import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.RecordedEvent;
@@ -13,7 +14,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.UndecodableEventException;
 import dev.pgeventstore.UnknownEventTypeException;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Key;
@@ -70,9 +71,13 @@ class RollingDeploymentTest {
   private static final EventTypes NEW =
       EventTypes.builder()
           .type(Placed.class, "placed", 2)
-          .upcast("placed", 1, json -> json)
           .type(Shipped.class, "shipped", 1)
           .build();
+
+  private static EventCodec codec(EventTypes types) {
+    JacksonCodec.Builder builder = JacksonCodec.builder(types);
+    return (types == NEW ? builder.upcast("placed", 1, json -> json) : builder).build();
+  }
 
   record Placed(String what) {}
 
@@ -109,7 +114,7 @@ class RollingDeploymentTest {
 
     Node(String name, EventTypes types) {
       this.name = name;
-      this.store = new TestStore(database, 20, builder -> builder.codec(JacksonCodec.of(types)));
+      this.store = new TestStore(database, 20, builder -> builder.codec(codec(types)));
       open.add(store);
     }
 
@@ -224,8 +229,7 @@ class RollingDeploymentTest {
   void whatever_the_codec_throws_the_partition_is_given_up() throws Exception {
     Node newer = new Node("new", NEW);
     TestStore failing =
-        new TestStore(
-            database, 20, builder -> builder.codec(new FailingCodec(JacksonCodec.of(NEW))));
+        new TestStore(database, 20, builder -> builder.codec(new FailingCodec(codec(NEW))));
     open.add(failing);
     Subscription old =
         started(

@@ -18,7 +18,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.internal.scheduling.TurnedClock;
 import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.spi.FeedReader;

@@ -11,7 +11,7 @@ import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import dev.pgeventstore.testkit.servers.TcpProxy;

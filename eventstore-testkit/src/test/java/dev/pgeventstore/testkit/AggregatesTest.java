@@ -21,7 +21,7 @@ import dev.pgeventstore.aggregate.Aggregates;
 import dev.pgeventstore.aggregate.Evolution;
 import dev.pgeventstore.aggregate.Execution;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.testkit.AccountEvent.Deposited;
 import dev.pgeventstore.testkit.AccountEvent.Opened;
 import java.time.Instant;

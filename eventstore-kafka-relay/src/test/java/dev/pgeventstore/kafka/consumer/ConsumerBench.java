@@ -14,7 +14,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.testkit.servers.Database;

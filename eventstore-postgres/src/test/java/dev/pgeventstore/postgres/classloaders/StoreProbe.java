@@ -4,7 +4,7 @@ import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.Migrations;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import java.util.List;

@@ -8,7 +8,7 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.archive.ParcelEvent.Posted;
 import dev.pgeventstore.examples.archive.ParcelEvent.Scanned;
 import dev.pgeventstore.examples.topics.Topic;

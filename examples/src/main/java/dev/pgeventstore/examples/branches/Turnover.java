@@ -1,7 +1,7 @@
 package dev.pgeventstore.examples.branches;
 
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.branches.SaleEvent.Sold;
 import dev.pgeventstore.kafka.consumer.RecordDecoder;
 import dev.pgeventstore.kafka.consumer.RelayedRecord;

@@ -12,7 +12,6 @@ import dev.pgeventstore.Metadata;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.aggregate.Aggregates;
-import dev.pgeventstore.codec.JacksonCodec;
 import dev.pgeventstore.postgres.Eraser;
 import dev.pgeventstore.postgres.Migrations;
 import dev.pgeventstore.postgres.PostgresEventStore;
@@ -80,7 +79,7 @@ public final class Desk {
   static EventStore store(DataSource pool) {
     return PostgresEventStore.builder(pool)
         .schema(Release.SCHEMA)
-        .codec(JacksonCodec.of(TicketEvent.types()))
+        .codec(TicketEvent.codec())
         .migrations(Migrations.VALIDATE)
         .build();
   }

@@ -1,7 +1,7 @@
 package dev.pgeventstore.examples.desk;
 
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import java.io.IOException;
 import java.io.InputStream;

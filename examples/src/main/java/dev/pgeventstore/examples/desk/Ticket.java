@@ -1,8 +1,8 @@
 package dev.pgeventstore.examples.desk;
 
 import dev.pgeventstore.aggregate.Evolution;
-import dev.pgeventstore.codec.JacksonSnapshots;
 import dev.pgeventstore.codec.SnapshotCodec;
+import dev.pgeventstore.codec.jackson.JacksonSnapshots;
 import dev.pgeventstore.examples.desk.TicketEvent.Answered;
 import dev.pgeventstore.examples.desk.TicketEvent.Closed;
 import dev.pgeventstore.examples.desk.TicketEvent.Opened;

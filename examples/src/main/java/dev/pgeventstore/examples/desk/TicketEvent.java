@@ -1,7 +1,9 @@
 package dev.pgeventstore.examples.desk;
 
+import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.codec.EventType;
 import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 
 // tag::events[]
 /** What happens to a ticket. Each ticket is a stream. */
@@ -17,9 +19,8 @@ sealed interface TicketEvent {
   record Closed() implements TicketEvent {}
 
   /** Revision 1 of an opened ticket had no channel: all tickets came by mail. */
-  static EventTypes types() {
-    return EventTypes.builder()
-        .annotated(TicketEvent.class)
+  static EventCodec codec() {
+    return JacksonCodec.builder(EventTypes.of(TicketEvent.class))
         .upcast("ticket-opened", 1, json -> json.put("channel", "mail"))
         .build();
   }

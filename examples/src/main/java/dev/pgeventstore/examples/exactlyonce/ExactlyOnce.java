@@ -10,7 +10,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.exactlyonce.MoneyEvent.Deposited;
 import dev.pgeventstore.examples.exactlyonce.MoneyEvent.Withdrawn;
 import dev.pgeventstore.examples.processes.ChildProcess;

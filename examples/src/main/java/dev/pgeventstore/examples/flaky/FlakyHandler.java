@@ -7,7 +7,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.flaky.InvoiceEvent.Corrected;
 import dev.pgeventstore.examples.flaky.InvoiceEvent.Issued;
 import dev.pgeventstore.postgres.PostgresEventStore;

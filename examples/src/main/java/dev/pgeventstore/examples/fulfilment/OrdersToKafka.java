@@ -8,7 +8,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.fulfilment.OrderEvent.Cancelled;
 import dev.pgeventstore.examples.fulfilment.OrderEvent.Paid;
 import dev.pgeventstore.examples.fulfilment.OrderEvent.Placed;

@@ -6,7 +6,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.groups.Instance.Work;
 import dev.pgeventstore.examples.groups.UserEvent.LoggedIn;
 import dev.pgeventstore.examples.groups.UserEvent.Registered;

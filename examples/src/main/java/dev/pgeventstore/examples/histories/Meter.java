@@ -1,8 +1,8 @@
 package dev.pgeventstore.examples.histories;
 
 import dev.pgeventstore.aggregate.Evolution;
-import dev.pgeventstore.codec.JacksonSnapshots;
 import dev.pgeventstore.codec.SnapshotCodec;
+import dev.pgeventstore.codec.jackson.JacksonSnapshots;
 import dev.pgeventstore.examples.histories.MeterEvent.Installed;
 import dev.pgeventstore.examples.histories.MeterEvent.Read;
 import java.util.List;

@@ -7,7 +7,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.hotcache.StockEvent.Received;
 import dev.pgeventstore.examples.hotcache.StockEvent.Taken;
 import dev.pgeventstore.postgres.PostgresEventStore;

@@ -6,7 +6,7 @@ import com.zaxxer.hikari.pool.HikariPool.PoolInitializationException;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.subscription.Subscription;

@@ -3,7 +3,7 @@ package dev.pgeventstore.examples.loans;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.topics.Topic;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.kafka.VerificationReport;

@@ -7,7 +7,7 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.aggregate.Aggregates;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.quickstart.AccountEvent.Deposited;
 import dev.pgeventstore.examples.quickstart.AccountEvent.Opened;
 import dev.pgeventstore.examples.quickstart.AccountEvent.Withdrawn;

@@ -5,7 +5,7 @@ import dev.pgeventstore.ConflictException;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.aggregate.Aggregate;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.subscription.Subscription;

@@ -8,7 +8,7 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.processes.ChildProcess;
 import dev.pgeventstore.examples.services.UserEvent.LoggedIn;
 import dev.pgeventstore.examples.services.UserEvent.Registered;

@@ -8,7 +8,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.shortener.LinkEvent.Created;
 import dev.pgeventstore.examples.shortener.LinkEvent.Redirected;
 import dev.pgeventstore.examples.shortener.LinkEvent.Removed;

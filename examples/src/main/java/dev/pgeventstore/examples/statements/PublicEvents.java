@@ -8,7 +8,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.statements.AccountEvent.Deposited;
 import dev.pgeventstore.examples.statements.AccountEvent.FraudSuspected;
 import dev.pgeventstore.examples.statements.AccountEvent.MonthClosed;

@@ -7,7 +7,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.visits.VisitEvent.Visited;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.projection.Projection;

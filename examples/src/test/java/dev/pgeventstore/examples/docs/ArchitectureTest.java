@@ -34,6 +34,9 @@ class ArchitectureTest {
       Map.ofEntries(
           Map.entry("", List.of()),
           Map.entry(".codec", List.of("")),
+          Map.entry(".codec.jackson", List.of(".codec", ".internal.codec")),
+          Map.entry(".codec.jackson3", List.of(".codec", ".internal.codec")),
+          Map.entry(".internal.codec", List.of()),
           Map.entry(".spi", List.of("", ".internal", ".subscription", ".projection")),
           Map.entry(".internal", List.of("")),
           Map.entry(".internal.scheduling", List.of()),
@@ -133,7 +136,14 @@ class ArchitectureTest {
 
   private static List<String> core(String... more) {
     return Stream.concat(
-            Stream.of("", ".codec", ".subscription", ".projection", ".spi", ".aggregate"),
+            Stream.of(
+                "",
+                ".codec",
+                ".codec.jackson",
+                ".subscription",
+                ".projection",
+                ".spi",
+                ".aggregate"),
             Stream.of(more))
         .toList();
   }

@@ -9,7 +9,7 @@ import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.projection.Projection;
 import dev.pgeventstore.projection.Projections;

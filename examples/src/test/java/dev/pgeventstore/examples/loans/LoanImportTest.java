@@ -24,7 +24,7 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.loans.LoanEvent.ApplicationDecided;
 import dev.pgeventstore.examples.loans.LoanEvent.ApplicationSubmitted;
 import dev.pgeventstore.examples.loans.LoanEvent.Outcome;

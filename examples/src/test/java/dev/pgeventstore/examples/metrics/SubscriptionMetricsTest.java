@@ -11,7 +11,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Subscription;

@@ -8,7 +8,7 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.ConflictException;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.testkit.servers.Database;

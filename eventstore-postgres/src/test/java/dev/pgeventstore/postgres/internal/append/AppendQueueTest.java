@@ -9,7 +9,7 @@ import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.encoding.EventEncoding;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;

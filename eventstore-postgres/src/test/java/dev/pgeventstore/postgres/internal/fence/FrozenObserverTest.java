@@ -9,7 +9,7 @@ import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;

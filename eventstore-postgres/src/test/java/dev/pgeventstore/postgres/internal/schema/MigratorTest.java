@@ -8,7 +8,7 @@ import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.Migrations;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.testkit.servers.Database;

@@ -9,7 +9,7 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
-import dev.pgeventstore.codec.JacksonCodec;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.Migrations;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.postgres.internal.tables.Schema;

@@ -1,7 +1,7 @@
-package dev.pgeventstore.codec;
+package dev.pgeventstore.codec.jackson3;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ObjectNode;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /** Brings the JSON of an event from one revision of its type to the next. Safe for many threads. */
 @FunctionalInterface

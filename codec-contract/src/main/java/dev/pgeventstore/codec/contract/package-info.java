@@ -1,0 +1,2 @@
+/** What every codec on a JSON library keeps. */
+package dev.pgeventstore.codec.contract;
