@@ -1,99 +1,127 @@
 -- Least privilege for those who use the store. Run by whoever may create roles, once per schema,
--- after the migrations; running it again does no harm. ${schema} is replaced by the schema's name.
+-- after the migrations; running it again takes back what it no longer gives. ${schema} is replaced
+-- by the schema's name.
 --
---   <schema>_owner   may migrate
---   <schema>_writer  appends and reads; cannot change or remove an event
---   <schema>_reader  reads, and runs subscriptions
---   <schema>_relay   reads, holds leases of relays, and deletes messages that are published
---   <schema>_eraser  truncates, tombstones, erases and purges, by functions; cannot even read
+--   <schema>_owner     may migrate
+--   <schema>_writer    appends and publishes, by functions; and what a reader may
+--   <schema>_reader    reads, and runs subscriptions and projections
+--   <schema>_relay     reads, holds leases of relays, and deletes messages that are published
+--   <schema>_importer  reads, and imports by COPY
+--   <schema>_operator  sees everything, and looks after what readers and relays run
+--   <schema>_eraser    truncates, tombstones, erases and purges, by functions; cannot even read
 --
--- They cannot log in: grant them to the roles that do.
+-- None but the owner may change or remove an event or choose a position, and only importers write
+-- streams and events other than by the store's functions. The roles cannot log in: grant them to
+-- those that do.
 
 do $$
 declare
   _role text;
 begin
-  foreach _role in array array['owner', 'writer', 'reader', 'relay', 'eraser'] loop
+  foreach _role in array
+    array['owner', 'writer', 'reader', 'relay', 'importer', 'operator', 'eraser']
+  loop
     if not exists (select from pg_roles where rolname = '${schema}_' || _role) then
       execute format('create role %I nologin', '${schema}_' || _role);
     end if;
+    execute format('revoke all on schema "${schema}" from %I', '${schema}_' || _role);
+    execute format('revoke all on all tables in schema "${schema}" from %I', '${schema}_' || _role);
+    execute format('revoke all on all functions in schema "${schema}" from %I', '${schema}_' || _role);
+    execute format('revoke all on all sequences in schema "${schema}" from %I', '${schema}_' || _role);
   end loop;
 end
 $$;
-
 revoke all on schema "${schema}" from public;
 revoke all on all tables in schema "${schema}" from public;
 revoke all on all functions in schema "${schema}" from public;
 revoke all on all sequences in schema "${schema}" from public;
+
+grant "${schema}_reader" to "${schema}_writer", "${schema}_operator";
+grant "${schema}_relay" to "${schema}_operator";
 
 grant all on schema "${schema}" to "${schema}_owner";
 grant all on all tables in schema "${schema}" to "${schema}_owner";
 grant all on all functions in schema "${schema}" to "${schema}_owner";
 grant all on all sequences in schema "${schema}" to "${schema}_owner";
 
+-- All: whether the schema is as the program needs it, which a store asks before it starts.
 grant usage on schema "${schema}"
-  to "${schema}_writer", "${schema}_reader", "${schema}_relay", "${schema}_eraser";
--- Each may ask whether the schema is as its program needs it, which Migrations.VALIDATE does.
+  to "${schema}_reader", "${schema}_relay", "${schema}_importer", "${schema}_eraser";
 grant execute on function "${schema}".schema_version()
-  to "${schema}_writer", "${schema}_reader", "${schema}_relay", "${schema}_eraser";
+  to "${schema}_reader", "${schema}_relay", "${schema}_importer", "${schema}_eraser";
 do $$
 begin
   -- Flyway's, so it is missing where the scripts are run by hand.
   if to_regclass('"${schema}".schema_history') is not null then
     grant select on "${schema}".schema_history
-      to "${schema}_writer", "${schema}_reader", "${schema}_relay", "${schema}_eraser";
+      to "${schema}_reader", "${schema}_relay", "${schema}_importer", "${schema}_eraser";
   end if;
 end
 $$;
-grant select on "${schema}".streams, "${schema}".events, "${schema}".subscriptions,
-                "${schema}".truncations, "${schema}".purged_events
-  to "${schema}_writer", "${schema}_reader", "${schema}_relay";
--- Looking at the sequence, for the checks at the start; drawing from it needs more.
-grant select on all sequences in schema "${schema}"
-  to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+
+-- All who read the log. They look at the sequence, for the fence and for the checks at the start;
+-- drawing from it needs more.
+grant select on "${schema}".streams, "${schema}".events, "${schema}".truncations,
+                "${schema}".purged_events, "${schema}".subscriptions
+  to "${schema}_reader", "${schema}_relay", "${schema}_importer";
+grant select on sequence "${schema}".events_position_seq
+  to "${schema}_reader", "${schema}_relay", "${schema}_importer";
 grant execute on function
   "${schema}".incarnation(), "${schema}".begin_incarnation(), "${schema}".observe_fence()
-  to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+  to "${schema}_reader", "${schema}_relay", "${schema}_importer";
 
--- The position is not among the columns, so not even COPY can bring one along.
-grant insert (stream_id, category, version, id, type, revision, data, metadata)
-  on "${schema}".events to "${schema}_writer";
-grant insert (relay, topic, id, lane_hash, key, value, header_names, header_values),
-      select ("position")
-  on "${schema}".outbox to "${schema}_writer";
--- Its own rights are the owner's. All that can be done with it alone is to burn a position.
-grant execute on function "${schema}".draw_position() to "${schema}_writer";
--- Rows of streams are deleted only where an append takes back what it has just inserted. What was
--- tombstoned is not among the columns: no writer can take it back.
-grant insert (stream_id, category, version), update (version), delete
-  on "${schema}".streams to "${schema}_writer";
-grant select, insert, update on "${schema}".imports to "${schema}_writer";
-
--- Writers call every function that does not run with the owner's rights. Those that do are the
--- eraser's, and listed.
-do $$
-declare
-  _function regprocedure;
-begin
-  for _function in
-    select p.oid from pg_proc as p
-     where p.pronamespace = '"${schema}"'::regnamespace and not p.prosecdef
-  loop
-    execute format('grant execute on function %s to %I', _function, '${schema}_writer');
-  end loop;
-end
-$$;
+-- Writers append by functions, which run with the owner's rights.
 grant execute on function
-  "${schema}".truncate_before(text, bigint),
-  "${schema}".tombstone(text),
-  "${schema}".erase(text, bigint, text),
-  "${schema}".purge(text, integer)
-  to "${schema}_eraser";
+  "${schema}".append(text[], boolean[], boolean, integer[], integer[], bigint[], integer[], integer[],
+                     integer[], uuid[], text[], integer[], bytea[], bytea[]),
+  "${schema}".append_one(text, bigint, uuid, text, integer, bytea, bytea),
+  "${schema}".publish(integer[], integer[], text[], text[], uuid[], bigint[], bytea[], bytea[],
+                      integer[], text[], bytea[])
+  to "${schema}_writer";
+grant insert, update on "${schema}".snapshots to "${schema}_writer";
+-- No snapshot is kept of a stream that has just been erased from.
+grant select (stream_id, at) on "${schema}".erasures to "${schema}_writer";
 
-grant insert, update, delete on "${schema}".subscriptions
-  to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+-- COPY needs rights on the table. The position is not among the columns, so none can be brought
+-- along, nor is what was tombstoned, so no importer can take it back.
+grant insert (stream_id, category, version, id, type, revision, data, metadata)
+  on "${schema}".events to "${schema}_importer";
+grant insert (stream_id, category, version), update (version)
+  on "${schema}".streams to "${schema}_importer";
+grant select, insert, update on "${schema}".imports to "${schema}_importer";
+
+-- Running subscriptions, on one node or on several, and looking after what they have parked. What was
+-- given up is recorded for good.
+grant insert, update, delete on "${schema}".subscriptions to "${schema}_reader", "${schema}_relay";
+grant select, insert, update, delete
+  on "${schema}".subscription_members, "${schema}".subscription_declines,
+     "${schema}".parked_streams, "${schema}".parked_events
+  to "${schema}_reader";
+grant select, insert (name, stream_id, position, version, reason, error)
+  on "${schema}".discarded_events to "${schema}_reader";
+grant execute on function
+  "${schema}".keep_leases(text, text[], bigint[], text[]),
+  "${schema}".divide_anew(text),
+  "${schema}".arrange_partitions(text, integer, bigint, text, text[], text, bigint),
+  "${schema}".members_by_partition(text, text[]),
+  "${schema}".join_members(text, text, interval),
+  "${schema}".decline_partition(text, integer, text, bigint, bigint, text)
+  to "${schema}_reader";
+grant select on "${schema}".snapshots to "${schema}_reader";
+
+-- A role that subscribes may keep projections. Their own tables, and the rights to make them, are
+-- elsewhere.
+grant select on "${schema}".projections, "${schema}".projection_versions,
+                "${schema}".dropped_projection_versions
+  to "${schema}_reader";
+grant insert (name, version) on "${schema}".dropped_projection_versions to "${schema}_reader";
+grant insert, update (live_version, highest_version, promoted_at)
+  on "${schema}".projections to "${schema}_reader";
+grant insert, delete on "${schema}".projection_versions to "${schema}_reader";
+
+-- What the owner of a lease leaves for the next one.
 grant select, insert, update, delete on "${schema}".lease_notes
-  to "${schema}_writer", "${schema}_reader", "${schema}_relay";
+  to "${schema}_reader", "${schema}_relay";
 grant execute on function
   "${schema}".note_in_lease(text, integer, text, bigint, text[], text[]),
   "${schema}".replace_note_in_lease(text, integer, text, bigint, text, text, text, text)
@@ -104,34 +132,14 @@ grant execute on function
   "${schema}".waiting_messages(text, integer, integer, bigint, bigint, integer, bigint),
   "${schema}".delete_messages(text, integer, integer, bigint, bigint)
   to "${schema}_relay";
--- Running subscriptions, on one node or on several, and looking after what they have parked. What was
--- given up is recorded for good.
-grant select, insert, update, delete
-  on "${schema}".subscription_members, "${schema}".subscription_declines,
-     "${schema}".parked_streams, "${schema}".parked_events
-  to "${schema}_writer", "${schema}_reader";
-grant select, insert (name, stream_id, position, version, reason, error)
-  on "${schema}".discarded_events to "${schema}_writer", "${schema}_reader";
+
+-- What operators look at beside, and what may be deleted at any time.
+grant select on all tables in schema "${schema}" to "${schema}_operator";
+grant delete on "${schema}".imports, "${schema}".snapshots to "${schema}_operator";
+
 grant execute on function
-  "${schema}".keep_leases(text, text[], bigint[], text[]),
-  "${schema}".divide_anew(text),
-  "${schema}".arrange_partitions(text, integer, bigint, text, text[], text, bigint),
-  "${schema}".members_by_partition(text, text[]),
-  "${schema}".join_members(text, text, interval),
-  "${schema}".decline_partition(text, integer, text, bigint, bigint, text)
-  to "${schema}_reader";
-
-grant select on "${schema}".snapshots to "${schema}_writer", "${schema}_reader";
-grant insert, update on "${schema}".snapshots to "${schema}_writer";
--- No snapshot is kept of a stream that has just been erased from.
-grant select (stream_id, at) on "${schema}".erasures to "${schema}_writer";
-
--- Who subscribes may keep projections. Their own tables, and the rights to make them, are elsewhere.
-grant select on "${schema}".projections, "${schema}".projection_versions,
-                "${schema}".dropped_projection_versions
-  to "${schema}_writer", "${schema}_reader";
-grant insert (name, version) on "${schema}".dropped_projection_versions
-  to "${schema}_writer", "${schema}_reader";
-grant insert, update (live_version, highest_version, promoted_at) on "${schema}".projections
-  to "${schema}_writer", "${schema}_reader";
-grant insert, delete on "${schema}".projection_versions to "${schema}_writer", "${schema}_reader";
+  "${schema}".truncate_before(text, bigint),
+  "${schema}".tombstone(text),
+  "${schema}".erase(text, bigint, text),
+  "${schema}".purge(text, integer)
+  to "${schema}_eraser";

@@ -458,6 +458,10 @@ $$;
 -- A conflict is an answer, not an error: nothing is written for that append, no position drawn, and
 -- the transaction stays usable.
 --
+-- Functions that append run with the rights of their owner, and no other role may write streams,
+-- events or messages: what they promise does not depend on who calls them (docs/adr/0027). Their
+-- search path is fixed, or a caller could put an operator of its own in place of one that they use.
+--
 -- Streams are looked up one by one, which costs less than a join as long as they are few, and
 -- written by "on conflict": a join could become a scan of the table, with a plan that was made while
 -- it was small and is kept while it grows.
@@ -481,7 +485,7 @@ create function "${schema}".append(
   out positions bigint[],       -- per append: of its last event, if written or replayed
   out culprits integer[]        -- per append: the condition whose stream has the ids already, or is tombstoned
 )
-language plpgsql volatile
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 declare
@@ -703,7 +707,7 @@ $$;
 create function "${schema}".append_one(
   _stream text, _expected bigint, _id uuid, _type text, _revision integer, _data bytea, _metadata bytea)
 returns bigint[]
-language plpgsql volatile
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   _current bigint;
@@ -872,6 +876,12 @@ begin
 end
 $$;
 
+revoke all on function
+  "${schema}".append(text[], boolean[], boolean, integer[], integer[], bigint[], integer[], integer[],
+                     integer[], uuid[], text[], integer[], bytea[], bytea[]),
+  "${schema}".append_one(text, bigint, uuid, text, integer, bytea, bytea)
+  from public;
+
 -- --- Messages ----------------------------------------------------------------------------------
 
 -- Writes the messages of appends that were written, one after the other. Without outcomes, all.
@@ -889,7 +899,7 @@ create function "${schema}".publish(
   _header_values bytea[]
 )
 returns bigint[]             -- per append: of its last message; for a retry, somewhere behind it
-language plpgsql volatile
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
   _positions bigint[] := array_fill(null::bigint, array[_appends[cardinality(_appends)]]);
@@ -918,6 +928,11 @@ begin
   return _positions;
 end
 $$;
+
+revoke all on function
+  "${schema}".publish(integer[], integer[], text[], text[], uuid[], bigint[], bytea[], bytea[],
+                      integer[], text[], bytea[])
+  from public;
 
 -- Messages that wait for a relay, in the global order: so many, or fewer that take so many bytes.
 -- It stops where it has enough, and so reads no more than it gives. By the index, whatever the

@@ -33,6 +33,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -49,7 +50,8 @@ import org.postgresql.PGConnection;
 class RolesTest {
 
   private static final String NOT_ALLOWED = "42501";
-  private static final List<String> ROLES = List.of("writer", "reader", "relay", "eraser");
+  private static final List<String> ROLES =
+      List.of("writer", "reader", "relay", "importer", "operator", "eraser");
 
   private Database database;
   private TestStore owner;
@@ -130,7 +132,7 @@ class RolesTest {
   @FieldSource("ROLES")
   void a_role_without_its_new_grants_is_told_which_script_gives_them(String role)
       throws SQLException {
-    String all = "%1$s_writer, %1$s_reader, %1$s_relay, %1$s_eraser".formatted(schema);
+    String all = ROLES.stream().map(name -> schema + "_" + name).collect(Collectors.joining(", "));
     owner.execute("revoke all on %s.schema_history from %s".formatted(schema, all));
     assertNotOpenTo(role);
     owner.execute("revoke all on function %s.schema_version() from %s".formatted(schema, all));
@@ -168,21 +170,28 @@ class RolesTest {
   }
 
   @Test
-  void a_writer_imports() throws Exception {
-    try (TestStore writer = as("writer")) {
-      writer.store.importer().named("orders").batch(10).run(ImporterTest.items(25));
-      writer.store.importer().named("orders").batch(10).run(ImporterTest.items(30));
+  void an_importer_imports_and_does_not_append() throws Exception {
+    try (TestStore importer = as("importer")) {
+      importer.store.importer().named("orders").batch(10).run(ImporterTest.items(25));
+      importer.store.importer().named("orders").batch(10).run(ImporterTest.items(30));
+      assertThat(importer.settled()).hasSize(31);
+      assertThatThrownBy(() -> importer.append("order-1"))
+          .isInstanceOf(EventStoreException.class)
+          .hasMessageContaining("roles.sql");
     }
+    assertNotAllowed("importer", "delete from %s.streams".formatted(schema));
+    assertNotAllowed("importer", "update %s.streams set tombstoned_at = null".formatted(schema));
     assertThat(owner.settled()).hasSize(31);
   }
 
-  @Test
-  void a_reader_does_not_import() {
-    try (TestStore reader = as("reader")) {
-      assertThatThrownBy(() -> reader.store.importer().run(ImporterTest.items(5)))
+  @ParameterizedTest
+  @ValueSource(strings = {"writer", "reader", "relay", "operator"})
+  void no_other_role_imports(String role) {
+    try (TestStore user = as(role)) {
+      assertThatThrownBy(() -> user.store.importer().run(ImporterTest.items(5)))
           .isInstanceOf(EventStoreException.class)
           .hasMessageContaining("roles.sql");
-      assertThatThrownBy(() -> reader.store.importer().named("x").run(ImporterTest.items(5)))
+      assertThatThrownBy(() -> user.store.importer().named("x").run(ImporterTest.items(5)))
           .isInstanceOf(EventStoreException.class)
           .hasMessageContaining("roles.sql");
     }
@@ -190,34 +199,58 @@ class RolesTest {
   }
 
   @ParameterizedTest
-  @ValueSource(
-      strings = {
-        "update $schema.events set data = '{}'",
-        "delete from $schema.events",
-        "truncate $schema.events",
-        "alter table $schema.events add column x int",
-        "drop table $schema.events",
-        "select setval(pg_get_serial_sequence('$schema.events', 'position'), 1)",
-        "select nextval(pg_get_serial_sequence('$schema.events', 'position'))",
-        "insert into $schema.events (position, version, id, revision, stream_id, category, type, data)"
-            + " overriding system value values"
-            + " (9, 1, gen_random_uuid(), 1, 'order-9', 'order', 'happened', '{}')",
-        "alter table $schema.events disable trigger all",
-        "create table $schema.mine (x int)",
-      })
-  void a_writer_cannot_change_or_remove_an_event_or_choose_a_position(String sql)
+  @FieldSource("ROLES")
+  void no_role_but_importers_writes_streams_events_or_messages_other_than_by_functions(String role)
       throws SQLException {
-    try (Connection connection = database.as(login("writer")).open()) {
-      assertThatThrownBy(() -> TestStore.execute(connection, sql.replace("$schema", schema)))
-          .isInstanceOfSatisfying(
-              SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo(NOT_ALLOWED));
+    List<String> statements =
+        new ArrayList<>(
+            List.of(
+                "insert into %s.outbox (lane_hash, id, relay, topic, header_names, header_values)"
+                    + " values (1, gen_random_uuid(), 'r', 't', '{}', '{}')",
+                "select %s.draw_position()", "delete from %s.streams"));
+    if (!role.equals("importer")) {
+      statements.add(
+          "insert into %s.events (stream_id, category, version, id, type, revision, data)"
+              + " values ('order-9', 'order', 1, gen_random_uuid(), 'happened', 1, '{}')");
+      statements.add(
+          "insert into %s.streams (stream_id, category, version) values ('order-9', 'order', 1)");
+      statements.add("update %s.streams set version = 7");
+    }
+    for (String sql : statements) {
+      assertNotAllowed(role, sql.formatted(schema));
     }
     assertThat(owner.settled()).containsExactly("order-1");
   }
 
-  @Test
-  void a_writer_cannot_bring_a_position_along_by_copy() throws SQLException {
-    try (Connection connection = database.as(login("writer")).open()) {
+  private static final List<String> CHANGES_OF_EVENTS =
+      List.of(
+          "update $schema.events set data = '{}'",
+          "delete from $schema.events",
+          "truncate $schema.events",
+          "alter table $schema.events add column x int",
+          "drop table $schema.events",
+          "select setval(pg_get_serial_sequence('$schema.events', 'position'), 1)",
+          "select nextval(pg_get_serial_sequence('$schema.events', 'position'))",
+          "insert into $schema.events (position, version, id, revision, stream_id, category, type, data)"
+              + " overriding system value values"
+              + " (9, 1, gen_random_uuid(), 1, 'order-9', 'order', 'happened', '{}')",
+          "alter table $schema.events disable trigger all",
+          "create table $schema.mine (x int)");
+
+  @ParameterizedTest
+  @ValueSource(strings = {"writer", "importer", "operator"})
+  void no_writer_changes_or_removes_an_event_or_chooses_a_position(String role)
+      throws SQLException {
+    for (String sql : CHANGES_OF_EVENTS) {
+      assertNotAllowed(role, sql.replace("$schema", schema));
+    }
+    assertThat(owner.settled()).containsExactly("order-1");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"writer", "importer"})
+  void no_position_can_be_brought_along_by_copy(String role) throws SQLException {
+    try (Connection connection = database.as(login(role)).open()) {
       assertThatThrownBy(
               () ->
                   connection
@@ -427,14 +460,11 @@ class RolesTest {
                   + " header_values) values (9, 1, gen_random_uuid(), 'r', 't', '{}', '{}')")
               .formatted(schema));
     }
-    for (String role : List.of("reader", "relay", "eraser")) {
-      assertNotAllowed(role, "select %s.draw_position()".formatted(schema));
-    }
     assertNotAllowed("reader", "select * from %s.outbox".formatted(schema));
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"writer", "reader", "relay"})
+  @ValueSource(strings = {"writer", "reader", "relay", "importer", "operator"})
   void nobody_but_the_eraser_erases(String role) throws SQLException {
     Eraser eraser = Eraser.of(database.as(login(role)).dataSource(), schema);
     StreamId stream = StreamId.of("order", "1");
@@ -455,8 +485,11 @@ class RolesTest {
             "insert into %s.truncations (stream_id, before, hidden_up_to) values ('order-1', 2, 1)",
             "insert into %s.purged_events (position, id) values (1, gen_random_uuid())",
             "delete from %s.purged_events",
-            "select * from %s.erasures")) {
+            "delete from %s.erasures")) {
       assertNotAllowed(role, sql.formatted(schema));
+    }
+    if (!role.equals("operator")) {
+      assertNotAllowed(role, "select * from %s.erasures".formatted(schema));
     }
     assertThat(owner.settled()).containsExactly("order-1");
   }
@@ -503,24 +536,89 @@ class RolesTest {
   }
 
   @Test
-  void what_is_on_the_search_path_of_an_eraser_does_not_run_with_the_owners_rights()
+  void what_is_on_the_search_path_of_a_caller_does_not_run_with_the_owners_rights()
       throws Exception {
     owner.append("order-1");
     owner.execute("create schema evil_" + schema);
-    owner.execute("grant all on schema evil_" + schema + " to " + login("eraser"));
+    for (String role : List.of("eraser", "writer")) {
+      owner.execute("grant all on schema evil_%s to %s".formatted(schema, login(role)));
+    }
     try (Connection connection = database.as(login("eraser")).open()) {
-      TestStore.execute(
-          connection,
-          """
-          create function evil_%1$s.clock_timestamp() returns timestamptz language plpgsql
-          as 'begin raise exception ''ran as %%'', current_user; end'
-          """
-              .formatted(schema));
-      TestStore.execute(connection, "set search_path = evil_" + schema + ", pg_catalog");
+      putInThePlaceOf(connection, "clock_timestamp()", "timestamptz");
       TestStore.execute(connection, "create temporary table events (x int)");
       TestStore.execute(connection, "select %s.tombstone('order-1')".formatted(schema));
     }
     assertThat(owner.settled()).isEmpty();
+
+    try (Connection connection = database.as(login("writer")).open()) {
+      putInThePlaceOf(connection, "split_part(text, text, integer)", "text");
+      putInThePlaceOf(connection, "array_fill(bigint, integer[])", "bigint[]");
+      TestStore.execute(connection, "create temporary table streams (x int)");
+      TestStore.execute(
+          connection,
+          "select %s.append_one('order-2', 0, gen_random_uuid(), 'happened', 1, '{}', null)"
+              .formatted(schema));
+      TestStore.execute(
+          connection,
+          ("select %s.append('{order-3}', '{true}', true, '{1}', '{1}', '{0}', '{1}', '{1}', '{1}',"
+                  + " array[gen_random_uuid()], '{happened}', '{1}', array['{}'::bytea], null)")
+              .formatted(schema));
+      TestStore.execute(
+          connection,
+          ("select %s.publish(null, '{1}', '{r}', '{t}', array[gen_random_uuid()], '{1}',"
+                  + " array[null::bytea], array[null::bytea], '{0}', '{}', '{}')")
+              .formatted(schema));
+      // The trap works: without a fixed path it is stepped into.
+      assertThatThrownBy(() -> TestStore.execute(connection, "select split_part('a', 'b', 1)"))
+          .hasMessageContaining("ran as");
+    }
+    assertThat(owner.settled()).containsExactly("order-2", "order-3");
     owner.execute("drop schema evil_" + schema + " cascade");
+  }
+
+  private void putInThePlaceOf(Connection connection, String function, String type)
+      throws SQLException {
+    TestStore.execute(
+        connection,
+        """
+        create function evil_%s.%s returns %s language plpgsql
+        as 'begin raise exception ''ran as %%'', current_user; end'
+        """
+            .formatted(schema, function, type));
+    TestStore.execute(connection, "set search_path = evil_" + schema + ", pg_catalog");
+  }
+
+  @Test
+  void an_operator_sees_everything_and_looks_after_what_runs_but_appends_nothing()
+      throws Exception {
+    try (TestStore operator = as("operator")) {
+      for (String table : tables()) {
+        try (Connection connection = database.as(login("operator")).open()) {
+          TestStore.query(connection, "select count(*) from %s.%s".formatted(schema, table));
+        }
+      }
+      assertThat(operator.settled()).containsExactly("order-1");
+      try (Lease lease =
+          operator.store.feed().seizeLease("relay", 0, "me", Duration.ofSeconds(5))) {
+        assertThat(lease.note(Map.of("paused", "true"))).isTrue();
+      }
+      assertThatThrownBy(() -> operator.append("order-3"))
+          .isInstanceOf(EventStoreException.class)
+          .hasMessageContaining("roles.sql");
+      OutboxMessage message = OutboxMessage.to("relay", "topic").key("1").json("{}");
+      assertThatThrownBy(() -> operator.store.publish(List.of(message)))
+          .isInstanceOf(EventStoreException.class);
+    }
+    assertNotAllowed("operator", "update %s.discarded_events set reason = 'x'".formatted(schema));
+    assertThat(owner.settled()).containsExactly("order-1");
+  }
+
+  private List<String> tables() throws SQLException {
+    return List.of(
+        owner
+            .query(
+                "select string_agg(tablename, ' ') from pg_tables where schemaname = '%s'"
+                    .formatted(schema))
+            .split(" "));
   }
 }

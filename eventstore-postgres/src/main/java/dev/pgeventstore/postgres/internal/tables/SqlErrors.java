@@ -86,7 +86,7 @@ public final class SqlErrors {
       hint = ". Is the schema migrated?";
     } else if (state(e).equals("42501")) {
       hint =
-          ". The database role lacks a right. For the store's own objects, grant it the role of db/roles.sql for what it does: writer, reader, relay or eraser.";
+          ". The database role lacks a right. For the store's own objects, grant it the role of db/roles.sql for what it does: writer, reader, relay, importer, operator or eraser.";
     }
     return new EventStoreException(what + ": " + e.getMessage() + hint, e);
   }

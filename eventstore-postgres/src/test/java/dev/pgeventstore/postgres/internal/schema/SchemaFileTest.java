@@ -63,6 +63,14 @@ class SchemaFileTest {
       lines (kind, name, detail, part, item, line) as (
         select 1, 'schema', '', 0, '', 'schema'
         union all
+        select distinct 1, 'schema', '', 6, m.rolname || r.rolname,
+               regexp_replace('  ' || m.rolname || ' may what ' || r.rolname || ' may',
+                              '$schema_', '', 'g')
+          from pg_auth_members as a
+          join pg_roles as m on m.oid = a.member
+          join pg_roles as r on r.oid = a.roleid
+         where m.rolname like '$schema\\_%' and r.rolname like '$schema\\_%'
+        union all
         select 2, r.relname, '', 0, '',
                case when r.relpersistence = 'u' then 'unlogged ' else '' end
                  || case r.relkind when 'S' then 'sequence ' when 'r' then 'table ' else 'view ' end
