@@ -599,14 +599,18 @@ class RolesTest {
       }
       assertThat(operator.settled()).containsExactly("order-1");
       try (Lease lease =
-          operator.store.feed().seizeLease("relay", 0, "me", Duration.ofSeconds(5))) {
+          operator
+              .store
+              .unwrap(EventFeed.class)
+              .orElseThrow()
+              .seizeLease("relay", 0, "me", Duration.ofSeconds(5))) {
         assertThat(lease.note(Map.of("paused", "true"))).isTrue();
       }
       assertThatThrownBy(() -> operator.append("order-3"))
           .isInstanceOf(EventStoreException.class)
           .hasMessageContaining("roles.sql");
       OutboxMessage message = OutboxMessage.to("relay", "topic").key("1").json("{}");
-      assertThatThrownBy(() -> operator.store.publish(List.of(message)))
+      assertThatThrownBy(() -> Outbox.of(operator.store).publish(List.of(message)))
           .isInstanceOf(EventStoreException.class);
     }
     assertNotAllowed("operator", "update %s.discarded_events set reason = 'x'".formatted(schema));
