@@ -114,12 +114,13 @@ record History(
         .ifPresent(
             sent -> {
               throw new RelayHaltedException(
-                  "relay %s stands at position %s of its series %d by its notes, and by the same notes it has sent what stands at %s: they are a copy that ends within a transaction. Put them back whole, or let RelayOperations.recover(…) make them anew from the topics. Where that is refused, go on behind what is published: RelayOperations.newSeries(Position.of(%s), …)"
+                  "relay %s stands at position %s of its series %d by its notes, and by the same notes it has sent what stands at %s: they are a copy that ends within a transaction. Put them back whole, or let RelayOperations.recover(…) make them anew from the topics. Where that is refused, go on behind what is published: RelayOperations.newSeries(%sPosition.of(%s), …)"
                       .formatted(
                           published.relay(),
                           position.position(),
                           notes.series(),
                           sent,
+                          TailFindings.ofLane(published.lane(), position.lanes()),
                           lastPublished(position)));
             });
   }
@@ -133,12 +134,13 @@ record History(
             || ledger.published().filter(token -> token.number() > number).isPresent();
     if (isOld && delivery == Delivery.EXACTLY_ONCE && lease.isPresent()) {
       throw new RelayHaltedException(
-          "relay %s stands at position %s of its series %d by its notes, which have token %s, but by the database it has sent more: going on would publish that again. The notes are an older copy, or the relay has published with another delivery meanwhile. Let RelayOperations.recover(…) make them anew from the topics. Where that is refused, go on behind what is published by a new series: RelayOperations.newSeries(Position.of(%s), …)"
+          "relay %s stands at position %s of its series %d by its notes, which have token %s, but by the database it has sent more: going on would publish that again. The notes are an older copy, or the relay has published with another delivery meanwhile. Let RelayOperations.recover(…) make them anew from the topics. Where that is refused, go on behind what is published by a new series: RelayOperations.newSeries(%sPosition.of(%s), …)"
               .formatted(
                   published.relay(),
                   position.position(),
                   notes.series(),
                   noted.map(Token::toString).orElse("none"),
+                  TailFindings.ofLane(published.lane(), position.lanes()),
                   lastPublished(position)));
     }
   }
@@ -178,7 +180,10 @@ record History(
       throw new RelayHaltedException(
           "relay %s stands at position %s of its series %d by its notes, but %s"
               .formatted(
-                  published.relay(), position.position(), notes.series(), found.describeBeyond()));
+                  published.relay(),
+                  position.position(),
+                  notes.series(),
+                  found.describeBeyond(published.lane(), position.lanes())));
     }
   }
 

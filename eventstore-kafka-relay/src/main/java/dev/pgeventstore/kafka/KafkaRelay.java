@@ -115,7 +115,8 @@ public final class KafkaRelay implements AutoCloseable {
 
   /**
    * Waits until an append is committed in Kafka, or passed over if the relay's query drops its
-   * events. Only the relay that leads knows: on a standby this waits until it takes over.
+   * events. An event that is parked, set aside as a dead letter or skipped counts as passed over,
+   * too. Only the relay that leads knows: on a standby this waits until it takes over.
    *
    * @param append what to wait for; its outbox messages too, if the relay has one lane
    * @param timeout how long to wait

@@ -154,10 +154,11 @@ final class LaneAccess implements AutoCloseable {
     List<OwnRecord> own = published();
     if (begun || !own.isEmpty()) {
       throw new RelayHaltedException(
-          "%s, but relay %s has published: starting at the first event would repeat what is there, and startAfter is for a relay that has never begun. If the position was lost, bring it back, or let RelayOperations.recover(…) find it in the topics. Where that is refused, go on behind what is published with RelayOperations.newSeries(Position.of(%s), …): what waits of parked streams is lost then.%s"
+          "%s, but relay %s has published: starting at the first event would repeat what is there, and startAfter is for a relay that has never begun. If the position was lost, bring it back, or let RelayOperations.recover(…) find it in the topics. Where that is refused, go on behind what is published with RelayOperations.newSeries(%sPosition.of(%s), …): what waits of parked streams is lost then.%s"
               .formatted(
                   what,
                   spec.name(),
+                  TailFindings.ofLane(lane, spec.lanes()),
                   lastPosition(own),
                   begun
                       ? ""

@@ -105,7 +105,7 @@ final class ParkedRetry {
 
   private static RuntimeException refused(RecordedEvent event, RecordRefusedException why) {
     return new IllegalStateException(
-        "event %s of stream %s still cannot be published: %s"
+        "the event at position %s of stream %s still cannot be published: %s"
             .formatted(event.position(), event.stream(), why.getMessage()),
         why);
   }

@@ -140,7 +140,7 @@ final class RecordMaker {
       parcel.countEvent();
     } catch (Unpublishable e) {
       throw new RelayHaltedException(
-          "event %s of stream %s still cannot be published: %s"
+          "the event at position %s of stream %s still cannot be published: %s"
               .formatted(event.position(), event.stream(), Failures.reason(e.why())),
           e.why());
     }

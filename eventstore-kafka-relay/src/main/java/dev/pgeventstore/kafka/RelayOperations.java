@@ -207,10 +207,7 @@ public final class RelayOperations {
    * @throws InterruptedException if the thread was interrupted
    */
   public void newSeries(int lane, Position after, String why) throws InterruptedException {
-    if (lane < 0 || lane >= spec.lanes()) {
-      throw new IllegalArgumentException(
-          "the relay has the lanes 0 to %d, not %d".formatted(spec.lanes() - 1, lane));
-    }
+    requireLane(lane);
     onLane(
         lane,
         Start.LOST,
@@ -476,10 +473,19 @@ public final class RelayOperations {
    *
    * @param lane 0 for a relay of one lane
    * @return by time, by the clocks of their processes, what and why
+   * @throws IllegalArgumentException if there is no such lane
    * @throws InterruptedException if the thread was interrupted
    */
   public Map<Instant, String> audit(int lane) throws InterruptedException {
+    requireLane(lane);
     return look(lane).audit();
+  }
+
+  private void requireLane(int lane) {
+    if (lane < 0 || lane >= spec.lanes()) {
+      throw new IllegalArgumentException(
+          "the relay has the lanes 0 to %d, not %d".formatted(spec.lanes() - 1, lane));
+    }
   }
 
   static boolean isRewind(String audited) {

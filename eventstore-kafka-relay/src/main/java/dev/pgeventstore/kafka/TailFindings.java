@@ -62,7 +62,7 @@ record TailFindings(
             : "%d of the last records are of events %sthat the store does not have: %s"
                 .formatted(unknown.size(), orMessages(), named(unknown));
     return "%s Both have the same up to position %s. To go on behind it, correct what consumers did with what is lost, and begin a new series: RelayOperations.newSeries(%sPosition.of(%s), …)"
-        .formatted(what, after, lanes == 1 ? "" : lane + ", ", after);
+        .formatted(what, after, ofLane(lane, lanes), after);
   }
 
   private String orMessages() {
@@ -70,11 +70,19 @@ record TailFindings(
   }
 
   /** The same of records that the notes do not know. */
-  String describeBeyond() {
+  String describeBeyond(int lane, int lanes) {
     OwnRecord last = beyond.get(beyond.size() - 1);
     Position end = last.place().position();
-    return "%d of the last records are not in its notes: %s Going on would publish them again. The notes are an older copy, or the relay has published with another delivery meanwhile. Let RelayOperations.recover(…) make them anew from the topics. Where that is refused, go on behind what is published by a new series: RelayOperations.newSeries(Position.of(%s), …)"
-        .formatted(beyond.size(), named(beyond), end);
+    return "%d of the last records are not in its notes: %s Going on would publish them again. The notes are an older copy, or the relay has published with another delivery meanwhile. Let RelayOperations.recover(…) make them anew from the topics. Where that is refused, go on behind what is published by a new series: RelayOperations.newSeries(%sPosition.of(%s), …)"
+        .formatted(beyond.size(), named(beyond), ofLane(lane, lanes), end);
+  }
+
+  /**
+   * The first argument of a {@code newSeries} that concerns a lane alone: lanes end at different
+   * positions. Empty for a relay of one lane.
+   */
+  static String ofLane(int lane, int lanes) {
+    return lanes == 1 ? "" : lane + ", ";
   }
 
   private static String named(List<OwnRecord> records) {

@@ -146,6 +146,43 @@ class KafkaRelayTest {
     }
   }
 
+  /**
+   * Lanes end at different positions: behind another lane's events would be repeated or left out.
+   */
+  @Test
+  void without_its_position_topic_each_of_several_lanes_says_how_that_lane_goes_on()
+      throws Exception {
+    try (KafkaRelay relay = bench.relay().lanes(2).start()) {
+      for (int i = 1; i <= 8; i++) {
+        relay.awaitPublished(bench.append("order-" + i, 1), Bench.PATIENCE);
+      }
+    }
+    try (Admin admin = bench.admin()) {
+      admin.deleteTopics(List.of(bench.positionTopic())).all().get();
+    }
+
+    try (KafkaRelay relay = bench.relay().lanes(2).start()) {
+      await()
+          .atMost(Bench.PATIENCE)
+          .until(
+              () -> relay.status().lanes().stream().allMatch(lane -> lane.state() == State.HALTED));
+      assertThat(relay.status().lanes())
+          .allSatisfy(
+              lane ->
+                  assertThat(lane.reason().orElseThrow())
+                      .contains("newSeries(%d, Position.of(".formatted(lane.lane())));
+    }
+  }
+
+  @Test
+  void the_audit_of_a_lane_that_the_relay_does_not_have_is_refused() {
+    RelayOperations operations = bench.relay().lanes(2).operations();
+
+    assertThatThrownBy(() -> operations.audit(2))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessage("the relay has the lanes 0 to 1, not 2");
+  }
+
   @Test
   void without_its_position_topic_it_does_not_repeat_what_was_published() throws Exception {
     try (KafkaRelay relay = bench.relay().start()) {
