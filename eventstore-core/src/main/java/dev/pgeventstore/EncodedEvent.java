@@ -26,22 +26,19 @@ public final class EncodedEvent {
   /**
    * Content from JSON in UTF-8.
    *
-   * @param type the stable type name; names that start with {@code $} are the store's
+   * @param type the stable type name; names that start with {@code $} are the store's, and are
+   *     refused when they are appended
    * @param revision of the type's shape, 1 or more
-   * @param json taken over as it is, so it must not be changed afterwards
+   * @param json copied
    * @return the content
-   * @throws IllegalArgumentException if the type is blank, too long, reserved or cannot be stored,
-   *     or the revision is below 1
+   * @throws IllegalArgumentException if the type is blank, too long or cannot be stored, or the
+   *     revision is below 1
    */
   public static EncodedEvent of(String type, int revision, byte[] json) {
     if (type.isBlank()) {
       throw new IllegalArgumentException("an event type is blank");
     }
     Text.requireStorable("event type", type);
-    if (type.startsWith("$")) {
-      throw new IllegalArgumentException(
-          "event type '%s' starts with '$', which is reserved for the store".formatted(type));
-    }
     if (Text.utf8Length(type) > MAX_TYPE_BYTES) {
       throw new IllegalArgumentException(
           "event type '%.40s…' takes more than %d bytes in UTF-8".formatted(type, MAX_TYPE_BYTES));
@@ -50,33 +47,22 @@ public final class EncodedEvent {
       throw new IllegalArgumentException(
           "event type '%s' has revision %d; revisions start at 1".formatted(type, revision));
     }
-    return new EncodedEvent(type, revision, json);
+    return new EncodedEvent(type, revision, json.clone());
   }
 
   /**
    * Content from JSON text.
    *
-   * @param type the stable type name; names that start with {@code $} are the store's
+   * @param type the stable type name; names that start with {@code $} are the store's, and are
+   *     refused when they are appended
    * @param revision of the type's shape, 1 or more
    * @param json the JSON text
    * @return the content
-   * @throws IllegalArgumentException if the type is blank, too long, reserved or cannot be stored,
-   *     or the revision is below 1
+   * @throws IllegalArgumentException if the type is blank, too long or cannot be stored, or the
+   *     revision is below 1
    */
   public static EncodedEvent of(String type, int revision, String json) {
     return of(type, revision, json.getBytes(StandardCharsets.UTF_8));
-  }
-
-  /**
-   * Content that was checked when it was stored. For stores: nothing is checked again.
-   *
-   * @param type the stable type name
-   * @param revision of the type's shape
-   * @param json in UTF-8, taken over as it is
-   * @return the content
-   */
-  public static EncodedEvent stored(String type, int revision, byte[] json) {
-    return new EncodedEvent(type, revision, json);
   }
 
   /**
@@ -89,6 +75,16 @@ public final class EncodedEvent {
   }
 
   /**
+   * Whether the type is one of the store's own: its name starts with {@code $}. No such event can be
+   * appended.
+   *
+   * @return false for the types of applications
+   */
+  public boolean isReserved() {
+    return type.startsWith("$");
+  }
+
+  /**
    * The revision of the type's shape.
    *
    * @return 1 or more
@@ -98,12 +94,21 @@ public final class EncodedEvent {
   }
 
   /**
-   * The JSON in UTF-8. It is the array itself, for speed: read it, do not change it.
+   * The JSON in UTF-8.
    *
-   * @return the bytes
+   * @return a copy
    */
   public byte[] dataUtf8() {
-    return data;
+    return data.clone();
+  }
+
+  /**
+   * How long the JSON is in UTF-8.
+   *
+   * @return its bytes
+   */
+  public int length() {
+    return data.length;
   }
 
   /**

@@ -4,26 +4,27 @@ package dev.pgeventstore;
 public interface EventCodec {
 
   /**
-   * The stored form of a domain object. An {@link EncodedEvent} is passed through, after a check
-   * that it is JSON.
+   * The stored form of an event that is appended. A payload that is an {@link EncodedEvent} is
+   * passed through, after a check that it is JSON.
    *
-   * @param payload the domain object
+   * @param event the payload, which is a domain object, and what goes with it
+   * @param stream where it is appended
    * @return its type, revision and JSON
-   * @throws IllegalArgumentException if the object's class is not registered, or it cannot be
+   * @throws IllegalArgumentException if the payload's class is not registered, or it cannot be
    *     written as JSON that PostgreSQL stores
    */
-  EncodedEvent encode(Object payload);
+  EncodedEvent encode(NewEvent event, StreamId stream);
 
   /**
    * The domain object of a stored event, brought to its current shape.
    *
-   * @param event as stored
+   * @param event as stored, and not erased
    * @return the domain object
    * @throws UnknownEventTypeException if no class is known for the type
    * @throws UndecodableEventException if the revision is newer than the known one, or the JSON does
    *     not fit the class
    */
-  Object decode(EncodedEvent event);
+  Object decode(RecordedEvent event);
 
   /**
    * The stable type name under which objects of a class are stored.

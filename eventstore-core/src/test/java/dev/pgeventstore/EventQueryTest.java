@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.codec.FlatCodec;
+import dev.pgeventstore.spi.StoredEvent;
 import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
@@ -19,7 +20,7 @@ class EventQueryTest {
           event("account-1", "opened"));
 
   private static RecordedEvent event(String stream, String type) {
-    return RecordedEvent.of(
+    return StoredEvent.of(
         Position.of(1),
         StreamId.parse(stream),
         1,

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.FlatCodec;
+import dev.pgeventstore.spi.StoredEvent;
 import java.time.Instant;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
@@ -18,7 +19,7 @@ class RecordedEventTest {
       FlatCodec.of(EventTypes.builder().type(Placed.class, "placed", 1).build());
 
   private static RecordedEvent event(String type, String json, String metadata) {
-    return RecordedEvent.of(
+    return StoredEvent.of(
         Position.of(7),
         StreamId.parse("order-1"),
         3,
@@ -48,19 +49,21 @@ class RecordedEventTest {
   }
 
   @Test
-  void the_payload_of_an_erased_event_is_the_erased_one_and_no_codec_is_asked() {
+  void an_erased_event_has_no_payload_says_so_and_asks_no_codec() {
     RecordedEvent erased =
-        RecordedEvent.of(
+        StoredEvent.of(
             Position.of(7),
             StreamId.parse("order-1"),
             3,
             UUID.randomUUID(),
-            EncodedEvent.stored("$erased", 1, "{}".getBytes(UTF_8)),
+            EncodedEvent.of("$erased", 1, "{}".getBytes(UTF_8)),
             null,
             Instant.EPOCH,
             CODEC);
     assertThat(erased.isErased()).isTrue();
-    assertThat(erased.payload()).isSameAs(ErasedEvent.instance());
+    assertThatThrownBy(erased::payload)
+        .isInstanceOf(ErasedEventException.class)
+        .hasMessageContaining("version 3 of stream order-1, at position 7");
     assertThat(event("placed", "{\"customer\":\"ann\"}", null).isErased()).isFalse();
   }
 

@@ -1,5 +1,6 @@
 package dev.pgeventstore.benchmarks;
 
+import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.ImportProgress;
@@ -112,7 +113,7 @@ final class ImportWorks implements Works {
       write(out, codec.typeName(Parcel.class));
       out.writeInt(Integer.BYTES);
       out.writeInt(1);
-      byte[] data = codec.encode(Parcel.number(number)).dataUtf8();
+      byte[] data = codec.encode(NewEvent.of(Parcel.number(number)), stream(number)).dataUtf8();
       out.writeInt(data.length);
       out.write(data);
       out.writeInt(-1);

@@ -1,9 +1,9 @@
 package dev.pgeventstore.benchmarks;
 
-import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.kafka.Delivery;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.kafka.RelayStatus;
+import dev.pgeventstore.kafka.consumer.RecordDecoder;
 import dev.pgeventstore.spi.EventFeed;
 import java.time.Duration;
 import java.util.HashMap;
@@ -111,6 +111,7 @@ final class RelayLatencyWorks implements Works {
 
   /** When each append could be read, in microseconds. */
   private long[] read(KafkaConsumer<byte[], byte[]> consumer, int count) {
+    RecordDecoder decoder = RecordDecoder.of(stage.codec());
     long[] readable = new long[count];
     long deadline = System.nanoTime() + PATIENCE_NANOS + options.liveSeconds().toNanos();
     for (int seen = 0; seen < count; ) {
@@ -120,8 +121,7 @@ final class RelayLatencyWorks implements Works {
       var records = consumer.poll(POLL);
       long now = WallClock.micros();
       for (ConsumerRecord<byte[], byte[]> record : records) {
-        Parcel parcel =
-            (Parcel) stage.codec().decode(EncodedEvent.of("parcel-delivered", 1, record.value()));
+        Parcel parcel = (Parcel) decoder.decode(record).orElseThrow().event().payload();
         readable[(int) parcel.number()] = now;
         seen++;
       }

@@ -87,7 +87,11 @@ public final class EventTypes {
      */
     public Builder type(Class<?> payloadClass, String name, int revision) {
       // What a type may be called is said in one place.
-      EncodedEvent.of(name, revision, new byte[0]);
+      EncodedEvent unused = EncodedEvent.of(name, revision, new byte[0]);
+      if (name.startsWith("$")) {
+        throw new IllegalArgumentException(
+            "event type '%s' starts with '$', which is reserved for the store".formatted(name));
+      }
       if (Modifier.isAbstract(payloadClass.getModifiers())) {
         throw new IllegalArgumentException(
             "%s cannot be an event type: no object has exactly this class"

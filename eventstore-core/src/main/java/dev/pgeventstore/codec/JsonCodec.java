@@ -3,6 +3,9 @@ package dev.pgeventstore.codec;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.Metadata;
+import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
 import dev.pgeventstore.UndecodableEventException;
 import dev.pgeventstore.UnknownEventTypeException;
 import java.util.HashMap;
@@ -46,7 +49,8 @@ public abstract class JsonCodec<T> implements EventCodec {
   }
 
   @Override
-  public final EncodedEvent encode(Object payload) {
+  public final EncodedEvent encode(NewEvent event, StreamId stream) {
+    Object payload = event.payload();
     return payload instanceof EncodedEvent encoded ? checked(encoded) : written(payload);
   }
 
@@ -77,11 +81,15 @@ public abstract class JsonCodec<T> implements EventCodec {
           "event of type '%s' (%s) cannot be stored: %s"
               .formatted(type.name(), type.payloadClass().getName(), flaw));
     }
-    return EncodedEvent.stored(type.name(), type.revision(), json);
+    return EncodedEvent.of(type.name(), type.revision(), json);
   }
 
   @Override
-  public final Object decode(EncodedEvent event) {
+  public final Object decode(RecordedEvent event) {
+    return decoded(event.encoded());
+  }
+
+  private Object decoded(EncodedEvent event) {
     Mapping<T> mapping = byName.get(event.type());
     if (mapping == null) {
       throw new UnknownEventTypeException(

@@ -28,7 +28,7 @@ class ReadingPlaceTest {
   }
 
   private static RecordedEvent event(long position) {
-    return RecordedEvent.of(
+    return StoredEvent.of(
         Position.of(position),
         StreamId.of("order", "1"),
         position,

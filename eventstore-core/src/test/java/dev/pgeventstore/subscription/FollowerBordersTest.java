@@ -13,6 +13,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.FlatCodec;
 import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.spi.FeedReader;
+import dev.pgeventstore.spi.StoredEvent;
 import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.time.Instant;
@@ -61,7 +62,7 @@ class FollowerBordersTest {
   }
 
   private static RecordedEvent event(long position) {
-    return RecordedEvent.of(
+    return StoredEvent.of(
         Position.of(position),
         StreamId.of("order", "1"),
         position,

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.EncodedEvent;
-import dev.pgeventstore.ErasedEvent;
+import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
@@ -13,6 +13,7 @@ import dev.pgeventstore.codec.EventType;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.FlatCodec;
 import dev.pgeventstore.spi.Batch;
+import dev.pgeventstore.spi.StoredEvent;
 import java.io.IOException;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
@@ -35,6 +36,8 @@ class TypedHandlerTest {
   @EventType(name = "lost", revision = 1)
   private record Lost() implements Order {}
 
+  private static final Object ERASED = "erased";
+  private static final StreamId STREAM = StreamId.of("order", "1");
   private static final FlatCodec CODEC = FlatCodec.of(EventTypes.of(Order.class));
 
   private final List<String> handled = new ArrayList<>();
@@ -48,9 +51,9 @@ class TypedHandlerTest {
               });
 
   private static RecordedEvent event(long position, EncodedEvent content) {
-    return RecordedEvent.of(
+    return StoredEvent.of(
         Position.of(position),
-        StreamId.of("order", "1"),
+        STREAM,
         position,
         UUID.randomUUID(),
         content,
@@ -63,9 +66,9 @@ class TypedHandlerTest {
     List<RecordedEvent> events = new ArrayList<>();
     for (Object payload : payloads) {
       EncodedEvent content =
-          payload instanceof ErasedEvent
-              ? EncodedEvent.stored(ErasedEvent.TYPE, 1, "{}".getBytes(UTF_8))
-              : CODEC.encode(payload);
+          payload == ERASED
+              ? EncodedEvent.of(RecordedEvent.ERASED_TYPE, 1, "{}".getBytes(UTF_8))
+              : CODEC.encode(NewEvent.of(payload), STREAM);
       events.add(event(events.size() + 1, content));
     }
     return new Batch("view", 2, List.copyOf(events), connection, 1, false, () -> false);
@@ -88,12 +91,12 @@ class TypedHandlerTest {
     TypedHandler handler =
         EventHandler.on(Order.class, (order, context) -> handled.add(order.toString()));
 
-    handler.handle(batch(ErasedEvent.instance(), new Lost()));
+    handler.handle(batch(ERASED, new Lost()));
     assertThat(handled).containsExactly("Lost[]");
 
     handler
         .onErased(context -> handled.add("erased at " + context.event().position()))
-        .handle(batch(ErasedEvent.instance(), new Lost()));
+        .handle(batch(ERASED, new Lost()));
     assertThat(handled).containsExactly("Lost[]", "erased at 1", "Lost[]");
   }
 
@@ -147,7 +150,7 @@ class TypedHandlerTest {
   @Test
   void one_at_a_time_means_all_of_them_in_order() throws Exception {
     EventHandler.each((event, batch) -> handled.add(event.position() + " in " + batch.partition()))
-        .handle(batch(new Lost(), ErasedEvent.instance()));
+        .handle(batch(new Lost(), ERASED));
 
     assertThat(handled).containsExactly("1 in 2", "2 in 2");
   }

@@ -13,6 +13,7 @@ import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Metadata;
 import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.OutcomeUnknownException;
+import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
@@ -93,12 +94,12 @@ class BadNeighboursTest {
     private final EventCodec codec = JacksonCodec.of(EventTypes.none());
 
     @Override
-    public EncodedEvent encode(Object payload) {
-      return (EncodedEvent) payload;
+    public EncodedEvent encode(NewEvent event, StreamId stream) {
+      return (EncodedEvent) event.payload();
     }
 
     @Override
-    public Object decode(EncodedEvent event) {
+    public Object decode(RecordedEvent event) {
       return codec.decode(event);
     }
 

@@ -6,7 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EncodedEvent;
-import dev.pgeventstore.ErasedEvent;
+import dev.pgeventstore.ErasedEventException;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStoreException;
@@ -324,7 +324,7 @@ class EraserTest {
 
     RecordedEvent erased = store.store.read(ORDER).get(1);
     assertThat(erased.isErased()).isTrue();
-    assertThat(erased.payload()).isSameAs(ErasedEvent.instance());
+    assertThatThrownBy(erased::payload).isInstanceOf(ErasedEventException.class);
     assertThat(erased.metadata()).isEqualTo(Metadata.none());
     assertThat(erased.encoded().data()).isEqualTo("{}");
     assertThat(erased).hasToString("order-1 version 2 at 2: $erased revision 1");

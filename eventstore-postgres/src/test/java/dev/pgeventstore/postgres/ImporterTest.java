@@ -736,12 +736,12 @@ class ImporterTest {
   private record BlindCodec(EventCodec codec) implements EventCodec {
 
     @Override
-    public EncodedEvent encode(Object payload) {
-      return (EncodedEvent) payload;
+    public EncodedEvent encode(NewEvent event, StreamId stream) {
+      return (EncodedEvent) event.payload();
     }
 
     @Override
-    public Object decode(EncodedEvent event) {
+    public Object decode(RecordedEvent event) {
       return codec.decode(event);
     }
 

@@ -26,7 +26,7 @@ final class CheckedEvent {
       checked =
           new CheckedEvent(
               event.id(),
-              codec.encode(event.payload()),
+              encode(event, stream, codec),
               event.metadata().entries().isEmpty() ? null : codec.encodeMetadata(event.metadata()));
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(
@@ -46,7 +46,16 @@ final class CheckedEvent {
     return checked;
   }
 
+  private static EncodedEvent encode(NewEvent event, StreamId stream, EventCodec codec) {
+    EncodedEvent encoded = codec.encode(event, stream);
+    if (encoded.isReserved()) {
+      throw new IllegalArgumentException(
+          "its type %s starts with '$', which is reserved for the store".formatted(encoded.type()));
+    }
+    return encoded;
+  }
+
   private int bytes() {
-    return encoded.dataUtf8().length + (metadata == null ? 0 : metadata.length);
+    return encoded.length() + (metadata == null ? 0 : metadata.length);
   }
 }

@@ -25,6 +25,7 @@ import dev.pgeventstore.spi.RecordedMessage;
 import dev.pgeventstore.spi.Snapshot;
 import dev.pgeventstore.spi.SnapshotAndTail;
 import dev.pgeventstore.spi.SnapshotHost;
+import dev.pgeventstore.spi.StoredEvent;
 import java.sql.Connection;
 import java.time.Clock;
 import java.time.Instant;
@@ -293,7 +294,7 @@ public final class InMemoryEventStore implements EventStore {
           List<RecordedEvent> stream = streams.computeIfAbsent(id, unused -> new ArrayList<>());
           for (CheckedEvent event : events) {
             RecordedEvent recorded =
-                RecordedEvent.of(
+                StoredEvent.of(
                     Position.of(all.size() + 1L),
                     id,
                     stream.size() + 1L,

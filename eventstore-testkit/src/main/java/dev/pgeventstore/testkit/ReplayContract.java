@@ -38,6 +38,10 @@ abstract class ReplayContract extends SeveralStreamsContract {
     assertThat(appended()).hasSize(before);
   }
 
+  private EncodedEvent content(Object payload) {
+    return codec.encode(NewEvent.of(payload), stream("1"));
+  }
+
   private void assertReused(String key, Append append) {
     int before = appended().size();
     assertThatThrownBy(() -> store.append(append))
@@ -223,7 +227,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
               stream("1"),
               expected,
               List.of(
-                  event(first, EncodedEvent.of("other", 1, codec.encode(deposited(1)).dataUtf8())),
+                  event(first, EncodedEvent.of("other", 1, content(deposited(1)).dataUtf8())),
                   event(second, opened("ann")))));
       assertReused(
           "1",

@@ -1,5 +1,7 @@
 package dev.pgeventstore.codec.jackson;
 
+import static dev.pgeventstore.codec.contract.Content.decode;
+import static dev.pgeventstore.codec.contract.Content.encode;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -40,13 +42,12 @@ class JacksonCodecTest extends CodecContract {
             .setPropertyNamingStrategy(PropertyNamingStrategies.UPPER_CAMEL_CASE)
             .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
     JacksonCodec codec = JacksonCodec.builder(NOTED).mapper(mapper).build();
-    EncodedEvent encoded = codec.encode(new Noted("a", 1, Map.of()));
+    EncodedEvent encoded = encode(codec, new Noted("a", 1, Map.of()));
     assertThat(encoded.data()).isEqualTo("{\"Text\":\"a\",\"Number\":1.0,\"More\":{}}");
-    assertThat(codec.decode(encoded)).isEqualTo(new Noted("a", 1, Map.of()));
+    assertThat(decode(codec, encoded)).isEqualTo(new Noted("a", 1, Map.of()));
     assertThatThrownBy(
             () ->
-                codec.decode(
-                    EncodedEvent.of(
+                decode(codec, EncodedEvent.of(
                         "order-noted", 1, encoded.data().replace("{\"T", "{\"Other\":1,\"T"))))
         .isInstanceOf(EventStoreException.class)
         .hasMessageContaining("Other");

@@ -1,5 +1,7 @@
 package dev.pgeventstore.codec.jackson3;
 
+import static dev.pgeventstore.codec.contract.Content.decode;
+import static dev.pgeventstore.codec.contract.Content.encode;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -42,13 +44,12 @@ class JacksonCodecTest extends CodecContract {
             .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
             .build();
     JacksonCodec codec = JacksonCodec.builder(NOTED).mapper(mapper).build();
-    EncodedEvent encoded = codec.encode(new Noted("a", 1, Map.of()));
+    EncodedEvent encoded = encode(codec, new Noted("a", 1, Map.of()));
     assertThat(encoded.data()).isEqualTo("{\"Text\":\"a\",\"Number\":1.0,\"More\":{}}");
-    assertThat(codec.decode(encoded)).isEqualTo(new Noted("a", 1, Map.of()));
+    assertThat(decode(codec, encoded)).isEqualTo(new Noted("a", 1, Map.of()));
     assertThatThrownBy(
             () ->
-                codec.decode(
-                    EncodedEvent.of(
+                decode(codec, EncodedEvent.of(
                         "order-noted", 1, encoded.data().replace("{\"T", "{\"Other\":1,\"T"))))
         .isInstanceOf(EventStoreException.class)
         .hasMessageContaining("Other");

@@ -1,7 +1,7 @@
 package dev.pgeventstore.kafka.consumer;
 
-import dev.pgeventstore.ErasedEvent;
 import dev.pgeventstore.EventCodec;
+import dev.pgeventstore.RecordedEvent;
 import java.sql.Connection;
 import java.util.HashMap;
 import java.util.List;
@@ -107,7 +107,7 @@ public final class EventRouter implements RelayedHandler {
     /**
      * Handles events of a class, decoded.
      *
-     * @param type a class that the codec has a name for, or {@link ErasedEvent}
+     * @param type a class that the codec has a name for
      * @param handler called for each, in order
      * @param <T> the class
      * @return this
@@ -115,11 +115,21 @@ public final class EventRouter implements RelayedHandler {
      */
     public <T> Builder on(Class<T> type, PayloadHandler<? super T> handler) {
       Objects.requireNonNull(handler, "handler");
-      String name = type == ErasedEvent.class ? ErasedEvent.TYPE : codec.typeName(type);
       return on(
-          name,
+          codec.typeName(type),
           (record, connection) ->
               handler.handle(type.cast(record.event().payload()), record, connection));
+    }
+
+    /**
+     * Handles events whose content was erased, whatever they were.
+     *
+     * @param handler called for each, in order
+     * @return this
+     * @throws IllegalArgumentException if they have a handler
+     */
+    public Builder onErased(RecordHandler handler) {
+      return on(RecordedEvent.ERASED_TYPE, handler);
     }
 
     /**

@@ -8,6 +8,7 @@ import dev.pgeventstore.Metadata;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.spi.StoredEvent;
 import java.time.Instant;
 import java.util.Map;
 import java.util.Optional;
@@ -201,12 +202,12 @@ public final class RelayedRecord {
             .text(RelayHeaders.EVENT_POSITION)
             .map(text -> headers.parse(RelayHeaders.EVENT_POSITION, text, RelayedRecord::position))
             .orElse(place.position());
-    return RecordedEvent.of(
+    return StoredEvent.of(
         position,
         headers.require("ce_subject", StreamId::parse),
         version,
         headers.require("ce_id", RelayedRecord::eventId),
-        EncodedEvent.stored(headers.require("ce_type"), revision, json),
+        EncodedEvent.of(headers.require("ce_type"), revision, json),
         metadata(),
         headers.require("ce_time", Instant::parse),
         codec);

@@ -3,7 +3,7 @@ package dev.pgeventstore.kafka.consumer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.pgeventstore.ErasedEvent;
+import dev.pgeventstore.RecordedEvent;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.util.ArrayList;
@@ -26,15 +26,15 @@ class EventRouterTest {
     EventRouter router =
         EventRouter.builder(Records.CODEC)
             .on(Records.OrderPlaced.class, (placed, record, connection) -> seen.add(placed))
-            .on(ErasedEvent.class, (erased, record, connection) -> seen.add(erased))
+            .onErased((record, connection) -> seen.add("erased"))
             .on("Noted", (record, connection) -> seen.add(record.place()))
             .build();
 
     router.handle(
-        List.of(record(1, "OrderPlaced"), record(2, ErasedEvent.TYPE), record(3, "Noted")), NONE);
+        List.of(record(1, "OrderPlaced"), record(2, RecordedEvent.ERASED_TYPE), record(3, "Noted")), NONE);
 
     assertThat(seen)
-        .containsExactly(new Records.OrderPlaced("c"), ErasedEvent.instance(), Place.of(3, 0));
+        .containsExactly(new Records.OrderPlaced("c"), "erased", Place.of(3, 0));
   }
 
   @Test

@@ -4,7 +4,6 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.pgeventstore.ErasedEvent;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
@@ -38,7 +37,7 @@ class RecordDecoderTest {
     assertThat(event.version()).isEqualTo(1);
     assertThat(event.id()).isEqualTo(new UUID(7, 12));
     assertThat(event.recordedAt()).isEqualTo(Instant.parse("2026-01-02T03:04:05.000006Z"));
-    assertThat(event.encoded().dataUtf8()).isSameAs(record.value());
+    assertThat(event.encoded().dataUtf8()).isEqualTo(record.value());
     assertThat(event.payload()).isEqualTo(new Records.OrderPlaced("c"));
     assertThat(event.metadata().entries()).isEmpty();
   }
@@ -86,7 +85,7 @@ class RecordDecoderTest {
   void an_erased_event_is_one() {
     RecordedEvent event =
         Records.event(SECOND, FIRST)
-            .header("ce_type", ErasedEvent.TYPE)
+            .header("ce_type", RecordedEvent.ERASED_TYPE)
             .value("{}")
             .decoded()
             .event();

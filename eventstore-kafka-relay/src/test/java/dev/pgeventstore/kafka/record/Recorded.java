@@ -3,13 +3,13 @@ package dev.pgeventstore.kafka.record;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.EncodedEvent;
-import dev.pgeventstore.ErasedEvent;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
+import dev.pgeventstore.spi.StoredEvent;
 import java.time.Instant;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -35,11 +35,11 @@ final class Recorded {
   }
 
   static RecordedEvent erased() {
-    return event(EncodedEvent.stored(ErasedEvent.TYPE, 1, "{}".getBytes(UTF_8)), null);
+    return event(EncodedEvent.of(RecordedEvent.ERASED_TYPE, 1, "{}".getBytes(UTF_8)), null);
   }
 
   private static RecordedEvent event(EncodedEvent encoded, String metadata) {
-    return RecordedEvent.of(
+    return StoredEvent.of(
         Position.of(42),
         StreamId.of("order", "2026-ö"),
         7,

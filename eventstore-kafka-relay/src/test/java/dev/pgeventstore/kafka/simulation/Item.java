@@ -8,6 +8,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.spi.RecordedMessage;
+import dev.pgeventstore.spi.StoredEvent;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Instant;
 import java.util.UUID;
@@ -40,7 +41,7 @@ record Item(long position, UUID id, StreamId stream, long version, String topic,
   }
 
   RecordedEvent event() {
-    return RecordedEvent.of(
+    return StoredEvent.of(
         Position.of(position),
         stream,
         version,

@@ -3,6 +3,9 @@ package dev.pgeventstore.kafka.simulation;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.Metadata;
+import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
 
 /** Nothing looks into the events. */
 final class NoCodec implements EventCodec {
@@ -12,12 +15,12 @@ final class NoCodec implements EventCodec {
   }
 
   @Override
-  public EncodedEvent encode(Object payload) {
+  public EncodedEvent encode(NewEvent event, StreamId stream) {
     throw none();
   }
 
   @Override
-  public Object decode(EncodedEvent event) {
+  public Object decode(RecordedEvent event) {
     throw none();
   }
 

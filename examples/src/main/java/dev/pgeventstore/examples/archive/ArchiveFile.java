@@ -45,7 +45,7 @@ record ArchiveFile(Path path) {
     // Partitions have no order among each other. A range that does not fit into memory is sorted in
     // parts.
     SortedMap<Position, String> lines = new TreeMap<>();
-    topic.readPage(
+    topic.readAll(
         record -> {
           RelayedRecord relayed = decoder.decode(record).orElseThrow();
           RecordedEvent event = relayed.event();

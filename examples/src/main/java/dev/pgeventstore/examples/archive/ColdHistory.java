@@ -125,7 +125,7 @@ public final class ColdHistory {
   /** Reads what the topic still has, and would fail if anything was missing before it. */
   private long readOn(Watermarks marks) {
     AtomicLong events = new AtomicLong();
-    topic.readPage(
+    topic.readAll(
         record -> {
           if (marks.isNew(decoder.decode(record).orElseThrow())) {
             events.incrementAndGet();

@@ -95,7 +95,7 @@ public final class Branches {
       fromParis.awaitPublished(inParis, PATIENCE);
     }
     List<ConsumerRecord<byte[], byte[]>> records = new ArrayList<>();
-    topic.readPage(records::add);
+    topic.readAll(records::add);
 
     Turnover turnover = new Turnover();
     records.forEach(turnover::add);

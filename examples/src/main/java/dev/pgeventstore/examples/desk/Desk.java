@@ -145,7 +145,7 @@ public final class Desk {
             .create("open-tickets")
             .category("ticket")
             .onFailure(FailurePolicy.retry(3).thenPark())
-            .handler(OpenTickets::handle)
+            .handler(OpenTickets.HANDLER)
             .start();
     // end::subscription[]
     return openTickets;

@@ -1,9 +1,9 @@
 package dev.pgeventstore.examples.desk;
 
-import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.examples.desk.TicketEvent.Closed;
 import dev.pgeventstore.examples.desk.TicketEvent.Opened;
-import dev.pgeventstore.subscription.EventBatch;
+import dev.pgeventstore.subscription.EventContext;
+import dev.pgeventstore.subscription.EventHandler;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -47,30 +47,22 @@ final class OpenTickets {
 
   // tag::handler[]
   /** No commit, no rollback, no close: the subscription ends the transaction. */
-  static void handle(EventBatch batch) throws SQLException {
-    for (RecordedEvent event : batch) {
-      if (event.payload() instanceof Opened opened) {
-        add(event.stream().key(), opened.channel(), batch.connection());
-      } else if (event.payload() instanceof Closed) {
-        remove(event.stream().key(), batch.connection());
-      }
-    }
-  }
-
+  static final EventHandler HANDLER =
+      EventHandler.on(Opened.class, (opened, context) -> add(opened.channel(), context))
+          .on(Closed.class, (closed, context) -> remove(context));
   // end::handler[]
 
-  private static void add(String ticket, String channel, Connection connection)
-      throws SQLException {
-    try (PreparedStatement insert = connection.prepareStatement(ADD)) {
-      insert.setString(1, ticket);
+  private static void add(String channel, EventContext context) throws SQLException {
+    try (PreparedStatement insert = context.connection().prepareStatement(ADD)) {
+      insert.setString(1, context.event().stream().key());
       insert.setString(2, channel);
       insert.executeUpdate();
     }
   }
 
-  private static void remove(String ticket, Connection connection) throws SQLException {
-    try (PreparedStatement delete = connection.prepareStatement(REMOVE)) {
-      delete.setString(1, ticket);
+  private static void remove(EventContext context) throws SQLException {
+    try (PreparedStatement delete = context.connection().prepareStatement(REMOVE)) {
+      delete.setString(1, context.event().stream().key());
       delete.executeUpdate();
     }
   }

@@ -86,7 +86,7 @@ final class LoanTopic {
     Watermarks marks = Watermarks.exact();
     Set<String> applications = new HashSet<>();
     AtomicLong events = new AtomicLong();
-    topic.readPage(
+    topic.readAll(
         record -> {
           RelayedRecord event = decoder.decode(record).orElseThrow();
           if (!marks.isNew(event)) {

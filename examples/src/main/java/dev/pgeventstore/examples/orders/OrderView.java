@@ -1,10 +1,10 @@
 package dev.pgeventstore.examples.orders;
 
-import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.examples.orders.OrderEvent.Placed;
 import dev.pgeventstore.examples.orders.OrderEvent.Shipped;
 import dev.pgeventstore.projection.ProjectionDefinition;
 import dev.pgeventstore.subscription.EventBatch;
+import dev.pgeventstore.subscription.EventHandler;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -53,14 +53,16 @@ final class OrderView implements ProjectionDefinition {
   }
 
   @Override
-  public void handle(String table, EventBatch batch) throws SQLException {
-    for (RecordedEvent event : batch.events()) {
-      if (event.payload() instanceof Placed placed) {
-        place(table, event.stream().key(), placed, batch.connection());
-      } else if (event.payload() instanceof Shipped shipped) {
-        ship(table, event.stream().key(), shipped, batch.connection());
-      }
-    }
+  public void handle(String table, EventBatch batch) throws Exception {
+    EventHandler.on(
+            Placed.class,
+            (placed, context) ->
+                place(table, context.event().stream().key(), placed, batch.connection()))
+        .on(
+            Shipped.class,
+            (shipped, context) ->
+                ship(table, context.event().stream().key(), shipped, batch.connection()))
+        .handle(batch);
   }
 
   private static void place(String table, String id, Placed placed, Connection connection)

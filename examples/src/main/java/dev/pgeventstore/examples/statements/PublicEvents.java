@@ -129,7 +129,7 @@ public final class PublicEvents {
 
   private List<String> show(Topic topic) {
     List<String> lines = new ArrayList<>();
-    topic.readPage(
+    topic.readAll(
         record ->
             lines.add(
                 "%s %s"

@@ -78,7 +78,7 @@ public record Topic(String bootstrap, String name) {
    *
    * @param reader gets them
    */
-  public void readPage(java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> reader) {
+  public void readAll(java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> reader) {
     ByteArrayDeserializer bytes = new ByteArrayDeserializer();
     try (Consumer<byte[], byte[]> consumer = new KafkaConsumer<>(readCommitted(), bytes, bytes)) {
       List<TopicPartition> partitions =

@@ -46,7 +46,7 @@ class ExactlyOnceTest {
     List<Boolean> news = new ArrayList<>();
     RecordDecoder decoder = RecordDecoder.of(ExactlyOnce.codec());
     Watermarks marks = Watermarks.exact();
-    topic.readPage(record -> news.add(marks.isNew(decoder.decode(record).orElseThrow())));
+    topic.readAll(record -> news.add(marks.isNew(decoder.decode(record).orElseThrow())));
     return news;
   }
 }

@@ -32,7 +32,7 @@ class OrdersToKafkaTest {
 
       assertThat(parcels).isEqualTo(expected());
       List<String> types = new ArrayList<>();
-      topic.readPage(record -> types.add(Topic.header(record, "ce_type")));
+      topic.readAll(record -> types.add(Topic.header(record, "ce_type")));
       assertThat(types).hasSize(2 * OrdersToKafka.ORDERS);
     }
     assertThat(story)

@@ -111,7 +111,7 @@ public final class EventEncoder {
   private AppendRequest.Event encode(NewEvent event, StreamId stream, int number) {
     EventEncoding.Encoded encoded;
     try {
-      encoded = encoding.encode(event);
+      encoded = encoding.encode(event, stream);
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(
           "event %d for stream %s cannot be stored: %s".formatted(number, stream, e.getMessage()),

@@ -3,6 +3,7 @@ package dev.pgeventstore.postgres.internal.encoding;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.StreamId;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
@@ -28,11 +29,15 @@ public final class EventEncoding {
    * @throws IllegalArgumentException if it cannot be stored: the message says why, the caller knows
    *     which one it is
    */
-  public Encoded encode(NewEvent event) {
-    EncodedEvent content = codec.encode(event.payload());
+  public Encoded encode(NewEvent event, StreamId stream) {
+    EncodedEvent content = codec.encode(event, stream);
+    if (content.isReserved()) {
+      throw new IllegalArgumentException(
+          "its type %s starts with '$', which is reserved for the store".formatted(content.type()));
+    }
     byte[] metadata =
         event.metadata().entries().isEmpty() ? null : codec.encodeMetadata(event.metadata());
-    int bytes = content.dataUtf8().length + (metadata == null ? 0 : metadata.length);
+    int bytes = content.length() + (metadata == null ? 0 : metadata.length);
     if (bytes > maxBytes) {
       throw new IllegalArgumentException(
           "its type is %s and it takes %d bytes of JSON, at most %d are allowed"

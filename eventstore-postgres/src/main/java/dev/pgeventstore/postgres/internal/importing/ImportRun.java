@@ -94,7 +94,7 @@ public final class ImportRun implements AutoCloseable {
     }
     EventEncoding.Encoded encoded;
     try {
-      encoded = encoding.encode(event);
+      encoded = encoding.encode(event, stream);
     } catch (IllegalArgumentException e) {
       settle();
       throw new IllegalArgumentException(

@@ -9,6 +9,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
+import dev.pgeventstore.spi.StoredEvent;
 import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
@@ -319,12 +320,12 @@ public class EventsTable {
   }
 
   private RecordedEvent event(ResultSet row, StreamId stream, byte[] data) throws SQLException {
-    return RecordedEvent.of(
+    return StoredEvent.of(
         Position.of(row.getLong(1)),
         stream,
         row.getLong(3),
         row.getObject(4, UUID.class),
-        EncodedEvent.stored(row.getString(5), row.getInt(6), data),
+        EncodedEvent.of(row.getString(5), row.getInt(6), data),
         row.getBytes(8),
         row.getObject(9, OffsetDateTime.class).toInstant(),
         codec);
@@ -347,7 +348,7 @@ public class EventsTable {
   /** The bytes of an event's JSON. */
   public static long size(RecordedEvent event) {
     byte[] metadata = event.metadataUtf8();
-    return event.encoded().dataUtf8().length + (metadata == null ? 0L : metadata.length);
+    return event.encoded().length() + (metadata == null ? 0L : metadata.length);
   }
 
   /** Whether pages are read with care because of an event like this. */

@@ -3,6 +3,9 @@ package dev.pgeventstore.postgres.internal.simulation;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.Metadata;
+import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StreamId;
 import dev.pgeventstore.postgres.internal.fence.FenceView;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.subscribe.CommitSignals;
@@ -100,12 +103,12 @@ final class SimulatedNode {
     }
 
     @Override
-    public EncodedEvent encode(Object payload) {
+    public EncodedEvent encode(NewEvent event, StreamId stream) {
       throw none();
     }
 
     @Override
-    public Object decode(EncodedEvent event) {
+    public Object decode(RecordedEvent event) {
       throw none();
     }
 

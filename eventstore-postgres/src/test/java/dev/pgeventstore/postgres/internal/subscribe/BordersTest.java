@@ -24,6 +24,7 @@ import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Key;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
 import dev.pgeventstore.spi.EventFeed.Durability;
+import dev.pgeventstore.spi.StoredEvent;
 import dev.pgeventstore.spi.SubscriptionHost;
 import dev.pgeventstore.spi.SubscriptionSpec;
 import dev.pgeventstore.subscription.Subscriptions;
@@ -199,7 +200,7 @@ class BordersTest {
   }
 
   private static RecordedEvent event(long position) {
-    return RecordedEvent.of(
+    return StoredEvent.of(
         Position.of(position),
         StreamId.of("order", "1"),
         position,

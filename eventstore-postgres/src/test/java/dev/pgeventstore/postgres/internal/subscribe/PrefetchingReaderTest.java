@@ -16,6 +16,7 @@ import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.scheduling.TurnedClock;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
 import dev.pgeventstore.spi.EventFeed.Durability;
+import dev.pgeventstore.spi.StoredEvent;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -166,12 +167,12 @@ class PrefetchingReaderTest {
   }
 
   private static RecordedEvent event(long position) {
-    return RecordedEvent.of(
+    return StoredEvent.of(
         Position.of(position),
         StreamId.of(position % 2 == 0 ? "even" : "odd", "1"),
         position,
         new UUID(0, position),
-        EncodedEvent.stored("happened", 1, new byte[2]),
+        EncodedEvent.of("happened", 1, new byte[2]),
         null,
         Instant.EPOCH,
         CODEC);

@@ -14,6 +14,7 @@ import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.scheduling.TurnedClock;
 import dev.pgeventstore.postgres.internal.subscribe.SharedPages.Source;
 import dev.pgeventstore.spi.EventFeed.Durability;
+import dev.pgeventstore.spi.StoredEvent;
 import java.sql.SQLException;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -65,12 +66,12 @@ class SharedPagesTest {
   }
 
   private RecordedEvent event(long position) {
-    return RecordedEvent.of(
+    return StoredEvent.of(
         Position.of(position),
         StreamId.of("order", "1"),
         position,
         new UUID(0, position),
-        EncodedEvent.stored("happened", 1, new byte[eventBytes]),
+        EncodedEvent.of("happened", 1, new byte[eventBytes]),
         null,
         Instant.EPOCH,
         JacksonCodec.of(EventTypes.none()));
