@@ -75,8 +75,8 @@ public final class EncodedEvent {
   }
 
   /**
-   * Whether the type is one of the store's own: its name starts with {@code $}. No such event can be
-   * appended.
+   * Whether the type is one of the store's own: its name starts with {@code $}. No such event can
+   * be appended.
    *
    * @return false for the types of applications
    */

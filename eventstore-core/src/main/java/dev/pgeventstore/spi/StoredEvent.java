@@ -73,8 +73,7 @@ public final class StoredEvent implements RecordedEvent {
       byte @Nullable [] metadataJson,
       Instant recordedAt,
       EventCodec codec) {
-    return new StoredEvent(
-        position, stream, version, id, encoded, metadataJson, recordedAt, codec);
+    return new StoredEvent(position, stream, version, id, encoded, metadataJson, recordedAt, codec);
   }
 
   @Override

@@ -47,7 +47,9 @@ class JacksonCodecTest extends CodecContract {
     assertThat(decode(codec, encoded)).isEqualTo(new Noted("a", 1, Map.of()));
     assertThatThrownBy(
             () ->
-                decode(codec, EncodedEvent.of(
+                decode(
+                    codec,
+                    EncodedEvent.of(
                         "order-noted", 1, encoded.data().replace("{\"T", "{\"Other\":1,\"T"))))
         .isInstanceOf(EventStoreException.class)
         .hasMessageContaining("Other");

@@ -31,10 +31,10 @@ class EventRouterTest {
             .build();
 
     router.handle(
-        List.of(record(1, "OrderPlaced"), record(2, RecordedEvent.ERASED_TYPE), record(3, "Noted")), NONE);
+        List.of(record(1, "OrderPlaced"), record(2, RecordedEvent.ERASED_TYPE), record(3, "Noted")),
+        NONE);
 
-    assertThat(seen)
-        .containsExactly(new Records.OrderPlaced("c"), "erased", Place.of(3, 0));
+    assertThat(seen).containsExactly(new Records.OrderPlaced("c"), "erased", Place.of(3, 0));
   }
 
   @Test

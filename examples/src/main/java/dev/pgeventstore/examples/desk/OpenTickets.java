@@ -50,6 +50,7 @@ final class OpenTickets {
   static final EventHandler HANDLER =
       EventHandler.on(Opened.class, (opened, context) -> add(opened.channel(), context))
           .on(Closed.class, (closed, context) -> remove(context));
+
   // end::handler[]
 
   private static void add(String channel, EventContext context) throws SQLException {
