@@ -3,11 +3,13 @@ package dev.pgeventstore.examples.docs;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class ReadmeTest {
@@ -39,6 +41,27 @@ class ReadmeTest {
     assertThat(blocks).hasSizeGreaterThan(5);
     for (MatchResult block : blocks) {
       assertThat(block.group(3)).isEqualTo(tagged(Path.of(block.group(1)), block.group(2)));
+    }
+  }
+
+  @Test
+  void the_code_of_the_pages_about_kafka_compiles() throws IOException {
+    List<MatchResult> blocks =
+        Stream.of("docs/kafka.md", "docs/kafka-consumers.md")
+            .flatMap(page -> FROM.matcher(read(page)).results())
+            .toList();
+
+    assertThat(blocks).hasSize(4);
+    for (MatchResult block : blocks) {
+      assertThat(block.group(3)).isEqualTo(tagged(Path.of(block.group(1)), block.group(2)));
+    }
+  }
+
+  private static String read(String page) {
+    try {
+      return Files.readString(Project.folder().resolve(page));
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
     }
   }
 
