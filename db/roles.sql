@@ -62,7 +62,7 @@ $$;
 -- All who read the log. They look at the sequence, for the fence and for the checks at the start;
 -- drawing from it needs more.
 grant select on "${schema}".streams, "${schema}".events, "${schema}".truncations,
-                "${schema}".purged_events, "${schema}".subscriptions
+                "${schema}".purged_events, "${schema}".subscriptions, "${schema}".leases
   to "${schema}_reader", "${schema}_relay", "${schema}_importer";
 grant select on sequence "${schema}".events_position_seq
   to "${schema}_reader", "${schema}_relay", "${schema}_importer";
@@ -92,7 +92,7 @@ grant select, insert, update on "${schema}".imports to "${schema}_importer";
 
 -- Running subscriptions, on one node or on several, and looking after what they have parked. What was
 -- given up is recorded for good.
-grant insert, update, delete on "${schema}".subscriptions to "${schema}_reader", "${schema}_relay";
+grant insert, update, delete on "${schema}".subscriptions to "${schema}_reader";
 grant select, insert, update, delete
   on "${schema}".subscription_members, "${schema}".subscription_declines,
      "${schema}".parked_streams, "${schema}".parked_events
@@ -119,8 +119,8 @@ grant insert, update (live_version, highest_version, promoted_at)
   on "${schema}".projections to "${schema}_reader";
 grant insert, delete on "${schema}".projection_versions to "${schema}_reader";
 
--- What the owner of a lease leaves for the next one.
-grant select, insert, update, delete on "${schema}".lease_notes
+-- Leases, and what the owner of one leaves for the next.
+grant select, insert, update, delete on "${schema}".leases, "${schema}".lease_notes
   to "${schema}_reader", "${schema}_relay";
 grant execute on function
   "${schema}".note_in_lease(text, integer, text, bigint, text[], text[]),

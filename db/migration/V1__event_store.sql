@@ -156,12 +156,30 @@ comment on column "${schema}".erasures.by is 'The role that had logged in.';
 
 -- --- Subscriptions -----------------------------------------------------------------------------
 
--- The partitions of named readers of the log: checkpoints and leases. What a reader wants at or below
--- the position of its stream's partition is handled.
+-- Which node has a partition of a subscription, or a lane of a relay, and until when. Renewed every few
+-- seconds, in place. A lease says who should go on; for subscriptions what counts is the tenure in the
+-- checkpoint's row (docs/adr/0009), which is written by the transaction that takes the lease.
+create table "${schema}".leases (
+  epoch bigint not null default 0,
+  lease_until timestamptz,
+  partition integer not null,
+  name text collate "C" not null,
+  owner text,
+  constraint leases_pkey primary key (name, partition)
+) with (fillfactor = 50);
+
+comment on table "${schema}".leases is
+  'One row per partition of a subscription and per lane of a relay.';
+comment on column "${schema}".leases.epoch is
+  'Number of the tenure.';
+comment on column "${schema}".leases.owner is
+  'Null: the lease was given back. One that has expired keeps its last owner.';
+
+-- The partitions of named readers of the log: how far each has come, and the tenure that may move it.
+-- Owner, epoch and position stand in one row, because comparing them in one statement is the fence.
 create table "${schema}".subscriptions (
   position bigint not null,
   epoch bigint not null default 0,
-  lease_until timestamptz,
   updated_at timestamptz not null default clock_timestamp(),
   barrier bigint,
   attempt_position bigint,
@@ -175,11 +193,18 @@ create table "${schema}".subscriptions (
   query text,
   error text,
   constraint subscriptions_pkey primary key (name, partition),
+  constraint subscriptions_lease foreign key (name, partition)
+    references "${schema}".leases (name, partition),
   constraint subscriptions_position_is_not_negative check (position >= 0)
-);
+) with (fillfactor = 50); -- moved with every page: the next row version fits beside the last
+
+comment on table "${schema}".subscriptions is
+  'One row per partition of a subscription. What the subscription wants at or below its position is handled.';
 
 comment on column "${schema}".subscriptions.epoch is
-  'Number of the tenure of the lease; an owner with an older one writes nothing.';
+  'Number of the tenure; an owner with an older one writes nothing.';
+comment on column "${schema}".subscriptions.owner is
+  'The node that took the lease last. It stays when the lease is given back.';
 comment on column "${schema}".subscriptions.barrier is
   'While the number of partitions changes: no partition moves beyond it, and when all stand there they are divided anew.';
 comment on column "${schema}".subscriptions.attempts is
@@ -217,7 +242,7 @@ create table "${schema}".lease_notes (
   value text not null,
   constraint lease_notes_pkey primary key (name, partition, key),
   constraint lease_notes_of_lease foreign key (name, partition)
-    references "${schema}".subscriptions (name, partition) on delete cascade
+    references "${schema}".leases (name, partition) on delete cascade
 );
 
 -- A stream is parked while it has a row here. Whoever parks its later events, replays them or ends
@@ -1020,7 +1045,8 @@ $$;
 -- A node whose query is not the one that the subscription is declared with is no member: nothing is
 -- renewed or taken, and the answer tells it the declaration.
 --
--- Rows that are locked are skipped: they are seen to the next time.
+-- Rows that are locked are skipped: they are seen to the next time. Renewing touches no checkpoint.
+-- All others that change several rows lock checkpoints before leases, both by partition.
 create function "${schema}".keep_leases(
   _owner text,
   _names text[],
@@ -1048,6 +1074,9 @@ declare
   _query text;
   _live text[];
   _mine integer[];
+  _partition integer;
+  _last text;
+  _epoch bigint;
   _giver text;
   _back integer;
 begin
@@ -1061,10 +1090,11 @@ begin
       delete from "${schema}".subscription_members as m
        where m.name = _name and m.owner = _owner;
       return query
-        select s.name, s.partition, s.partitions, s."position", s.epoch, s.owner,
-               (extract(epoch from s.lease_until - clock_timestamp()) * 1000)::bigint,
+        select s.name, s.partition, s.partitions, s."position", l.epoch, l.owner,
+               (extract(epoch from l.lease_until - clock_timestamp()) * 1000)::bigint,
                s.stopped_at is not null, s.error, false, s.query
           from "${schema}".subscriptions as s
+          join "${schema}".leases as l on l.name = s.name and l.partition = s.partition
          where s.name = _name
          order by s.partition;
       continue;
@@ -1077,12 +1107,12 @@ begin
       perform "${schema}".join_members(_name, _owner, _ttl);
     end if;
 
-    update "${schema}".subscriptions as s
+    update "${schema}".leases as l
        set lease_until = clock_timestamp() + _ttl
-     where s.name = _name
-       and s.partition in (select l.partition
-                             from "${schema}".subscriptions as l
-                            where l.name = _name and l.owner = _owner
+     where l.name = _name
+       and l.partition in (select o.partition
+                             from "${schema}".leases as o
+                            where o.name = _name and o.owner = _owner
                               for no key update skip locked);
 
     perform "${schema}".divide_anew(_name);
@@ -1097,44 +1127,48 @@ begin
         select * from "${schema}".members_by_partition(_name, _live))
       select array_agg(m.partition) into _mine
         from shares as m
-        join "${schema}".subscriptions as f on f.name = _name and f.partition = m.partition
+        join "${schema}".subscriptions as s on s.name = _name and s.partition = m.partition
+        join "${schema}".leases as l on l.name = _name and l.partition = m.partition
        where m.member = _owner
-         and f.stopped_at is null
-         and (f.owner is null or f.lease_until < clock_timestamp())
+         and s.stopped_at is null
+         and (l.owner is null or l.lease_until < clock_timestamp())
          and not exists (select from shares as o
                           where o.partition = m.partition
                             and (o.reluctance, o.held) < (m.reluctance, m.held));
       exit when _mine is null;
+      -- Of these two rows: they are looked at again once they are locked, and the subscription may
+      -- just have been declared anew.
+      select l.partition, l.owner into _partition, _last
+        from "${schema}".leases as l
+        join "${schema}".subscriptions as s on s.name = l.name and s.partition = l.partition
+       where l.name = _name
+         and l.partition = any (_mine)
+         and s.stopped_at is null
+         and (l.owner is null or l.lease_until < clock_timestamp())
+         and (s.query is null or s.query = _query)
+       order by l.partition
+       limit 1
+         for no key update skip locked;
+      exit when not found;
       update "${schema}".subscriptions as s
          set owner = _owner,
              epoch = s.epoch + 1,
-             lease_until = clock_timestamp() + _ttl,
              -- The last owner did not give it back: maybe the event that it handled has killed it.
              attempts = s.attempts
-                        + case when s.owner is not null and s.attempt_position is null
-                               then 1 else 0 end
-       where s.name = _name
-         and s.partition = (select f.partition
-                              from "${schema}".subscriptions as f
-                             where f.name = _name
-                               and f.partition = any (_mine)
-                               and f.stopped_at is null
-                               and (f.owner is null or f.lease_until < clock_timestamp())
-                               -- Of this row: only that is looked at again once it is locked, and
-                               -- it may just have been declared anew.
-                               and (f.query is null or f.query = _query)
-                             order by f.partition
-                             limit 1
-                               for no key update skip locked);
-      exit when not found;
+                        + case when _last is not null and s.attempt_position is null then 1 else 0 end
+       where s.name = _name and s.partition = _partition
+      returning s.epoch into _epoch;
+      update "${schema}".leases as l
+         set owner = _owner, epoch = _epoch, lease_until = clock_timestamp() + _ttl
+       where l.name = _name and l.partition = _partition;
     end loop;
 
     with shares as materialized (
       select * from "${schema}".members_by_partition(_name, _live))
     select m.member, m.partition into _giver, _back
       from shares as m
-      join "${schema}".subscriptions as s
-        on s.name = _name and s.partition = m.partition and s.owner = m.member
+      join "${schema}".leases as l
+        on l.name = _name and l.partition = m.partition and l.owner = m.member
      where exists (select from shares as o
                     where o.partition = m.partition
                       and o.held + 1 < m.held
@@ -1143,12 +1177,13 @@ begin
      limit 1;
 
     return query
-      select s.name, s.partition, s.partitions, s."position", s.epoch, s.owner,
-             (extract(epoch from s.lease_until - clock_timestamp()) * 1000)::bigint,
+      select s.name, s.partition, s.partitions, s."position", l.epoch, l.owner,
+             (extract(epoch from l.lease_until - clock_timestamp()) * 1000)::bigint,
              s.stopped_at is not null, s.error,
-             coalesce(_giver = _owner and s.owner = _owner and s.partition = _back, false),
+             coalesce(_giver = _owner and l.owner = _owner and s.partition = _back, false),
              s.query
         from "${schema}".subscriptions as s
+        join "${schema}".leases as l on l.name = s.name and l.partition = s.partition
        where s.name = _name
        order by s.partition;
   end loop;
@@ -1171,7 +1206,7 @@ as $$
     from "${schema}".subscriptions as s
    cross join (select l.owner, count(o.partition) as held
                  from unnest(_live) as l (owner)
-                 left join "${schema}".subscriptions as o
+                 left join "${schema}".leases as o
                    on o.name = _name and o.owner = l.owner
                 group by l.owner) as m
     left join "${schema}".subscription_declines as d
@@ -1234,6 +1269,12 @@ begin
   if not found then
     return null;
   end if;
+  perform from "${schema}".leases as l
+    where l.name = _name and l.partition = _partition and l.owner = _owner and l.epoch = _epoch
+      for no key update;
+  if not found then
+    return null;
+  end if;
   insert into "${schema}".subscription_declines as d (name, partition, owner, position, reason)
   values (_name, _partition, _owner, _position, _reason)
       on conflict on constraint subscription_declines_pkey do update
@@ -1247,12 +1288,12 @@ begin
     return false;
   end if;
   update "${schema}".subscriptions as s
-     set owner = null, lease_until = null,
-         attempts = case when s.attempt_position = _position then greatest(s.attempts - 1, 0)
-                         else s.attempts end,
-         attempt_position = case when s.attempt_position = _position and s.attempts <= 1 then null
-                                 else s.attempt_position end
-   where s.name = _name and s.partition = _partition;
+     set attempts = greatest(s.attempts - 1, 0),
+         attempt_position = case when s.attempts <= 1 then null else s.attempt_position end
+   where s.name = _name and s.partition = _partition and s.attempt_position = _position;
+  update "${schema}".leases as l
+     set owner = null, lease_until = null
+   where l.name = _name and l.partition = _partition;
   return true;
 end
 $$;
@@ -1267,33 +1308,41 @@ declare
   _locked bigint;
   _next integer;
   _query text;
+  _epoch bigint;
 begin
   if not exists (select from "${schema}".subscriptions as s
                   where s.name = _name and s.next_partitions is not null) then
     return;
   end if;
   -- Without waiting for a transaction that may wait for the caller.
-  perform from "${schema}".subscriptions as s where s.name = _name for update skip locked;
+  perform from "${schema}".subscriptions as s
+    join "${schema}".leases as l on l.name = s.name and l.partition = s.partition
+    where s.name = _name
+      for update skip locked;
   get diagnostics _locked = row_count;
   select max(s.barrier), bool_or(s."position" < s.barrier) or count(*) > _locked,
-         max(s.next_partitions), max(s.query)
-    into _barrier, _waiting, _next, _query
+         max(s.next_partitions), max(s.query), max(s.epoch) + 1
+    into _barrier, _waiting, _next, _query, _epoch
     from "${schema}".subscriptions as s
    where s.name = _name;
   if _next is null or _waiting then
     return;
   end if;
+  insert into "${schema}".leases as l (name, partition)
+  select _name, n from generate_series(0, _next - 1) as n
+      on conflict on constraint leases_pkey do update
+     set owner = null, lease_until = null;
   -- With the epoch of the largest: a node that still thinks that it has one of them writes nothing.
   insert into "${schema}".subscriptions as s (name, partition, partitions, position, query, epoch)
-  select _name, n, _next, _barrier, _query,
-         (select max(o.epoch) + 1 from "${schema}".subscriptions as o where o.name = _name)
+  select _name, n, _next, _barrier, _query, _epoch
     from generate_series(0, _next - 1) as n
       on conflict on constraint subscriptions_pkey do update
      set partitions = excluded.partitions, position = excluded.position, epoch = excluded.epoch,
          query = excluded.query,
-         owner = null, lease_until = null, barrier = null, next_partitions = null,
+         owner = null, barrier = null, next_partitions = null,
          attempts = 0, attempt_position = null, updated_at = clock_timestamp();
   delete from "${schema}".subscriptions as s where s.name = _name and s.partition >= _next;
+  delete from "${schema}".leases as l where l.name = _name and l.partition >= _next;
   delete from "${schema}".subscription_declines as d where d.name = _name;
 end
 $$;
@@ -1322,10 +1371,16 @@ declare
   _declared text;
 begin
   -- The transaction that makes the first one makes all; others wait for it here.
+  insert into "${schema}".leases as l (name, partition)
+  values (_name, 0)
+      on conflict on constraint leases_pkey do nothing;
   insert into "${schema}".subscriptions as s (name, partition, partitions, position, query)
   values (_name, 0, _partitions, _start, _query)
       on conflict on constraint subscriptions_pkey do nothing;
   if found then
+    insert into "${schema}".leases as l (name, partition)
+    select _name, n from generate_series(1, _partitions - 1) as n
+        on conflict on constraint leases_pkey do nothing;
     insert into "${schema}".subscriptions as s (name, partition, partitions, position, query)
     select _name, n, _partitions, _start, _query from generate_series(1, _partitions - 1) as n;
     perform "${schema}".join_members(_name, _owner, _lease_time * interval '1 ms');
@@ -1334,6 +1389,8 @@ begin
 
   perform from "${schema}".subscriptions as s
     where s.name = _name order by s.partition for update;
+  perform from "${schema}".leases as l
+    where l.name = _name order by l.partition for update;
   select max(s.partitions), max(s.query) into _of, _declared
     from "${schema}".subscriptions as s
    where s.name = _name;
@@ -1341,9 +1398,12 @@ begin
     update "${schema}".subscriptions as s set query = _query where s.name = _name;
   elsif _declared <> _query and _declared = any (_replaced) then
     update "${schema}".subscriptions as s
-       set query = _query, epoch = s.epoch + 1, owner = null, lease_until = null,
+       set query = _query, epoch = s.epoch + 1, owner = null,
            attempts = 0, attempt_position = null
      where s.name = _name;
+    update "${schema}".leases as l
+       set owner = null, lease_until = null
+     where l.name = _name;
     -- A member that is locked is just being prolonged; its node removes it the next time.
     delete from "${schema}".subscription_members as m
      where m.name = _name
@@ -1389,8 +1449,8 @@ returns boolean
 language plpgsql volatile
 as $$
 begin
-  perform from "${schema}".subscriptions as s
-    where s.name = _name and s.partition = _partition and s.owner = _owner and s.epoch = _epoch
+  perform from "${schema}".leases as l
+    where l.name = _name and l.partition = _partition and l.owner = _owner and l.epoch = _epoch
       for update;
   if not found then
     return false;
@@ -1431,8 +1491,8 @@ begin
     perform set_config('synchronous_commit', 'local', true);
   end if;
   -- As in note_in_lease: what follows sees what the one before has noted.
-  perform from "${schema}".subscriptions as s
-    where s.name = _name and s.partition = _partition and s.owner = _owner and s.epoch = _epoch
+  perform from "${schema}".leases as l
+    where l.name = _name and l.partition = _partition and l.owner = _owner and l.epoch = _epoch
       for update;
   if not found or "${schema}".incarnation() is distinct from _incarnation then
     return false;

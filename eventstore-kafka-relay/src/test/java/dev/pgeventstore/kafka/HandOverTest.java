@@ -176,9 +176,7 @@ class HandOverTest {
         Statement statement = connection.createStatement();
         var row =
             statement.executeQuery(
-                "select epoch from eventstore.subscriptions where name = '"
-                    + bench.leaseName()
-                    + "'")) {
+                "select epoch from eventstore.leases where name = '" + bench.leaseName() + "'")) {
       row.next();
       return row.getLong(1);
     }

@@ -315,7 +315,7 @@ class RelayLostHistoryTest {
       messages("mine", 1);
       awaitAll(relay);
       execute(
-          "update eventstore.subscriptions set owner = 'another', epoch = epoch + 1, lease_until = 'infinity'");
+          "update eventstore.leases set owner = 'another', epoch = epoch + 1, lease_until = 'infinity'");
       messages("not mine", 1);
       await().atMost(Bench.PATIENCE).until(() -> relay.status().state() == State.STANDBY);
       assertThat(values()).containsExactly("\"mine0\"");

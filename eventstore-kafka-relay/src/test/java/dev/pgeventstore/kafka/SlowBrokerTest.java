@@ -219,7 +219,7 @@ class SlowBrokerTest {
         Statement statement = connection.createStatement();
         ResultSet row =
             statement.executeQuery(
-                "select %s from eventstore.subscriptions where name = '%s'"
+                "select %s from eventstore.leases where name = '%s'"
                     .formatted(what, bench.leaseName()))) {
       row.next();
       return row.getLong(1);

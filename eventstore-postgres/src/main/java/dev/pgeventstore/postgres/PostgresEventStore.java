@@ -29,19 +29,16 @@ import dev.pgeventstore.postgres.internal.subscribe.PostgresFeed;
 import dev.pgeventstore.postgres.internal.subscribe.SubscriptionRuns;
 import dev.pgeventstore.postgres.internal.subscribe.SubscriptionTables;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction;
-import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.OutboxTable;
 import dev.pgeventstore.postgres.internal.tables.OwnTransactions;
-import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.ServerNotifications;
 import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.spi.Parts;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -113,12 +110,7 @@ public final class PostgresEventStore implements EventStore {
         new SubscriptionRuns(
             scheduler,
             feed.readers(),
-            new SubscriptionTables(
-                connections,
-                new SubscriptionsTable(schema),
-                new ParkedTable(schema),
-                events,
-                new BlockersQuery(schema)),
+            new SubscriptionTables(connections, schema, events),
             highWaterMark,
             signals,
             SubscriptionRuns.node());

@@ -75,8 +75,7 @@ class ClosingTogetherTest {
   private void awaitAllGivenBack() {
     await()
         .atMost(PATIENCE)
-        .until(
-            () -> count("subscriptions where owner is not null or lease_until is not null") == 0);
+        .until(() -> count("leases where owner is not null or lease_until is not null") == 0);
     awaitNoMembers();
   }
 

@@ -7,10 +7,11 @@ import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable.Leased;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable.Membership;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Leased;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Membership;
 import dev.pgeventstore.projection.Projection;
 import dev.pgeventstore.projection.Projections;
 import dev.pgeventstore.subscription.QueryMismatchException;
@@ -204,28 +205,29 @@ class DeclaredQueryTest {
   @Test
   void a_node_with_the_old_query_takes_no_lease(Database database) throws Exception {
     SubscriptionsTable table = new SubscriptionsTable(new Schema("eventstore"));
+    LeasesTable leases = new LeasesTable(new Schema("eventstore"));
     Duration lease = Duration.ofMinutes(1);
     List<Membership> old = List.of(new Membership("view", lease, "old"));
     List<Membership> renewed = List.of(new Membership("view", lease, "new"));
     try (Connection first = database.open();
         Connection second = TestStore.begin(database)) {
       assertThat(table.arrange(first, "view", 2, 0, "old", List.of(), "a", lease)).isEmpty();
-      table.keepLeases(first, "a", old);
+      leases.keep(first, "a", old);
       assertThat(table.arrange(second, "view", 2, 0, "new", List.of("old"), "c", lease)).isEmpty();
 
       // While the change is not committed, and when it is.
-      List<Leased> meanwhile = table.keepLeases(first, "b", old);
+      List<Leased> meanwhile = leases.keep(first, "b", old);
       assertThat(meanwhile).extracting(Leased::owner).doesNotContain(java.util.Optional.of("b"));
       second.commit();
-      assertThat(table.keepLeases(first, "a", old))
+      assertThat(leases.keep(first, "a", old))
           .hasSize(2)
           .allMatch(leased -> leased.owner().isEmpty())
           .allMatch(leased -> leased.query().orElseThrow().equals("new"));
-      table.keepLeases(first, "b", old);
+      leases.keep(first, "b", old);
       assertThat(one.query("select string_agg(owner, ' ') from eventstore.subscription_members"))
           .isEqualTo("c");
 
-      assertThat(table.keepLeases(first, "c", renewed))
+      assertThat(leases.keep(first, "c", renewed))
           .allMatch(leased -> leased.owner().orElseThrow().equals("c"));
     }
   }

@@ -56,7 +56,7 @@ class EngineThreadsTest {
 
   private String owned() throws SQLException {
     return store.query(
-        "select count(*) from eventstore.subscriptions where owner is not null or lease_until is not null");
+        "select count(*) from eventstore.leases where owner is not null or lease_until is not null");
   }
 
   private String members() throws SQLException {

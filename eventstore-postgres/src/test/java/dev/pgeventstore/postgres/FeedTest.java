@@ -106,7 +106,7 @@ class FeedTest {
             .orElseThrow()
             .tryLease("relay", 0, "me", PATIENCE)
             .orElseThrow();
-    store.execute("alter table eventstore.subscriptions rename to away");
+    store.execute("alter table eventstore.leases rename to away");
 
     assertThatThrownBy(lease::renew).isInstanceOf(EventStoreException.class);
     assertThatThrownBy(lease::close).isInstanceOf(EventStoreException.class);

@@ -192,9 +192,7 @@ class HandlerInterruptsTest {
       assertThat(view.status().state()).isEqualTo(State.RUNNING);
     }
     assertThat(handedOn).isFalse();
-    assertThat(
-            store.query(
-                "select count(*) from eventstore.subscriptions where lease_until is not null"))
+    assertThat(store.query("select count(*) from eventstore.leases where lease_until is not null"))
         .as("leases that were not given back")
         .isEqualTo("0");
   }

@@ -133,8 +133,7 @@ class LeaseTest {
     Lease mine = taken("me");
     ExecutorService executor = Executors.newSingleThreadExecutor();
     try (Connection takeover = store.begin()) {
-      TestStore.execute(
-          takeover, "update eventstore.subscriptions set owner = 'you', epoch = epoch + 1");
+      TestStore.execute(takeover, "update eventstore.leases set owner = 'you', epoch = epoch + 1");
       Future<Boolean> noted = executor.submit(() -> mine.note(Map.of("a", "1")));
       awaitSomebodyWaiting("note_in_lease");
       takeover.commit();

@@ -9,10 +9,10 @@ import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.postgres.internal.tables.CheckpointsTable;
+import dev.pgeventstore.postgres.internal.tables.LeaseKey;
 import dev.pgeventstore.postgres.internal.tables.Schema;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Key;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
+import dev.pgeventstore.postgres.internal.tables.Tenure;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
@@ -98,12 +98,16 @@ class LogBordersTest {
 
   @Test
   void a_checkpoint_moves_forward_only() throws SQLException {
-    SubscriptionsTable table = new SubscriptionsTable(new Schema("eventstore"));
-    Key key = new Key("view", 0);
+    CheckpointsTable table = new CheckpointsTable(new Schema("eventstore"));
+    LeaseKey key = new LeaseKey("view", 0);
     Duration time = Duration.ofSeconds(30);
     try (Connection connection = store.database.open()) {
-      long epoch = table.takeLease(connection, key, "owner", time).orElseThrow();
-      Tenure tenure = new Tenure(key, "owner", epoch);
+      TestStore.execute(
+          connection,
+          "insert into eventstore.leases (name, partition) values ('view', 0);"
+              + " insert into eventstore.subscriptions (name, partition, position, owner, epoch)"
+              + " values ('view', 0, 0, 'owner', 1)");
+      Tenure tenure = new Tenure(key, "owner", 1);
       String incarnation = store.query("select eventstore.incarnation()");
 
       assertThat(table.advance(connection, tenure, 0, 5, incarnation, time)).isTrue();

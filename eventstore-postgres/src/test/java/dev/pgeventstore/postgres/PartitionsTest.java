@@ -9,10 +9,10 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.postgres.internal.tables.CheckpointsTable;
+import dev.pgeventstore.postgres.internal.tables.LeaseKey;
 import dev.pgeventstore.postgres.internal.tables.Schema;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Key;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
+import dev.pgeventstore.postgres.internal.tables.Tenure;
 import dev.pgeventstore.subscription.EventBatch;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.EventParkedException;
@@ -381,7 +381,8 @@ class PartitionsTest {
     }
     assertThat(store.query("select string_agg(position::text, ' ' order by number) from handled"))
         .isEqualTo("3");
-    store.execute("truncate public.handled; delete from eventstore.subscriptions");
+    store.execute(
+        "truncate public.handled; delete from eventstore.subscriptions; delete from eventstore.leases");
     try (Subscription early = subscription(store, 1).startAt(Start.at(Instant.MIN)).start()) {
       awaitAll(early, appendTo(1, 1));
     }
@@ -425,15 +426,15 @@ class PartitionsTest {
       throws Exception {
     subscription(store, 1).start().close();
     store.execute(
-        "update eventstore.subscriptions set owner = 'frozen', epoch = 7,"
-            + " lease_until = clock_timestamp()");
+        "update eventstore.leases set owner = 'frozen', epoch = 7, lease_until = clock_timestamp();"
+            + " update eventstore.subscriptions set owner = 'frozen', epoch = 7");
     AppendResult last = append("order-1", "happened");
     try (Connection frozen = store.begin()) {
-      SubscriptionsTable table = new SubscriptionsTable(new Schema("eventstore"));
+      CheckpointsTable table = new CheckpointsTable(new Schema("eventstore"));
       assertThat(
               table.advance(
                   frozen,
-                  new Tenure(new Key("view", 0), "frozen", 7),
+                  new Tenure(new LeaseKey("view", 0), "frozen", 7),
                   0,
                   1,
                   store.query("select eventstore.incarnation()"),

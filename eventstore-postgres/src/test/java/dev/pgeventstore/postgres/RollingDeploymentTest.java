@@ -15,11 +15,13 @@ import dev.pgeventstore.UndecodableEventException;
 import dev.pgeventstore.UnknownEventTypeException;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
+import dev.pgeventstore.postgres.internal.tables.CheckpointsTable;
+import dev.pgeventstore.postgres.internal.tables.LeaseKey;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable.Membership;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Key;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Membership;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
+import dev.pgeventstore.postgres.internal.tables.Tenure;
 import dev.pgeventstore.projection.Projection;
 import dev.pgeventstore.projection.Projections;
 import dev.pgeventstore.subscription.FailurePolicy;
@@ -358,17 +360,19 @@ class RollingDeploymentTest {
   void a_node_that_declines_waits_for_one_that_is_joining_and_leaves_the_partition_to_it()
       throws Exception {
     SubscriptionsTable table = new SubscriptionsTable(new Schema("eventstore"));
+    CheckpointsTable checkpoints = new CheckpointsTable(new Schema("eventstore"));
+    LeasesTable leases = new LeasesTable(new Schema("eventstore"));
     ExecutorService thread = Executors.newSingleThreadExecutor();
     try (Connection first = database.open();
         Connection second = TestStore.begin(database)) {
       table.arrange(first, "view", 1, 0, "query", List.of(), "a", HOUR);
-      table.keepLeases(first, "a", List.of(new Membership("view", HOUR, "query")));
-      Tenure tenure = new Tenure(new Key("view", 0), "a", 1);
-      assertThat(table.decline(first, tenure, 7, "unknown")).as("alone").contains(false);
+      leases.keep(first, "a", List.of(new Membership("view", HOUR, "query")));
+      Tenure tenure = new Tenure(new LeaseKey("view", 0), "a", 1);
+      assertThat(checkpoints.decline(first, tenure, 7, "unknown")).as("alone").contains(false);
 
       table.arrange(second, "view", 1, 0, "query", List.of(), "b", HOUR);
       Future<Optional<Boolean>> declined =
-          thread.submit(() -> table.decline(first, tenure, 7, "unknown"));
+          thread.submit(() -> checkpoints.decline(first, tenure, 7, "unknown"));
       await()
           .atMost(PATIENCE)
           .until(
@@ -379,7 +383,9 @@ class RollingDeploymentTest {
                       .equals("1"));
       second.commit();
       assertThat(declined.get(30, TimeUnit.SECONDS)).contains(true);
-      assertThat(table.decline(first, tenure, 7, "unknown")).as("the tenure is over").isEmpty();
+      assertThat(checkpoints.decline(first, tenure, 7, "unknown"))
+          .as("the tenure is over")
+          .isEmpty();
     } finally {
       thread.shutdownNow();
     }

@@ -11,8 +11,10 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.postgres.internal.tables.CheckpointsTable;
+import dev.pgeventstore.postgres.internal.tables.LeaseKey;
 import dev.pgeventstore.postgres.internal.tables.Schema;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.postgres.internal.tables.Tenure;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Start;
@@ -384,12 +386,12 @@ class SubscriptionTest {
 
   @Test
   void a_checkpoint_waits_for_the_disk_if_the_handler_has_written_and_only_then() throws Exception {
-    SubscriptionsTable table = new SubscriptionsTable(new Schema("eventstore"));
-    SubscriptionsTable.Tenure tenure =
-        new SubscriptionsTable.Tenure(new SubscriptionsTable.Key("view", 0), "me", 1);
+    CheckpointsTable table = new CheckpointsTable(new Schema("eventstore"));
+    Tenure tenure = new Tenure(new LeaseKey("view", 0), "me", 1);
     String incarnation = store.query("select eventstore.incarnation()");
     store.execute(
-        "insert into eventstore.subscriptions (name, partition, position, owner, epoch) values ('view', 0, 0, 'me', 1)");
+        "insert into eventstore.leases (name, partition) values ('view', 0);"
+            + " insert into eventstore.subscriptions (name, partition, position, owner, epoch) values ('view', 0, 0, 'me', 1)");
     store.execute("create table public.written (id integer)");
     try (Connection connection = store.begin()) {
       assertThat(table.advance(connection, tenure, 0, 1, incarnation, PATIENCE)).isTrue();

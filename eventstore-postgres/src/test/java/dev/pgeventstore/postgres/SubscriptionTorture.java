@@ -352,6 +352,7 @@ final class SubscriptionTorture {
     try {
       System.out.println(
           one("select string_agg(s::text, E'\\n') from eventstore.subscriptions as s"));
+      System.out.println(one("select string_agg(l::text, E'\\n') from eventstore.leases as l"));
       System.out.println(
           one("select string_agg(s::text, E'\\n') from eventstore.subscription_members as s"));
     } catch (SQLException e) {

@@ -111,6 +111,7 @@ class OperatingTest {
     append("order-1", null);
     execute(
         """
+        insert into eventstore.leases (name, partition) values ('orders', 0);
         insert into eventstore.subscriptions (name, partition, position, query, stopped_at, error)
         values ('orders', 0, 1, 'all events', clock_timestamp(), 'no such customer');
         insert into eventstore.subscription_declines (name, partition, owner, position, reason)

@@ -38,7 +38,7 @@ final class Promotion {
 
   private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
-  // The live one is kept for less than a lease lasts, or it would be taken for dead.
+  // The live one is kept for moments only: its readers wait.
   private static final long FIRST_HOLD_NANOS = TimeUnit.SECONDS.toNanos(1);
   private static final long LONGEST_HOLD_NANOS = TimeUnit.SECONDS.toNanos(8);
 

@@ -1,7 +1,7 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Checkpoints;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionStatusQuery.Checkpoints;
 import dev.pgeventstore.subscription.Partitions;
 import java.util.HashSet;
 import java.util.List;

@@ -75,7 +75,7 @@ final class Faults {
     try {
       return tables
           .connections()
-          .use(connection -> tables.subscriptions().isWritable(connection, incarnation));
+          .use(connection -> tables.status().isWritable(connection, incarnation));
     } catch (SQLException | RuntimeException e) {
       LOG.debug("The database is not well", e);
       return false;

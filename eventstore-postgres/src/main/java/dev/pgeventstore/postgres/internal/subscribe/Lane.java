@@ -10,9 +10,9 @@ import dev.pgeventstore.internal.SqlFailure;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.tables.CheckpointsTable.Standing;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Standing;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
+import dev.pgeventstore.postgres.internal.tables.Tenure;
 import dev.pgeventstore.spi.EventFeed.Durability;
 import dev.pgeventstore.spi.ReadingPlace;
 import dev.pgeventstore.spi.SubscriptionSpec;
@@ -91,7 +91,7 @@ final class Lane implements Runnable {
         new LaneCheckpoint(
             scheduler,
             tables.connections(),
-            tables.subscriptions(),
+            tables.checkpoints(),
             share.tenure(),
             spec.leaseTime());
     this.transactions =

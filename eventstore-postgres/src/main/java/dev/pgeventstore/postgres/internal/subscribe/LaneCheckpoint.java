@@ -4,10 +4,10 @@ import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.internal.LentTransaction;
 import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.postgres.internal.tables.CheckpointsTable;
+import dev.pgeventstore.postgres.internal.tables.CheckpointsTable.Standing;
 import dev.pgeventstore.postgres.internal.tables.Connections;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Standing;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
+import dev.pgeventstore.postgres.internal.tables.Tenure;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -26,7 +26,7 @@ final class LaneCheckpoint {
 
   private final Scheduler scheduler;
   private final Connections connections;
-  private final SubscriptionsTable table;
+  private final CheckpointsTable table;
   private final Tenure tenure;
   private final Duration leaseTime;
 
@@ -41,7 +41,7 @@ final class LaneCheckpoint {
   LaneCheckpoint(
       Scheduler scheduler,
       Connections connections,
-      SubscriptionsTable table,
+      CheckpointsTable table,
       Tenure tenure,
       Duration leaseTime) {
     this.scheduler = scheduler;

@@ -5,10 +5,10 @@ import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.Connections;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Leased;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Membership;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable.Leased;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable.Membership;
+import dev.pgeventstore.postgres.internal.tables.Tenure;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -54,7 +54,7 @@ final class LeaseKeeper implements AutoCloseable {
 
   private final Scheduler scheduler;
   private final Connections connections;
-  private final SubscriptionsTable table;
+  private final LeasesTable table;
   private final CommitSignals signals;
   private final String owner;
 
@@ -75,7 +75,7 @@ final class LeaseKeeper implements AutoCloseable {
   LeaseKeeper(
       Scheduler scheduler,
       Connections connections,
-      SubscriptionsTable table,
+      LeasesTable table,
       CommitSignals signals,
       String owner) {
     this.scheduler = scheduler;
@@ -208,7 +208,7 @@ final class LeaseKeeper implements AutoCloseable {
     // Before it is sent: the time that is left was left later than this.
     long askedNanos = scheduler.nanoTime();
     Map<String, List<Leased>> leases =
-        connections.use(c -> table.keepLeases(c, owner, memberships)).stream()
+        connections.use(c -> table.keep(c, owner, memberships)).stream()
             .collect(Collectors.groupingBy(lease -> lease.key().name()));
     long pause = NOTHING_TO_DO_MILLIS;
     for (RunningSubscription subscription : known) {
@@ -234,7 +234,7 @@ final class LeaseKeeper implements AutoCloseable {
         continue;
       }
       if (lease.owner().filter(owner::equals).isPresent()) {
-        // Its row was locked, by a checkpoint that was being committed: it was not renewed.
+        // Its row was locked, since partitions are being arranged: it was not renewed.
         pause = lease.millisLeft() < time.toMillis() * 3 / 4 ? SOON_MILLIS : pause;
       } else if (lease.owner().isEmpty() || lease.millisLeft() <= 0) {
         pause = Math.min(pause, SOON_MILLIS);

@@ -13,13 +13,15 @@ import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
+import dev.pgeventstore.postgres.internal.tables.LeaseKey;
 import dev.pgeventstore.postgres.internal.tables.LeaseNotesTable;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable;
 import dev.pgeventstore.postgres.internal.tables.OutboxTable;
 import dev.pgeventstore.postgres.internal.tables.OutboxTable.LaneOf;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.postgres.internal.tables.Tenure;
 import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.spi.FeedReader;
 import dev.pgeventstore.spi.Lease;
@@ -41,7 +43,7 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   private final Schema schema;
   private final EventsTable events;
   private final FenceFunction fence;
-  private final SubscriptionsTable subscriptions;
+  private final LeasesTable leases;
   private final LeaseNotesTable notes;
   private final BlockersQuery blockers;
   private final OutboxTable outbox;
@@ -63,7 +65,7 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
     this.schema = schema;
     this.events = events;
     this.fence = fence;
-    this.subscriptions = new SubscriptionsTable(schema);
+    this.leases = new LeasesTable(schema);
     this.notes = new LeaseNotesTable(schema);
     this.blockers = new BlockersQuery(schema);
     this.outbox = new OutboxTable(schema);
@@ -180,11 +182,10 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
 
   @Override
   public Optional<Lease> tryLease(String name, int partition, String owner, Duration ttl) {
-    SubscriptionsTable.Key key = new SubscriptionsTable.Key(name, partition);
     try {
       return connections
-          .use(connection -> subscriptions.takeLease(connection, key, owner, ttl))
-          .map(epoch -> lease(key, owner, epoch, ttl));
+          .use(c -> leases.take(c, new LeaseKey(name, partition), owner, ttl))
+          .map(tenure -> new RowLease(connections, leases, notes, tenure, ttl));
     } catch (SQLException e) {
       throw SqlErrors.of("the lease of " + name + " cannot be taken", e);
     }
@@ -192,24 +193,19 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
 
   @Override
   public Lease seizeLease(String name, int partition, String owner, Duration ttl) {
-    SubscriptionsTable.Key key = new SubscriptionsTable.Key(name, partition);
     try {
-      long epoch = connections.use(c -> subscriptions.seizeLease(c, key, owner, ttl));
-      return lease(key, owner, epoch, ttl);
+      Tenure tenure =
+          connections.use(c -> leases.seize(c, new LeaseKey(name, partition), owner, ttl));
+      return new RowLease(connections, leases, notes, tenure, ttl);
     } catch (SQLException e) {
       throw SqlErrors.of("the lease of " + name + " cannot be seized", e);
     }
   }
 
-  private Lease lease(SubscriptionsTable.Key key, String owner, long epoch, Duration ttl) {
-    SubscriptionsTable.Tenure tenure = new SubscriptionsTable.Tenure(key, owner, epoch);
-    return new RowLease(connections, subscriptions, notes, tenure, ttl);
-  }
-
   @Override
   public Map<String, String> notes(String name, int partition) {
     try {
-      return connections.use(c -> notes.of(c, new SubscriptionsTable.Key(name, partition)));
+      return connections.use(c -> notes.of(c, new LeaseKey(name, partition)));
     } catch (SQLException e) {
       throw SqlErrors.of("the notes of " + name + " cannot be read", e);
     }

@@ -2,8 +2,9 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.LeaseNotesTable;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
+import dev.pgeventstore.postgres.internal.tables.Tenure;
 import dev.pgeventstore.spi.Lease;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -13,10 +14,10 @@ import org.jspecify.annotations.Nullable;
 /** A lease kept in a row, so that it needs no session of its own and passes through any pooler. */
 record RowLease(
     Connections connections,
-    SubscriptionsTable table,
+    LeasesTable table,
     LeaseNotesTable notesTable,
-    SubscriptionsTable.Tenure tenure,
-    Duration ttl)
+    Tenure tenure,
+    Duration time)
     implements Lease {
 
   @Override
@@ -26,8 +27,7 @@ record RowLease(
 
   @Override
   public boolean renew() {
-    return done(
-        "renewed", c -> table.renewLease(c, tenure.key(), tenure.owner(), tenure.epoch(), ttl));
+    return done("renewed", c -> table.renew(c, tenure, time));
   }
 
   @Override
@@ -50,7 +50,7 @@ record RowLease(
     done(
         "released",
         c -> {
-          table.releaseLease(c, tenure.key(), tenure.owner(), tenure.epoch());
+          table.giveBack(c, tenure);
           return true;
         });
   }

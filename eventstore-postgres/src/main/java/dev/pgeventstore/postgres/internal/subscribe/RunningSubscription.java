@@ -10,11 +10,11 @@ import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.subscribe.AwaitedStreams.Passed;
 import dev.pgeventstore.postgres.internal.tables.EventsTable.Found;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable.Leased;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable.Membership;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Checkpoints;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Leased;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Membership;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionStatusQuery.Checkpoints;
+import dev.pgeventstore.postgres.internal.tables.Tenure;
 import dev.pgeventstore.spi.SubscriptionSpec;
 import dev.pgeventstore.subscription.ParkedEvents;
 import dev.pgeventstore.subscription.Partitions;
@@ -473,7 +473,7 @@ final class RunningSubscription implements Subscription {
   private void lookElsewhere(AwaitedStreams awaited) {
     Checkpoints found;
     try {
-      found = tables.connections().use(c -> tables.subscriptions().checkpoints(c, name()));
+      found = tables.connections().use(c -> tables.status().checkpoints(c, name()));
     } catch (SQLException e) {
       if (!SqlErrors.isTransient(e) && !hasEnded()) {
         throw SqlErrors.of("the checkpoints of subscription " + name() + " cannot be read", e);

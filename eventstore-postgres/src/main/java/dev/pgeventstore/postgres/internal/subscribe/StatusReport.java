@@ -4,7 +4,7 @@ import dev.pgeventstore.Blocker;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.tables.Connections;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.PartitionRow;
+import dev.pgeventstore.postgres.internal.tables.SubscriptionStatusQuery.PartitionRow;
 import dev.pgeventstore.spi.SubscriptionSpec;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.SubscriptionStatus.Partition;
@@ -54,7 +54,7 @@ final class StatusReport {
       long observed = mark;
       Connections connections = tables.connections();
       List<PartitionRow> rows =
-          connections.use(c -> tables.subscriptions().status(c, spec.name(), observed));
+          connections.use(c -> tables.status().status(c, spec.name(), observed));
       // After the checkpoints were read: what the report says is durable.
       durableMark.observe();
       long parked = connections.use(c -> tables.parked().count(c, spec.name()));

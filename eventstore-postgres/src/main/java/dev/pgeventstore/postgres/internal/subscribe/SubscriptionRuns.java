@@ -53,8 +53,7 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
     DurableMark durableMark = new DurableMark(highWaterMark, tables.connections());
     this.starts = new StartPosition(tables.connections(), tables.events(), durableMark);
     this.signals = signals;
-    this.keeper =
-        new LeaseKeeper(scheduler, tables.connections(), tables.subscriptions(), signals, node);
+    this.keeper = new LeaseKeeper(scheduler, tables.connections(), tables.leases(), signals, node);
     this.report = new StatusReport(tables, highWaterMark, durableMark);
     this.suspects = scheduler.newLock();
     this.lock = scheduler.newLock();

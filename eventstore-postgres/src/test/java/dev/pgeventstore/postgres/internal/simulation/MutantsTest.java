@@ -40,7 +40,7 @@ class MutantsTest {
         new Mutant(
             "a checkpoint moves from anywhere",
             Focus.NODES,
-            "tables.SubscriptionsTable",
+            "tables.CheckpointsTable",
             "and position = ?\n         and position < ?\n         and owner = ?",
             """
             and (position = ? or true)
@@ -49,13 +49,13 @@ class MutantsTest {
         new Mutant(
             "a checkpoint moves in any tenure of its owner",
             Focus.PARTITIONS,
-            "tables.SubscriptionsTable",
+            "tables.CheckpointsTable",
             "and epoch = ?\n         and (barrier is null or barrier >= ?)",
             "and (epoch = ? or true)\n         and (barrier is null or barrier >= ?)"),
         new Mutant(
             "a lease is trusted instead of owner and epoch",
             Focus.NODES,
-            "tables.SubscriptionsTable",
+            "tables.CheckpointsTable",
             "and owner = ?\n         and epoch = ?\n         and (barrier is null or barrier >= ?)",
             """
             and (owner = ? or true)
@@ -64,13 +64,13 @@ class MutantsTest {
         new Mutant(
             "a checkpoint moves in any incarnation of the server",
             Focus.RETRIES,
-            "tables.SubscriptionsTable",
+            "tables.CheckpointsTable",
             "and $schema.incarnation() = ?\n         and (pg_catalog",
             "and ($schema.incarnation() = ? or true)\n         and (pg_catalog"),
         new Mutant(
             "a checkpoint moves beyond a barrier",
             Focus.NODES,
-            "tables.SubscriptionsTable",
+            "tables.CheckpointsTable",
             "and (barrier is null or barrier >= ?)",
             "and (barrier >= ? or true)"),
         new Mutant(

@@ -3,6 +3,7 @@ package dev.pgeventstore.postgres.internal.simulation;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedConnections.Answer;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Checkpoint;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Key;
+import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Lease;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Table;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Transaction;
 import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
@@ -44,6 +45,14 @@ final class SimulatedLeases {
     return Objects.requireNonNull(cell.seen(in), "row");
   }
 
+  private Table<Key, Lease>.Cell leaseCell(Table<Key, Checkpoint>.Cell cell) {
+    return postgres.leases.cell(cell.key);
+  }
+
+  private Lease lease(Table<Key, Checkpoint>.Cell cell) {
+    return Objects.requireNonNull(leaseCell(cell).seen(in), "lease");
+  }
+
   // keep_leases
 
   Answer keep(String owner, String[] names, Long[] times, String[] queries) throws SQLException {
@@ -73,8 +82,8 @@ final class SimulatedLeases {
     }
     scheduler.point();
     for (Table<Key, Checkpoint>.Cell cell : rows(name)) {
-      if (owner.equals(at(cell).owner) && cell.tryLock(in) && owner.equals(at(cell).owner)) {
-        cell.write(in, at(cell).with(row -> row.leaseUntil = postgres.clock() + time));
+      if (owner.equals(lease(cell).owner()) && leaseCell(cell).tryLock(in)) {
+        leaseCell(cell).write(in, new Lease(owner, lease(cell).epoch(), postgres.clock() + time));
       }
     }
     scheduler.point();
@@ -92,17 +101,20 @@ final class SimulatedLeases {
   private void tell(String name, List<Object[]> answer, @Nullable Member gives) {
     for (Table<Key, Checkpoint>.Cell cell : rows(name)) {
       Checkpoint row = at(cell);
+      Lease lease = lease(cell);
       answer.add(
           new Object[] {
             name,
             cell.key.number(),
             row.partitions,
-            row.epoch,
-            row.owner,
-            row.leaseUntil == null ? null : row.leaseUntil - postgres.clock(),
+            lease.epoch(),
+            lease.owner(),
+            lease.until() == null ? null : lease.until() - postgres.clock(),
             row.isStopped,
             row.error,
-            gives != null && gives.owner.equals(row.owner) && gives.partition == cell.key.number(),
+            gives != null
+                && gives.owner.equals(lease.owner())
+                && gives.partition == cell.key.number(),
             row.query
           });
     }
@@ -157,7 +169,7 @@ final class SimulatedLeases {
     List<Member> members = new ArrayList<>();
     for (Table<Key, Checkpoint>.Cell cell : rows(name)) {
       for (String member : live) {
-        long held = rows(name).stream().filter(row -> member.equals(at(row).owner)).count();
+        long held = rows(name).stream().filter(row -> member.equals(lease(row).owner())).count();
         members.add(
             new Member(
                 member, cell.key.number(), held, reluctance(name, cell.key.number(), member)));
@@ -181,29 +193,35 @@ final class SimulatedLeases {
       throws SQLException {
     List<Member> members = members(name, live);
     for (Table<Key, Checkpoint>.Cell cell : rows(name)) {
-      if (isFree(at(cell))
+      if (isFree(cell)
           && isFor(owner, cell.key.number(), members)
           && query.equals(at(cell).query)
+          && leaseCell(cell).tryLock(in)
           && cell.tryLock(in)) {
-        cell.write(in, at(cell).with(row -> take(row, owner, time)));
+        boolean givenBack = lease(cell).owner() == null;
+        scheduler.point();
+        Checkpoint taken = at(cell).with(row -> take(row, owner, givenBack));
+        cell.write(in, taken);
+        scheduler.point();
+        leaseCell(cell).write(in, new Lease(owner, taken.epoch, postgres.clock() + time));
         return true;
       }
     }
     return false;
   }
 
-  private void take(Checkpoint row, String owner, long time) {
-    if (row.owner != null && row.attemptPosition == null) {
+  private static void take(Checkpoint row, String owner, boolean givenBack) {
+    if (!givenBack && row.attemptPosition == null) {
       row.attempts++;
     }
     row.owner = owner;
     row.epoch++;
-    row.leaseUntil = postgres.clock() + time;
   }
 
-  private boolean isFree(Checkpoint row) {
-    return !row.isStopped
-        && (row.owner == null || (row.leaseUntil != null && row.leaseUntil < postgres.clock()));
+  private boolean isFree(Table<Key, Checkpoint>.Cell cell) {
+    Lease lease = lease(cell);
+    return !at(cell).isStopped
+        && (lease.owner() == null || (lease.until() != null && lease.until() < postgres.clock()));
   }
 
   private static boolean isFor(String owner, int partition, List<Member> members) {
@@ -217,7 +235,9 @@ final class SimulatedLeases {
     List<Member> members = members(name, live);
     return members.stream()
         .filter(
-            m -> m.owner.equals(at(postgres.subscriptions.cell(Key.of(name, m.partition))).owner))
+            m ->
+                m.owner.equals(
+                    lease(postgres.subscriptions.cell(Key.of(name, m.partition))).owner()))
         .filter(
             m ->
                 members.stream()
@@ -242,7 +262,7 @@ final class SimulatedLeases {
     }
     boolean all = true;
     for (Table<Key, Checkpoint>.Cell cell : rows) {
-      all &= cell.tryLock(in);
+      all &= cell.tryLock(in) && leaseCell(cell).tryLock(in);
     }
     scheduler.point();
     long barrier = 0;
@@ -270,7 +290,9 @@ final class SimulatedLeases {
       divided.partitions = next;
       divided.epoch = epoch + 1;
       divided.query = query;
-      postgres.subscriptions.cell(Key.of(name, i)).write(in, i < next ? divided : null);
+      Key key = Key.of(name, i);
+      postgres.leases.cell(key).write(in, i < next ? Lease.FREE : null);
+      postgres.subscriptions.cell(key).write(in, i < next ? divided : null);
     }
     for (Table<Key, Decline>.Cell decline : postgres.declines.all()) {
       if (decline.key.name().equals(name)) {
@@ -294,12 +316,17 @@ final class SimulatedLeases {
         made.position = start;
         made.partitions = partitions;
         made.query = query;
+        postgres.leases.cell(Key.of(name, i)).write(in, Lease.FREE);
         postgres.subscriptions.cell(Key.of(name, i)).write(in, made);
       }
     } else {
       scheduler.point();
       for (Table<Key, Checkpoint>.Cell cell : rows(name)) {
         cell.lock(in);
+      }
+      scheduler.point();
+      for (Table<Key, Checkpoint>.Cell cell : rows(name)) {
+        leaseCell(cell).lock(in);
       }
       scheduler.point();
       String declared = at(first).query;
@@ -350,6 +377,11 @@ final class SimulatedLeases {
     if (own == null || !owner.equals(own.owner) || epoch != own.epoch) {
       return Answer.row(NOTHING);
     }
+    scheduler.point();
+    leaseCell(cell).lock(in);
+    if (!owner.equals(lease(cell).owner()) || epoch != lease(cell).epoch()) {
+      return Answer.row(NOTHING);
+    }
     postgres
         .declines
         .cell(Decline.key(name, partition, owner))
@@ -361,12 +393,11 @@ final class SimulatedLeases {
     if (!othersMayKnow) {
       return Answer.row(false);
     }
+    leaseCell(cell).write(in, lease(cell).givenBack());
     cell.write(
         in,
         own.with(
             row -> {
-              row.owner = null;
-              row.leaseUntil = null;
               if (Objects.equals(row.attemptPosition, position)) {
                 row.attempts = Math.max(row.attempts - 1, 0);
                 row.attemptPosition = row.attempts == 0 ? null : row.attemptPosition;

@@ -12,15 +12,12 @@ import dev.pgeventstore.postgres.internal.subscribe.CommitSignals;
 import dev.pgeventstore.postgres.internal.subscribe.PostgresFeed;
 import dev.pgeventstore.postgres.internal.subscribe.SubscriptionRuns;
 import dev.pgeventstore.postgres.internal.subscribe.SubscriptionTables;
-import dev.pgeventstore.postgres.internal.tables.BlockersQuery;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
-import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.Schema;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import java.sql.SQLException;
@@ -61,12 +58,7 @@ final class SimulatedNode {
         new SubscriptionRuns(
             process,
             feed.readers(),
-            new SubscriptionTables(
-                connections,
-                new SubscriptionsTable(schema),
-                new ParkedTable(schema),
-                events,
-                new BlockersQuery(schema)),
+            new SubscriptionTables(connections, schema, events),
             highWaterMark,
             signals,
             process.name());

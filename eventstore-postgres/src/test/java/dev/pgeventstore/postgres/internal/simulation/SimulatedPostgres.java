@@ -43,6 +43,7 @@ final class SimulatedPostgres {
 
   final Table<Long, Event> events = new Table<>("events");
   final Table<String, Long> streams = new Table<>("streams");
+  final Table<Key, Lease> leases = new Table<>("leases");
   final Table<Key, Checkpoint> subscriptions = new Table<>("subscriptions");
   final Table<Key, Long> members = new Table<>("members");
   final Table<Key, SimulatedLeases.Decline> declines = new Table<>("declines");
@@ -820,6 +821,16 @@ final class SimulatedPostgres {
   /** A row of a read model. */
   record Row(String subscription, Event event) {}
 
+  /** A row of the leases. */
+  record Lease(@Nullable String owner, long epoch, @Nullable Long until) {
+
+    static final Lease FREE = new Lease(null, 0, null);
+
+    Lease givenBack() {
+      return new Lease(null, epoch, null);
+    }
+  }
+
   /** A row of the subscriptions. */
   static final class Checkpoint implements Cloneable {
     long position;
@@ -833,7 +844,6 @@ final class SimulatedPostgres {
     @Nullable String error;
     @Nullable String owner;
     long epoch;
-    @Nullable Long leaseUntil;
 
     Checkpoint with(Consumer<Checkpoint> change) {
       try {
@@ -847,14 +857,8 @@ final class SimulatedPostgres {
 
     @Override
     public String toString() {
-      return "%d of %d, epoch %d, owner %s until %s%s"
-          .formatted(
-              position,
-              partitions,
-              epoch,
-              owner,
-              leaseUntil,
-              isStopped ? ", stopped by " + error : "");
+      return "%d of %d, epoch %d, owner %s%s"
+          .formatted(position, partitions, epoch, owner, isStopped ? ", stopped by " + error : "");
     }
   }
 }

@@ -5,6 +5,7 @@ import dev.pgeventstore.postgres.internal.simulation.SimulatedLeases.Decline;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Checkpoint;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Event;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Key;
+import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Lease;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Session;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Table;
 import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Transaction;
@@ -115,6 +116,9 @@ final class SimulatedStatements {
     if (sql.startsWith("select position\n") && sql.contains("for no key update")) {
       return SimulatedStatements::hold;
     }
+    if (sql.startsWith("select partition\n") && sql.contains("from eventstore.leases")) {
+      return SimulatedStatements::holdLeases;
+    }
     if (sql.contains("select position, barrier, attempts")) {
       return SimulatedStatements::standing;
     }
@@ -137,7 +141,7 @@ final class SimulatedStatements {
       return SimulatedStatements::leave;
     }
     if (sql.contains("set lease_until = null, owner = null")) {
-      return s -> s.update(s.tenure(1), SimulatedStatements::free);
+      return SimulatedStatements::giveBack;
     }
     if (sql.contains("from eventstore.events as e") && sql.contains("s.updated_at")) {
       return SimulatedStatements::status;
@@ -281,11 +285,10 @@ final class SimulatedStatements {
     public boolean test(Checkpoint row) {
       return owner.equals(row.owner) && epoch == row.epoch;
     }
-  }
 
-  private static void free(Checkpoint row) {
-    row.owner = null;
-    row.leaseUntil = null;
+    boolean holds(Lease lease) {
+      return owner.equals(lease.owner()) && epoch == lease.epoch();
+    }
   }
 
   private Answer update(Tenure of, java.util.function.Consumer<Checkpoint> change)
@@ -314,19 +317,47 @@ final class SimulatedStatements {
 
   private Answer hold() throws SQLException {
     List<Object[]> held = new ArrayList<>();
-    Predicate<Checkpoint> where =
-        sql.contains("owner = ?") ? row -> text(2).equals(row.owner) : any -> true;
     for (Table<Key, Checkpoint>.Cell row : rows(text(1))) {
-      if (!where.test(row.seen(in))) {
-        continue;
-      }
       row.lock(in);
       Checkpoint latest = row.seen(in);
-      if (latest != null && where.test(latest)) {
+      if (latest != null) {
         held.add(new Object[] {latest.position});
       }
     }
     return Answer.rows(held);
+  }
+
+  /** Those of a subscription that an owner has. */
+  private List<Table<Key, Lease>.Cell> leases(String name, String owner) {
+    return postgres.leases.all().stream()
+        .filter(cell -> cell.key.name().equals(name))
+        .filter(cell -> cell.seen(in) != null && owner.equals(cell.seen(in).owner()))
+        .toList();
+  }
+
+  private Answer holdLeases() throws SQLException {
+    List<Object[]> held = new ArrayList<>();
+    for (Table<Key, Lease>.Cell lease : leases(text(1), text(2))) {
+      lease.lock(in);
+      held.add(new Object[] {lease.key.number()});
+    }
+    return Answer.rows(held);
+  }
+
+  private Answer giveBack() throws SQLException {
+    Tenure tenure = tenure(1);
+    Table<Key, Lease>.Cell cell = postgres.leases.cell(tenure.key);
+    Lease lease = cell.seen(in);
+    if (lease == null || !tenure.holds(lease)) {
+      return Answer.updated(0);
+    }
+    cell.lock(in);
+    lease = cell.seen(in);
+    if (lease == null || !tenure.holds(lease)) {
+      return Answer.updated(0);
+    }
+    cell.write(in, lease.givenBack());
+    return Answer.updated(1);
   }
 
   private Answer standing() {
@@ -401,26 +432,32 @@ final class SimulatedStatements {
     String name = text(1);
     String owner = text(2);
     postgres.members.cell(new Key(name, owner)).write(in, null);
-    int left = 0;
     for (Table<Key, Checkpoint>.Cell row : rows(name)) {
       postgres.declines.cell(Decline.key(name, row.key.number(), owner)).write(in, null);
-      left +=
-          update(row.key, r -> owner.equals(r.owner), SimulatedStatements::free) == null ? 0 : 1;
     }
-    return Answer.updated(left);
+    List<Table<Key, Lease>.Cell> leases = leases(name, owner);
+    for (Table<Key, Lease>.Cell cell : leases) {
+      cell.lock(in);
+      Lease lease = cell.seen(in);
+      if (lease != null && owner.equals(lease.owner())) {
+        cell.write(in, lease.givenBack());
+      }
+    }
+    return Answer.updated(leases.size());
   }
 
   private Answer status() {
     List<Object[]> found = new ArrayList<>();
     for (Table<Key, Checkpoint>.Cell cell : rows(text(2))) {
       Checkpoint row = cell.seen(in);
+      Lease lease = postgres.leases.cell(cell.key).seen(in);
       found.add(
           new Object[] {
             cell.key.number(),
             row.position,
             row.epoch,
-            row.owner,
-            row.leaseUntil == null ? 0 : row.leaseUntil - postgres.clock(),
+            lease.owner(),
+            lease.until() == null ? 0 : lease.until() - postgres.clock(),
             row.isStopped,
             row.error,
             0L,

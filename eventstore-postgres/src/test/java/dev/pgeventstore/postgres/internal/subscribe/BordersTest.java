@@ -17,12 +17,12 @@ import dev.pgeventstore.postgres.internal.fence.FenceView;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.scheduling.TurnedClock;
+import dev.pgeventstore.postgres.internal.tables.CheckpointsTable;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
+import dev.pgeventstore.postgres.internal.tables.LeaseKey;
 import dev.pgeventstore.postgres.internal.tables.Schema;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Key;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
+import dev.pgeventstore.postgres.internal.tables.Tenure;
 import dev.pgeventstore.spi.EventFeed.Durability;
 import dev.pgeventstore.spi.StoredEvent;
 import dev.pgeventstore.spi.SubscriptionHost;
@@ -126,8 +126,8 @@ class BordersTest {
   }
 
   private LaneCheckpoint checkpoint(long position) {
-    SubscriptionsTable table =
-        new SubscriptionsTable(new Schema("eventstore")) {
+    CheckpointsTable table =
+        new CheckpointsTable(new Schema("eventstore")) {
           @Override
           public boolean advance(
               Connection connection,
@@ -145,7 +145,7 @@ class BordersTest {
             clock,
             new NoDatabase(),
             table,
-            new Tenure(new Key("view", 2), "owner", 1),
+            new Tenure(new LeaseKey("view", 2), "owner", 1),
             Duration.ofSeconds(10));
     checkpoint.reached(position);
     return checkpoint;

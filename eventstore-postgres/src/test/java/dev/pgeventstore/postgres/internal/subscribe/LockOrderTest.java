@@ -4,12 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.postgres.internal.tables.CheckpointsTable;
+import dev.pgeventstore.postgres.internal.tables.LeaseKey;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable.Membership;
 import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Key;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Membership;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionsTable.Tenure;
+import dev.pgeventstore.postgres.internal.tables.Tenure;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;
@@ -34,9 +36,11 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class LockOrderTest {
 
   private static final Duration HOUR = Duration.ofHours(1);
-  private static final Tenure SECOND = new Tenure(new Key("view", 1), "a", 1);
+  private static final Tenure SECOND = new Tenure(new LeaseKey("view", 1), "a", 1);
 
   private final SubscriptionsTable table = new SubscriptionsTable(new Schema("eventstore"));
+  private final CheckpointsTable checkpoints = new CheckpointsTable(new Schema("eventstore"));
+  private final LeasesTable leases = new LeasesTable(new Schema("eventstore"));
   private final ExecutorService threads = Executors.newCachedThreadPool();
   private Database database;
 
@@ -45,9 +49,12 @@ class LockOrderTest {
     this.database = database;
     try (Connection connection = database.open()) {
       table.arrange(connection, "view", 2, 0, "query", List.of(), "a", HOUR);
-      table.keepLeases(connection, "a", List.of(new Membership("view", HOUR, "query")));
+      leases.keep(connection, "a", List.of(new Membership("view", HOUR, "query")));
       // Who follows the rows as they lie comes to the second first.
-      execute(connection, "update eventstore.subscriptions set position = 7 where partition = 0");
+      execute(
+          connection,
+          "update eventstore.subscriptions set position = 7 where partition = 0;"
+              + " update eventstore.leases set epoch = epoch where partition = 0");
     }
   }
 
@@ -91,7 +98,11 @@ class LockOrderTest {
       throws Exception {
     LaneCheckpoint lane =
         new LaneCheckpoint(
-            Scheduler.threads(), new PooledConnections(database.dataSource()), table, SECOND, HOUR);
+            Scheduler.threads(),
+            new PooledConnections(database.dataSource()),
+            checkpoints,
+            SECOND,
+            HOUR);
     try (Connection declining = begin();
         Connection starting = begin()) {
       // The lane comes as far as this row, and then the one that starts as far as the lane's.
@@ -117,8 +128,8 @@ class LockOrderTest {
     Map<String, Locking> all =
         Map.of(
             "hold", connection -> table.hold(connection, "view"),
-            "stop", connection -> table.stop(connection, SECOND, "unknown"),
-            "leave", connection -> table.leave(connection, "view", "a"),
+            "stop", connection -> checkpoints.stop(connection, SECOND, "unknown"),
+            "leave", connection -> leases.leave(connection, "view", "a"),
             "remove", connection -> table.remove(connection, "view"),
             "arrange",
                 connection ->
@@ -128,7 +139,9 @@ class LockOrderTest {
           Connection locking = begin();
           Connection second = begin()) {
         execute(
-            first, "select from eventstore.subscriptions where partition = 0 for no key update");
+            first,
+            "select from eventstore.subscriptions where partition = 0 for no key update;"
+                + " select from eventstore.leases where partition = 0 for no key update");
         // As the server reads a table that has no statistics yet, or few rows.
         execute(locking, "set enable_indexscan = off; set enable_bitmapscan = off");
         Future<?> locked =
@@ -152,7 +165,8 @@ class LockOrderTest {
     try (Statement statement = connection.createStatement();
         ResultSet row =
             statement.executeQuery(
-                "select partition from eventstore.subscriptions where partition = 1"
+                "select from eventstore.subscriptions as s join eventstore.leases as l"
+                    + " using (name, partition) where partition = 1"
                     + " for no key update skip locked")) {
       return row.next();
     }
