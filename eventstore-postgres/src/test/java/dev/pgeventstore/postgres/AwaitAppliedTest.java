@@ -250,7 +250,7 @@ class AwaitAppliedTest {
   void a_subscription_that_was_removed_elsewhere_says_so() throws Exception {
     try (Subscription view = start(store)) {
       view.awaitApplied(append(store, "order-1", "happened"), PATIENCE);
-      other.execute("delete from eventstore.subscriptions");
+      other.execute("delete from eventstore.subscriptions; delete from eventstore.leases");
       AppendResult late = append(store, "order-1", "happened");
       assertThatThrownBy(() -> view.awaitApplied(late, PATIENCE))
           .isInstanceOf(IllegalStateException.class)
@@ -273,7 +273,7 @@ class AwaitAppliedTest {
       AppendResult first = append(store, "order-1", "happened");
       view.awaitApplied(first, PATIENCE);
       elsewhere.awaitApplied(first, PATIENCE);
-      store.execute("delete from eventstore.subscriptions");
+      store.execute("delete from eventstore.subscriptions; delete from eventstore.leases");
       assertThatThrownBy(() -> elsewhere.awaitApplied(first, PATIENCE))
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("was removed");

@@ -263,7 +263,8 @@ class ClosingTogetherTest {
         .handler(batch -> {})
         .start();
     try (Connection connection = store.begin()) {
-      TestStore.execute(connection, "delete from eventstore.subscriptions");
+      TestStore.execute(
+          connection, "delete from eventstore.subscriptions; delete from eventstore.leases");
       connection.commit();
     }
     assertThat(told.await(30, TimeUnit.SECONDS)).isTrue();
@@ -303,7 +304,7 @@ class ClosingTogetherTest {
         .leaseTime(Duration.ofSeconds(1))
         .handler(batch -> {})
         .start();
-    store.execute("delete from eventstore.subscriptions");
+    store.execute("delete from eventstore.subscriptions; delete from eventstore.leases");
 
     next.get(30, TimeUnit.SECONDS);
     assertThat(store.query("select string_agg(name, ',') from eventstore.subscription_members"))

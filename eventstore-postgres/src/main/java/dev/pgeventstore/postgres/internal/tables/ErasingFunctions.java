@@ -1,7 +1,6 @@
 package dev.pgeventstore.postgres.internal.tables;
 
 import java.sql.Connection;
-import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 
@@ -18,66 +17,52 @@ public final class ErasingFunctions {
   private static final String PURGE =
       "select outcome, purged, nothing_left from $schema.purge(?, ?)";
 
-  private final String truncateBefore;
-  private final String tombstone;
-  private final String erase;
-  private final String purge;
+  private final Schema schema;
 
   public ErasingFunctions(Schema schema) {
-    this.truncateBefore = schema.in(TRUNCATE_BEFORE);
-    this.tombstone = schema.in(TOMBSTONE);
-    this.erase = schema.in(ERASE);
-    this.purge = schema.in(PURGE);
+    this.schema = schema;
   }
 
   /** Hides the events of a stream below a version. */
   public Answer truncateBefore(Connection connection, String stream, long version)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(truncateBefore)) {
-      statement.setString(1, stream);
-      statement.setLong(2, version);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return new Answer(outcome(row), row.getLong(2));
-      }
-    }
+    return call(
+        connection,
+        TRUNCATE_BEFORE,
+        row -> new Answer(outcome(row), row.getLong(2)),
+        stream,
+        version);
   }
 
   /** Ends a stream. */
   public Answer tombstone(Connection connection, String stream) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(tombstone)) {
-      statement.setString(1, stream);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return new Answer(outcome(row), row.getLong(2));
-      }
-    }
+    return call(connection, TOMBSTONE, row -> new Answer(outcome(row), row.getLong(2)), stream);
   }
 
   /** Blanks an event. */
   public Answer erase(Connection connection, String stream, long version, String reason)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(erase)) {
-      statement.setString(1, stream);
-      statement.setLong(2, version);
-      statement.setString(3, reason);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return new Answer(outcome(row), version);
-      }
-    }
+    return call(
+        connection, ERASE, row -> new Answer(outcome(row), version), stream, version, reason);
   }
 
   /** Deletes some of the hidden events of a stream. */
   public Batch purge(Connection connection, String stream, int limit) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(purge)) {
-      statement.setString(1, stream);
-      statement.setInt(2, limit);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return new Batch(outcome(row), row.getInt(2), row.getBoolean(3));
-      }
-    }
+    return call(
+        connection,
+        PURGE,
+        row -> new Batch(outcome(row), row.getInt(2), row.getBoolean(3)),
+        stream,
+        limit);
+  }
+
+  private <T> T call(
+      Connection connection, String sql, Statements.Row<T> answer, Object... parameters)
+      throws SQLException {
+    return JdbiCalls.on(
+        connection,
+        handle ->
+            handle.select(schema.in(sql), parameters).map((row, context) -> answer.of(row)).one());
   }
 
   private static Outcome outcome(ResultSet row) throws SQLException {

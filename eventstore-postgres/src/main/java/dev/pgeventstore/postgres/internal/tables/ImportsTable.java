@@ -1,8 +1,6 @@
 package dev.pgeventstore.postgres.internal.tables;
 
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import org.jspecify.annotations.Nullable;
 
@@ -48,33 +46,24 @@ public final class ImportsTable {
          and items = ?
       """;
 
-  private final String create;
-  private final String read;
-  private final String advance;
-  private final String setPosition;
-  private final String finish;
+  private final Schema schema;
 
   public ImportsTable(Schema schema) {
-    this.create = schema.in(CREATE);
-    this.read = schema.in(READ);
-    this.advance = schema.in(ADVANCE);
-    this.setPosition = schema.in(SET_POSITION);
-    this.finish = schema.in(FINISH);
+    this.schema = schema;
   }
 
   /** Finds how far an import has come; a new one is made. */
   public Row loadOrCreate(Connection connection, String name) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(create)) {
-      statement.setString(1, name);
-      statement.executeUpdate();
-    }
-    try (PreparedStatement statement = connection.prepareStatement(read)) {
-      statement.setString(1, name);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return new Row(row.getLong(1), row.getLong(2), row.getString(3), row.getLong(4));
-      }
-    }
+    boolean unused = update(connection, CREATE, name);
+    return JdbiCalls.on(
+        connection,
+        handle ->
+            handle
+                .select(schema.in(READ), name)
+                .map(
+                    (row, context) ->
+                        new Row(row.getLong(1), row.getLong(2), row.getString(3), row.getLong(4)))
+                .one());
   }
 
   /**
@@ -84,23 +73,12 @@ public final class ImportsTable {
    */
   public boolean advance(Connection connection, String name, long from, Row to)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(advance)) {
-      statement.setLong(1, to.items());
-      statement.setLong(2, to.fingerprint());
-      statement.setString(3, to.lastStream());
-      statement.setString(4, name);
-      statement.setLong(5, from);
-      return statement.executeUpdate() == 1;
-    }
+    return update(connection, ADVANCE, to.items(), to.fingerprint(), to.lastStream(), name, from);
   }
 
   /** Stores the position of the last event, in the transaction that has advanced the row. */
   public void setPosition(Connection connection, String name, long position) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(setPosition)) {
-      statement.setLong(1, position);
-      statement.setString(2, name);
-      statement.executeUpdate();
-    }
+    boolean unused = update(connection, SET_POSITION, position, name);
   }
 
   /**
@@ -109,11 +87,12 @@ public final class ImportsTable {
    * @return false if it does not stand at {@code items}
    */
   public boolean finish(Connection connection, String name, long items) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(finish)) {
-      statement.setString(1, name);
-      statement.setLong(2, items);
-      return statement.executeUpdate() == 1;
-    }
+    return update(connection, FINISH, name, items);
+  }
+
+  private boolean update(Connection connection, String sql, @Nullable Object... parameters)
+      throws SQLException {
+    return JdbiCalls.on(connection, handle -> handle.execute(schema.in(sql), parameters)) == 1;
   }
 
   /**

@@ -6,12 +6,11 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.subscription.ParkedEvent;
+import java.sql.Array;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.OffsetDateTime;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
@@ -172,146 +171,88 @@ public class ParkedTable {
           "delete from $schema.parked_events where name = ?",
           "delete from $schema.parked_streams where name = ?");
 
-  private final String streams;
-  private final String hold;
-  private final String holdAlone;
-  private final String parkStream;
-  private final String parkEvent;
-  private final String list;
-  private final String firstOfStream;
-  private final String atPosition;
-  private final String count;
-  private final String failedAgain;
-  private final String remove;
-  private final String discard;
-  private final String endStream;
-  private final String streamsAndDiscards;
-  private final String setAside;
-  private final List<String> removeAll;
+  private final Schema schema;
 
   public ParkedTable(Schema schema) {
-    this.streams = schema.in(STREAMS);
-    this.hold = schema.in(HOLD);
-    this.holdAlone = schema.in(HOLD_ALONE);
-    this.parkStream = schema.in(PARK_STREAM);
-    this.parkEvent = schema.in(PARK_EVENT);
-    this.list = schema.in(LIST);
-    this.firstOfStream = schema.in(FIRST_OF_STREAM);
-    this.atPosition = schema.in(AT_POSITION);
-    this.count = schema.in(COUNT);
-    this.failedAgain = schema.in(FAILED_AGAIN);
-    this.remove = schema.in(REMOVE);
-    this.discard = schema.in(DISCARD);
-    this.endStream = schema.in(END_STREAM);
-    this.streamsAndDiscards = schema.in(STREAMS_AND_DISCARDS);
-    this.setAside = schema.in(SET_ASIDE);
-    this.removeAll = REMOVE_ALL.stream().map(schema::in).toList();
+    this.schema = schema;
   }
 
   /** The streams that are parked. */
   public Set<StreamId> streams(Connection connection, String name) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(streams)) {
-      statement.setString(1, name);
-      return streamIds(statement);
-    }
+    return parked(connection, STREAMS, name).streams();
   }
 
   /** Those of some streams that are parked. They stay so until the end of the transaction. */
   public Set<StreamId> hold(Connection connection, String name, Collection<StreamId> among)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(hold)) {
-      statement.setString(1, name);
-      statement.setArray(
-          2,
-          connection.createArrayOf(
-              "text", among.stream().map(StreamId::toString).toArray(String[]::new)));
-      return streamIds(statement);
-    }
+    Array ids =
+        connection.createArrayOf(
+            "text", among.stream().map(StreamId::toString).toArray(String[]::new));
+    return parked(connection, HOLD, name, ids).streams();
   }
 
-  private static Set<StreamId> streamIds(PreparedStatement statement) throws SQLException {
-    Set<StreamId> ids = new HashSet<>();
-    try (ResultSet row = statement.executeQuery()) {
-      while (row.next()) {
-        ids.add(StreamId.parse(row.getString(1)));
-      }
+  /** The streams that are parked, and whether any event was ever given up. */
+  public Parked parked(Connection connection, String name) throws SQLException {
+    return parked(connection, STREAMS_AND_DISCARDS, name, name);
+  }
+
+  private Parked parked(Connection connection, String sql, Object... parameters)
+      throws SQLException {
+    Set<StreamId> streams = new HashSet<>();
+    boolean discarded = false;
+    for (Optional<String> stream :
+        Statements.all(
+            connection, schema.in(sql), row -> Optional.ofNullable(row.getString(1)), parameters)) {
+      stream.map(StreamId::parse).ifPresent(streams::add);
+      discarded |= stream.isEmpty();
     }
-    return ids;
+    return new Parked(streams, discarded);
   }
 
   /** Waits for all others that do something with a stream; false if it is not parked. */
   public boolean holdAlone(Connection connection, String name, StreamId stream)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(holdAlone)) {
-      statement.setString(1, name);
-      statement.setString(2, stream.toString());
-      try (ResultSet row = statement.executeQuery()) {
-        return row.next();
-      }
-    }
+    return Statements.first(connection, schema.in(HOLD_ALONE), row -> true, name, stream.toString())
+        .isPresent();
   }
 
   /** Parks a stream, unless it is parked. */
   public void parkStream(Connection connection, String name, StreamId stream) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(parkStream)) {
-      statement.setString(1, name);
-      statement.setString(2, stream.toString());
-      statement.executeUpdate();
-    }
+    Statements.update(connection, schema.in(PARK_STREAM), name, stream.toString());
   }
 
   /** Parks an event of a parked stream. */
   public void parkEvent(
       Connection connection, String name, RecordedEvent event, int attempts, Optional<String> error)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(parkEvent)) {
-      statement.setString(1, name);
-      statement.setString(2, event.stream().toString());
-      statement.setLong(3, event.position().value());
-      statement.setLong(4, event.version());
-      statement.setInt(5, attempts);
-      statement.setString(6, error.orElse(null));
-      statement.executeUpdate();
-    }
+    Statements.update(
+        connection,
+        schema.in(PARK_EVENT),
+        name,
+        event.stream().toString(),
+        event.position().value(),
+        event.version(),
+        attempts,
+        error.orElse(null));
   }
 
   /** The parked events with the lowest positions. */
   public List<ParkedEvent> list(Connection connection, String name, int limit) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(list)) {
-      statement.setString(1, name);
-      statement.setInt(2, limit);
-      return parkedEvents(statement);
-    }
+    return Statements.all(connection, schema.in(LIST), ParkedTable::parkedEvent, name, limit);
   }
 
   /** The first event of a stream that is parked. */
   public Optional<ParkedEvent> first(Connection connection, String name, StreamId stream)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(firstOfStream)) {
-      statement.setString(1, name);
-      statement.setString(2, stream.toString());
-      return parkedEvents(statement).stream().findFirst();
-    }
+    return Statements.first(
+        connection, schema.in(FIRST_OF_STREAM), ParkedTable::parkedEvent, name, stream.toString());
   }
 
   /** The event that is parked with a position. */
   public Optional<ParkedEvent> at(Connection connection, String name, Position position)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(atPosition)) {
-      statement.setString(1, name);
-      statement.setLong(2, position.value());
-      return parkedEvents(statement).stream().findFirst();
-    }
-  }
-
-  private static List<ParkedEvent> parkedEvents(PreparedStatement statement) throws SQLException {
-    List<ParkedEvent> events = new ArrayList<>();
-    try (ResultSet row = statement.executeQuery()) {
-      while (row.next()) {
-        events.add(parkedEvent(row));
-      }
-    }
-    return events;
+    return Statements.first(
+        connection, schema.in(AT_POSITION), ParkedTable::parkedEvent, name, position.value());
   }
 
   private static ParkedEvent parkedEvent(ResultSet row) throws SQLException {
@@ -326,57 +267,23 @@ public class ParkedTable {
 
   /** How many events are parked. */
   public long count(Connection connection, String name) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(count)) {
-      statement.setString(1, name);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return row.getLong(1);
-      }
-    }
-  }
-
-  /** The streams that are parked, and whether any event was ever given up. */
-  public Parked parked(Connection connection, String name) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(streamsAndDiscards)) {
-      statement.setString(1, name);
-      statement.setString(2, name);
-      Set<StreamId> streams = new HashSet<>();
-      boolean discarded = false;
-      try (ResultSet row = statement.executeQuery()) {
-        while (row.next()) {
-          String stream = row.getString(1);
-          if (stream == null) {
-            discarded = true;
-          } else {
-            streams.add(StreamId.parse(stream));
-          }
-        }
-      }
-      return new Parked(streams, discarded);
-    }
+    return Statements.one(connection, schema.in(COUNT), row -> row.getLong(1), name);
   }
 
   /** The first event of an append that a subscription has parked or given up. */
   public Optional<SetAside> setAside(Connection connection, String name, AppendResult append)
       throws SQLException {
     List<StreamId> streams = List.copyOf(append.versions().keySet());
-    try (PreparedStatement statement = connection.prepareStatement(setAside)) {
-      statement.setArray(
-          1, connection.createArrayOf("text", streams.stream().map(StreamId::toString).toArray()));
-      statement.setArray(
-          2,
-          connection.createArrayOf(
-              "bigint", streams.stream().map(stream -> firstVersion(append, stream)).toArray()));
-      statement.setArray(
-          3, connection.createArrayOf("bigint", streams.stream().map(append::version).toArray()));
-      statement.setString(4, name);
-      statement.setString(5, name);
-      try (ResultSet row = statement.executeQuery()) {
-        return row.next()
-            ? Optional.of(new SetAside(parkedEvent(row), Optional.ofNullable(row.getString(7))))
-            : Optional.empty();
-      }
-    }
+    return Statements.first(
+        connection,
+        schema.in(SET_ASIDE),
+        row -> new SetAside(parkedEvent(row), Optional.ofNullable(row.getString(7))),
+        connection.createArrayOf("text", streams.stream().map(StreamId::toString).toArray()),
+        connection.createArrayOf(
+            "bigint", streams.stream().map(stream -> firstVersion(append, stream)).toArray()),
+        connection.createArrayOf("bigint", streams.stream().map(append::version).toArray()),
+        name,
+        name);
   }
 
   private static long firstVersion(AppendResult append, StreamId stream) {
@@ -387,47 +294,26 @@ public class ParkedTable {
   /** Remembers what a replay failed with. */
   public void failedAgain(Connection connection, String name, Position position, String error)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(failedAgain)) {
-      statement.setString(1, error);
-      statement.setString(2, name);
-      statement.setLong(3, position.value());
-      statement.executeUpdate();
-    }
+    Statements.update(connection, schema.in(FAILED_AGAIN), error, name, position.value());
   }
 
   /** An event is parked no more; its stream neither, if that was the last one. */
   public void remove(Connection connection, String name, ParkedEvent event) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(remove)) {
-      statement.setString(1, name);
-      statement.setLong(2, event.position().value());
-      statement.executeUpdate();
-    }
-    try (PreparedStatement statement = connection.prepareStatement(endStream)) {
-      statement.setString(1, name);
-      statement.setString(2, event.stream().toString());
-      statement.executeUpdate();
-    }
+    Statements.update(connection, schema.in(REMOVE), name, event.position().value());
+    Statements.update(connection, schema.in(END_STREAM), name, event.stream().toString());
   }
 
   /** Forgets everything that a subscription has parked: there is no such subscription any more. */
   public void removeAll(Connection connection, String name) throws SQLException {
-    for (String sql : removeAll) {
-      try (PreparedStatement statement = connection.prepareStatement(sql)) {
-        statement.setString(1, name);
-        statement.executeUpdate();
-      }
+    for (String sql : REMOVE_ALL) {
+      Statements.update(connection, schema.in(sql), name);
     }
   }
 
   /** Gives an event up, and says why. */
   public void discard(Connection connection, String name, ParkedEvent event, String reason)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(discard)) {
-      statement.setString(1, reason);
-      statement.setString(2, name);
-      statement.setLong(3, event.position().value());
-      statement.executeUpdate();
-    }
+    Statements.update(connection, schema.in(DISCARD), reason, name, event.position().value());
     remove(connection, name, event);
   }
 

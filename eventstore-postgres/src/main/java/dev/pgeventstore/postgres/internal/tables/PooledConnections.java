@@ -5,7 +5,6 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
 import javax.sql.DataSource;
-import org.jdbi.v3.core.JdbiException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -59,17 +58,9 @@ public final class PooledConnections implements Connections {
 
   @Override
   public <T> T use(Work<T> work) throws SQLException {
-    try {
-      return borrow(
-          connection ->
-              connection.getAutoCommit() ? work.on(connection) : end(connection, work, true));
-    } catch (JdbiException e) {
-      // Who talks to the store knows nothing of Jdbi, and SQLSTATEs tell what can be retried.
-      if (e.getCause() instanceof SQLException cause) {
-        throw cause;
-      }
-      throw e;
-    }
+    return borrow(
+        connection ->
+            connection.getAutoCommit() ? work.on(connection) : end(connection, work, true));
   }
 
   @Override

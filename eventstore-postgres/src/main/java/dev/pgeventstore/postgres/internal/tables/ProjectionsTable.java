@@ -2,7 +2,6 @@ package dev.pgeventstore.postgres.internal.tables;
 
 import dev.pgeventstore.projection.ProjectionVersion;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Instant;
@@ -44,17 +43,9 @@ public final class ProjectionsTable {
          and version = ?
       """;
 
-  private static final String LIVE_VERSION =
-      """
-      select live_version
-        from $schema.projections
-       where name = ?
-      """;
-
-  // A program older than the column counts too: what is live was live.
   private static final String STANDING =
       """
-      select live_version, greatest(highest_version, live_version)
+      select live_version, highest_version
         from $schema.projections
        where name = ?
       """;
@@ -66,7 +57,7 @@ public final class ProjectionsTable {
       """
       update $schema.projections
          set live_version = ?,
-             highest_version = greatest(highest_version, live_version, ?),
+             highest_version = greatest(highest_version, ?),
              promoted_at = clock_timestamp()
        where name = ?
       """;
@@ -86,28 +77,10 @@ public final class ProjectionsTable {
           on conflict on constraint dropped_projection_versions_pkey do nothing
       """;
 
-  private final String addProjection;
-  private final String addVersion;
-  private final String hasVersion;
-  private final String removeVersion;
-  private final String liveVersion;
-  private final String lock;
-  private final String standing;
-  private final String setLive;
-  private final String droppedAt;
-  private final String rememberDropped;
+  private final Schema schema;
 
   public ProjectionsTable(Schema schema) {
-    this.addProjection = schema.in(ADD_PROJECTION);
-    this.addVersion = schema.in(ADD_VERSION);
-    this.hasVersion = schema.in(HAS_VERSION);
-    this.removeVersion = schema.in(REMOVE_VERSION);
-    this.liveVersion = schema.in(LIVE_VERSION);
-    this.lock = schema.in(LOCK);
-    this.standing = schema.in(STANDING);
-    this.setLive = schema.in(SET_LIVE);
-    this.droppedAt = schema.in(DROPPED_AT);
-    this.rememberDropped = schema.in(REMEMBER_DROPPED);
+    this.schema = schema;
   }
 
   /**
@@ -116,98 +89,77 @@ public final class ProjectionsTable {
    * @return false if it is there already
    */
   public boolean add(Connection connection, ProjectionVersion version) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(addProjection)) {
-      statement.setString(1, version.name());
-      statement.executeUpdate();
-    }
-    return update(connection, addVersion, version) == 1;
+    int unused = update(connection, ADD_PROJECTION, version.name());
+    return update(connection, ADD_VERSION, version.name(), version.version()) == 1;
   }
 
   /** Whether there is a version. */
   public boolean has(Connection connection, ProjectionVersion version) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(hasVersion)) {
-      statement.setString(1, version.name());
-      statement.setInt(2, version.version());
-      try (ResultSet row = statement.executeQuery()) {
-        return row.next();
-      }
-    }
+    return first(connection, HAS_VERSION, row -> true, version.name(), version.version())
+        .isPresent();
   }
 
   /** Removes a version for good. The database refuses if it is the live one. */
   public void remove(Connection connection, ProjectionVersion version) throws SQLException {
-    update(connection, removeVersion, version);
-    update(connection, rememberDropped, version);
+    int unused = update(connection, REMOVE_VERSION, version.name(), version.version());
+    unused = update(connection, REMEMBER_DROPPED, version.name(), version.version());
   }
 
   /** When a version was dropped; empty if it was not. */
   public Optional<Instant> droppedAt(Connection connection, ProjectionVersion version)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(droppedAt)) {
-      statement.setString(1, version.name());
-      statement.setInt(2, version.version());
-      try (ResultSet row = statement.executeQuery()) {
-        return row.next()
-            ? Optional.of(row.getObject(1, OffsetDateTime.class).toInstant())
-            : Optional.empty();
-      }
-    }
+    return first(
+        connection,
+        DROPPED_AT,
+        row -> row.getObject(1, OffsetDateTime.class).toInstant(),
+        version.name(),
+        version.version());
   }
 
   /** The live version of a projection. */
   public OptionalInt liveVersion(Connection connection, String name) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(liveVersion)) {
-      statement.setString(1, name);
-      try (ResultSet row = statement.executeQuery()) {
-        return row.next() ? number(row, 1) : OptionalInt.empty();
-      }
-    }
+    return standing(connection, name).live();
   }
 
   /** Which versions of a projection are, and were, live. */
   public Standing standing(Connection connection, String name) throws SQLException {
-    return standing(connection, standing, name);
+    return standing(connection, STANDING, name);
   }
 
-  /** The same, and nobody changes it until the transaction ends. */
+  /** The same, and no other transaction changes it until this one ends. */
   public Standing lock(Connection connection, String name) throws SQLException {
-    return standing(connection, lock, name);
+    return standing(connection, LOCK, name);
   }
 
   /** Changes the live version of a projection. */
   public void setLive(Connection connection, ProjectionVersion version) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(setLive)) {
-      statement.setInt(1, version.version());
-      statement.setInt(2, version.version());
-      statement.setString(3, version.name());
-      statement.executeUpdate();
-    }
+    int unused = update(connection, SET_LIVE, version.version(), version.version(), version.name());
   }
 
-  private static int update(Connection connection, String sql, ProjectionVersion version)
-      throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(sql)) {
-      statement.setString(1, version.name());
-      statement.setInt(2, version.version());
-      return statement.executeUpdate();
-    }
-  }
-
-  private static Standing standing(Connection connection, String sql, String name)
-      throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(sql)) {
-      statement.setString(1, name);
-      try (ResultSet row = statement.executeQuery()) {
-        return row.next()
-            ? new Standing(number(row, 1), row.getInt(2))
-            : new Standing(OptionalInt.empty(), 0);
-      }
-    }
+  private Standing standing(Connection connection, String sql, String name) throws SQLException {
+    return first(connection, sql, row -> new Standing(number(row, 1), row.getInt(2)), name)
+        .orElseGet(() -> new Standing(OptionalInt.empty(), 0));
   }
 
   private static OptionalInt number(ResultSet row, int column) throws SQLException {
     int number = row.getInt(column);
     return row.wasNull() ? OptionalInt.empty() : OptionalInt.of(number);
+  }
+
+  private int update(Connection connection, String sql, Object... parameters) throws SQLException {
+    return JdbiCalls.on(connection, handle -> handle.execute(schema.in(sql), parameters));
+  }
+
+  private <T> Optional<T> first(
+      Connection connection, String sql, Statements.Row<T> row, Object... parameters)
+      throws SQLException {
+    return JdbiCalls.on(
+        connection,
+        handle ->
+            handle
+                .select(schema.in(sql), parameters)
+                .map((result, context) -> row.of(result))
+                .findFirst());
   }
 
   /**

@@ -69,15 +69,13 @@ public final class SnapshotsTable {
   private static final String DROP = "delete from $schema.snapshots where stream_id = ?";
 
   private final EventsTable events;
+  private final Schema schema;
   private final String snapshotAndTail;
-  private final String keep;
-  private final String drop;
 
   public SnapshotsTable(Schema schema, EventsTable events) {
     this.events = events;
+    this.schema = schema;
     this.snapshotAndTail = schema.in(SNAPSHOT_AND_TAIL);
-    this.keep = schema.in(KEEP);
-    this.drop = schema.in(DROP);
   }
 
   /** Reads a snapshot of this revision, at or below a version, and the events after it. */
@@ -110,15 +108,18 @@ public final class SnapshotsTable {
 
   /** Keeps a snapshot, unless there is one as late or the stream has not come so far or is gone. */
   public void keep(Connection connection, StreamId stream, Snapshot snapshot) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(keep)) {
-      statement.setString(1, snapshot.name());
-      statement.setInt(2, snapshot.revision());
-      statement.setLong(3, snapshot.version());
-      statement.setString(4, new String(snapshot.stateUtf8(), StandardCharsets.UTF_8));
-      statement.setString(5, stream.toString());
-      statement.setLong(6, snapshot.version());
-      statement.executeUpdate();
-    }
+    int unused =
+        JdbiCalls.on(
+            connection,
+            handle ->
+                handle.execute(
+                    schema.in(KEEP),
+                    snapshot.name(),
+                    snapshot.revision(),
+                    snapshot.version(),
+                    new String(snapshot.stateUtf8(), StandardCharsets.UTF_8),
+                    stream.toString(),
+                    snapshot.version()));
   }
 
   /**
@@ -128,9 +129,6 @@ public final class SnapshotsTable {
    * @return how many there were
    */
   public int drop(Connection connection, StreamId stream) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(drop)) {
-      statement.setString(1, stream.toString());
-      return statement.executeUpdate();
-    }
+    return JdbiCalls.on(connection, handle -> handle.execute(schema.in(DROP), stream.toString()));
   }
 }
