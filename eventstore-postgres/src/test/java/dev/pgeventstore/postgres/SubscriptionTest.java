@@ -341,8 +341,7 @@ class SubscriptionTest {
         batch ->
             TestStore.execute(
                 batch.connection(),
-                "update public.counted set batch.events() = batch.events() + "
-                    + batch.events().size()));
+                "update public.counted set events = events + " + batch.events().size()));
     assertThat(store.query("select events from public.counted")).isEqualTo("300");
   }
 
