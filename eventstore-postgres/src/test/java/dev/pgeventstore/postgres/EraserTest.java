@@ -451,14 +451,14 @@ class EraserTest {
   }
 
   @Test
-  void before_roles_are_made_nobody_but_the_owner_erases_or_draws_positions() throws Exception {
+  void before_roles_are_made_only_the_owner_appends_erases_or_draws_positions() throws Exception {
     // What tells and begins incarnations is everybody's, as reading is.
     assertThat(
             store.query(
                 "select concat(string_agg(proname, ' ' order by proname) filter (where has_function_privilege('public', oid, 'execute')),"
                     + " '|', count(*)) from pg_proc"
                     + " where pronamespace = 'eventstore'::regnamespace and prosecdef"))
-        .isEqualTo("begin_incarnation incarnation|8");
+        .isEqualTo("begin_incarnation incarnation|11");
   }
 
   private void awaitSomebodyWaiting() {

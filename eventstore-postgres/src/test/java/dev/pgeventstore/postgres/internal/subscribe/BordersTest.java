@@ -35,6 +35,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.LongStream;
@@ -173,6 +174,9 @@ class BordersTest {
                 EventStore.class.getClassLoader(),
                 new Class<?>[] {EventStore.class, SubscriptionHost.class},
                 (proxy, method, arguments) -> {
+                  if (method.getName().equals("unwrap")) {
+                    return Optional.of(proxy);
+                  }
                   if (method.getName().equals("start")) {
                     spec.set((SubscriptionSpec) arguments[0]);
                   }
