@@ -4,29 +4,44 @@ import java.util.Objects;
 
 /**
  * What must hold when an append is written, checked under the same locks that the writing takes.
- * More kinds may come.
+ * There is one kind now, {@link StreamVersion}; more may come. Made by {@link Append}.
  */
-public sealed interface Condition {
+public interface Condition {
 
-  /**
-   * A stream is at an expected version, whether the append writes to it or not.
-   *
-   * @param stream the stream
-   * @param expected the version
-   */
-  record StreamVersion(StreamId stream, ExpectedVersion expected) implements Condition {
+  /** A stream is at an expected version, whether the append writes to it or not. Immutable. */
+  final class StreamVersion implements Condition {
+
+    private final StreamId stream;
+    private final ExpectedVersion expected;
+
+    // An expectation that is missing must not be taken for any version.
+    StreamVersion(StreamId stream, ExpectedVersion expected) {
+      this.stream = Objects.requireNonNull(stream, "the stream of a condition is null");
+      this.expected =
+          Objects.requireNonNull(expected, "the expected version of a stream is null");
+    }
 
     /**
-     * Refuses nulls: an expectation that is missing must not be taken for {@link
-     * ExpectedVersion#any()}.
+     * The stream.
      *
-     * @param stream the stream
-     * @param expected the version
-     * @throws NullPointerException if one is null
+     * @return its id
      */
-    public StreamVersion {
-      Objects.requireNonNull(stream, "the stream of a condition is null");
-      Objects.requireNonNull(expected, "the expected version of a stream is null");
+    public StreamId stream() {
+      return stream;
+    }
+
+    /**
+     * What is expected of it.
+     *
+     * @return the version
+     */
+    public ExpectedVersion expected() {
+      return expected;
+    }
+
+    @Override
+    public String toString() {
+      return "stream %s is at %s".formatted(stream, expected);
     }
   }
 }

@@ -1,6 +1,7 @@
 package dev.pgeventstore;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
@@ -46,33 +47,24 @@ public class ConflictException extends EventStoreException {
   }
 
   /**
-   * The stream of the first conflict.
+   * The streams that were at other versions than expected.
    *
-   * @return its id
+   * @return those among the {@link #conflicts()}; empty if there are only conflicts of other kinds
    */
-  public StreamId stream() {
-    return first().stream();
+  public List<Conflict.StreamVersion> streams() {
+    return conflicts.stream()
+        .filter(Conflict.StreamVersion.class::isInstance)
+        .map(Conflict.StreamVersion.class::cast)
+        .toList();
   }
 
   /**
-   * What the append expected of the first conflict's stream.
+   * What was in conflict about one stream.
    *
-   * @return the expectation
+   * @param stream any
+   * @return empty if that stream was at the expected version, or nothing was expected of it
    */
-  public ExpectedVersion expected() {
-    return first().expected();
-  }
-
-  /**
-   * The version that the first conflict's stream was at.
-   *
-   * @return the version, 0 for an unknown stream
-   */
-  public long actual() {
-    return first().actual();
-  }
-
-  private Conflict.StreamVersion first() {
-    return (Conflict.StreamVersion) conflicts.get(0);
+  public Optional<Conflict.StreamVersion> of(StreamId stream) {
+    return streams().stream().filter(conflict -> conflict.stream().equals(stream)).findFirst();
   }
 }

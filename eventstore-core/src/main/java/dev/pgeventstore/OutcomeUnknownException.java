@@ -26,4 +26,15 @@ public class OutcomeUnknownException extends EventStoreException {
   public OutcomeUnknownException(String message, Throwable cause) {
     super(message, cause);
   }
+
+  /**
+   * Whether the same call may be made again without a thought. It may not: domain objects that are
+   * given again would be new events. The same {@link Append} may.
+   *
+   * @return false
+   */
+  @Override
+  public boolean isTransient() {
+    return false;
+  }
 }

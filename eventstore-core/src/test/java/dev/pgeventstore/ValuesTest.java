@@ -3,6 +3,7 @@ package dev.pgeventstore;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.sql.SQLException;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
@@ -43,9 +44,9 @@ class ValuesTest {
     assertThat(
             new ConflictException(
                 List.of(
-                    new Conflict.StreamVersion(stream, ExpectedVersion.exactly(2), 3),
-                    new Conflict.StreamVersion(stream, ExpectedVersion.noStream(), 3),
-                    new Conflict.StreamVersion(stream, ExpectedVersion.streamExists(), 0))))
+                    Conflict.StreamVersion.of(stream, ExpectedVersion.exactly(2), 3),
+                    Conflict.StreamVersion.of(stream, ExpectedVersion.noStream(), 3),
+                    Conflict.StreamVersion.of(stream, ExpectedVersion.streamExists(), 0))))
         .hasMessage(
             "stream order-42 is at version 3, expected version 2; stream order-42 is at version 3,"
                 + " expected no stream; stream order-42 is at version 0, expected an existing"
@@ -53,16 +54,32 @@ class ValuesTest {
   }
 
   @Test
-  void a_conflict_is_described_by_its_first() {
+  void a_conflict_names_every_stream_and_passes_over_other_kinds() {
     ConflictException conflict =
         new ConflictException(
             List.of(
-                new Conflict.StreamVersion(StreamId.of("a", "1"), ExpectedVersion.exactly(2), 3),
-                new Conflict.StreamVersion(StreamId.of("b", "1"), ExpectedVersion.noStream(), 1)));
-    assertThat(conflict.stream()).isEqualTo(StreamId.of("a", "1"));
-    assertThat(conflict.expected()).isEqualTo(ExpectedVersion.exactly(2));
-    assertThat(conflict.actual()).isEqualTo(3);
-    assertThat(conflict.conflicts()).hasSize(2);
+                Conflict.StreamVersion.of(StreamId.of("a", "1"), ExpectedVersion.exactly(2), 3),
+                new Conflict() {},
+                Conflict.StreamVersion.of(StreamId.of("b", "1"), ExpectedVersion.noStream(), 1)));
+    assertThat(conflict.streams())
+        .extracting(stream -> stream.stream() + " " + stream.expected() + " " + stream.actual())
+        .containsExactly("a-1 version 2 3", "b-1 no stream 1");
+    assertThat(conflict.conflicts()).hasSize(3);
+    assertThat(new ConflictException(List.of(new Conflict() {})).streams()).isEmpty();
+  }
+
+  @Test
+  void only_failures_that_waiting_may_end_are_transient() {
+    assertThat(new EventStoreException("gone", new SQLException("x", "08006")).isTransient())
+        .isTrue();
+    assertThat(new EventStoreException("race", new SQLException("x", "40001")).isTransient())
+        .isTrue();
+    assertThat(new EventStoreException("no such table", new SQLException("x", "42P01")).isTransient())
+        .isFalse();
+    assertThat(new EventStoreException("not the database").isTransient()).isFalse();
+    assertThat(new ConflictException(List.of(new Conflict() {})).isTransient()).isFalse();
+    assertThat(new OutcomeUnknownException("lost", new SQLException("x", "08006")).isTransient())
+        .isFalse();
   }
 
   @Test

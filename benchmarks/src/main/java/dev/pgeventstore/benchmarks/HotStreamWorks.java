@@ -67,7 +67,7 @@ final class HotStreamWorks implements Works {
                 store.append(stream, exactly(version), List.of(Parcel.number(123_456))).version();
             return;
           } catch (ConflictException e) {
-            version = e.actual();
+            version = e.streams().get(0).actual();
           }
         }
       }

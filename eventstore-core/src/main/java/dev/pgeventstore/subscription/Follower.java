@@ -52,7 +52,7 @@ public interface Follower extends AutoCloseable {
    * @throws IllegalStateException if it has ended, with the error that ended it as the cause
    * @throws InterruptedException if the thread was interrupted
    */
-  void awaitPosition(Position wanted, Duration timeout)
+  void awaitApplied(Position wanted, Duration timeout)
       throws TimeoutException, InterruptedException;
 
   /**
@@ -70,7 +70,7 @@ public interface Follower extends AutoCloseable {
    */
   default void awaitApplied(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
-    awaitPosition(append.position(), timeout);
+    awaitApplied(append.position(), timeout);
   }
 
   /**

@@ -163,7 +163,7 @@ final class RunningFollower implements Follower {
   }
 
   @Override
-  public void awaitPosition(Position wanted, Duration timeout)
+  public void awaitApplied(Position wanted, Duration timeout)
       throws TimeoutException, InterruptedException {
     String unused = progress.await(wanted, "", timeout);
   }

@@ -46,7 +46,7 @@ class FollowerBordersTest {
             events -> events.forEach(event -> handled.add(event.position().value())));
     follower.start();
 
-    assertThatThrownBy(() -> follower.awaitPosition(Position.of(5), Duration.ofSeconds(10)))
+    assertThatThrownBy(() -> follower.awaitApplied(Position.of(5), Duration.ofSeconds(10)))
         .isInstanceOf(IllegalStateException.class)
         .hasCauseInstanceOf(InvariantBrokenException.class);
     assertThat(follower.status().state()).isEqualTo(Follower.State.FAILED);

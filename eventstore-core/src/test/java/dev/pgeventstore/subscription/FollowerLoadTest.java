@@ -80,7 +80,7 @@ class FollowerLoadTest {
           return Position.of(loads.get());
         };
     try (Follower follower = follower(load)) {
-      follower.awaitPosition(Position.of(7), PATIENCE);
+      follower.awaitApplied(Position.of(7), PATIENCE);
 
       assertThat(follower.status().state()).isEqualTo(Follower.State.RUNNING);
     }
@@ -97,7 +97,7 @@ class FollowerLoadTest {
           return Position.of(loads.get());
         };
     try (Follower follower = follower(load)) {
-      follower.awaitPosition(Position.of(7), PATIENCE);
+      follower.awaitApplied(Position.of(7), PATIENCE);
     }
     assertThat(loads).hasValue(3);
   }

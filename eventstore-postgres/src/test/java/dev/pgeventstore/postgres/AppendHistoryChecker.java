@@ -329,8 +329,9 @@ final class AppendHistoryChecker {
       if (append.append.conditions().stream()
           .noneMatch(
               condition ->
-                  condition.equals(
-                      new Condition.StreamVersion(conflict.stream(), conflict.expected())))) {
+                  condition instanceof Condition.StreamVersion version
+                      && version.stream().equals(conflict.stream())
+                      && version.expected().equals(conflict.expected()))) {
         violated("%s has no such condition: %s", append, conflict);
       }
       if (conflict.expected().isMetBy(conflict.actual())) {

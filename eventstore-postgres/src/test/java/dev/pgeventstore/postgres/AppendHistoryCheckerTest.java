@@ -65,7 +65,7 @@ class AppendHistoryCheckerTest {
       told(two, null, 3, 6, written(5, false, Map.of(A, 3L, B, 2L)));
       store(two, A, 3, 3);
       store(two, B, 1, 4, 5);
-      conflict(late, 4, 7, new Conflict.StreamVersion(A, exactly(2), 3));
+      conflict(late, 4, 7, Conflict.StreamVersion.of(A, exactly(2), 3));
       told(start, null, 8, 9, written(2, true, Map.of(A, 2L)));
       told(lost, null, 10, 11, Told.UNKNOWN);
       told(lost, null, 12, 13, written(7, true, Map.of(B, 3L)));
@@ -104,7 +104,7 @@ class AppendHistoryCheckerTest {
 
     private static ConflictException conflict(
         Append append, StreamId stream, ExpectedVersion expected, long actual) {
-      return new ConflictException(List.of(new Conflict.StreamVersion(stream, expected, actual)));
+      return new ConflictException(List.of(Conflict.StreamVersion.of(stream, expected, actual)));
     }
 
     void told(Append append, @Nullable String caller, long began, long ended, AppendResult result) {
@@ -306,7 +306,7 @@ class AppendHistoryCheckerTest {
             "was answered with"),
         fault(
             "a retry of what was written is a conflict",
-            h -> h.conflict(h.start, 30, 31, new Conflict.StreamVersion(A, noStream(), 3)),
+            h -> h.conflict(h.start, 30, 31, Conflict.StreamVersion.of(A, noStream(), 3)),
             "a retry was answered with CONFLICT"),
         fault(
             "a retry of what was written is taken for another append",
@@ -358,11 +358,11 @@ class AppendHistoryCheckerTest {
             "checked that stream-c is at no stream: there it is at 0, then at 1"),
         fault(
             "a conflict that is none",
-            h -> h.retellConflict(h.late, new Conflict.StreamVersion(A, exactly(2), 2)),
+            h -> h.retellConflict(h.late, Conflict.StreamVersion.of(A, exactly(2), 2)),
             "a conflict that is none"),
         fault(
             "a conflict with what was long ago",
-            h -> h.retellConflict(h.third, new Conflict.StreamVersion(C, exactly(7), 0)),
+            h -> h.retellConflict(h.third, Conflict.StreamVersion.of(C, exactly(7), 0)),
             "after one before it had reached 3"),
         fault(
             "a conflict with what was no more",
@@ -371,7 +371,7 @@ class AppendHistoryCheckerTest {
                     Append.to(A, exactly(7), History.events(1)),
                     30,
                     31,
-                    new Conflict.StreamVersion(A, exactly(7), 2)),
+                    Conflict.StreamVersion.of(A, exactly(7), 2)),
             "it was no more"),
         fault(
             "a conflict with what was not yet",
@@ -380,25 +380,25 @@ class AppendHistoryCheckerTest {
                     Append.to(B, exactly(7), History.events(1)),
                     8,
                     9,
-                    new Conflict.StreamVersion(B, exactly(7), 3)),
+                    Conflict.StreamVersion.of(B, exactly(7), 3)),
             "it was not yet"),
         fault(
             "a conflict in the middle of another append",
-            h -> h.retellConflict(h.late, new Conflict.StreamVersion(A, exactly(2), 1)),
+            h -> h.retellConflict(h.late, Conflict.StreamVersion.of(A, exactly(2), 1)),
             "no append ends there"),
         fault(
             "a conflict with a version that never was",
-            h -> h.retellConflict(h.late, new Conflict.StreamVersion(A, exactly(2), 9)),
+            h -> h.retellConflict(h.late, Conflict.StreamVersion.of(A, exactly(2), 9)),
             "it never was"),
         fault(
             "a conflict of a stream that the append does not know",
-            h -> h.retellConflict(h.late, new Conflict.StreamVersion(C, exactly(2), 0)),
+            h -> h.retellConflict(h.late, Conflict.StreamVersion.of(C, exactly(2), 0)),
             "has no such condition"),
         fault(
             "a conflict that was not told",
             h -> {
               Append both = Append.to(A, exactly(7), History.events(1)).check(B, exactly(9));
-              h.conflict(both, 30, 31, new Conflict.StreamVersion(A, exactly(7), 3));
+              h.conflict(both, 30, 31, Conflict.StreamVersion.of(A, exactly(7), 3));
             },
             "a conflict that was not told"),
         fault("no conflict at all", h -> h.retellConflict(h.late), "names no stream"),

@@ -339,7 +339,7 @@ final class AppendTorture {
     }
 
     private void learn(ConflictException e) {
-      versions.put(e.stream(), e.actual());
+      e.streams().forEach(conflict -> versions.put(conflict.stream(), conflict.actual()));
     }
 
     /** Many at once, of which some build on those before. */

@@ -101,7 +101,7 @@ class AppendWritersTest {
       assertThat(winners(told)).hasSize(1);
       assertThat(losers(told))
           .hasSize(WRITERS - 1)
-          .extracting(ConflictException::actual)
+          .extracting(conflict -> conflict.streams().get(0).actual())
           .containsOnly(version + 2);
     }
     checkThatNoPositionIsBurnt();
@@ -118,7 +118,7 @@ class AppendWritersTest {
       assertThat(winners(told)).hasSize(1);
       assertThat(losers(told))
           .hasSize(WRITERS - 1)
-          .extracting(ConflictException::actual)
+          .extracting(conflict -> conflict.streams().get(0).actual())
           .containsOnly(winners(told).get(0).version());
     }
     checkThatNoPositionIsBurnt();
@@ -139,7 +139,7 @@ class AppendWritersTest {
                       w == 7 ? noStream() : streamExists(),
                       w % 2 == 0 ? events(1) : List.of(TestStore.raw("e"))));
       assertThat(told.get(7)).isInstanceOf(AppendResult.class);
-      assertThat(losers(told)).allSatisfy(conflict -> assertThat(conflict.actual()).isZero());
+      assertThat(losers(told)).allSatisfy(conflict -> assertThat(conflict.streams().get(0).actual()).isZero());
       assertThat(store.store.read(stream)).hasSameSizeAs(winners(told));
     }
     checkThatNoPositionIsBurnt();
@@ -180,10 +180,8 @@ class AppendWritersTest {
       assertThat(told.get(3)).isInstanceOf(AppendResult.class);
       assertThat(losers(told))
           .allSatisfy(
-              conflict -> {
-                assertThat(conflict.stream()).isEqualTo(OTHER);
-                assertThat(conflict.actual()).isEqualTo(version + 1);
-              });
+              conflict ->
+                  assertThat(conflict.of(OTHER).orElseThrow().actual()).isEqualTo(version + 1));
     }
     // Each stands where what it has checked was true: the history says so.
     checkThatNoPositionIsBurnt();
@@ -301,7 +299,7 @@ class AppendWritersTest {
                 history.append(store.store, Append.to(stream(0), exactly(version), events(1)));
                 done = true;
               } catch (ConflictException e) {
-                assertThat(e.actual()).isGreaterThan(version);
+                assertThat(e.streams().get(0).actual()).isGreaterThan(version);
                 conflicts.incrementAndGet();
               }
             }

@@ -242,7 +242,7 @@ class AwaitAppliedTest {
       AppendResult append = append(store, "order-1", "happened");
       view.awaitApplied(append, forEver);
       follower.awaitApplied(append, forEver);
-      follower.awaitPosition(append.position(), forEver);
+      follower.awaitApplied(append.position(), forEver);
     }
   }
 

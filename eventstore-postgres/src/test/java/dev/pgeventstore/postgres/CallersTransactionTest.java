@@ -90,8 +90,7 @@ class CallersTransactionTest {
           .isInstanceOfSatisfying(
               ConflictException.class,
               e -> {
-                assertThat(e.stream()).isEqualTo(STREAM);
-                assertThat(e.actual()).isEqualTo(1);
+                assertThat(e.of(STREAM).orElseThrow().actual()).isEqualTo(1);
                 assertThat(e.conflicts()).hasSize(1);
               });
       transaction.append(STREAM, ExpectedVersion.exactly(1), List.of(TestStore.raw("happened")));

@@ -64,7 +64,7 @@ class DurableMarksTest {
                   .follow(EventQuery.all())
                   .handler(events -> {})
                   .start()) {
-            follower.awaitPosition(Position.of(101), PATIENCE);
+            follower.awaitApplied(Position.of(101), PATIENCE);
             status.set(follower.status());
           }
           assertThat(status.get().highWaterMark()).isEqualTo(status.get().position());

@@ -87,12 +87,12 @@ class IncarnationTest {
                 .start();
         Subscription view =
             Subscriptions.of(store.store).create("view").handler(batch -> {}).start()) {
-      follower.awaitPosition(Position.of(1), PATIENCE);
+      follower.awaitApplied(Position.of(1), PATIENCE);
 
       resetStatistics();
 
       view.awaitApplied(store.append("order-2"), PATIENCE);
-      follower.awaitPosition(Position.of(2), PATIENCE);
+      follower.awaitApplied(Position.of(2), PATIENCE);
       assertThat(view.status().error()).isEmpty();
     }
     assertThat(incarnation()).isEqualTo(before);

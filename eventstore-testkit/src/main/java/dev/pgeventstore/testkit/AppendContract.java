@@ -11,6 +11,7 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.Conflict;
 import dev.pgeventstore.ConflictException;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.ExpectedVersion;
@@ -183,10 +184,9 @@ abstract class AppendContract extends ContractFixture {
         catchThrowableOfType(
             ConflictException.class, () -> store.append(stream, expected, deposits(2)));
     assertThat(conflict).isNotNull();
-    assertThat(conflict.stream()).isEqualTo(stream);
-    assertThat(conflict.expected()).isEqualTo(expected);
-    assertThat(conflict.actual()).isEqualTo(actual);
-    assertThat(conflict.conflicts()).hasSize(1);
+    assertThat(conflict.conflicts())
+        .containsExactly(Conflict.StreamVersion.of(stream, expected, actual));
+    assertThat(conflict.streams()).hasSize(1);
     assertThat(conflict)
         .hasMessageContaining(stream.toString())
         .hasMessageContaining(expected.toString())
@@ -234,7 +234,7 @@ abstract class AppendContract extends ContractFixture {
     assertThat(results(outcomes))
         .singleElement()
         .satisfies(winner -> assertThat(winner.version()).isEqualTo(version));
-    assertThat(conflicts(outcomes)).extracting(ConflictException::actual).containsOnly(version);
+    assertThat(conflicts(outcomes)).extracting(conflict -> conflict.streams().get(0).actual()).containsOnly(version);
     assertThat(store.read(stream)).hasSize((int) version);
   }
 
@@ -253,7 +253,7 @@ abstract class AppendContract extends ContractFixture {
         race(RACERS, i -> Append.to(stream("1"), streamExists(), List.of(deposited(i))));
     assertThat(conflicts(tooEarly))
         .hasSize(RACERS)
-        .extracting(ConflictException::actual)
+        .extracting(conflict -> conflict.streams().get(0).actual())
         .containsOnly(0L);
     append(stream("1"), opened("ann"));
     List<Object> outcomes =

@@ -266,7 +266,7 @@ public final class InMemoryEventStore implements EventStore {
       if (condition instanceof Condition.StreamVersion version) {
         long actual = streamOf(version.stream()).size();
         if (!version.expected().isMetBy(actual)) {
-          conflicts.add(new Conflict.StreamVersion(version.stream(), version.expected(), actual));
+          conflicts.add(Conflict.StreamVersion.of(version.stream(), version.expected(), actual));
         }
       }
     }

@@ -76,9 +76,9 @@ abstract class SeveralStreamsContract extends AppendContract {
                         .check(stream("d"), noStream())));
     assertThat(conflict.conflicts())
         .containsExactlyInAnyOrder(
-            new Conflict.StreamVersion(stream("z"), streamExists(), 0),
-            new Conflict.StreamVersion(stream("b"), exactly(1), 2),
-            new Conflict.StreamVersion(stream("c"), exactly(3), 0));
+            Conflict.StreamVersion.of(stream("z"), streamExists(), 0),
+            Conflict.StreamVersion.of(stream("b"), exactly(1), 2),
+            Conflict.StreamVersion.of(stream("c"), exactly(3), 0));
     assertThat(appended()).hasSize(2);
   }
 
@@ -117,10 +117,10 @@ abstract class SeveralStreamsContract extends AppendContract {
                         .check(stream("none"), streamExists())))
         .isInstanceOfSatisfying(
             ConflictException.class,
-            conflict -> {
-              assertThat(conflict.stream()).isEqualTo(stream("none"));
-              assertThat(conflict.actual()).isZero();
-            });
+            conflict ->
+                assertThat(conflict.conflicts())
+                    .containsExactly(
+                        Conflict.StreamVersion.of(stream("none"), streamExists(), 0)));
     assertThat(store.append(stream("none"), noStream(), deposits(1)).version()).isEqualTo(1);
     assertThat(store.append(stream("either"), noStream(), deposits(1)).version()).isEqualTo(1);
   }

@@ -3,7 +3,9 @@ package dev.pgeventstore.examples.quickstart;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.Conflict;
 import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.StreamId;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
@@ -29,11 +31,11 @@ class QuickstartTest {
       assertThat(outcome.balances()).isEqualTo(Map.of("ann", 0L, "ben", 55_00L));
       assertThat(outcome.conflict())
           .hasValueSatisfying(
-              conflict -> {
-                assertThat(conflict.stream()).hasToString("account-ann");
-                assertThat(conflict.expected()).isEqualTo(ExpectedVersion.exactly(3));
-                assertThat(conflict.actual()).isEqualTo(4);
-              });
+              conflict ->
+                  assertThat(conflict.conflicts())
+                      .containsExactly(
+                          Conflict.StreamVersion.of(
+                              StreamId.of("account", "ann"), ExpectedVersion.exactly(3), 4)));
       assertThat(outcome.published()).hasSize(9).doesNotHaveDuplicates();
       assertThat(of("account-ann", outcome.published()))
           .extracting(record -> record.split(" +")[1])

@@ -61,7 +61,7 @@ final class Answers {
       Condition.StreamVersion version = (Condition.StreamVersion) append.conditions().get(i);
       long found = answer.versions()[i];
       if (!version.expected().isMetBy(found)) {
-        conflicts.add(new Conflict.StreamVersion(version.stream(), version.expected(), found));
+        conflicts.add(Conflict.StreamVersion.of(version.stream(), version.expected(), found));
       }
     }
     return conflicts;
