@@ -17,8 +17,7 @@ public interface Condition {
     // An expectation that is missing must not be taken for any version.
     StreamVersion(StreamId stream, ExpectedVersion expected) {
       this.stream = Objects.requireNonNull(stream, "the stream of a condition is null");
-      this.expected =
-          Objects.requireNonNull(expected, "the expected version of a stream is null");
+      this.expected = Objects.requireNonNull(expected, "the expected version of a stream is null");
     }
 
     /**

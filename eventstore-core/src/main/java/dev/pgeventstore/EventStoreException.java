@@ -31,13 +31,13 @@ public class EventStoreException extends RuntimeException {
   }
 
   /**
-   * Whether the same call may succeed when it is made again later, without anybody mending anything:
-   * the database was away or out of something, a lock was not to be had, or a race was lost that the
-   * server resolves by failing. Told by the SQLSTATE of what caused this, by the one list that the
-   * whole library goes by.
+   * Whether the same call may succeed when it is made again later, without anybody mending
+   * anything: the database was away or out of something, a lock was not to be had, or a race was
+   * lost that the server resolves by failing. Told by the SQLSTATE of what caused this, by the one
+   * list that the whole library goes by.
    *
-   * <p>A {@link ConflictException} is none: the same append fails again, so read again, decide again,
-   * and retry. In a transaction of the caller's the whole transaction is to be made again.
+   * <p>A {@link ConflictException} is none: the same append fails again, so read again, decide
+   * again, and retry. In a transaction of the caller's the whole transaction is to be made again.
    *
    * @return false where the same call would fail again, or where that is not known
    */

@@ -74,7 +74,8 @@ class ValuesTest {
         .isTrue();
     assertThat(new EventStoreException("race", new SQLException("x", "40001")).isTransient())
         .isTrue();
-    assertThat(new EventStoreException("no such table", new SQLException("x", "42P01")).isTransient())
+    assertThat(
+            new EventStoreException("no such table", new SQLException("x", "42P01")).isTransient())
         .isFalse();
     assertThat(new EventStoreException("not the database").isTransient()).isFalse();
     assertThat(new ConflictException(List.of(new Conflict() {})).isTransient()).isFalse();

@@ -94,7 +94,8 @@ class AppendAsyncTest {
                   assertThat(AppendHistory.unwrapped(e.getCause()))
                       .isInstanceOfSatisfying(
                           ConflictException.class,
-                          conflict -> assertThat(conflict.streams().get(0).actual()).isEqualTo(100)));
+                          conflict ->
+                              assertThat(conflict.streams().get(0).actual()).isEqualTo(100)));
     }
     history.check(database, "in the end");
   }

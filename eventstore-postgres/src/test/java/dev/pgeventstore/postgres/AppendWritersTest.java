@@ -139,7 +139,8 @@ class AppendWritersTest {
                       w == 7 ? noStream() : streamExists(),
                       w % 2 == 0 ? events(1) : List.of(TestStore.raw("e"))));
       assertThat(told.get(7)).isInstanceOf(AppendResult.class);
-      assertThat(losers(told)).allSatisfy(conflict -> assertThat(conflict.streams().get(0).actual()).isZero());
+      assertThat(losers(told))
+          .allSatisfy(conflict -> assertThat(conflict.streams().get(0).actual()).isZero());
       assertThat(store.store.read(stream)).hasSameSizeAs(winners(told));
     }
     checkThatNoPositionIsBurnt();

@@ -234,7 +234,9 @@ abstract class AppendContract extends ContractFixture {
     assertThat(results(outcomes))
         .singleElement()
         .satisfies(winner -> assertThat(winner.version()).isEqualTo(version));
-    assertThat(conflicts(outcomes)).extracting(conflict -> conflict.streams().get(0).actual()).containsOnly(version);
+    assertThat(conflicts(outcomes))
+        .extracting(conflict -> conflict.streams().get(0).actual())
+        .containsOnly(version);
     assertThat(store.read(stream)).hasSize((int) version);
   }
 

@@ -119,8 +119,7 @@ abstract class SeveralStreamsContract extends AppendContract {
             ConflictException.class,
             conflict ->
                 assertThat(conflict.conflicts())
-                    .containsExactly(
-                        Conflict.StreamVersion.of(stream("none"), streamExists(), 0)));
+                    .containsExactly(Conflict.StreamVersion.of(stream("none"), streamExists(), 0)));
     assertThat(store.append(stream("none"), noStream(), deposits(1)).version()).isEqualTo(1);
     assertThat(store.append(stream("either"), noStream(), deposits(1)).version()).isEqualTo(1);
   }
