@@ -2,12 +2,9 @@ package dev.pgeventstore.postgres.internal.tables;
 
 import dev.pgeventstore.Blocker;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -60,10 +57,10 @@ public class BlockersQuery {
        order by b.age desc nulls last, b.pid, b.gid
       """;
 
-  private final String olderThan;
+  private final Schema schema;
 
   public BlockersQuery(Schema schema) {
-    this.olderThan = schema.in(OLDER_THAN);
+    this.schema = schema;
   }
 
   /**
@@ -74,23 +71,18 @@ public class BlockersQuery {
    * @return the oldest first
    */
   public List<Blocker> olderThan(Connection connection, Duration age) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(olderThan)) {
-      statement.setLong(1, age.toNanos() / 1_000);
-      try (ResultSet rows = statement.executeQuery()) {
-        List<Blocker> blockers = new ArrayList<>();
-        while (rows.next()) {
-          blockers.add(
-              new Blocker(
-                  Optional.ofNullable(rows.getObject(1, Integer.class)),
-                  Optional.ofNullable(rows.getString(2)),
-                  rows.getString(3),
-                  rows.getString(4),
-                  Duration.of(rows.getLong(5), ChronoUnit.MICROS),
-                  rows.getString(6),
-                  rows.getString(7)));
-        }
-        return blockers;
-      }
-    }
+    return Statements.all(
+        connection,
+        schema.in(OLDER_THAN),
+        row ->
+            new Blocker(
+                Optional.ofNullable(row.getObject(1, Integer.class)),
+                Optional.ofNullable(row.getString(2)),
+                row.getString(3),
+                row.getString(4),
+                Duration.of(row.getLong(5), ChronoUnit.MICROS),
+                row.getString(6),
+                row.getString(7)),
+        age.toNanos() / 1_000);
   }
 }

@@ -20,13 +20,13 @@ import java.time.OffsetDateTime;
 import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyIn;
@@ -146,11 +146,6 @@ public class EventsTable {
   private final String streamBackwards;
   private final String lastUpTo;
   private final String atPosition;
-  private final String firstSince;
-  private final String idsAtPositions;
-  private final String find;
-  private final String copy;
-  private final String positionOf;
 
   public EventsTable(Schema schema, EventCodec codec) {
     this.schema = schema;
@@ -159,11 +154,6 @@ public class EventsTable {
     this.streamBackwards = schema.in(STREAM_BACKWARDS);
     this.lastUpTo = schema.in(LAST_UP_TO);
     this.atPosition = schema.in(AT_POSITION);
-    this.firstSince = schema.in(FIRST_SINCE);
-    this.idsAtPositions = schema.in(IDS_AT_POSITIONS);
-    this.find = schema.in(FIND);
-    this.copy = schema.in(COPY);
-    this.positionOf = schema.in(POSITION_OF);
   }
 
   /** Reads a part of a stream. */
@@ -205,33 +195,30 @@ public class EventsTable {
   /** The lowest position, up to the mark, of an event that was stored at a time or later. */
   public OptionalLong firstSince(Connection connection, Instant time, long upTo)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(firstSince)) {
-      statement.setObject(1, time.atOffset(ZoneOffset.UTC));
-      statement.setLong(2, upTo);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        long first = row.getLong(1);
-        return row.wasNull() ? OptionalLong.empty() : OptionalLong.of(first);
-      }
-    }
+    return Statements.one(
+        connection,
+        schema.in(FIRST_SINCE),
+        row -> {
+          long first = row.getLong(1);
+          return row.wasNull() ? OptionalLong.empty() : OptionalLong.of(first);
+        },
+        time.atOffset(ZoneOffset.UTC),
+        upTo);
   }
 
   /** The ids that events were appended with at positions, whatever has become of them since. */
   public Map<Position, UUID> idsAt(Connection connection, Collection<Position> positions)
       throws SQLException {
-    Map<Position, UUID> ids = new HashMap<>();
-    try (PreparedStatement statement = connection.prepareStatement(idsAtPositions)) {
-      Array wanted =
-          connection.createArrayOf("bigint", positions.stream().map(Position::value).toArray());
-      statement.setArray(1, wanted);
-      statement.setArray(2, wanted);
-      try (ResultSet row = statement.executeQuery()) {
-        while (row.next()) {
-          ids.put(Position.of(row.getLong(1)), row.getObject(2, UUID.class));
-        }
-      }
-    }
-    return ids;
+    Array wanted =
+        connection.createArrayOf("bigint", positions.stream().map(Position::value).toArray());
+    return Statements.all(
+            connection,
+            schema.in(IDS_AT_POSITIONS),
+            row -> Map.entry(Position.of(row.getLong(1)), row.getObject(2, UUID.class)),
+            wanted,
+            wanted)
+        .stream()
+        .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
   }
 
   /**
@@ -242,21 +229,19 @@ public class EventsTable {
     List<StreamId> streams = List.copyOf(append.parts().keySet());
     List<Part> parts = streams.stream().map(append.parts()::get).toList();
     Array ids = connection.createArrayOf("uuid", parts.stream().map(Part::lastId).toArray());
-    try (PreparedStatement statement = connection.prepareStatement(find)) {
-      statement.setArray(
-          1, connection.createArrayOf("text", streams.stream().map(StreamId::toString).toArray()));
-      statement.setArray(
-          2, connection.createArrayOf("bigint", parts.stream().map(Part::version).toArray()));
-      statement.setArray(3, ids);
-      statement.setArray(4, ids);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        long position = row.getLong(1);
-        return new Found(
-            row.wasNull() ? Optional.empty() : Optional.of(Position.of(position)),
-            Objects.requireNonNullElse(row.getString(2), ""));
-      }
-    }
+    return Statements.one(
+        connection,
+        schema.in(FIND),
+        row -> {
+          long position = row.getLong(1);
+          return new Found(
+              row.wasNull() ? Optional.empty() : Optional.of(Position.of(position)),
+              Objects.requireNonNullElse(row.getString(2), ""));
+        },
+        connection.createArrayOf("text", streams.stream().map(StreamId::toString).toArray()),
+        connection.createArrayOf("bigint", parts.stream().map(Part::version).toArray()),
+        ids,
+        ids);
   }
 
   /**
@@ -276,7 +261,7 @@ public class EventsTable {
    * @return how many rows were written
    */
   public long copy(Connection connection, byte[] rows, int length) throws SQLException {
-    CopyIn copying = connection.unwrap(PGConnection.class).getCopyAPI().copyIn(copy);
+    CopyIn copying = connection.unwrap(PGConnection.class).getCopyAPI().copyIn(schema.in(COPY));
     try {
       // In pieces: the server goes to work on the first while the others are on their way.
       for (int at = 0; at < length; at += COPY_PIECE) {
@@ -292,14 +277,8 @@ public class EventsTable {
 
   /** The position of an event that this transaction sees. */
   public long positionOf(Connection connection, String stream, long version) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(positionOf)) {
-      statement.setString(1, stream);
-      statement.setLong(2, version);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return row.getLong(1);
-      }
-    }
+    return Statements.one(
+        connection, schema.in(POSITION_OF), row -> row.getLong(1), stream, version);
   }
 
   private List<RecordedEvent> events(ResultSet answer) throws SQLException {

@@ -125,11 +125,8 @@ public final class FenceFunction {
 
   /** The incarnation of the server behind a connection; empty while none has begun. */
   public String incarnation(Connection connection) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(incarnation);
-        ResultSet row = statement.executeQuery()) {
-      row.next();
-      return Objects.requireNonNullElse(row.getString(1), "");
-    }
+    return Statements.one(
+        connection, incarnation, row -> Objects.requireNonNullElse(row.getString(1), ""));
   }
 
   /**
@@ -149,11 +146,7 @@ public final class FenceFunction {
 
   /** The last position that was handed out, committed or not. */
   public long lastDrawn(Connection connection) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(lastDrawn);
-        ResultSet row = statement.executeQuery()) {
-      row.next();
-      return row.getLong(1);
-    }
+    return Statements.one(connection, lastDrawn, row -> row.getLong(1));
   }
 
   /**

@@ -74,22 +74,21 @@ public final class OutboxTable {
       int limit,
       long bytes)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(waiting)) {
-      bind(statement, relay, lane, after, upTo);
-      statement.setInt(6, limit);
-      statement.setLong(7, bytes);
-      List<RecordedMessage> messages = new ArrayList<>();
-      try (ResultSet row = statement.executeQuery()) {
-        while (row.next()) {
-          messages.add(
-              new RecordedMessage(
-                  Position.of(row.getLong(1)),
-                  message(relay, row),
-                  row.getObject(2, OffsetDateTime.class).toInstant()));
-        }
-      }
-      return messages;
-    }
+    return Statements.all(
+        connection,
+        waiting,
+        row ->
+            new RecordedMessage(
+                Position.of(row.getLong(1)),
+                message(relay, row),
+                row.getObject(2, OffsetDateTime.class).toInstant()),
+        relay,
+        lane.number(),
+        lane.lanes(),
+        after,
+        upTo,
+        limit,
+        bytes);
   }
 
   private static OutboxMessage message(String relay, ResultSet row) throws SQLException {
@@ -114,23 +113,8 @@ public final class OutboxTable {
   /** Deletes messages of a lane: those behind a position, up to another. Says how many. */
   public long delete(Connection connection, String relay, LaneOf lane, long after, long upTo)
       throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(delete)) {
-      bind(statement, relay, lane, after, upTo);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return row.getLong(1);
-      }
-    }
-  }
-
-  private static void bind(
-      PreparedStatement statement, String relay, LaneOf lane, long after, long upTo)
-      throws SQLException {
-    statement.setString(1, relay);
-    statement.setInt(2, lane.number());
-    statement.setInt(3, lane.lanes());
-    statement.setLong(4, after);
-    statement.setLong(5, upTo);
+    return Statements.one(
+        connection, delete, row -> row.getLong(1), relay, lane.number(), lane.lanes(), after, upTo);
   }
 
   /**

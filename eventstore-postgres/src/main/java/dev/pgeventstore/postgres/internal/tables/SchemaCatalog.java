@@ -2,8 +2,6 @@ package dev.pgeventstore.postgres.internal.tables;
 
 import java.sql.Array;
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.util.List;
 
@@ -72,20 +70,19 @@ public final class SchemaCatalog {
 
   /** Looks. */
   public Sight look(Connection connection) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(LOOK)) {
-      statement.setString(1, schema.name());
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return new Sight(
-            row.getBoolean("present"),
-            row.getBoolean("may_use"),
-            row.getBoolean("has_history"),
-            row.getBoolean("may_read_history"),
-            row.getBoolean("has_version"),
-            row.getBoolean("may_ask_version"),
-            strings(row.getArray("objects")));
-      }
-    }
+    return Statements.one(
+        connection,
+        LOOK,
+        row ->
+            new Sight(
+                row.getBoolean("present"),
+                row.getBoolean("may_use"),
+                row.getBoolean("has_history"),
+                row.getBoolean("may_read_history"),
+                row.getBoolean("has_version"),
+                row.getBoolean("may_ask_version"),
+                strings(row.getArray("objects"))),
+        schema.name());
   }
 
   private static List<String> strings(Array array) throws SQLException {
@@ -94,11 +91,10 @@ public final class SchemaCatalog {
 
   /** The version that the schema says it is. */
   public Version version(Connection connection) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(schema.in(VERSION));
-        ResultSet row = statement.executeQuery()) {
-      row.next();
-      return new Version(row.getInt("version"), row.getInt("serves_from"));
-    }
+    return Statements.one(
+        connection,
+        schema.in(VERSION),
+        row -> new Version(row.getInt("version"), row.getInt("serves_from")));
   }
 
   /**

@@ -1,10 +1,7 @@
 package dev.pgeventstore.postgres.internal.tables;
 
 import java.sql.Connection;
-import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -31,19 +28,15 @@ public final class SchemaHistoryTable {
 
   /** Reads which migrations were applied. */
   public List<Row> applied(Connection connection) throws SQLException {
-    List<Row> rows = new ArrayList<>();
-    try (PreparedStatement statement = connection.prepareStatement(applied);
-        ResultSet row = statement.executeQuery()) {
-      while (row.next()) {
-        rows.add(
+    return Statements.all(
+        connection,
+        applied,
+        row ->
             new Row(
                 row.getInt("version"),
                 row.getBoolean("adopted"),
                 (Integer) row.getObject("checksum"),
                 row.getBoolean("success")));
-      }
-    }
-    return rows;
   }
 
   /**

@@ -2,7 +2,6 @@ package dev.pgeventstore.postgres.internal.tables;
 
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.ResultSet;
 import java.sql.SQLException;
 
 /** What is asked of the server itself: identity and write-ahead log. */
@@ -29,11 +28,7 @@ public final class ServerFunctions {
 
   /** What tells this database from every other, in whatever cluster; the same after a restart. */
   public static String databaseId(Connection connection) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(DATABASE_ID);
-        ResultSet row = statement.executeQuery()) {
-      row.next();
-      return row.getString(1);
-    }
+    return Statements.one(connection, DATABASE_ID, row -> row.getString(1));
   }
 
   /**
@@ -63,12 +58,6 @@ public final class ServerFunctions {
 
   /** Whether the log is on the server's disk as far as it was written at some time. */
   public static boolean isFlushed(Connection connection, long upTo) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(IS_FLUSHED)) {
-      statement.setLong(1, upTo);
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return row.getBoolean(1);
-      }
-    }
+    return Statements.one(connection, IS_FLUSHED, row -> row.getBoolean(1), upTo);
   }
 }

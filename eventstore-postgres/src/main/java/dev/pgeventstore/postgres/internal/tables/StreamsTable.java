@@ -32,12 +32,10 @@ public final class StreamsTable {
        limit 1
       """;
 
-  private final String advance;
-  private final String tombstoned;
+  private final Schema schema;
 
   public StreamsTable(Schema schema) {
-    this.advance = schema.in(ADVANCE);
-    this.tombstoned = schema.in(TOMBSTONED);
+    this.schema = schema;
   }
 
   /**
@@ -51,7 +49,7 @@ public final class StreamsTable {
   public long[] advance(Connection connection, String[] ids, long[] events) throws SQLException {
     long[] versions = new long[ids.length];
     int count = 0;
-    try (PreparedStatement statement = connection.prepareStatement(advance)) {
+    try (PreparedStatement statement = connection.prepareStatement(schema.in(ADVANCE))) {
       statement.setArray(1, connection.createArrayOf("text", ids));
       statement.setArray(
           2, connection.unwrap(org.postgresql.PGConnection.class).createArrayOf("int8", events));
@@ -69,13 +67,11 @@ public final class StreamsTable {
   }
 
   private String tombstoned(Connection connection, String[] ids) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(tombstoned)) {
-      statement.setArray(1, connection.createArrayOf("text", ids));
-      try (ResultSet row = statement.executeQuery()) {
-        row.next();
-        return row.getString(1);
-      }
-    }
+    return Statements.one(
+        connection,
+        schema.in(TOMBSTONED),
+        row -> row.getString(1),
+        connection.createArrayOf("text", ids));
   }
 
   /** A stream takes no events any more. */
