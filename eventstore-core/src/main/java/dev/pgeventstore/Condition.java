@@ -1,6 +1,7 @@
 package dev.pgeventstore;
 
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What must hold when an append is written, checked under the same locks that the writing takes.
@@ -36,6 +37,18 @@ public interface Condition {
      */
     public ExpectedVersion expected() {
       return expected;
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof StreamVersion that
+          && stream.equals(that.stream)
+          && expected.equals(that.expected);
+    }
+
+    @Override
+    public int hashCode() {
+      return Objects.hash(stream, expected);
     }
 
     @Override

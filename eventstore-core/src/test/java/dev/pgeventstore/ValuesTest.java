@@ -171,10 +171,12 @@ class ValuesTest {
     EncodedEvent event = EncodedEvent.of("é".repeat(64), 1, "{\"a\":\"é\"}");
     assertThat(event.data()).isEqualTo("{\"a\":\"é\"}");
     assertThat(event.dataUtf8()).hasSize(10);
-    for (String bad : List.of("", " ", "$type", "a\0", "\ud83d", "é".repeat(65))) {
+    for (String bad : List.of("", " ", "a\0", "\ud83d", "é".repeat(65))) {
       assertThatThrownBy(() -> EncodedEvent.of(bad, 1, "{}"))
           .isInstanceOf(IllegalArgumentException.class);
     }
+    assertThat(event.isReserved()).isFalse();
+    assertThat(EncodedEvent.of("$type", 1, "{}").isReserved()).isTrue();
     assertThatThrownBy(() -> EncodedEvent.of("a", 0, "{}"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("'a'");

@@ -64,6 +64,12 @@ abstract class BadInputContract extends ReplayContract {
   }
 
   @Test
+  void a_type_of_the_stores_own_is_refused() {
+    assertRefused(EncodedEvent.of("$erased", 1, "{}")).hasMessageContaining("$erased");
+    assertRefused(EncodedEvent.of("$mine", 1, "{}")).hasMessageContaining("$mine");
+  }
+
+  @Test
   void text_that_postgresql_cannot_hold_is_refused() {
     for (String bad : List.of("a\0b", "\ud83d", "\ude00!")) {
       assertRefused(opened(bad)).hasMessageContaining("account-opened");
