@@ -161,6 +161,28 @@ class LockOrderTest {
     }
   }
 
+  @Test
+  void a_lease_is_renewed_while_its_checkpoint_is_locked_and_none_is_taken() throws Exception {
+    try (Connection committing = begin();
+        Connection keeping = database.open()) {
+      execute(committing, "select from eventstore.subscriptions for update");
+
+      Duration longer = HOUR.multipliedBy(2);
+      assertThat(leases.keep(keeping, "a", List.of(new Membership("view", longer, "query"))))
+          .hasSize(2)
+          .allMatch(lease -> lease.millisLeft() > HOUR.toMillis());
+
+      execute(keeping, "update eventstore.leases set lease_until = clock_timestamp()");
+      List<Membership> other = List.of(new Membership("view", HOUR, "query"));
+      assertThat(leases.keep(keeping, "b", other))
+          .hasSize(2)
+          .allMatch(lease -> lease.owner().orElseThrow().equals("a"));
+      committing.rollback();
+      assertThat(leases.keep(keeping, "b", other))
+          .anyMatch(lease -> lease.owner().orElseThrow().equals("b") && lease.epoch() == 2);
+    }
+  }
+
   private static boolean isFree(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet row =
