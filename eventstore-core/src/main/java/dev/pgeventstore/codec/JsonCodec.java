@@ -115,6 +115,11 @@ public abstract class JsonCodec<T> implements EventCodec {
               : mapping.binding.read(mapping.upcast(event));
     } catch (UndecodableEventException e) {
       throw e;
+    } catch (StackOverflowError e) {
+      throw new UndecodableEventException(
+          "JSON of an event of type '%s' is nested too deep for the stack of this thread"
+              .formatted(event.type()),
+          e);
     } catch (Exception e) {
       throw new UndecodableEventException(
           "JSON of an event of type '%s', revision %d, does not fit %s: %s"

@@ -220,8 +220,12 @@ final class JsonScanner {
     if (unit < Character.MIN_SURROGATE || unit > Character.MAX_SURROGATE) {
       return true;
     }
-    if (unit <= Character.MAX_HIGH_SURROGATE && peek() == '\\') {
+    boolean another = at + 1 < json.length && json[at] == '\\' && json[at + 1] == 'u';
+    if (unit <= Character.MAX_HIGH_SURROGATE && another) {
       int low = unit();
+      if (low < 0) {
+        return unexpected();
+      }
       if (low >= Character.MIN_LOW_SURROGATE && low <= Character.MAX_LOW_SURROGATE) {
         return true;
       }

@@ -9,10 +9,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class StorableJson {
 
-  /**
-   * How deep arrays and objects may be nested, which is what parsers allow unless told otherwise.
-   */
-  public static final int MAX_DEPTH = 1_000;
+  /** How deep arrays and objects may be nested: what parsers allow, and a thread's stack bears. */
+  public static final int MAX_DEPTH = 500;
 
   /** How many characters a number may have, which is what parsers allow unless told otherwise. */
   public static final int MAX_NUMBER_LENGTH = 1_000;

@@ -69,7 +69,8 @@ class SnapshotTest {
   void open(Database database) {
     plain = new TestStore(database);
     counting = new CountingDataSource(plain.pool);
-    JacksonCodec codec = JacksonCodec.of(EventTypes.of(Counted.class));
+    JacksonCodec codec =
+        JacksonCodec.builder(EventTypes.of(Counted.class)).trust(Counted.class).lenient().build();
     store = PostgresEventStore.builder(counting).codec(codec).build();
     Schema schema = new Schema("eventstore");
     table = new SnapshotsTable(schema, new EventsTable(schema, codec));

@@ -6,14 +6,19 @@ import dev.pgeventstore.codec.SnapshotCodec;
 
 /**
  * Snapshots as JSON, written and read by Jackson. A record whose components are enough to make it
- * again needs no annotation.
+ * again needs no annotation. States are checked and kept as {@link JacksonCodec} says; a property
+ * that the class does not have is an error in a snapshot, which is then not used.
  *
  * @param <S> the state
  */
 public final class JacksonSnapshots<S> extends JsonSnapshots<S> {
 
-  private JacksonSnapshots(Class<S> stateClass, String name, int revision, ObjectMapper mapper) {
-    super(stateClass, name, revision, new JacksonBinding(mapper, stateClass));
+  private JacksonSnapshots(Builder<S> builder) {
+    super(
+        builder.stateClass,
+        builder.name,
+        builder.revision,
+        builder.options.forStates(builder.stateClass));
   }
 
   /**
@@ -26,27 +31,87 @@ public final class JacksonSnapshots<S> extends JsonSnapshots<S> {
    *     to raise it
    * @param <S> the state
    * @return the codec
-   * @throws IllegalArgumentException if the name is blank, longer than {@value #MAX_NAME_LENGTH}
-   *     characters or has a control character, or the revision is below 1
+   * @throws IllegalArgumentException as {@link Builder#build} throws it
    */
   public static <S> JacksonSnapshots<S> of(Class<S> stateClass, String name, int revision) {
-    return of(stateClass, name, revision, JacksonCodec.newMapper());
+    return builder(stateClass, name, revision).build();
   }
 
   /**
-   * Snapshots with a mapper of the caller's, which decides alone how states look as JSON.
+   * Starts a codec of snapshots.
    *
    * @param stateClass of the states, most often a record
    * @param name what tells them from other snapshots of the same streams
    * @param revision of the state's shape and meaning, 1 or more
-   * @param mapper for JSON; changing it later has no effect
    * @param <S> the state
-   * @return the codec
-   * @throws IllegalArgumentException if the name is blank, longer than {@value #MAX_NAME_LENGTH}
-   *     characters or has a control character, or the revision is below 1
+   * @return a builder, for one thread
    */
-  public static <S> JacksonSnapshots<S> of(
-      Class<S> stateClass, String name, int revision, ObjectMapper mapper) {
-    return new JacksonSnapshots<>(stateClass, name, revision, mapper.copy());
+  public static <S> Builder<S> builder(Class<S> stateClass, String name, int revision) {
+    return new Builder<>(stateClass, name, revision);
+  }
+
+  /**
+   * Collects options.
+   *
+   * @param <S> the state
+   */
+  public static final class Builder<S> {
+
+    private final Class<S> stateClass;
+    private final String name;
+    private final int revision;
+    private final Options options = new Options();
+
+    private Builder(Class<S> stateClass, String name, int revision) {
+      this.stateClass = stateClass;
+      this.name = name;
+      this.revision = revision;
+    }
+
+    /**
+     * Takes a mapper of the caller's, which decides how states look as JSON.
+     *
+     * @param mapper for JSON; changing it later has no effect
+     * @return this builder
+     */
+    public Builder<S> mapper(ObjectMapper mapper) {
+      options.mapper(mapper);
+      return this;
+    }
+
+    /**
+     * Reads leniently, as {@link JacksonCodec.Builder#lenient}, and passes over what the JSON has
+     * more than the class. Default: both are errors, and the state is folded from the events.
+     *
+     * @return this builder
+     */
+    public Builder<S> lenient() {
+      options.lenient();
+      return this;
+    }
+
+    /**
+     * Does not look into some classes: that their objects come back as they were is up to the
+     * application. Default: every class is checked.
+     *
+     * @param classes in addition to those of earlier calls
+     * @return this builder
+     */
+    public Builder<S> trust(Class<?>... classes) {
+      options.trust(classes);
+      return this;
+    }
+
+    /**
+     * The codec.
+     *
+     * @return an immutable codec
+     * @throws IllegalArgumentException if the name is blank, longer than {@value
+     *     SnapshotCodec#MAX_NAME_LENGTH} characters or has a control character, or the revision is
+     *     below 1; or if a state could change on the way, or be stored and never be read
+     */
+    public JacksonSnapshots<S> build() {
+      return new JacksonSnapshots<>(this);
+    }
   }
 }

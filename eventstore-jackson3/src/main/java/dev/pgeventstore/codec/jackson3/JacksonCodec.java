@@ -10,14 +10,26 @@ import tools.jackson.databind.node.ObjectNode;
 /**
  * Events as JSON, written and read by Jackson 3.
  *
- * <p>Records need no annotation. Types of {@code java.time} are written as ISO-8601 text. What
- * PostgreSQL cannot store is refused when it is encoded: NaN and infinite numbers, the character
- * {@code \u0000}, halves of surrogate pairs, numbers beyond the range of {@code numeric}.
+ * <p>Records need no annotation. A codec is refused when it is built, with class, property and what
+ * to do, if objects of a registered class could change on the way or be stored and never be read.
+ * Otherwise what is encoded and stored comes back equal. A zoned time keeps its region, and a
+ * decimal number its digits and zeros, also in a tree of any JSON. The comparator of a sorted
+ * collection is not kept.
+ *
+ * <p>A property that the stored JSON lacks is an error that names it, unless it may be null (an
+ * annotation named {@code Nullable}) or is an {@code Optional}; no text is taken for a number, nor
+ * a fraction for an integer. {@link Builder#lenient} takes both. A property that the class does not
+ * have is passed over in an event.
+ *
+ * <p>What is no JSON, what {@code jsonb} cannot hold, and what is over a limit of parsers is
+ * refused when it is encoded; the error says which of them it is: NaN and infinite numbers, the
+ * character {@code \u0000}, halves of surrogate pairs, numbers beyond the range of {@code numeric}.
+ * A text of any length that is stored can be read.
  */
 public final class JacksonCodec extends JsonCodec<JsonNode> {
 
-  private JacksonCodec(Builder builder, JsonMapper mapper) {
-    super(builder.types, builder.upcasts, payloadClass -> new JacksonBinding(mapper, payloadClass));
+  private JacksonCodec(Builder builder) {
+    super(builder.types, builder.upcasts, builder.options.forEvents());
   }
 
   /**
@@ -55,7 +67,7 @@ public final class JacksonCodec extends JsonCodec<JsonNode> {
 
     private final EventTypes types;
     private final Upcasts<JsonNode> upcasts = new Upcasts<>();
-    private JsonMapper mapper = newMapper();
+    private final Options options = new Options();
 
     private Builder(EventTypes types) {
       this.types = types;
@@ -92,7 +104,30 @@ public final class JacksonCodec extends JsonCodec<JsonNode> {
      * @return this builder
      */
     public Builder mapper(JsonMapper mapper) {
-      this.mapper = mapper;
+      options.mapper(mapper);
+      return this;
+    }
+
+    /**
+     * Reads leniently: a property that is missing is null, zero, false or empty; text is taken for
+     * a number where it looks like one, and so on, as the mapper says. Default: it is an error.
+     *
+     * @return this builder
+     */
+    public Builder lenient() {
+      options.lenient();
+      return this;
+    }
+
+    /**
+     * Does not look into some classes, neither as event types nor inside of others: that their
+     * objects come back as they were is up to the application. Default: every class is checked.
+     *
+     * @param classes in addition to those of earlier calls
+     * @return this builder
+     */
+    public Builder trust(Class<?>... classes) {
+      options.trust(classes);
       return this;
     }
 
@@ -101,10 +136,11 @@ public final class JacksonCodec extends JsonCodec<JsonNode> {
      *
      * @return an immutable codec
      * @throws IllegalArgumentException if an upcaster is missing, belongs to no registered type, or
-     *     starts at a revision that is not an older one
+     *     starts at a revision that is not an older one; or if objects of a class could change on
+     *     the way, or be stored and never be read
      */
     public JacksonCodec build() {
-      return new JacksonCodec(this, mapper);
+      return new JacksonCodec(this);
     }
   }
 }
