@@ -4,6 +4,7 @@ import dev.pgeventstore.Position;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.header.Header;
 
 /**
  * A record on its way to Kafka.
@@ -18,9 +19,9 @@ record Outgoing(ProducerRecord<byte[], byte[]> record, Position position) {
     return position.equals(other.position);
   }
 
-  /** Lets the record say under which token it is sent. */
-  void tie(Token token) {
-    record.headers().add(RecordPacker.header(OwnRecord.TOKEN, token.toString()));
+  /** What lets records say under which token they are sent: the same for all of them. */
+  static Header tie(Token token) {
+    return RecordPacker.header(OwnRecord.TOKEN, token.toString());
   }
 
   /**

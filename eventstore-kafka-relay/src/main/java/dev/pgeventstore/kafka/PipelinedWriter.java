@@ -15,6 +15,7 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.header.Header;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -86,6 +87,8 @@ final class PipelinedWriter implements LaneWriter {
     load.unconfirmed.addAndGet(parcel.records().size());
     load.bytes += parcel.bytes();
     load.sent = scheduler.nanoTime();
+    // It is all that ties the records to the database: the notes go back with that.
+    @Nullable Header tie = parcel.token().map(Outgoing::tie).orElse(null);
     try {
       for (Outgoing outgoing : parcel.records()) {
         requireAllWell();
@@ -95,8 +98,9 @@ final class PipelinedWriter implements LaneWriter {
           requireAllWell();
         }
         boolean introduces = target.isIntroducedNow();
-        // It is all that ties the record to the database: the notes go back with that.
-        parcel.token().ifPresent(outgoing::tie);
+        if (tie != null) {
+          outgoing.record().headers().add(tie);
+        }
         Position position = outgoing.position();
         Future<RecordMetadata> unused =
             producer.send(
