@@ -147,7 +147,7 @@ class RefusedRecordsTest {
 
     assertThatThrownBy(() -> operations.retryParked(SICK))
         .isInstanceOf(IllegalStateException.class)
-        .hasMessageContaining("event 4 of stream order-13")
+        .hasMessageContaining("the event at position 4 of stream order-13")
         .hasMessageContaining("key");
     assertThat(operations.parked()).hasSize(1);
     sick = false;
