@@ -35,7 +35,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
 class RelayPositionsTest {
 
-  private static final Pattern NEW_SERIES = Pattern.compile("newSeries\\(Position.of\\((\\d+)\\)");
+  private static final Pattern NEW_SERIES =
+      Pattern.compile("newSeries\\((?:(\\d+), )?Position.of\\((\\d+)\\)");
 
   /** More than are looked at first, in each partition. */
   private static final int FOREIGN = 300;
@@ -74,8 +75,12 @@ class RelayPositionsTest {
   private void goOnAsItSays(KafkaRelay.Builder builder, String reason) throws Exception {
     Matcher series = NEW_SERIES.matcher(reason);
     assertThat(series.find()).as(reason).isTrue();
-    Position after = Position.of(Long.parseLong(series.group(1)));
-    builder.operations().newSeries(after, "as it says");
+    Position after = Position.of(Long.parseLong(series.group(2)));
+    if (series.group(1) == null) {
+      builder.operations().newSeries(after, "as it says");
+    } else {
+      builder.operations().newSeries(Integer.parseInt(series.group(1)), after, "as it says");
+    }
     publish(builder, "order-9", 2);
     VerificationReport report = builder.operations().verify(progress -> {});
     assertThat(report.isExact()).as("%s", report).isTrue();
