@@ -16,6 +16,8 @@ import java.sql.Statement;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -28,6 +30,7 @@ import org.postgresql.PGConnection;
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
 class RelayDatabaseFaultsTest {
 
+  private final CountDownLatch fault = new CountDownLatch(1);
   private Database database;
   private KafkaBroker broker;
   private Bench bench;
@@ -83,6 +86,20 @@ class RelayDatabaseFaultsTest {
     }
   }
 
+  private Map<String, Object> halfSent(Runnable action) {
+    return Probe.at(
+        Moment.HALF_SENT,
+        () -> {
+          action.run();
+          fault.countDown();
+        });
+  }
+
+  /** What a relay says before its fault has come is not about it. */
+  private void awaitFault() throws InterruptedException {
+    assertThat(fault.await(Bench.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+  }
+
   @Tag("faults")
   @ParameterizedTest
   @MethodSource("dev.pgeventstore.kafka.Shape#two")
@@ -92,7 +109,8 @@ class RelayDatabaseFaultsTest {
     bench.appendBacklog(300, 1_000);
     try (network;
         SecondStore second = SecondStore.of(bench.database, network);
-        KafkaRelay relay = relay(second, Probe.at(Moment.HALF_SENT, network::refuse)).start()) {
+        KafkaRelay relay = relay(second, halfSent(network::refuse)).start()) {
+      awaitFault();
       await().atMost(Bench.PATIENCE).until(() -> relay.status().reason().isPresent());
       await().atMost(Bench.PATIENCE).until(() -> !bench.hasOpenTransaction());
       AppendResult meanwhile = bench.append("order-1", 5);
@@ -111,7 +129,8 @@ class RelayDatabaseFaultsTest {
     bench.appendBacklog(300, 1_000);
     try (network;
         SecondStore second = SecondStore.of(bench.database, network);
-        KafkaRelay relay = relay(second, Probe.at(Moment.HALF_SENT, network::freeze)).start()) {
+        KafkaRelay relay = relay(second, halfSent(network::freeze)).start()) {
+      awaitFault();
       await().atMost(Bench.PATIENCE).until(() -> !bench.uncommitted().isEmpty());
       await().atMost(Bench.PATIENCE).until(() -> !bench.hasOpenTransaction());
       AppendResult meanwhile = bench.append("order-1", 5);
@@ -130,7 +149,8 @@ class RelayDatabaseFaultsTest {
     bench.appendBacklog(300, 1_000);
     try (network;
         SecondStore second = SecondStore.of(bench.database, network);
-        KafkaRelay silent = relay(second, Probe.at(Moment.HALF_SENT, network::freeze)).start()) {
+        KafkaRelay silent = relay(second, halfSent(network::freeze)).start()) {
+      awaitFault();
       await().atMost(Bench.PATIENCE).until(() -> !bench.uncommitted().isEmpty());
       try (KafkaRelay other = bench.relay().start()) {
         await().atMost(Bench.PATIENCE).until(() -> other.status().state() == State.LEADING);
