@@ -330,7 +330,7 @@ create table "${schema}".dropped_projection_versions (
 
 -- Draws a position for a message, from the sequence of the events: they stand in one order. All who
 -- draw from it hold the same lock on events, taken before, so the fence sees one kind of holder
--- (docs/adr/0011). It runs with the owner's rights, since nobody else may draw; whoever calls it for
+-- (docs/adr/0011). It runs with the owner's rights, since no other role may draw; a caller that draws for
 -- nothing burns a position.
 create function "${schema}".draw_position() returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -1005,7 +1005,7 @@ begin
 end
 $$;
 
--- Deletes messages that were published. Whoever deletes batch after batch says where the last one
+-- Deletes messages that were published. A caller that deletes batch after batch says where the last one
 -- ended: to look at what was deleted and is yet to be vacuumed costs as much as to delete it.
 create function "${schema}".delete_messages(
   _relay text,

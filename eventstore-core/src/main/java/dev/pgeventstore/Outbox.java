@@ -27,7 +27,7 @@ public interface Outbox {
    * that tell of events go with them, by {@link Append#message}.
    *
    * <p>Unlike an append it has nothing to tell a retry by. If its outcome is unknown and it is
-   * tried again, the messages may be published twice; whoever receives them tells by their ids, if
+   * tried again, the messages may be published twice; a receiver recognises them by their ids, if
    * the retry brings the same.
    *
    * @param messages at least one, in the order in which they are to be published

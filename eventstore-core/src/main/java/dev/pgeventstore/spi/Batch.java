@@ -15,7 +15,7 @@ import java.util.function.BooleanSupplier;
  * @param connection of the transaction
  * @param attempt 1 for the first time
  * @param isReplay whether they were parked
- * @param stopping whether whoever handles them is to stop
+ * @param stopping whether the subscription is being closed
  */
 public record Batch(
     String subscription,

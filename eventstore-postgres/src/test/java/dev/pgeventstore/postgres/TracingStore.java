@@ -16,7 +16,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 
-/** Around another store, as somebody would write it who wants to know what is called. */
+/** A wrapper such as an application writes for tracing: it notes each call and passes it on. */
 final class TracingStore implements EventStore {
 
   private final EventStore store;

@@ -67,9 +67,8 @@ public final class LeasesTable {
          and epoch = ?
       """;
 
-  // Its own only: those of others may be locked, by transactions that wait for this one. In the
-  // order
-  // of arrange_partitions, since an update locks rows in the order in which it finds them.
+  // Its own only: those of others may be locked, by transactions that wait for this one.
+  // Ordered as in arrange_partitions: an update locks rows in the order in which it finds them.
   private static final String HOLD_OWN =
       """
       select partition
@@ -202,7 +201,7 @@ public final class LeasesTable {
    * @param key the partition
    * @param partitions how many there are
    * @param epoch of the present tenure
-   * @param owner who has it, or had it last without giving it back
+   * @param owner the node that has it, or had it last without giving it back
    * @param millisLeft until it expires; 0 or less if it has
    * @param stopped whether an error has stopped it
    * @param error which one

@@ -21,7 +21,7 @@ public final class ProjectionsTable {
           on conflict on constraint projections_pkey do nothing
       """;
 
-  // Whoever comes second waits until the first has made the tables too.
+  // The second caller waits until the first one has made the tables too.
   private static final String ADD_VERSION =
       """
       insert into $schema.projection_versions (name, version)

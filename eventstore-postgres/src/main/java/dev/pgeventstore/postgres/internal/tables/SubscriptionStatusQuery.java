@@ -138,7 +138,7 @@ public final class SubscriptionStatusQuery {
    * @param number of it
    * @param position its checkpoint
    * @param epoch of the present tenure
-   * @param owner who has its lease
+   * @param owner the node that has its lease
    * @param lease how much longer
    * @param stopped whether an error has stopped it
    * @param error which one
