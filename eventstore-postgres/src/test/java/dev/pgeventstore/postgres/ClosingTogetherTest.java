@@ -282,12 +282,18 @@ class ClosingTogetherTest {
   @Test
   void a_listener_starts_a_subscription_after_the_last_partition_of_its_own_has_ended()
       throws Exception {
+    CountDownLatch taken = new CountDownLatch(1);
     CountDownLatch ended = new CountDownLatch(1);
     CompletableFuture<Subscription> next = new CompletableFuture<>();
     Subscriptions.of(store.store)
         .create("removed")
         .listener(
             new SubscriptionListener() {
+              @Override
+              public void leaseTaken(LeaseTaken lease) {
+                taken.countDown();
+              }
+
               @Override
               public void leaseEnded(LeaseEnded lease) {
                 ended.countDown();
@@ -304,6 +310,7 @@ class ClosingTogetherTest {
         .leaseTime(Duration.ofSeconds(1))
         .handler(batch -> {})
         .start();
+    assertThat(taken.await(30, TimeUnit.SECONDS)).isTrue();
     store.execute("delete from eventstore.subscriptions; delete from eventstore.leases");
 
     next.get(30, TimeUnit.SECONDS);

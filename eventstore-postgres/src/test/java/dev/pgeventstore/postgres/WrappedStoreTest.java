@@ -127,11 +127,15 @@ class WrappedStoreTest {
         Projection projection =
             Projections.of(store)
                 .create("counts", 1)
-                .definition((table, batch) -> seen.add(table))
+                .definition((table, batch) -> batch.events().forEach(event -> seen.add(table)))
                 .start();
         Connection connection = pool.getConnection()) {
       connection.setAutoCommit(false);
-      InlineProjection.of(store, "inline", EventQuery.all(), (table, batch) -> seen.add(table))
+      InlineProjection.of(
+              store,
+              "inline",
+              EventQuery.all(),
+              (table, batch) -> batch.events().forEach(event -> seen.add(table)))
           .within(connection)
           .append(
               StreamId.parse("order-1"),
