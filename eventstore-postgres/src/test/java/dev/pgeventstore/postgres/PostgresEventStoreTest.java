@@ -4,7 +4,7 @@ import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventStore;
-import dev.pgeventstore.testkit.EventStoreContract;
+import dev.pgeventstore.testkit.contracts.EventStoreContract;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import org.junit.jupiter.api.AfterAll;

@@ -7,7 +7,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.spi.RecordedMessage;
-import dev.pgeventstore.testkit.MessageContract;
+import dev.pgeventstore.testkit.contracts.MessageContract;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.util.List;

@@ -46,9 +46,9 @@ import org.jspecify.annotations.Nullable;
  * An event store for tests, which keeps its events until it is garbage. Safe for use by many
  * threads.
  *
- * <p>It answers like the store on PostgreSQL does, as {@link EventStoreContract} shows of both.
- * Appends are settled when they return. There are no transactions to take part in, so {@link
- * #within} is not supported, and it runs no subscriptions: read with {@link #readPage}.
+ * <p>It answers like the store on PostgreSQL does, as the contracts show for both. Appends are
+ * settled when they return. There are no transactions to take part in, so {@link #within} is not
+ * supported, and it runs no subscriptions: read with {@link #readPage}.
  */
 public final class InMemoryEventStore implements EventStore {
 

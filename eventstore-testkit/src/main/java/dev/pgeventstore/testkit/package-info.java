@@ -1,4 +1,4 @@
-/** For tests: a store in memory, what every store must do, and given/when/then for evolutions. */
+/** For tests of applications: a store in memory, and given/when/then for evolutions. */
 @NullMarked
 package dev.pgeventstore.testkit;
 

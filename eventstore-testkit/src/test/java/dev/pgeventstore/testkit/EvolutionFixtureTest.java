@@ -3,8 +3,9 @@ package dev.pgeventstore.testkit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import dev.pgeventstore.testkit.AccountEvent.Opened;
 import dev.pgeventstore.testkit.AggregatesTest.Account;
+import dev.pgeventstore.testkit.contracts.AccountEvent;
+import dev.pgeventstore.testkit.contracts.AccountEvent.Opened;
 import java.time.Instant;
 import java.util.List;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;

@@ -6,6 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
+import dev.pgeventstore.testkit.contracts.AccountEvent;
+import dev.pgeventstore.testkit.contracts.AccountEvent.Opened;
+import dev.pgeventstore.testkit.contracts.EventStoreContract;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.time.Clock;
@@ -24,9 +30,12 @@ class InMemoryEventStoreTest extends EventStoreContract {
   @Test
   void its_time_is_the_tests() {
     Instant now = Instant.parse("2026-01-02T03:04:05.123456789Z");
-    try (EventStore fixed = InMemoryEventStore.of(codec, Clock.fixed(now, ZoneOffset.UTC))) {
-      fixed.append(stream("1"), ExpectedVersion.any(), List.of(opened("ann")));
-      assertThat(fixed.read(stream("1")).get(0).recordedAt())
+    StreamId stream = StreamId.parse("account-1");
+    try (EventStore fixed =
+        InMemoryEventStore.of(
+            JacksonCodec.of(EventTypes.of(AccountEvent.class)), Clock.fixed(now, ZoneOffset.UTC))) {
+      fixed.append(stream, ExpectedVersion.any(), List.of(new Opened("ann")));
+      assertThat(fixed.read(stream).get(0).recordedAt())
           .isEqualTo(Instant.parse("2026-01-02T03:04:05.123456Z"));
     }
   }
@@ -41,7 +50,9 @@ class InMemoryEventStoreTest extends EventStoreContract {
                 (proxy, method, arguments) -> {
                   throw new AssertionError(method);
                 });
-    assertThatThrownBy(() -> store.within(connection))
-        .isInstanceOf(UnsupportedOperationException.class);
+    try (EventStore store = newStore(JacksonCodec.of(EventTypes.of(AccountEvent.class)))) {
+      assertThatThrownBy(() -> store.within(connection))
+          .isInstanceOf(UnsupportedOperationException.class);
+    }
   }
 }

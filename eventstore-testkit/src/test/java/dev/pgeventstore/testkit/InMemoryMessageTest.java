@@ -3,6 +3,7 @@ package dev.pgeventstore.testkit;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.spi.RecordedMessage;
+import dev.pgeventstore.testkit.contracts.MessageContract;
 import java.util.List;
 
 class InMemoryMessageTest extends MessageContract {

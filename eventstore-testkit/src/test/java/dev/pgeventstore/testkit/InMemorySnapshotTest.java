@@ -2,6 +2,7 @@ package dev.pgeventstore.testkit;
 
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventStore;
+import dev.pgeventstore.testkit.contracts.SnapshotContract;
 
 class InMemorySnapshotTest extends SnapshotContract {
 

@@ -79,6 +79,7 @@ class ArchitectureTest {
               ".kafka.consumer", core(".internal", ".internal.scheduling", ".kafka.internal")),
           Map.entry(".kafka.internal", List.of()),
           Map.entry(".testkit", core()),
+          Map.entry(".testkit.contracts", core()),
           Map.entry(".testkit.servers", List.of()),
           Map.entry(".testkit.internal.simulation", List.of(".internal.scheduling")),
           Map.entry(

@@ -2,9 +2,6 @@ package dev.pgeventstore.testkit.servers;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
-import java.net.InetSocketAddress;
-import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -17,9 +14,6 @@ import org.jspecify.annotations.Nullable;
 final class BrokerProcess {
 
   private static final Duration TO_START = Duration.ofMinutes(3);
-
-  /** Logged when the node has joined its own cluster; its port is open well before. */
-  private static final String STARTED = "Kafka Server started";
 
   private final String classPath = BrokerClassPath.read();
   private final Path folder;
@@ -95,7 +89,7 @@ final class BrokerProcess {
 
   private void awaitStarted(Process started) throws IOException {
     long deadline = System.nanoTime() + TO_START.toNanos();
-    while (!Files.readString(output).contains(STARTED) || !acceptsConnections()) {
+    while (!BrokerProbe.isReady(port)) {
       if (!started.isAlive()) {
         throw failed("a Kafka broker ended with exit code " + started.exitValue());
       }
@@ -109,15 +103,6 @@ final class BrokerProcess {
         Thread.currentThread().interrupt();
         throw new IllegalStateException("interrupted while a Kafka broker was starting", e);
       }
-    }
-  }
-
-  private boolean acceptsConnections() {
-    try (Socket socket = new Socket()) {
-      socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 1_000);
-      return true;
-    } catch (IOException e) {
-      return false;
     }
   }
 

@@ -1,4 +1,4 @@
-package dev.pgeventstore.testkit;
+package dev.pgeventstore.testkit.contracts;
 
 import static dev.pgeventstore.ExpectedVersion.any;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -9,7 +9,7 @@ import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.Metadata;
 import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.testkit.AccountEvent.Rated;
+import dev.pgeventstore.testkit.contracts.AccountEvent.Rated;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;

@@ -1,4 +1,4 @@
-package dev.pgeventstore.testkit;
+package dev.pgeventstore.testkit.contracts;
 
 import static dev.pgeventstore.ExpectedVersion.any;
 import static org.assertj.core.api.Assertions.assertThat;

@@ -11,8 +11,10 @@ import java.util.Map;
  * <ul>
  *   <li>{@code kafka.bootstrap}: one that already runs, given by its bootstrap servers;
  *   <li>otherwise one in a JVM of its own, on the class path that the file named by {@code
- *       eventstore.kafka.classpath} holds. Without that property {@code
- *       kafka-broker/target/broker.classpath} is looked for, from the working directory upwards.
+ *       eventstore.kafka.classpath} holds. Without that property, the file {@code
+ *       kafka-broker/target/broker.classpath} that this project builds is looked for, from the
+ *       working directory upwards. Without that file, the class path of this JVM is used, which has
+ *       a broker if {@code org.apache.kafka:kafka_2.13} is a dependency.
  * </ul>
  *
  * <p>A broker that is started here can be reached in three ways: at {@link #bootstrap()}, where

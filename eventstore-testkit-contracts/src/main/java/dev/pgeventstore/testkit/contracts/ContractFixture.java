@@ -1,4 +1,4 @@
-package dev.pgeventstore.testkit;
+package dev.pgeventstore.testkit.contracts;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -15,8 +15,8 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
-import dev.pgeventstore.testkit.AccountEvent.Deposited;
-import dev.pgeventstore.testkit.AccountEvent.Opened;
+import dev.pgeventstore.testkit.contracts.AccountEvent.Deposited;
+import dev.pgeventstore.testkit.contracts.AccountEvent.Opened;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;

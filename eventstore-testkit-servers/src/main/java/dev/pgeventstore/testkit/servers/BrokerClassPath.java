@@ -4,8 +4,11 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
-/** The broker's jars. They are kept off the class path of whoever uses it. */
+/**
+ * The broker's jars: those that a file lists, or the class path of this JVM if the broker is on it.
+ */
 final class BrokerClassPath {
 
   private static final String PROPERTY = "eventstore.kafka.classpath";
@@ -15,6 +18,9 @@ final class BrokerClassPath {
 
   static String read() {
     Path file = find();
+    if (file == null) {
+      return System.getProperty("java.class.path");
+    }
     try {
       return Files.readString(file).trim();
     } catch (IOException e) {
@@ -22,7 +28,8 @@ final class BrokerClassPath {
     }
   }
 
-  private static Path find() {
+  /** The file; null if the broker is on the class path. */
+  private static @Nullable Path find() {
     String named = System.getProperty(PROPERTY, "");
     if (!named.isBlank()) {
       Path file = Path.of(named);
@@ -38,14 +45,24 @@ final class BrokerClassPath {
         return file;
       }
     }
-    throw missing("there is no %s in %s or above it".formatted(BUILT, start));
+    if (isOnClassPath()) {
+      return null;
+    }
+    throw missing("it is not on the class path, and no file was named by -D" + PROPERTY);
+  }
+
+  private static boolean isOnClassPath() {
+    try {
+      Class.forName("kafka.Kafka", false, BrokerClassPath.class.getClassLoader());
+      return true;
+    } catch (ClassNotFoundException e) {
+      return false;
+    }
   }
 
   private static IllegalStateException missing(String what) {
     return new IllegalStateException(
-        "no class path for a Kafka broker: "
-            + what
-            + ". Write it with 'mvn -pl kafka-broker generate-resources', or name a broker that"
-            + " runs with -Dkafka.bootstrap=host:port");
+        "there is no Kafka broker: %s. Add org.apache.kafka:kafka_2.13 with scope test, or name a broker that runs with -Dkafka.bootstrap=host:port"
+            .formatted(what));
   }
 }

@@ -1,10 +1,9 @@
-package dev.pgeventstore.testkit;
+package dev.pgeventstore.testkit.contracts;
 
 import static dev.pgeventstore.ExpectedVersion.any;
 import static dev.pgeventstore.ExpectedVersion.exactly;
 import static dev.pgeventstore.ExpectedVersion.noStream;
 import static dev.pgeventstore.ExpectedVersion.streamExists;
-import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
@@ -112,7 +111,7 @@ abstract class AppendContract extends ContractFixture {
     RecordedEvent event = store.read(stream("1")).get(0);
     assertThat(event.type()).isEqualTo("from-elsewhere");
     assertThat(event.encoded().revision()).isEqualTo(3);
-    assertThat(new JsonEquality().equal(event.encoded().dataUtf8(), json.getBytes(UTF_8))).isTrue();
+    assertThat(event.encoded().data()).isEqualTo(json);
     assertThatThrownBy(event::payload).isInstanceOf(UnknownEventTypeException.class);
   }
 

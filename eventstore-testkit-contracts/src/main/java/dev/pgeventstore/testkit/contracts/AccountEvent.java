@@ -1,10 +1,10 @@
-package dev.pgeventstore.testkit;
+package dev.pgeventstore.testkit.contracts;
 
 import dev.pgeventstore.codec.EventType;
 import java.time.Instant;
 
 /** The events that the contract appends. */
-sealed interface AccountEvent {
+public sealed interface AccountEvent {
 
   @EventType(name = "account-opened")
   record Opened(String owner) implements AccountEvent {}

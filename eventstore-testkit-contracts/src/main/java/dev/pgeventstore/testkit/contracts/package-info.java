@@ -1,0 +1,5 @@
+/** What every event store keeps to, as tests that an implementation extends. */
+@NullMarked
+package dev.pgeventstore.testkit.contracts;
+
+import org.jspecify.annotations.NullMarked;
