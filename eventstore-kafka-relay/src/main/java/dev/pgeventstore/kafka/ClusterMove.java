@@ -40,7 +40,7 @@ final class ClusterMove {
       }
     }
     changes.put(LaneNotes.PAUSED, null);
-    changes.put(RelayOperations.audit(), what);
+    changes.put(LaneNotes.auditNow(), what);
     return changes;
   }
 

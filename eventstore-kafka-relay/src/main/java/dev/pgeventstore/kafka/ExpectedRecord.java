@@ -3,6 +3,8 @@ package dev.pgeventstore.kafka;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.kafka.internal.Headers;
+import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.kafka.record.RelayRecord;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,12 +22,12 @@ import org.apache.kafka.common.record.TimestampType;
  */
 record ExpectedRecord(RecordedEvent event, int index, String topic, RelayRecord content) {
 
-  static List<ExpectedRecord> of(RecordedEvent event, VerificationPlan plan) {
-    List<RelayRecord> contents = plan.mapper().map(event);
+  static List<ExpectedRecord> of(RecordedEvent event, RecordMapper mapper, String relayTopic) {
+    List<RelayRecord> contents = mapper.map(event);
     List<ExpectedRecord> expected = new ArrayList<>(contents.size());
     for (int index = 0; index < contents.size(); index++) {
       RelayRecord content = contents.get(index);
-      expected.add(new ExpectedRecord(event, index, content.topic().orElse(plan.topic()), content));
+      expected.add(new ExpectedRecord(event, index, content.topic().orElse(relayTopic), content));
     }
     return expected;
   }
@@ -59,18 +61,18 @@ record ExpectedRecord(RecordedEvent event, int index, String topic, RelayRecord 
     }
     List<Header> headers = new ArrayList<>();
     for (Header header : sent.raw().headers()) {
-      if (!header.key().startsWith("es_")) {
+      if (!header.key().startsWith(Headers.OWN)) {
         headers.add(header);
       }
     }
     if (!content.headers().equals(headers)) {
       found.add("headers " + names(headers));
     }
-    if (!Long.toString(event.version()).equals(sent.text("es_version"))) {
-      found.add("es_version");
+    if (!Long.toString(event.version()).equals(sent.text(Headers.VERSION))) {
+      found.add(Headers.VERSION);
     }
-    if (!Integer.toString(event.encoded().revision()).equals(sent.text("es_revision"))) {
-      found.add("es_revision");
+    if (!Integer.toString(event.encoded().revision()).equals(sent.text(Headers.REVISION))) {
+      found.add(Headers.REVISION);
     }
     return found;
   }

@@ -27,7 +27,7 @@ final class FirstFailure {
     }
     if (Failures.isOfRecord(answer)
         && failure.get() instanceof RecordRefusedException before
-        && !before.isOfRecord()) {
+        && !Failures.isOfRecord(before)) {
       failure.compareAndSet(before, learned);
     }
     return false;

@@ -335,7 +335,7 @@ final class LaneAccess implements AutoCloseable {
     Map<String, @Nullable String> changes = new HashMap<>();
     readNotes().ofLane().keySet().forEach(name -> changes.put(name, null));
     changes.putAll(found.all());
-    changes.put(RelayOperations.audit(), why);
+    changes.put(LaneNotes.auditNow(), why);
     LanePosition position = found.position().orElseThrow();
     changes.putAll(tokensAnew(highestToken, position.position()));
     commitAnew(found.start(), found.waitingSince(found.start()), changes);

@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -43,6 +44,9 @@ final class LaneNotes {
   private static final String DISCARDED = "discarded/";
   private static final String SKIP = "skip/";
   private static final String AUDIT = "audit/";
+
+  /** How the audit's note of a rewind begins. */
+  static final String REWIND = "rewind to ";
 
   private static final Logger LOG = LoggerFactory.getLogger(LaneNotes.class);
 
@@ -274,8 +278,14 @@ final class LaneNotes {
     return new TreeMap<>(all(AUDIT, Instant::parse, (at, what) -> what));
   }
 
-  static String audit(Instant at) {
-    return AUDIT + at;
+  /** A note of what an operator does now. */
+  static String auditNow() {
+    return AUDIT + Instant.now().truncatedTo(ChronoUnit.MICROS);
+  }
+
+  /** Whether an operator ever had the lane send again what it had sent. */
+  boolean wasRewound() {
+    return audit().values().stream().anyMatch(what -> what.startsWith(REWIND));
   }
 
   /** The changes of a lane that sends again: it begins anew, and knows how far it was. */

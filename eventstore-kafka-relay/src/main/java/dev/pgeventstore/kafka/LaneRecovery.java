@@ -8,7 +8,6 @@ import dev.pgeventstore.kafka.RecoveryReport.RecoveredLane;
 import dev.pgeventstore.kafka.TailFindings.Comparison;
 import dev.pgeventstore.spi.EventFeed;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -34,7 +33,7 @@ final class LaneRecovery {
   private static final String LEFT_OUT =
       "found by a recovery: it was not published, and later events of its stream were";
 
-  private final RelayRecovery all;
+  private final Evidence evidence;
   private final RelaySpec spec;
   private final EventFeed feed;
   private final LaneAccess access;
@@ -42,8 +41,8 @@ final class LaneRecovery {
   private final Set<Position> leftOut = new TreeSet<>();
 
   LaneRecovery(
-      RelayRecovery all, RelaySpec spec, EventFeed feed, LaneAccess access, SeizedLead lead) {
-    this.all = all;
+      Evidence evidence, RelaySpec spec, EventFeed feed, LaneAccess access, SeizedLead lead) {
+    this.evidence = evidence;
     this.spec = spec;
     this.feed = feed;
     this.access = access;
@@ -59,7 +58,7 @@ final class LaneRecovery {
     access.readsFromNowOn();
     LaneNotes noted = access.readNotes();
     LaneNotes older = noted.legible();
-    Set<String> names = new HashSet<>(all.topics());
+    Set<String> names = new HashSet<>(evidence.topics());
     names.addAll(older.topics().keySet());
     Map<String, TopicLayout> topics = access.existing(names);
     Published published = published(topics, END);
@@ -79,7 +78,7 @@ final class LaneRecovery {
     LaneNotes draft = draft(older, series, start, topics);
     Findings findings = new Findings();
     addWhatWaited(older, series.number(), start, findings.missing);
-    all.verify(access.lane(), draft, lead, findings);
+    evidence.verify(access.lane(), draft, lead, findings);
     if (findings.missing.areTooMany()) {
       throw refused(
           "more than %d events are missing in its topics"
@@ -93,21 +92,21 @@ final class LaneRecovery {
     }
     requireKnownEnd(draft, published, series);
     LaneNotes found = complete(draft, older, position, series, findings.missing);
-    long before = all.proof().differences();
+    long before = evidence.proof().differences();
     prove(found);
-    if (all.proof().differences() > before) {
+    if (evidence.proof().differences() > before) {
       throw refused(
           "what is there contradicts what the store says was published: %s. If records were lost in Kafka, begin a new series before the first of them, with RelayOperations.newSeries(…)"
-              .formatted(all.proof().report()));
+              .formatted(evidence.proof().report()));
     }
     access.recover(found, series.highestToken(), "recover: " + why);
     return result(found, published, true);
   }
 
   private Published published(Map<String, TopicLayout> topics, Position upTo) {
-    RelayRecovery.requireLead(lead);
+    lead.require();
     Published published = Published.of(access.tailIn(topics.keySet()), topics, upTo);
-    RelayRecovery.requireLead(lead);
+    lead.require();
     return published;
   }
 
@@ -116,13 +115,13 @@ final class LaneRecovery {
    */
   private boolean isExact(LaneNotes notes) throws InterruptedException {
     Findings findings = new Findings();
-    all.verify(access.lane(), notes, lead, findings);
+    evidence.verify(access.lane(), notes, lead, findings);
     return findings.differences() == 0;
   }
 
   private void prove(LaneNotes notes) throws InterruptedException {
-    all.verify(access.lane(), notes, lead, all.proof());
-    all.proof().laneEnds();
+    evidence.verify(access.lane(), notes, lead, evidence.proof());
+    evidence.proof().laneEnds();
   }
 
   private RecoveredLane result(LaneNotes notes, Published published, boolean changed) {
@@ -236,10 +235,10 @@ final class LaneRecovery {
           .forEach((name, text) -> notes.computeIfPresent(name, (same, before) -> text));
     }
     if (series.isBegunAnew()
-        && older.audit().values().stream().noneMatch(RelayOperations::isRewind)) {
+        && !older.wasRewound()) {
       notes.put(
-          LaneNotes.audit(Instant.now().truncatedTo(ChronoUnit.MICROS)),
-          RelayOperations.REWIND + "an earlier position, as the topics show");
+          LaneNotes.auditNow(),
+          LaneNotes.REWIND + "an earlier position, as the topics show");
     }
     notes.put(LaneNotes.SERIES, Integer.toString(series.number()));
     notes.put(LaneNotes.START, start.toString());
@@ -269,7 +268,7 @@ final class LaneRecovery {
     }
     Optional<Position> first = waited.values().stream().min(Position::compareTo);
     if (first.isPresent()) {
-      all.forEach(
+      evidence.forEach(
           Position.of(first.get().value() - 1),
           start,
           event -> {
@@ -311,7 +310,7 @@ final class LaneRecovery {
     if (!lost.isEmpty()) {
       throw refused(
           "%s: %s. Begin a new series before them, with RelayOperations.newSeries(…)"
-              .formatted(why, lost.subList(0, Math.min(RelayRecovery.MOST_NAMED, lost.size()))));
+              .formatted(why, lost.subList(0, Math.min(Evidence.MOST_NAMED, lost.size()))));
     }
   }
 
@@ -385,7 +384,7 @@ final class LaneRecovery {
     }
     TokenLedger ledger = access.ledger();
     Position read = ledger.last().isPresent() ? ledger.readUpTo() : feed.highWaterMark();
-    List<Position> perhaps = all.expectedIn(access.lane(), draft, read, emptied);
+    List<Position> perhaps = evidence.expectedIn(access.lane(), draft, read, emptied);
     if (!perhaps.isEmpty()) {
       throw refused(
           "retention has left nothing of it in %s, so it cannot be told whether these were published there: %s. Go on with RelayOperations.newSeries(…), after the last that consumers had"

@@ -89,7 +89,7 @@ final class LaneVerification {
   /** The records of an event; none if the mapper fails, by whatever it throws. */
   private Optional<List<ExpectedRecord>> expected(RecordedEvent event) {
     try {
-      return Optional.of(ExpectedRecord.of(event, plan));
+      return Optional.of(ExpectedRecord.of(event, plan.mapper(), plan.topic()));
     } catch (Throwable e) {
       if (Causes.isOfVirtualMachine(e)) {
         throw e;

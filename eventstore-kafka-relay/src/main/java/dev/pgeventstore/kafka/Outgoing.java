@@ -1,6 +1,7 @@
 package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.kafka.internal.Headers;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
@@ -21,7 +22,7 @@ record Outgoing(ProducerRecord<byte[], byte[]> record, Position position) {
 
   /** What lets records say under which token they are sent: the same for all of them. */
   static Header tie(Token token) {
-    return RecordPacker.header(OwnRecord.TOKEN, token.toString());
+    return Headers.of(Headers.TOKEN, token.toString());
   }
 
   /**

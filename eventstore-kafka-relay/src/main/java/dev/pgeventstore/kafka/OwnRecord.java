@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.kafka.internal.Headers;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.UUID;
@@ -41,9 +42,6 @@ record OwnRecord(
     TopicPartition partition,
     long offset) {
 
-  /** The header with its token. */
-  static final String TOKEN = "es_token";
-
   private static final int UUID_LENGTH = 36;
 
   /**
@@ -65,20 +63,20 @@ record OwnRecord(
             record.previous(),
             record.eventPosition(),
             record.eventPosition().isEmpty()
-                && Stream.of("es_version", RecordMaker.MESSAGE_ID, RecordMaker.DEAD_LETTER)
+                && Stream.of(Headers.VERSION, Headers.MESSAGE_ID, Headers.DEAD_LETTER)
                     .map(record::text)
                     .anyMatch(Objects::nonNull),
-            record.text("es_version"),
+            record.text(Headers.VERSION),
             eventId(record),
             raw.key() == null ? "no key" : new String(raw.key(), UTF_8),
-            Optional.ofNullable(record.text(TOKEN)).map(Token::parse),
+            Optional.ofNullable(record.text(Headers.TOKEN)).map(Token::parse),
             new TopicPartition(raw.topic(), raw.partition()),
             raw.offset()));
   }
 
   /** The first of these that a record has: only where the relay adds none a mapper's is meant. */
   private static @Nullable String eventId(SentRecord record) {
-    return Stream.of(RecordMaker.EVENT_ID, "ce_id", "id")
+    return Stream.of(Headers.EVENT_ID, "ce_id", "id")
         .map(record::text)
         .filter(Objects::nonNull)
         .findFirst()

@@ -99,7 +99,7 @@ final class ParkedRetry {
       }
     }
     parcel.note(LaneNotes.parked(stream), null);
-    parcel.note(RelayOperations.audit(), "publish what waits of " + stream);
+    parcel.note(LaneNotes.auditNow(), "publish what waits of " + stream);
     send(parcel, inParcel, reached);
   }
 

@@ -11,6 +11,7 @@ import dev.pgeventstore.kafka.PoisonPolicy.Decision;
 import dev.pgeventstore.kafka.PoisonPolicy.Poison;
 import dev.pgeventstore.kafka.RecordPacker.Placing;
 import dev.pgeventstore.kafka.RecordPacker.Unpublishable;
+import dev.pgeventstore.kafka.internal.Headers;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.kafka.record.RelayRecord;
 import dev.pgeventstore.spi.RecordedMessage;
@@ -30,15 +31,6 @@ import org.slf4j.LoggerFactory;
  * the first is added. For one thread.
  */
 final class RecordMaker {
-
-  /** In records of a mapper that may leave the event's id out: by it histories are compared. */
-  static final String EVENT_ID = "es_event_id";
-
-  /** In records of messages. */
-  static final String MESSAGE_ID = "es_message_id";
-
-  /** In dead letters: why it is one. */
-  static final String DEAD_LETTER = "dead_letter_reason";
 
   private static final Logger LOG = LoggerFactory.getLogger(RecordMaker.class);
 
@@ -181,13 +173,13 @@ final class RecordMaker {
       return;
     }
     List<Header> about = new ArrayList<>(4);
-    about.add(RecordPacker.header("es_version", Long.toString(event.version())));
-    about.add(RecordPacker.header("es_revision", Integer.toString(event.encoded().revision())));
+    about.add(Headers.of(Headers.VERSION, Long.toString(event.version())));
+    about.add(Headers.of(Headers.REVISION, Integer.toString(event.encoded().revision())));
     if (!spec.mapperTellsEventIds()) {
-      about.add(RecordPacker.header(EVENT_ID, event.id().toString()));
+      about.add(Headers.of(Headers.EVENT_ID, event.id().toString()));
     }
     if (late) {
-      about.add(RecordPacker.header("es_event_position", event.position().toString()));
+      about.add(Headers.of(Headers.EVENT_POSITION, event.position().toString()));
     }
     packer.add(records, event.stream().toString(), about, placing, parcel);
   }
@@ -227,7 +219,7 @@ final class RecordMaker {
   }
 
   private static List<Header> about(OutboxMessage message) {
-    return List.of(RecordPacker.header(MESSAGE_ID, message.id().toString()));
+    return List.of(Headers.of(Headers.MESSAGE_ID, message.id().toString()));
   }
 
   /**
@@ -351,7 +343,7 @@ final class RecordMaker {
         record
             .topic(topic)
             .header("dead_letter_topic", record.topic().orElse(spec.topic()))
-            .header(DEAD_LETTER, Failures.reason(failure));
+            .header(Headers.DEAD_LETTER, Failures.reason(failure));
     List<RecordRefusedException> refused = refusals.of(position);
     // The first may be of the record itself; then the others are of dead letters.
     int letters = refused.size() - (refused.contains(failure) ? 1 : 0);

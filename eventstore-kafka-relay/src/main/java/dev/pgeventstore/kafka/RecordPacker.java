@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.kafka.TargetTopics.Target;
+import dev.pgeventstore.kafka.internal.Headers;
 import dev.pgeventstore.kafka.record.RelayRecord;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -13,7 +14,6 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InvalidTopicException;
 import org.apache.kafka.common.header.Header;
-import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.utils.Utils;
 import org.jspecify.annotations.Nullable;
 
@@ -55,16 +55,12 @@ final class RecordPacker {
       boolean tokens) {
     this.relayTopic = relayTopic;
     this.positionTopic = positionTopic;
-    this.relay = header("es_relay", series);
-    this.lane = header("es_lane", Integer.toString(lane));
+    this.relay = Headers.of(Headers.RELAY, series);
+    this.lane = Headers.of(Headers.LANE, Integer.toString(lane));
     this.sent = sent;
     this.lastSent = lastSent;
     this.topics = topics;
-    this.tokenBytes = tokens ? HEADER_OVERHEAD + OwnRecord.TOKEN.length() + Token.LONGEST : 0;
-  }
-
-  static Header header(String name, String text) {
-    return new RecordHeader(name, text.getBytes(UTF_8));
+    this.tokenBytes = tokens ? HEADER_OVERHEAD + Headers.TOKEN.length() + Token.LONGEST : 0;
   }
 
   /** Adds what there is to be noted of topics that were not sent to before. */
@@ -111,9 +107,9 @@ final class RecordPacker {
     headers.addAll(record.headers());
     headers.add(relay);
     headers.add(lane);
-    headers.add(header("es_position", place.position().toString()));
-    headers.add(header("es_index", Integer.toString(place.index())));
-    headers.add(header("es_prev", previous.toString()));
+    headers.add(Headers.of(Headers.POSITION, place.position().toString()));
+    headers.add(Headers.of(Headers.INDEX, Integer.toString(place.index())));
+    headers.add(Headers.of(Headers.PREVIOUS, previous.toString()));
     headers.addAll(about);
     int size = size(record, headers) + tokenBytes;
     if (size > target.maxBytes()) {

@@ -15,11 +15,6 @@ final class RecordRefusedException extends KafkaException {
     this.position = position.value();
   }
 
-  /** Whether it is this record that is refused, and not one that was sent with it. */
-  boolean isOfRecord() {
-    return Failures.isOfRecord(this);
-  }
-
   /** Of what the record was made from. If several were refused, of the first. */
   Position position() {
     return Position.of(position);

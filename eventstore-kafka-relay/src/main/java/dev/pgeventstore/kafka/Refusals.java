@@ -58,7 +58,7 @@ final class Refusals {
   private void refusedAlone(Position position, RecordRefusedException refusal) {
     tries = position.equals(suspected) ? tries + 1 : 1;
     suspected = position;
-    if (tries >= TRIES || refusal.isOfRecord()) {
+    if (tries >= TRIES || Failures.isOfRecord(refusal)) {
       LOG.debug("What stands at position {} is refused for what it is", position);
       List<RecordRefusedException> more = new ArrayList<>(of(position));
       more.add(refusal);

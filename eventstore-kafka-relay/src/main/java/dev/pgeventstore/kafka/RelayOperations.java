@@ -6,11 +6,11 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.LaneAccess.Start;
+import dev.pgeventstore.kafka.RecoveryReport.RecoveredLane;
 import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
 import java.time.Instant;
-import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -40,9 +40,6 @@ import org.jspecify.annotations.Nullable;
 public final class RelayOperations {
 
   private static final Duration POLL = Duration.ofMillis(200);
-
-  /** How the audit's note of a rewind begins. */
-  static final String REWIND = "rewind to ";
 
   private final EventStore store;
   private final EventFeed feed;
@@ -146,7 +143,7 @@ public final class RelayOperations {
   public void rewindTo(Position position, String why) throws InterruptedException {
     requireInSeries(position);
     onAllLanes(
-        "%s%s: %s".formatted(REWIND, position, why),
+        "%s%s: %s".formatted(LaneNotes.REWIND, position, why),
         (access, notes) -> {
           LanePosition now = access.position(notes);
           if (position.isAfter(now.position())) {
@@ -214,7 +211,7 @@ public final class RelayOperations {
         (access, lead) -> {
           LaneNotes notes = access.readNotes();
           Map<String, @Nullable String> changes = notes.anew(after);
-          changes.put(audit(), "new series after %s: %s".formatted(after, why));
+          changes.put(LaneNotes.auditNow(), "new series after %s: %s".formatted(after, why));
           access.beginSeries(notes, after, changes);
         });
   }
@@ -257,7 +254,8 @@ public final class RelayOperations {
   public RecoveryReport recover(
       String why, Set<String> furtherTopics, Consumer<VerificationProgress> listener)
       throws InterruptedException {
-    RelayRecovery recovery = new RelayRecovery(spec, feed, settings, furtherTopics, listener);
+    Evidence evidence = new Evidence(spec, feed, settings, furtherTopics, listener);
+    List<RecoveredLane> lanes = new ArrayList<>();
     for (int lane = 0; lane < spec.lanes(); lane++) {
       onLane(
           lane,
@@ -266,10 +264,10 @@ public final class RelayOperations {
             if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
               awaitSilence();
             }
-            recovery.lane(access, lead, why);
+            lanes.add(new LaneRecovery(evidence, spec, feed, access, lead).run(why));
           });
     }
-    return recovery.report();
+    return new RecoveryReport(List.copyOf(lanes), evidence.proof().report());
   }
 
   /**
@@ -310,7 +308,7 @@ public final class RelayOperations {
             access.readNotes().ofLane().keySet().forEach(name -> changes.put(name, null));
             changes.putAll(before.ofLane());
             changes.putAll(before.anew(position.position()));
-            changes.put(audit(), "redeclare: " + why);
+            changes.put(LaneNotes.auditNow(), "redeclare: " + why);
             if (before.position().isEmpty()) {
               // It has sent nothing that another series could be told from.
               access.begin(changes);
@@ -463,7 +461,7 @@ public final class RelayOperations {
           RecordMaker maker = access.maker(notes);
           ParcelBuilder parcel = new ParcelBuilder();
           maker.addTombstone(stream, position.position(), parcel);
-          parcel.note(audit(), "publish a tombstone of " + stream);
+          parcel.note(LaneNotes.auditNow(), "publish a tombstone of " + stream);
           access.send(maker, parcel, position.position());
         });
   }
@@ -486,10 +484,6 @@ public final class RelayOperations {
       throw new IllegalArgumentException(
           "the relay has the lanes 0 to %d, not %d".formatted(spec.lanes() - 1, lane));
     }
-  }
-
-  static boolean isRewind(String audited) {
-    return audited.startsWith(REWIND);
   }
 
   /**
@@ -606,10 +600,6 @@ public final class RelayOperations {
     return notes;
   }
 
-  static String audit() {
-    return LaneNotes.audit(Instant.now().truncatedTo(ChronoUnit.MICROS));
-  }
-
   private Scheduler scheduler() {
     return settings.scheduler();
   }
@@ -639,7 +629,7 @@ public final class RelayOperations {
         (access, lead) -> {
           Map<String, @Nullable String> changes =
               new HashMap<>(change.of(access, access.readNotes()));
-          changes.put(audit(), what);
+          changes.put(LaneNotes.auditNow(), what);
           access.writer().commit(changes, () -> {});
           access.writer().finish();
         });

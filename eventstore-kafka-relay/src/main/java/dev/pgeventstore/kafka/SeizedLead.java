@@ -61,6 +61,17 @@ final class SeizedLead implements Leadership {
     return scheduler.nanoTime() - renewed < Durations.nanos(ttl) / 3 || confirm();
   }
 
+  /**
+   * Keeps it.
+   *
+   * @throws IllegalStateException if it was lost
+   */
+  void require() {
+    if (!keep()) {
+      throw new IllegalStateException("somebody else took the lead: try again");
+    }
+  }
+
   @Override
   public boolean isCertain() {
     return scheduler.nanoTime() - renewed < Durations.nanos(ttl);

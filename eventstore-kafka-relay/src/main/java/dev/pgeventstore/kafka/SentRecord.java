@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.kafka.internal.Headers;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.header.Header;
@@ -24,7 +25,7 @@ record SentRecord(
 
   /** Whether it was sent in that order, by any lane. */
   static boolean isOf(ConsumerRecord<byte[], byte[]> raw, String series) {
-    return series.equals(text(raw, "es_relay"));
+    return series.equals(text(raw, Headers.RELAY));
   }
 
   /**
@@ -33,7 +34,7 @@ record SentRecord(
    * @return 1 for the first; 0 if another relay has sent it
    */
   static int series(ConsumerRecord<byte[], byte[]> raw, String relay) {
-    String text = text(raw, "es_relay");
+    String text = text(raw, Headers.RELAY);
     if (text == null || !text.startsWith(relay)) {
       return 0;
     }
@@ -46,7 +47,7 @@ record SentRecord(
 
   /** Whether it was sent by that lane. */
   static boolean isOf(ConsumerRecord<byte[], byte[]> raw, int lane) {
-    return Integer.toString(lane).equals(text(raw, "es_lane"));
+    return Integer.toString(lane).equals(text(raw, Headers.LANE));
   }
 
   /**
@@ -58,16 +59,16 @@ record SentRecord(
     return new SentRecord(
         raw,
         new RecordPlace(
-            Position.of(Long.parseLong(required(raw, "es_position"))),
-            Integer.parseInt(required(raw, "es_index"))),
-        RecordPlace.parse(required(raw, "es_prev")),
-        Optional.ofNullable(text(raw, "es_event_position"))
+            Position.of(Long.parseLong(required(raw, Headers.POSITION))),
+            Integer.parseInt(required(raw, Headers.INDEX))),
+        RecordPlace.parse(required(raw, Headers.PREVIOUS)),
+        Optional.ofNullable(text(raw, Headers.EVENT_POSITION))
             .map(text -> Position.of(Long.parseLong(text))));
   }
 
   /** What a message or an operator's record has not. */
   boolean isOfAnEvent() {
-    return text("es_version") != null;
+    return text(Headers.VERSION) != null;
   }
 
   @Nullable String text(String header) {

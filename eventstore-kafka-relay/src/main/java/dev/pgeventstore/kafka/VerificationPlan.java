@@ -100,7 +100,7 @@ record VerificationPlan(
           partitions,
           leftOut,
           notes.skipped().keySet(),
-          notes.audit().values().stream().anyMatch(RelayOperations::isRewind),
+          notes.wasRewound(),
           notes.sent());
     }
 

@@ -64,7 +64,7 @@ final class Complaints {
               "waiting"
                   + status
                       .waitsFor()
-                      .map(holder -> " for " + MarkHeldException.describe(holder))
+                      .map(holder -> " for " + LockHolder.describe(holder))
                       .orElse("");
           case RETRYING -> "retrying";
           case STOPPED -> "stopped until it is resumed";

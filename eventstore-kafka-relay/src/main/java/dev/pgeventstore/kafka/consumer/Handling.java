@@ -21,7 +21,7 @@ final class Handling {
   /** No longer: a partition that waits for a mark must not keep a thread from the others. */
   private static final Duration WAIT_FOR_MARK = Duration.ofMillis(250);
 
-  private final WatermarkInbox inbox;
+  private final Inbox inbox;
   private final DataSource dataSource;
   private final RelayedHandler handler;
   private final @Nullable DeadLetters deadLetters;
@@ -31,7 +31,7 @@ final class Handling {
   private final AtomicLong setAside = new AtomicLong();
 
   Handling(
-      WatermarkInbox inbox,
+      Inbox inbox,
       DataSource dataSource,
       RelayedHandler handler,
       @Nullable DeadLetters deadLetters,
@@ -50,7 +50,8 @@ final class Handling {
    */
   void handle(List<ConsumerRecord<byte[], byte[]>> records) throws TryFailedException {
     InboxResult result =
-        inbox.tryToHandle(dataSource, originals(records), this::callHandler, WAIT_FOR_MARK);
+        new InboxTry(inbox, WAIT_FOR_MARK)
+            .on(dataSource, originals(records), this::callHandler);
     handled.addAndGet(result.handled());
     repeated.addAndGet(result.repeated());
   }
@@ -90,16 +91,16 @@ final class Handling {
     boolean[] sent = {isSent};
     try {
       InboxResult result =
-          inbox.tryToHandle(
-              dataSource,
-              List.of(record),
-              (records, connection) -> {
-                if (!sent[0] && deadLetters != null) {
-                  deadLetters.send(record, inbox.group(), why, attempts);
-                  sent[0] = true;
-                }
-              },
-              WAIT_FOR_MARK);
+          new InboxTry(inbox, WAIT_FOR_MARK)
+              .on(
+                  dataSource,
+                  List.of(record),
+                  (records, connection) -> {
+                    if (!sent[0] && deadLetters != null) {
+                      deadLetters.send(record, inbox.group(), why, attempts);
+                      sent[0] = true;
+                    }
+                  });
       repeated.addAndGet(result.repeated());
       setAside.addAndGet(result.handled());
       if (result.handled() > 0) {

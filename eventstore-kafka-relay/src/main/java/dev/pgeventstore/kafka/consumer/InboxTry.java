@@ -13,37 +13,23 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** A transaction of an inbox, which knows how far it has come. Used once, by one thread. */
+/** A transaction of an inbox of its own, which knows how far it has come. For one thread. */
 final class InboxTry {
 
   private static final Logger LOG = LoggerFactory.getLogger(InboxTry.class);
 
   private static final int PATIENCE_SECONDS = 5;
 
-  private final WatermarkInbox inbox;
-  private final MarksTable table;
+  private final Inbox inbox;
   private final Duration waitForMark;
   private Stage stage = Stage.BEFORE;
 
-  InboxTry(WatermarkInbox inbox, MarksTable table, Duration waitForMark) {
+  /**
+   * @param waitForMark how long a mark that another transaction has locked is waited for
+   */
+  InboxTry(Inbox inbox, Duration waitForMark) {
     this.inbox = inbox;
-    this.table = table;
     this.waitForMark = waitForMark;
-  }
-
-  /** How long a mark that another transaction has locked is waited for. */
-  Duration waitForMark() {
-    return waitForMark;
-  }
-
-  /** Called when the marks are locked, and the handler is about to be called. */
-  void callsHandler() {
-    stage = Stage.HANDLER;
-  }
-
-  /** Called when the handler has returned. */
-  void movesMarks() {
-    stage = Stage.MARKS;
   }
 
   /** Handles what is new of some records, and commits. */
@@ -66,7 +52,7 @@ final class InboxTry {
     }
     InboxResult result;
     try {
-      result = inbox.handle(connection, records, handler, this);
+      result = inbox.handle(connection, records, handler, waitForMark, reached -> stage = reached);
       stage = Stage.COMMIT;
       connection.commit();
     } catch (Exception | Error e) {
@@ -117,8 +103,8 @@ final class InboxTry {
   /** The same, with who it is; what the database said, if it had no need to wait for anybody. */
   private Throwable named(MarkHeldException held, Connection connection) {
     try {
-      SQLException cause = held.said();
-      Optional<Blocker> holder = table.holder(connection, held.sequence());
+      SQLException cause = SqlFailure.in(held).orElseThrow();
+      Optional<Blocker> holder = inbox.table().holder(connection, held.sequence());
       return holder.isEmpty() && !MarksTable.isLockTimeout(cause)
           ? cause
           : new MarkHeldException(held.sequence(), holder, cause);

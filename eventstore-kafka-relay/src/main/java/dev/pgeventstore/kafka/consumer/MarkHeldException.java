@@ -16,38 +16,22 @@ public final class MarkHeldException extends EventStoreException {
 
   private final transient SequenceId sequence;
   private final transient Optional<Blocker> holder;
-  private final transient SQLException said;
 
-  MarkHeldException(SequenceId sequence, Optional<Blocker> holder, SQLException cause) {
+  /**
+   * For the inbox.
+   *
+   * @param sequence whose mark it is
+   * @param holder who has locked it; empty if that is not known
+   * @param cause what the database has said
+   */
+  public MarkHeldException(SequenceId sequence, Optional<Blocker> holder, SQLException cause) {
     super(
         "the mark of %s is locked by %s: nothing was handled, and it can be tried again"
             .formatted(
-                sequence, holder.map(MarkHeldException::describe).orElse("another transaction")),
+                sequence, holder.map(LockHolder::describe).orElse("another transaction")),
         cause);
     this.sequence = sequence;
     this.holder = holder;
-    this.said = cause;
-  }
-
-  /** What the database has said. */
-  SQLException said() {
-    return said;
-  }
-
-  /** In words, for messages. */
-  static String describe(Blocker holder) {
-    return holder
-        .prepared()
-        .map(id -> "the prepared transaction " + id)
-        .orElseGet(
-            () ->
-                "process %s (%s) of user %s, open for %d s, %s"
-                    .formatted(
-                        holder.pid().map(Object::toString).orElse("?"),
-                        holder.application().isBlank() ? "no name" : holder.application(),
-                        holder.user().isBlank() ? "?" : holder.user(),
-                        holder.age().toSeconds(),
-                        holder.state().isBlank() ? "state unknown" : holder.state()));
   }
 
   /**

@@ -27,7 +27,7 @@ final class MarksTable {
 
   static final String DEFAULT_NAME = "relay_marks";
 
-  private static final String DDL_FILE = "relay_marks.sql";
+  private static final String DDL_FILE = "/dev/pgeventstore/kafka/consumer/relay_marks.sql";
   private static final String NO_SUCH_TABLE = "42P01";
   private static final Pattern PLAIN_NAME =
       Pattern.compile("[a-z_][a-z0-9_]*(\\.[a-z_][a-z0-9_]*)?");

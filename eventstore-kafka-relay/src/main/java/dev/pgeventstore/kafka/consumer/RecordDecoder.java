@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka.consumer;
 
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.kafka.internal.Headers;
 import java.util.Objects;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -58,7 +59,7 @@ public final class RecordDecoder {
       }
       throw headers.flaw(
           "has no header %s: no relay has sent it. A topic that others write to as well is read with skippingForeign()"
-              .formatted(RelayHeaders.RELAY),
+              .formatted(Headers.RELAY),
           null);
     }
     return Optional.of(decode(record, headers));
@@ -67,25 +68,25 @@ public final class RecordDecoder {
   private RelayedRecord decode(ConsumerRecord<byte[], byte[]> record, RelayHeaders headers) {
     SequenceId sequence =
         new SequenceId(
-            headers.require(RelayHeaders.RELAY),
-            headers.require(RelayHeaders.LANE, Numbers::parseInt),
+            headers.require(Headers.RELAY),
+            headers.require(Headers.LANE, Numbers::parseInt),
             record.topic(),
             record.partition());
     Place place =
         new Place(
-            headers.require(RelayHeaders.POSITION, text -> Position.of(Numbers.parseLong(text))),
-            headers.require(RelayHeaders.INDEX, Numbers::parseInt));
-    Place previous = headers.require(RelayHeaders.PREVIOUS, Place::parse);
+            headers.require(Headers.POSITION, text -> Position.of(Numbers.parseLong(text))),
+            headers.require(Headers.INDEX, Numbers::parseInt));
+    Place previous = headers.require(Headers.PREVIOUS, Place::parse);
     if (!place.isAfter(previous)) {
       throw headers.flaw(
           "stands at %s, which is not after %s, its %s"
-              .formatted(place, previous, RelayHeaders.PREVIOUS),
+              .formatted(place, previous, Headers.PREVIOUS),
           null);
     }
     long version =
         headers
-            .text(RelayHeaders.VERSION)
-            .map(text -> headers.parse(RelayHeaders.VERSION, text, Numbers::parseLong))
+            .text(Headers.VERSION)
+            .map(text -> headers.parse(Headers.VERSION, text, Numbers::parseLong))
             .orElse(0L);
     return new RelayedRecord(record, sequence, place, previous, version, codec);
   }

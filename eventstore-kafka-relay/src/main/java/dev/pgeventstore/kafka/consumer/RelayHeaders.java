@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka.consumer;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
+import dev.pgeventstore.kafka.internal.Headers;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -12,18 +13,9 @@ import org.jspecify.annotations.Nullable;
 /** The headers of one record, and what to say when one of them is missing or garbled. */
 final class RelayHeaders {
 
-  static final String RELAY = "es_relay";
-  static final String LANE = "es_lane";
-  static final String POSITION = "es_position";
-  static final String INDEX = "es_index";
-  static final String PREVIOUS = "es_prev";
-  static final String VERSION = "es_version";
-  static final String REVISION = "es_revision";
-
-  /** Where the event stands in the store, if it was sent later than its place there says. */
-  static final String EVENT_POSITION = "es_event_position";
-
-  private static final List<String> PLACE = List.of(RELAY, LANE, POSITION, INDEX, PREVIOUS);
+  private static final List<String> PLACE = 
+      List.of(
+          Headers.RELAY, Headers.LANE, Headers.POSITION, Headers.INDEX, Headers.PREVIOUS);
 
   private final ConsumerRecord<byte[], byte[]> record;
 

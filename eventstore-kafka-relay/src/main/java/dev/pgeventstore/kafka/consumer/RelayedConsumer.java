@@ -78,7 +78,11 @@ public final class RelayedConsumer implements AutoCloseable {
                 builder.scheduler);
     this.handling =
         new Handling(
-            builder.inbox, builder.dataSource, builder.handler, deadLetters, builder.replayOf);
+            builder.inbox.inbox(),
+            builder.dataSource,
+            builder.handler,
+            deadLetters,
+            builder.replayOf);
     this.threads =
         new Workers(builder.scheduler, "relayed-consumer-handler-" + group, builder.handlerThreads);
     try {

@@ -1,16 +1,11 @@
 package dev.pgeventstore.kafka.consumer;
 
-import dev.pgeventstore.internal.Lender;
-import dev.pgeventstore.internal.LentTransaction;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.SortedMap;
-import java.util.TreeMap;
 import javax.sql.DataSource;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
@@ -44,23 +39,19 @@ public final class WatermarkInbox {
 
   private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
 
-  private final String group;
-  private final RecordDecoder decoder;
   private final SequenceRules rules;
-  private final MarksTable table;
   private final Duration waitAtMost;
-  private final Lender noticing;
-  private final Lender refusing;
+  private final Inbox inbox;
 
   private WatermarkInbox(Builder builder) {
-    this.group = builder.group;
-    this.decoder = builder.decoder;
     this.rules = builder.rules;
-    this.table = new MarksTable(builder.group, builder.table);
     this.waitAtMost = builder.waitAtMost;
-    String borrower = "the handler of consumer group " + builder.group;
-    this.noticing = Lender.to(borrower);
-    this.refusing = Lender.refusing(borrower);
+    this.inbox =
+        new Inbox(
+            builder.group,
+            builder.decoder,
+            builder.rules,
+            new MarksTable(builder.group, builder.table));
   }
 
   /**
@@ -80,7 +71,12 @@ public final class WatermarkInbox {
    * @return the group
    */
   public String group() {
-    return group;
+    return inbox.group();
+  }
+
+  /** What it does, for the consumer's loop. */
+  Inbox inbox() {
+    return inbox;
   }
 
   SequenceRules rules() {
@@ -94,7 +90,7 @@ public final class WatermarkInbox {
    * @return one statement with {@code if not exists}
    */
   public String ddl() {
-    return table.ddl();
+    return inbox.table().ddl();
   }
 
   /**
@@ -105,7 +101,7 @@ public final class WatermarkInbox {
    */
   public void createTable(DataSource dataSource) throws SQLException {
     try (Connection connection = dataSource.getConnection()) {
-      table.create(connection);
+      inbox.table().create(connection);
     }
   }
 
@@ -126,20 +122,10 @@ public final class WatermarkInbox {
       DataSource dataSource, List<ConsumerRecord<byte[], byte[]>> records, RelayedHandler handler)
       throws Exception {
     try {
-      return tryToHandle(dataSource, records, handler, waitAtMost);
+      return new InboxTry(inbox, waitAtMost).on(dataSource, records, handler);
     } catch (TryFailedException e) {
       throw e.asThrown();
     }
-  }
-
-  /** The same, telling how far it came when it failed. */
-  InboxResult tryToHandle(
-      DataSource dataSource,
-      List<ConsumerRecord<byte[], byte[]>> records,
-      RelayedHandler handler,
-      Duration waitForMark)
-      throws TryFailedException {
-    return new InboxTry(this, table, waitForMark).on(dataSource, records, handler);
   }
 
   /**
@@ -158,62 +144,7 @@ public final class WatermarkInbox {
   public InboxResult handle(
       Connection connection, List<ConsumerRecord<byte[], byte[]>> records, RelayedHandler handler)
       throws Exception {
-    return handle(connection, records, handler, new InboxTry(this, table, waitAtMost));
-  }
-
-  InboxResult handle(
-      Connection connection,
-      List<ConsumerRecord<byte[], byte[]>> records,
-      RelayedHandler handler,
-      InboxTry progress)
-      throws Exception {
-    if (connection.getAutoCommit()) {
-      throw new IllegalStateException(
-          "the connection is in auto-commit mode: marks and work would not commit together");
-    }
-    List<RelayedRecord> relayed = decode(records);
-    SortedMap<SequenceId, Place> before = lockMarks(connection, relayed, progress.waitForMark());
-    Watermarks marks = Watermarks.of(rules);
-    before.forEach(marks::moveTo);
-    List<RelayedRecord> fresh = relayed.stream().filter(marks::isNew).toList();
-    if (!fresh.isEmpty()) {
-      LentTransaction lent = lender(connection).lend(connection);
-      progress.callsHandler();
-      handler.handle(fresh, lent.connection());
-      progress.movesMarks();
-      lent.takeBack();
-      lent.requireOpen();
-      for (Map.Entry<SequenceId, Place> mark : before.entrySet()) {
-        Place reached = marks.last(mark.getKey());
-        if (reached.isAfter(mark.getValue())) {
-          table.move(connection, mark.getKey(), mark.getValue(), reached);
-        }
-      }
-    }
-    return new InboxResult(
-        fresh.size(), relayed.size() - fresh.size(), records.size() - relayed.size());
-  }
-
-  /** The database is the consumer's own, and may be another than PostgreSQL. */
-  private Lender lender(Connection connection) throws SQLException {
-    return MarksTable.isPostgres(connection) ? noticing : refusing;
-  }
-
-  private List<RelayedRecord> decode(List<ConsumerRecord<byte[], byte[]>> records) {
-    List<RelayedRecord> relayed = new ArrayList<>(records.size());
-    records.forEach(record -> decoder.decode(record).ifPresent(relayed::add));
-    return relayed;
-  }
-
-  /** In one order for everybody, so that nobody waits for one who waits for him. */
-  private SortedMap<SequenceId, Place> lockMarks(
-      Connection connection, List<RelayedRecord> records, Duration atMost) throws SQLException {
-    SortedMap<SequenceId, Place> marks = new TreeMap<>();
-    records.forEach(record -> marks.put(record.sequence(), Place.START));
-    for (Map.Entry<SequenceId, Place> mark : marks.entrySet()) {
-      mark.setValue(table.lock(connection, mark.getKey(), atMost));
-    }
-    return marks;
+    return inbox.handle(connection, records, handler, waitAtMost, stage -> {});
   }
 
   /**
@@ -225,7 +156,7 @@ public final class WatermarkInbox {
    */
   public Map<SequenceId, Place> marks(DataSource dataSource) throws SQLException {
     try (Connection connection = dataSource.getConnection()) {
-      return table.all(connection);
+      return inbox.table().all(connection);
     }
   }
 
@@ -239,7 +170,7 @@ public final class WatermarkInbox {
    * @throws SQLException if the database says no
    */
   public void moveTo(Connection connection, SequenceId sequence, Place last) throws SQLException {
-    table.set(connection, sequence, last);
+    inbox.table().set(connection, sequence, last);
   }
 
   /** Options of an inbox. For one thread. */

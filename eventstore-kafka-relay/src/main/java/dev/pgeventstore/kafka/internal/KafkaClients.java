@@ -4,8 +4,11 @@ import java.util.Map;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,7 +23,7 @@ public interface KafkaClients {
    * @return the one instance
    */
   static KafkaClients real() {
-    return RealKafkaClients.INSTANCE;
+    return Real.INSTANCE;
   }
 
   /**
@@ -80,6 +83,31 @@ public interface KafkaClients {
       return Class.forName(KafkaProducer.class.getName(), false, loader) == KafkaProducer.class;
     } catch (ClassNotFoundException | LinkageError e) {
       return false;
+    }
+  }
+
+  /** Clients of kafka-clients. */
+  enum Real implements KafkaClients {
+    INSTANCE;
+
+    @Override
+    public Admin admin(Map<String, Object> settings) {
+      return KafkaClients.whereKafkaIsSeen(() -> Admin.create(settings));
+    }
+
+    @Override
+    public Consumer<byte[], byte[]> consumer(Map<String, Object> settings) {
+      return KafkaClients.whereKafkaIsSeen(
+          () ->
+              new KafkaConsumer<>(
+                  settings, new ByteArrayDeserializer(), new ByteArrayDeserializer()));
+    }
+
+    @Override
+    public Producer<byte[], byte[]> producer(Map<String, Object> settings) {
+      return KafkaClients.whereKafkaIsSeen(
+          () ->
+              new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer()));
     }
   }
 }

@@ -3,7 +3,6 @@ package dev.pgeventstore.kafka;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.internal.Causes;
-import dev.pgeventstore.kafka.RecoveryReport.RecoveredLane;
 import dev.pgeventstore.spi.EventFeed;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -14,10 +13,10 @@ import java.util.function.Consumer;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * Makes a relay's lost notes anew, lane after lane, from what its topics and the store have, and
- * verifies them before they are noted (docs/adr/0026). For one thread.
+ * What a relay's topics and its store say of notes that were lost: by it they are made anew, lane
+ * after lane, and verified before they are noted (docs/adr/0026). For one thread.
  */
-final class RelayRecovery {
+final class Evidence {
 
   /** Enough for a person. */
   static final int MOST_NAMED = 20;
@@ -28,7 +27,6 @@ final class RelayRecovery {
   private final Consumer<VerificationProgress> listener;
   private final Set<String> topics;
   private final Findings proof = new Findings();
-  private final List<RecoveredLane> lanes = new ArrayList<>();
 
   /**
    * Asks the mapper for the topics of all events: nothing else names them.
@@ -36,7 +34,7 @@ final class RelayRecovery {
    * @param furtherTopics that nothing names any more
    * @param listener told how far it has come
    */
-  RelayRecovery(
+  Evidence(
       RelaySpec spec,
       EventFeed feed,
       KafkaSettings settings,
@@ -64,26 +62,13 @@ final class RelayRecovery {
   /** None if that cannot be told. */
   private static List<ExpectedRecord> records(RecordedEvent event, VerificationPlan plan) {
     try {
-      return event.isErased() ? List.of() : ExpectedRecord.of(event, plan);
+      return event.isErased() ? List.of() : ExpectedRecord.of(event, plan.mapper(), plan.topic());
     } catch (Throwable e) {
       if (Causes.isOfVirtualMachine(e)) {
         throw e;
       }
       return List.of();
     }
-  }
-
-  /**
-   * Recovers a lane.
-   *
-   * @throws IllegalStateException if its notes cannot be made of what is there; nothing was noted
-   */
-  void lane(LaneAccess access, SeizedLead lead, String why) throws InterruptedException {
-    lanes.add(new LaneRecovery(this, spec, feed, access, lead).run(why));
-  }
-
-  RecoveryReport report() {
-    return new RecoveryReport(List.copyOf(lanes), proof.report());
   }
 
   /** All topics that the lanes may have sent to, as far as anything tells. */
@@ -103,7 +88,7 @@ final class RelayRecovery {
     new LaneVerification(plan, verified, findings)
         .run(
             reached -> {
-              requireLead(lead);
+              lead.require();
               listener.accept(
                   new VerificationProgress(
                       lane,
@@ -152,11 +137,5 @@ final class RelayRecovery {
       ofAll.add(other == lane ? notes : new LaneNotes(Map.of()));
     }
     return VerificationPlan.of(spec, feed, settings, ofAll);
-  }
-
-  static void requireLead(SeizedLead lead) {
-    if (!lead.keep()) {
-      throw new IllegalStateException("somebody else took the lead: try again");
-    }
   }
 }
