@@ -62,7 +62,13 @@ public final class PoisonPolicy {
     return new PoisonPolicy(Objects.requireNonNull(function, "function"));
   }
 
-  Decision on(Poison poison) {
+  /**
+   * What becomes of something that cannot be published. Called by the relay.
+   *
+   * @param poison what it is
+   * @return the decision
+   */
+  public Decision on(Poison poison) {
     return Objects.requireNonNull(decide.apply(poison), "a poison policy's decision");
   }
 

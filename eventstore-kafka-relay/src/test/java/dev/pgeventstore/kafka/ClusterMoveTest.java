@@ -12,6 +12,7 @@ import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.kafka.internal.topics.Partitioner;
 import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.testkit.servers.Database;

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.kafka.internal.topics.Partitioner;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.kafka.record.RelayRecord;
 import dev.pgeventstore.subscription.Partitions;

@@ -16,6 +16,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.kafka.internal.position.LanePosition;
 import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.postgres.Eraser;
 import dev.pgeventstore.testkit.servers.Database;

@@ -6,7 +6,16 @@ import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.kafka.internal.KafkaClients;
+import dev.pgeventstore.kafka.internal.clients.KafkaClients;
+import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
+import dev.pgeventstore.kafka.internal.lead.Leadership;
+import dev.pgeventstore.kafka.internal.lead.LeaseLeadership;
+import dev.pgeventstore.kafka.internal.position.RecordPlace;
+import dev.pgeventstore.kafka.internal.record.Outgoing;
+import dev.pgeventstore.kafka.internal.record.Parcel;
+import dev.pgeventstore.kafka.internal.record.ParcelBuilder;
+import dev.pgeventstore.kafka.internal.writer.PipelinedWriter;
+import dev.pgeventstore.kafka.internal.writer.TransactionSize;
 import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.spi.Lease;
 import dev.pgeventstore.testkit.servers.Database;

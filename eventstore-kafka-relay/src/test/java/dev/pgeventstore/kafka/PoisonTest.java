@@ -9,6 +9,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.PoisonPolicy.Decision;
+import dev.pgeventstore.kafka.internal.position.RecordPlace;
 import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.testkit.servers.Database;

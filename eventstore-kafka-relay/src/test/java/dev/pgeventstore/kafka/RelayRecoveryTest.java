@@ -14,6 +14,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.PoisonPolicy.Decision;
 import dev.pgeventstore.kafka.RecoveryReport.RecoveredLane;
 import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.kafka.internal.topics.Partitioner;
 import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.postgres.PostgresEventStore;

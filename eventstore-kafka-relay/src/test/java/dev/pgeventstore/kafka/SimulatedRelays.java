@@ -2,7 +2,8 @@ package dev.pgeventstore.kafka;
 
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.kafka.internal.KafkaClients;
+import dev.pgeventstore.kafka.internal.clients.KafkaClients;
+import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import java.util.Map;
 import java.util.Optional;
 

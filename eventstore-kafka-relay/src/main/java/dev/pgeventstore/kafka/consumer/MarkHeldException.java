@@ -2,6 +2,7 @@ package dev.pgeventstore.kafka.consumer;
 
 import dev.pgeventstore.Blocker;
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.kafka.internal.consumer.LockHolder;
 import java.sql.SQLException;
 import java.util.Optional;
 
@@ -27,8 +28,7 @@ public final class MarkHeldException extends EventStoreException {
   public MarkHeldException(SequenceId sequence, Optional<Blocker> holder, SQLException cause) {
     super(
         "the mark of %s is locked by %s: nothing was handled, and it can be tried again"
-            .formatted(
-                sequence, holder.map(LockHolder::describe).orElse("another transaction")),
+            .formatted(sequence, holder.map(LockHolder::describe).orElse("another transaction")),
         cause);
     this.sequence = sequence;
     this.holder = holder;

@@ -2,7 +2,7 @@ package dev.pgeventstore.kafka.consumer;
 
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.kafka.internal.Headers;
+import dev.pgeventstore.kafka.internal.OwnHeaders;
 import java.util.Objects;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -59,7 +59,7 @@ public final class RecordDecoder {
       }
       throw headers.flaw(
           "has no header %s: no relay has sent it. A topic that others write to as well is read with skippingForeign()"
-              .formatted(Headers.RELAY),
+              .formatted(OwnHeaders.RELAY),
           null);
     }
     return Optional.of(decode(record, headers));
@@ -68,25 +68,25 @@ public final class RecordDecoder {
   private RelayedRecord decode(ConsumerRecord<byte[], byte[]> record, RelayHeaders headers) {
     SequenceId sequence =
         new SequenceId(
-            headers.require(Headers.RELAY),
-            headers.require(Headers.LANE, Numbers::parseInt),
+            headers.require(OwnHeaders.RELAY),
+            headers.require(OwnHeaders.LANE, Numbers::parseInt),
             record.topic(),
             record.partition());
     Place place =
         new Place(
-            headers.require(Headers.POSITION, text -> Position.of(Numbers.parseLong(text))),
-            headers.require(Headers.INDEX, Numbers::parseInt));
-    Place previous = headers.require(Headers.PREVIOUS, Place::parse);
+            headers.require(OwnHeaders.POSITION, text -> Position.of(Numbers.parseLong(text))),
+            headers.require(OwnHeaders.INDEX, Numbers::parseInt));
+    Place previous = headers.require(OwnHeaders.PREVIOUS, Place::parse);
     if (!place.isAfter(previous)) {
       throw headers.flaw(
           "stands at %s, which is not after %s, its %s"
-              .formatted(place, previous, Headers.PREVIOUS),
+              .formatted(place, previous, OwnHeaders.PREVIOUS),
           null);
     }
     long version =
         headers
-            .text(Headers.VERSION)
-            .map(text -> headers.parse(Headers.VERSION, text, Numbers::parseLong))
+            .text(OwnHeaders.VERSION)
+            .map(text -> headers.parse(OwnHeaders.VERSION, text, Numbers::parseLong))
             .orElse(0L);
     return new RelayedRecord(record, sequence, place, previous, version, codec);
   }

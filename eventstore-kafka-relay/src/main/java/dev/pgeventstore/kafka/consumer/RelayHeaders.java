@@ -2,7 +2,7 @@ package dev.pgeventstore.kafka.consumer;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import dev.pgeventstore.kafka.internal.Headers;
+import dev.pgeventstore.kafka.internal.OwnHeaders;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -13,9 +13,13 @@ import org.jspecify.annotations.Nullable;
 /** The headers of one record, and what to say when one of them is missing or garbled. */
 final class RelayHeaders {
 
-  private static final List<String> PLACE = 
+  private static final List<String> PLACE =
       List.of(
-          Headers.RELAY, Headers.LANE, Headers.POSITION, Headers.INDEX, Headers.PREVIOUS);
+          OwnHeaders.RELAY,
+          OwnHeaders.LANE,
+          OwnHeaders.POSITION,
+          OwnHeaders.INDEX,
+          OwnHeaders.PREVIOUS);
 
   private final ConsumerRecord<byte[], byte[]> record;
 

@@ -8,7 +8,7 @@ import dev.pgeventstore.Metadata;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.kafka.internal.Headers;
+import dev.pgeventstore.kafka.internal.OwnHeaders;
 import dev.pgeventstore.spi.StoredEvent;
 import java.time.Instant;
 import java.util.Map;
@@ -197,11 +197,11 @@ public final class RelayedRecord {
     if (json == null) {
       throw headers.flaw("has no value, so it has no event", null);
     }
-    int revision = headers.require(Headers.REVISION, Numbers::parseInt);
+    int revision = headers.require(OwnHeaders.REVISION, Numbers::parseInt);
     Position position =
         headers
-            .text(Headers.EVENT_POSITION)
-            .map(text -> headers.parse(Headers.EVENT_POSITION, text, RelayedRecord::position))
+            .text(OwnHeaders.EVENT_POSITION)
+            .map(text -> headers.parse(OwnHeaders.EVENT_POSITION, text, RelayedRecord::position))
             .orElse(place.position());
     return StoredEvent.of(
         position,
@@ -227,7 +227,9 @@ public final class RelayedRecord {
     Map<String, String> entries = new TreeMap<>();
     for (Header header : record.headers()) {
       String name = header.key();
-      if (header.value() != null && !name.startsWith(Headers.OWN) && !NO_METADATA.contains(name)) {
+      if (header.value() != null
+          && !name.startsWith(OwnHeaders.OWN)
+          && !NO_METADATA.contains(name)) {
         String text = new String(header.value(), UTF_8);
         // Others send bytes in headers, which are no text.
         if (text.indexOf('\0') < 0) {

@@ -1,5 +1,9 @@
 package dev.pgeventstore.kafka.consumer;
 
+import dev.pgeventstore.kafka.internal.consumer.Inbox;
+import dev.pgeventstore.kafka.internal.consumer.InboxTry;
+import dev.pgeventstore.kafka.internal.consumer.MarksTable;
+import dev.pgeventstore.kafka.internal.consumer.TryFailedException;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;

@@ -1,7 +1,7 @@
 package dev.pgeventstore.kafka.consumer;
 
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.kafka.internal.KafkaClients;
+import dev.pgeventstore.kafka.internal.clients.KafkaClients;
 import java.util.Map;
 import javax.sql.DataSource;
 

@@ -7,7 +7,7 @@ import dev.pgeventstore.kafka.consumer.RelayedConsumer;
 import dev.pgeventstore.kafka.consumer.RelayedRecord;
 import dev.pgeventstore.kafka.consumer.SimulatedConsumers;
 import dev.pgeventstore.kafka.consumer.WatermarkInbox;
-import dev.pgeventstore.kafka.internal.KafkaClients;
+import dev.pgeventstore.kafka.internal.clients.KafkaClients;
 import dev.pgeventstore.kafka.simulation.Plan.Group;
 import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import java.sql.Connection;

@@ -23,64 +23,64 @@ class RelayMutantsTest {
         new Mutant(
                 "a database that has lost messages only passes for the one that was published",
                 Focus.HISTORY,
-                "History",
+                "internal.history.History",
                 "!ledger.knows(token) && !ledger.isOlder(token)",
                 "token.number() < 0")
             .and(
-                "TailFindings",
+                "internal.history.TailFindings",
                 "return ledger.isPresent()\n          && record",
                 "return ledger.isPresent() && record.offset() < 0\n          && record"),
         new Mutant(
             "a start that is left in the code counts for a relay that has lost its position",
             Focus.POSITIONS,
-            "LaneAccess",
+            "internal.relay.LaneAccess",
             "if (begun || !own.isEmpty()) {",
             "if (spec.startAfter().isEmpty() && (begun || !own.isEmpty())) {"),
         // By two checks: the records beyond the notes, and the token that the database has.
         new Mutant(
                 "records beyond the notes are published again",
                 Focus.POSITIONS,
-                "TailFindings",
+                "internal.history.TailFindings",
                 "    if (exact) {",
                 "    if (exact && records.isEmpty()) {")
-            .and("History", "requireLatestNotes(position, ledger);", ""),
+            .and("internal.history.History", "requireLatestNotes(position, ledger);", ""),
         new Mutant(
                 "the delivery is changed, and back, and the notes of before are believed",
                 Focus.DELIVERY,
-                "TailFindings",
+                "internal.history.TailFindings",
                 "    if (exact) {",
                 "    if (exact && records.isEmpty()) {")
-            .and("History", "requireLatestNotes(position, ledger);", "")
+            .and("internal.history.History", "requireLatestNotes(position, ledger);", "")
             .and(
-                "LaneAccess",
+                "internal.relay.LaneAccess",
                 "if (begun || !own.isEmpty()) {",
                 "if (spec.delivery() == Delivery.EXACTLY_ONCE && (begun || !own.isEmpty())) {")
             .and(
-                "LaneAccess",
+                "internal.relay.LaneAccess",
                 "declared.requireSame(spec.name(), spec.declaration());",
                 "Object unused = declared.delivery();"),
         new Mutant(
             "a recovery takes what waits for passed over",
             Focus.RECOVERY,
-            "LaneRecovery",
+            "internal.operate.LaneRecovery",
             "if (missing.wasPassedBy(stream, at)) {",
             "if (at.isAfter(Position.START)) {"),
         new Mutant(
             "a recovery takes a lane to stand before the last that it has published",
             Focus.RECOVERY,
-            "LaneRecovery",
+            "internal.operate.LaneRecovery",
             "series.isEmpty() ? start : series.end().position()",
             "series.isEmpty() ? start : Position.of(Math.max(start.value(), series.end().position().value() - 1))"),
         new Mutant(
             "a leader that cannot publish keeps the lead",
             Focus.REFUSED,
-            "Lane",
+            "internal.relay.Lane",
             "    leadership.release();\n    progress.handsOver();",
             "    progress.handsOver();"),
         new Mutant(
             "a position is noted before its records are acknowledged",
             Focus.BROKER,
-            "PipelinedWriter",
+            "internal.writer.PipelinedWriter",
             "first.unconfirmed.get() == 0",
             "first.unconfirmed.get() >= 0"));
   }
@@ -95,56 +95,56 @@ class RelayMutantsTest {
         new Mutant(
                 "a mark is neither locked nor compared",
                 Focus.CONSUMERS,
-                "consumer.MarksTable",
+                "internal.consumer.MarksTable",
                 "         for update\n",
                 "")
-            .and("consumer.MarksTable", COMPARES, ""),
+            .and("internal.consumer.MarksTable", COMPARES, ""),
         new Mutant(
                 "a partition that was taken away is handled on, without a lock or comparison",
                 Focus.CONSUMERS,
-                "consumer.PartitionWork",
+                "internal.consumer.PartitionWork",
                 "      abandoned = true;",
                 "      abandoned = false;")
-            .and("consumer.MarksTable", "         for update\n", "")
-            .and("consumer.MarksTable", COMPARES, ""),
+            .and("internal.consumer.MarksTable", "         for update\n", "")
+            .and("internal.consumer.MarksTable", COMPARES, ""),
         new Mutant(
             "offsets are committed before the transaction",
             Focus.CONSUMERS,
-            "consumer.PartitionWork",
+            "internal.consumer.PartitionWork",
             "      return reached;",
             "      return waiting.isEmpty() ? reached : OptionalLong.of(waiting.getLast().offset() + 1);"),
         new Mutant(
             "a failure of the database counts as an attempt of the record",
             Focus.CONSUMERS,
-            "consumer.Faults",
+            "internal.consumer.Faults",
             "? Blame.MARK_HELD : Blame.ENVIRONMENT;",
             "? Blame.MARK_HELD : Blame.RECORD;"),
         new Mutant(
             "waiting for a mark counts as an attempt of the record",
             Focus.CONSUMERS,
-            "consumer.Faults",
+            "internal.consumer.Faults",
             "? Blame.MARK_HELD : Blame.ENVIRONMENT;",
             "? Blame.RECORD : Blame.ENVIRONMENT;"),
         new Mutant(
             "a record that was put off counts as handled",
             Focus.CONSUMERS,
-            "consumer.PartitionWork",
+            "internal.consumer.PartitionWork",
             "      failed(faults.of(e, tried.get(0).offset()), e.failure(), tried);",
             "      done(tried);"),
         new Mutant(
                 "a mark is moved past the records before the one that is set aside",
                 Focus.CONSUMERS,
-                "consumer.PartitionCourse",
+                "internal.consumer.PartitionCourse",
                 "return mode == Mode.TOGETHER ? waiting : Math.min(1, waiting);",
                 "return mode == Mode.ALONE ? Math.min(1, waiting) : waiting;")
             .and(
-                "consumer.PartitionWork",
+                "internal.consumer.PartitionWork",
                 "handling.setAside(tried.get(0)",
                 "handling.setAside(tried.get(tried.size() - 1)"),
         new Mutant(
             "a lost answer to a commit is taken for a failure of the handler",
             Focus.CONSUMERS,
-            "consumer.Faults",
+            "internal.consumer.Faults",
             "case LOST -> databaseIsWell.getAsBoolean() && (connectionLived || isOneTooMany(at));",
             "case LOST -> databaseIsWell.getAsBoolean();"));
   }

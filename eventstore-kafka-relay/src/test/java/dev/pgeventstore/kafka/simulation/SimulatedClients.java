@@ -1,6 +1,6 @@
 package dev.pgeventstore.kafka.simulation;
 
-import dev.pgeventstore.kafka.internal.KafkaClients;
+import dev.pgeventstore.kafka.internal.clients.KafkaClients;
 import dev.pgeventstore.kafka.simulation.SimulatedBroker.Entry;
 import dev.pgeventstore.kafka.simulation.SimulatedBroker.State;
 import dev.pgeventstore.kafka.simulation.SimulatedBroker.Topic;

@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.docs;
 
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.core.domain.Dependency;
@@ -10,6 +11,8 @@ import com.tngtech.archunit.core.domain.JavaMember;
 import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.library.dependencies.SliceAssignment;
+import com.tngtech.archunit.library.dependencies.SliceIdentifier;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -73,11 +76,75 @@ class ArchitectureTest {
               List.of("", ".internal", ".projection", ".spi", ".subscription")),
           Map.entry(
               ".kafka",
-              core(".internal", ".internal.scheduling", ".kafka.record", ".kafka.internal")),
+              core(".internal", ".internal.scheduling", ".kafka.record", ".kafka.internal*")),
           Map.entry(".kafka.record", core()),
           Map.entry(
-              ".kafka.consumer", core(".internal", ".internal.scheduling", ".kafka.internal")),
-          Map.entry(".kafka.internal", List.of()),
+              ".kafka.consumer",
+              core(
+                  ".internal",
+                  ".internal.scheduling",
+                  ".kafka.internal",
+                  ".kafka.internal.clients",
+                  ".kafka.internal.consumer")),
+          Map.entry(".kafka.internal", relay()),
+          Map.entry(".kafka.internal.clients", List.of(".internal.scheduling")),
+          Map.entry(".kafka.internal.lead", relay()),
+          Map.entry(".kafka.internal.position", relay()),
+          Map.entry(
+              ".kafka.internal.topics",
+              relay(".kafka.internal.clients", ".kafka.internal.position")),
+          Map.entry(
+              ".kafka.internal.record",
+              relay(".kafka.internal.position", ".kafka.internal.topics")),
+          Map.entry(
+              ".kafka.internal.history",
+              relay(
+                  ".kafka.internal.clients", ".kafka.internal.position", ".kafka.internal.topics")),
+          Map.entry(
+              ".kafka.internal.writer",
+              relay(
+                  ".kafka.internal.clients",
+                  ".kafka.internal.lead",
+                  ".kafka.internal.position",
+                  ".kafka.internal.topics",
+                  ".kafka.internal.record")),
+          Map.entry(
+              ".kafka.internal.relay",
+              relay(
+                  ".kafka.internal.clients",
+                  ".kafka.internal.lead",
+                  ".kafka.internal.position",
+                  ".kafka.internal.topics",
+                  ".kafka.internal.record",
+                  ".kafka.internal.history",
+                  ".kafka.internal.writer")),
+          Map.entry(
+              ".kafka.internal.verify",
+              relay(
+                  ".kafka.internal.clients",
+                  ".kafka.internal.position",
+                  ".kafka.internal.topics",
+                  ".kafka.internal.history")),
+          Map.entry(
+              ".kafka.internal.operate",
+              relay(
+                  ".kafka.internal.clients",
+                  ".kafka.internal.lead",
+                  ".kafka.internal.position",
+                  ".kafka.internal.topics",
+                  ".kafka.internal.record",
+                  ".kafka.internal.history",
+                  ".kafka.internal.writer",
+                  ".kafka.internal.relay",
+                  ".kafka.internal.verify")),
+          Map.entry(
+              ".kafka.internal.consumer",
+              core(
+                  ".internal",
+                  ".internal.scheduling",
+                  ".kafka.consumer",
+                  ".kafka.internal",
+                  ".kafka.internal.clients")),
           Map.entry(".testkit", core()),
           Map.entry(".testkit.contracts", core()),
           Map.entry(".testkit.servers", List.of()),
@@ -101,7 +168,11 @@ class ArchitectureTest {
           ".postgres.internal.fence",
           ".postgres.internal.subscribe",
           ".kafka",
-          ".kafka.consumer");
+          ".kafka.consumer",
+          ".kafka.internal*");
+
+  /** Packages, with all below, of which no class uses itself by way of others. */
+  private static final List<String> FREE_OF_CYCLES = List.of(".kafka");
 
   /** What applications use. */
   private static final List<String> API =
@@ -149,6 +220,15 @@ class ArchitectureTest {
         .toList();
   }
 
+  /** What every part of the relay may use, and what else this one may. */
+  private static List<String> relay(String... more) {
+    return Stream.concat(
+            core(".internal", ".internal.scheduling", ".kafka", ".kafka.record", ".kafka.internal")
+                .stream(),
+            Stream.of(more))
+        .toList();
+  }
+
   @Test
   void packages_import_only_what_the_table_allows() {
     Set<String> breaches = new TreeSet<>();
@@ -170,6 +250,31 @@ class ArchitectureTest {
     assertThat(CLASSES.stream().map(ArchitectureTest::packageOf).distinct())
         .hasSizeGreaterThan(15)
         .allMatch(name -> MAY_USE.keySet().stream().anyMatch(row -> isIn(row, name)));
+  }
+
+  /** A nested class is a part of the one that it is in. */
+  @Test
+  void classes_make_no_cycles() {
+    for (String root : FREE_OF_CYCLES) {
+      slices()
+          .assignedFrom(
+              new SliceAssignment() {
+                @Override
+                public SliceIdentifier getIdentifierOf(JavaClass type) {
+                  return packageOf(type).startsWith(OURS + root)
+                      ? SliceIdentifier.of(type.getName().replaceFirst("\\$.*", ""))
+                      : SliceIdentifier.ignore();
+                }
+
+                @Override
+                public String getDescription() {
+                  return "the classes below " + OURS + root;
+                }
+              })
+          .should()
+          .beFreeOfCycles()
+          .check(CLASSES);
+    }
   }
 
   /** Applications see nothing of what only stores and readers need. */
@@ -204,7 +309,7 @@ class ArchitectureTest {
         && type.getEnclosingClass().map(ArchitectureTest::isVisible).orElse(true);
   }
 
-  /** What the deterministic simulation could not replay. Interrupt flags are no threads. */
+  /** What the simulation could not replay. Interrupt flags and class loaders are no threads. */
   @Test
   void the_engine_starts_waits_locks_and_tells_the_time_by_its_scheduler_only() {
     Set<String> breaches = new TreeSet<>();
@@ -227,7 +332,13 @@ class ArchitectureTest {
     String name = owner.getSimpleName() + '.' + use.getTarget().getName();
     return CONCURRENCY.contains(name)
         || (owner.isAssignableTo(Thread.class)
-            && !Set.of("currentThread", "interrupt", "interrupted", "isInterrupted")
+            && !Set.of(
+                    "currentThread",
+                    "interrupt",
+                    "interrupted",
+                    "isInterrupted",
+                    "getContextClassLoader",
+                    "setContextClassLoader")
                 .contains(use.getTarget().getName()))
         || CONCURRENT.contains(owner.getName())
         || (owner.isAssignableTo(Future.class)

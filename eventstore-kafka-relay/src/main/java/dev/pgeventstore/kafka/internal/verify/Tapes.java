@@ -1,0 +1,215 @@
+package dev.pgeventstore.kafka.internal.verify;
+
+import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
+import dev.pgeventstore.kafka.internal.history.SentRecord;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.function.BiConsumer;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
+import org.apache.kafka.clients.admin.OffsetSpec;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerConfig;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
+import org.apache.kafka.clients.consumer.OffsetOutOfRangeException;
+import org.apache.kafka.common.IsolationLevel;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All partitions that a lane has sent to, read side by side: each as far as it is wanted, and a
+ * little further. What is held is bounded, however long the partitions are. For one thread.
+ */
+final class Tapes implements AutoCloseable {
+
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final Duration POLL = Duration.ofMillis(200);
+  private static final long MOST_BYTES = 16L * 1024 * 1024;
+
+  private final VerificationPlan.Lane lane;
+  private final Scheduler scheduler;
+  private final Consumer<byte[], byte[]> consumer;
+  private final Map<TopicPartition, Tape> tapes = new HashMap<>();
+  private final BiConsumer<ConsumerRecord<byte[], byte[]>, String> unreadable;
+  private long bytes;
+  private long others;
+
+  /**
+   * Begins at the beginning.
+   *
+   * @param unreadable told of records that say they are the lane's, and do not say what they are
+   */
+  Tapes(
+      KafkaSettings settings,
+      VerificationPlan.Lane lane,
+      BiConsumer<ConsumerRecord<byte[], byte[]>, String> unreadable)
+      throws InterruptedException {
+    this.lane = lane;
+    this.unreadable = unreadable;
+    this.scheduler = settings.scheduler();
+    this.consumer = settings.clients().consumer(modest(settings.consumer()));
+    List<TopicPartition> partitions = new ArrayList<>();
+    for (String topic : lane.partitions().keySet()) {
+      for (PartitionInfo info : consumer.partitionsFor(topic)) {
+        partitions.add(new TopicPartition(topic, info.partition()));
+      }
+    }
+    // Those that committed readers are told would be before an open transaction.
+    Map<TopicPartition, Long> ends = ends(settings, partitions);
+    Map<TopicPartition, Long> beginnings = consumer.beginningOffsets(partitions);
+    for (TopicPartition partition : partitions) {
+      tapes.put(
+          partition,
+          new Tape(
+              partition, beginnings.getOrDefault(partition, 0L), ends.getOrDefault(partition, 0L)));
+    }
+    consumer.assign(partitions);
+    consumer.seekToBeginning(partitions);
+  }
+
+  private static Map<String, Object> modest(Map<String, Object> settings) {
+    settings.put(ConsumerConfig.MAX_PARTITION_FETCH_BYTES_CONFIG, 512 * 1024);
+    settings.put(ConsumerConfig.FETCH_MAX_BYTES_CONFIG, 8 * 1024 * 1024);
+    settings.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 1_000);
+    // What retention removes under the reader is to be noticed.
+    settings.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "none");
+    return settings;
+  }
+
+  private static Map<TopicPartition, Long> ends(
+      KafkaSettings settings, List<TopicPartition> partitions) throws InterruptedException {
+    Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
+    partitions.forEach(partition -> latest.put(partition, OffsetSpec.latest()));
+    Map<TopicPartition, Long> ends = new HashMap<>();
+    try (Admin admin = settings.clients().admin(settings.admin())) {
+      settings
+          .scheduler()
+          .await(
+              admin
+                  .listOffsets(latest, new ListOffsetsOptions(IsolationLevel.READ_UNCOMMITTED))
+                  .all())
+          .forEach((partition, end) -> ends.put(partition, end.offset()));
+    } catch (ExecutionException e) {
+      throw new KafkaException("the ends of the topics cannot be told", e);
+    }
+    return ends;
+  }
+
+  /** What stands in a partition; null if there is no such partition. */
+  @Nullable Tape tape(String topic, int partition) {
+    return tapes.get(new TopicPartition(topic, partition));
+  }
+
+  Iterable<Tape> all() {
+    return tapes.values();
+  }
+
+  /** Records in these partitions that are not of the lane's relay, or not of its order. */
+  long others() {
+    return others;
+  }
+
+  /** The next record of a partition; null at its end. Waits for it. */
+  @Nullable SentRecord next(Tape tape) {
+    long deadline = scheduler.nanoTime() + PATIENCE.toNanos();
+    while (tape.isEmpty() && !tape.hasEnded()) {
+      if (poll()) {
+        deadline = scheduler.nanoTime() + PATIENCE.toNanos();
+      } else if (scheduler.nanoTime() > deadline) {
+        throw new TimeoutException(
+            "%s could be read up to offset %d only, not up to %d: is a transaction open there?"
+                .formatted(tape.partition, consumer.position(tape.partition), tape.end));
+      }
+    }
+    return tape.peek();
+  }
+
+  /** Takes the next record of a partition. */
+  Tape.Succession take(Tape tape) {
+    SentRecord next = tape.peek();
+    bytes -= next == null ? 0 : next.bytes();
+    return tape.take();
+  }
+
+  private boolean poll() {
+    pauseTheFull();
+    boolean moved = false;
+    try {
+      ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
+      moved = !records.isEmpty();
+      for (ConsumerRecord<byte[], byte[]> raw : records) {
+        take(raw);
+      }
+    } catch (OffsetOutOfRangeException e) {
+      consumer.seekToBeginning(e.partitions());
+      e.partitions().forEach(partition -> require(partition).cut());
+    }
+    for (Tape tape : tapes.values()) {
+      if (!tape.hasEnded() && consumer.position(tape.partition) >= tape.end) {
+        tape.ended();
+        moved = true;
+      }
+    }
+    return moved;
+  }
+
+  private void pauseTheFull() {
+    List<TopicPartition> paused = new ArrayList<>();
+    List<TopicPartition> read = new ArrayList<>();
+    for (Tape tape : tapes.values()) {
+      boolean enough = tape.isFull() || (bytes > MOST_BYTES && !tape.isEmpty());
+      (enough || tape.hasEnded() ? paused : read).add(tape.partition);
+    }
+    Set<TopicPartition> before = consumer.paused();
+    paused.removeAll(before);
+    read.retainAll(before);
+    consumer.pause(paused);
+    consumer.resume(read);
+  }
+
+  private void take(ConsumerRecord<byte[], byte[]> raw) {
+    Tape tape = require(new TopicPartition(raw.topic(), raw.partition()));
+    if (raw.offset() >= tape.end) {
+      return;
+    }
+    if (!SentRecord.isOf(raw, lane.series())) {
+      others++;
+      return;
+    }
+    if (!SentRecord.isOf(raw, lane.number())) {
+      return;
+    }
+    try {
+      SentRecord record = SentRecord.of(raw);
+      if (!record.place().position().isAfter(lane.position())) {
+        tape.add(record);
+        bytes += record.bytes();
+      }
+    } catch (IllegalArgumentException e) {
+      unreadable.accept(raw, e.toString());
+    }
+  }
+
+  private Tape require(TopicPartition partition) {
+    Tape tape = tapes.get(partition);
+    if (tape == null) {
+      throw new IllegalStateException(partition + " was not asked for");
+    }
+    return tape;
+  }
+
+  @Override
+  public void close() {
+    consumer.close();
+  }
+}

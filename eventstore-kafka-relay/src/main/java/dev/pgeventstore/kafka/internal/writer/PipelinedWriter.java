@@ -1,0 +1,269 @@
+package dev.pgeventstore.kafka.internal.writer;
+
+import dev.pgeventstore.Position;
+import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
+import dev.pgeventstore.kafka.internal.lead.Leadership;
+import dev.pgeventstore.kafka.internal.position.LaneNotes;
+import dev.pgeventstore.kafka.internal.record.Failures;
+import dev.pgeventstore.kafka.internal.record.Outgoing;
+import dev.pgeventstore.kafka.internal.record.Parcel;
+import dev.pgeventstore.kafka.internal.writer.Introductions.Target;
+import dev.pgeventstore.spi.Lease;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.header.Header;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * At least once: one idempotent producer, which keeps the order, and notes that follow what Kafka
+ * has acknowledged. They are kept in the store's database with the lane's lease, so that whoever
+ * lost that cannot move them any more.
+ *
+ * <p>The first record that fails ends it: the producer is closed by the thread that learns of it,
+ * before it can send what comes behind.
+ */
+public final class PipelinedWriter implements LaneWriter {
+
+  private static final int MOST_UNDER_WAY = 32;
+  private static final long SHORT_WAIT = Duration.ofMillis(1).toNanos();
+  private static final long BETWEEN_NOTES = Duration.ofMillis(200).toNanos();
+  private static final Duration FAREWELL = Duration.ofSeconds(5);
+
+  private final Scheduler scheduler;
+  private final Producer<byte[], byte[]> producer;
+  private final Lease lease;
+  private final Leadership leadership;
+  private final TransactionSize size;
+  private final FirstFailure failed = new FirstFailure();
+  private final Deque<Load> underWay = new ArrayDeque<>();
+  private final Introductions introductions = new Introductions();
+  private final Map<String, @Nullable String> unsaved = new HashMap<>();
+  private Load current = new Load();
+  private long bytesUnderWay;
+  private long saved;
+
+  /**
+   * A writer.
+   *
+   * @param lease of the lane
+   * @param leadership which the lease gives; it is kept while something is waited for
+   * @param size how much may be under way
+   */
+  public PipelinedWriter(
+      KafkaSettings settings, Lease lease, Leadership leadership, TransactionSize size) {
+    this.lease = lease;
+    this.leadership = leadership;
+    this.size = size;
+    this.scheduler = settings.scheduler();
+    this.saved = scheduler.nanoTime();
+    this.producer = settings.clients().producer(settings.idempotentProducer());
+  }
+
+  @Override
+  public void takeOver() {}
+
+  /** Who cannot note anything must not send: it would send the same again and again. */
+  @Override
+  public LaneNotes read() {
+    Map<String, String> found = lease.notes();
+    String position = found.get(LaneNotes.POSITION);
+    if (position != null && !lease.note(Map.of(LaneNotes.POSITION, position))) {
+      throw leaseTaken();
+    }
+    return new LaneNotes(found);
+  }
+
+  @Override
+  public void send(Parcel parcel) {
+    if (!leadership.isCertain()) {
+      abandon();
+      throw leadLost();
+    }
+    Load load = current;
+    load.unconfirmed.addAndGet(parcel.records().size());
+    load.bytes += parcel.bytes();
+    load.sent = scheduler.nanoTime();
+    // It is all that ties the records to the database: the notes go back with that.
+    @Nullable Header tie = parcel.token().map(Outgoing::tie).orElse(null);
+    try {
+      for (Outgoing outgoing : parcel.records()) {
+        requireAllWell();
+        Target target = introductions.of(outgoing.record(), load.sent);
+        while (target.isWaitedFor()) {
+          pause();
+          requireAllWell();
+        }
+        boolean introduces = target.isIntroducedNow();
+        if (tie != null) {
+          outgoing.record().headers().add(tie);
+        }
+        Position position = outgoing.position();
+        Future<RecordMetadata> unused =
+            producer.send(
+                outgoing.record(),
+                introduces
+                    ? (sent, failure) -> introduced(target, failure, position, sent, load)
+                    : (sent, failure) -> learn(failure, position, sent, load));
+      }
+    } catch (KafkaException | IllegalStateException e) {
+      requireAllWell();
+      throw e;
+    }
+  }
+
+  private void introduced(
+      Target target,
+      @Nullable Exception failure,
+      Position position,
+      RecordMetadata sent,
+      Load load) {
+    learn(failure, position, sent, load);
+    if (failure == null) {
+      target.known();
+    }
+  }
+
+  private void learn(
+      @Nullable Exception failure, Position position, RecordMetadata sent, Load load) {
+    if (failure == null) {
+      load.unconfirmed.decrementAndGet();
+    } else if (failed.learn(position, sent, failure)) {
+      // By the thread that sends: it sends nothing more.
+      producer.close(Duration.ZERO);
+    }
+  }
+
+  private void requireAllWell() {
+    KafkaException failure = failed.get();
+    if (failure != null) {
+      Load first = underWay.peek();
+      if (first != null && Failures.is(failure, TimeoutException.class)) {
+        size.timedOut(first.sent, scheduler.nanoTime());
+      }
+      throw new KafkaException(failure.getMessage(), failure);
+    }
+  }
+
+  @Override
+  public boolean isFull() {
+    return true;
+  }
+
+  @Override
+  public void commit(Map<String, @Nullable String> notes, Runnable done) {
+    Load load = current;
+    load.notes = new HashMap<>(notes);
+    load.done = done;
+    underWay.add(load);
+    bytesUnderWay += load.bytes;
+    current = new Load();
+    settle();
+    // For the oldest only: the others are to go on meanwhile. Each comes to an end, the producer
+    // gives up after its delivery time-out.
+    while (underWay.size() >= MOST_UNDER_WAY
+        || (underWay.size() > 1 && bytesUnderWay > size.bytes())) {
+      awaitSome();
+    }
+  }
+
+  private void awaitSome() {
+    pause();
+    settle();
+  }
+
+  private void pause() {
+    if (!leadership.keep()) {
+      abandon();
+      throw leadLost();
+    }
+    scheduler.park(this, SHORT_WAIT);
+  }
+
+  @Override
+  public void whenSettled(Runnable done) {
+    commit(Map.of(), done);
+  }
+
+  @Override
+  public boolean settle() {
+    requireAllWell();
+    Load first = underWay.peek();
+    while (first != null && first.unconfirmed.get() == 0) {
+      underWay.remove();
+      size.acknowledged(bytesUnderWay, first.sent, scheduler.nanoTime());
+      bytesUnderWay -= first.bytes;
+      unsaved.putAll(first.notes);
+      first.done.run();
+      first = underWay.peek();
+    }
+    if (!unsaved.isEmpty() && scheduler.nanoTime() - saved > BETWEEN_NOTES) {
+      save();
+    }
+    return first != null || !unsaved.isEmpty();
+  }
+
+  private void save() {
+    if (!lease.note(unsaved)) {
+      throw leaseTaken();
+    }
+    unsaved.clear();
+    saved = scheduler.nanoTime();
+  }
+
+  @Override
+  public void finish() {
+    if (!leadership.isCertain()) {
+      // What still waits to be sent would come behind what the next one sends.
+      abandon();
+      if (!underWay.isEmpty() || !unsaved.isEmpty()) {
+        throw leadLost();
+      }
+      return;
+    }
+    settle();
+    while (!underWay.isEmpty()) {
+      awaitSome();
+    }
+    if (!unsaved.isEmpty()) {
+      save();
+    }
+  }
+
+  private static KafkaException leaseTaken() {
+    return new KafkaException("somebody else has taken the lease, and leads");
+  }
+
+  private static KafkaException leadLost() {
+    return new KafkaException("the lease ran out before it was renewed: somebody else may lead");
+  }
+
+  @Override
+  public void abandon() {
+    failed.giveUp();
+    producer.close(Duration.ZERO);
+  }
+
+  @Override
+  public void close() {
+    producer.close(failed.get() == null ? FAREWELL : Duration.ZERO);
+  }
+
+  /** What was sent between two commits. */
+  private static final class Load {
+    private final AtomicInteger unconfirmed = new AtomicInteger();
+    private Map<String, @Nullable String> notes = Map.of();
+    private Runnable done = () -> {};
+    private long bytes;
+    private long sent;
+  }
+}
