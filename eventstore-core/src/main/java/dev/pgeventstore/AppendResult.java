@@ -31,7 +31,8 @@ public final class AppendResult {
    * For stores: a result.
    *
    * @param position of the last event or message
-   * @param versions of the last event of each written stream
+   * @param versions of the last event of each written stream; with none it stands for the position
+   *     alone
    * @param replayed whether an earlier append had written the events already
    * @return the result
    */
@@ -143,14 +144,57 @@ public final class AppendResult {
     return "position %s, versions %s%s".formatted(position, versions, replayed ? ", replayed" : "");
   }
 
-  /**
-   * What an append has written to one stream.
-   *
-   * @param version of the last event
-   * @param events how many
-   * @param lastId the id of the last event
-   */
-  public record Part(long version, int events, UUID lastId) {
+  /** What an append has written to one stream. Immutable. */
+  public static final class Part {
+
+    private final long version;
+    private final int events;
+    private final UUID lastId;
+
+    private Part(long version, int events, UUID lastId) {
+      this.version = version;
+      this.events = events;
+      this.lastId = lastId;
+    }
+
+    /**
+     * For stores: a part.
+     *
+     * @param version of the last event
+     * @param events how many
+     * @param lastId the id of the last event
+     * @return the part
+     */
+    public static Part of(long version, int events, UUID lastId) {
+      return new Part(version, events, lastId);
+    }
+
+    /**
+     * The version of the last event.
+     *
+     * @return 1 or more
+     */
+    public long version() {
+      return version;
+    }
+
+    /**
+     * How many events were written.
+     *
+     * @return 1 or more
+     */
+    public int events() {
+      return events;
+    }
+
+    /**
+     * The id of the last event.
+     *
+     * @return as it was appended
+     */
+    public UUID lastId() {
+      return lastId;
+    }
 
     /**
      * The version of the first event.

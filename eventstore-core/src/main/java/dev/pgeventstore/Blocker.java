@@ -5,25 +5,60 @@ import java.util.Optional;
 
 /**
  * A transaction that has written events and is not at its end. Nothing behind its events is
- * settled, so no reader may pass.
+ * settled, so no reader may pass. Stores implement it; it may get more methods.
  *
  * <p>Of sessions of other roles a role without the right to read all statistics ({@code
  * pg_read_all_stats}) sees no age, which is zero then, no state and no query.
- *
- * @param pid its process; empty for a prepared transaction
- * @param prepared the global id of a prepared transaction: {@code commit prepared} or {@code
- *     rollback prepared} ends it
- * @param user who had logged in
- * @param application as it calls itself
- * @param age how long it has been open; a prepared one, since it was prepared
- * @param state what its session does, such as {@code idle in transaction}
- * @param query the last one, even if it has ended
  */
-public record Blocker(
-    Optional<Integer> pid,
-    Optional<String> prepared,
-    String user,
-    String application,
-    Duration age,
-    String state,
-    String query) {}
+public interface Blocker {
+
+  /**
+   * Its process.
+   *
+   * @return empty for a prepared transaction
+   */
+  Optional<Integer> pid();
+
+  /**
+   * The global id of a prepared transaction: {@code commit prepared} or {@code rollback prepared}
+   * ends it.
+   *
+   * @return empty if it is none
+   */
+  Optional<String> prepared();
+
+  /**
+   * Who had logged in.
+   *
+   * @return the role
+   */
+  String user();
+
+  /**
+   * The application, as it calls itself.
+   *
+   * @return possibly empty
+   */
+  String application();
+
+  /**
+   * How long it has been open; a prepared one, since it was prepared.
+   *
+   * @return zero if this role may not see it
+   */
+  Duration age();
+
+  /**
+   * What its session does, such as {@code idle in transaction}.
+   *
+   * @return empty if this role may not see it
+   */
+  String state();
+
+  /**
+   * The last query, even if it has ended.
+   *
+   * @return as the server shows it
+   */
+  String query();
+}

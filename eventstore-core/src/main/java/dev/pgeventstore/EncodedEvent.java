@@ -1,5 +1,6 @@
 package dev.pgeventstore;
 
+import dev.pgeventstore.internal.Contents;
 import java.nio.charset.StandardCharsets;
 
 /**
@@ -12,6 +13,21 @@ public final class EncodedEvent {
 
   /** The most bytes a type name may take in UTF-8. */
   public static final int MAX_TYPE_BYTES = 128;
+
+  static {
+    Contents.give(
+        new Contents() {
+          @Override
+          protected EncodedEvent wrapped(String type, int revision, byte[] json) {
+            return new EncodedEvent(type, revision, json);
+          }
+
+          @Override
+          protected byte[] opened(EncodedEvent content) {
+            return content.data;
+          }
+        });
+  }
 
   private final String type;
   private final int revision;

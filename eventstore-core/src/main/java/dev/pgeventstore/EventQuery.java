@@ -4,6 +4,7 @@ import static java.util.stream.Collectors.joining;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -197,26 +198,62 @@ public final class EventQuery {
     return canonicalText();
   }
 
-  /**
-   * One way to match: all of the parts that are there.
-   *
-   * @param categories wanted ones, empty for every category
-   * @param types wanted type names, empty for every type
-   * @param streamPrefix how the stream's id must start
-   */
-  public record Alternative(
-      Set<String> categories, Set<String> types, Optional<String> streamPrefix) {
+  /** One way to match: all of the parts that are there. Immutable. */
+  public static final class Alternative {
+
+    private final Set<String> categories;
+    private final Set<String> types;
+    private final Optional<String> streamPrefix;
+
+    private Alternative(Set<String> categories, Set<String> types, Optional<String> streamPrefix) {
+      this.categories = Set.copyOf(categories);
+      this.types = Set.copyOf(types);
+      this.streamPrefix = streamPrefix;
+    }
 
     /**
-     * Keeps copies.
+     * The wanted categories.
      *
-     * @param categories wanted ones, empty for every category
-     * @param types wanted type names, empty for every type
-     * @param streamPrefix how the stream's id must start
+     * @return empty for every category
      */
-    public Alternative {
-      categories = Set.copyOf(categories);
-      types = Set.copyOf(types);
+    public Set<String> categories() {
+      return categories;
+    }
+
+    /**
+     * The wanted type names.
+     *
+     * @return empty for every type
+     */
+    public Set<String> types() {
+      return types;
+    }
+
+    /**
+     * How the stream's id must start.
+     *
+     * @return empty for every stream
+     */
+    public Optional<String> streamPrefix() {
+      return streamPrefix;
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+      return other instanceof Alternative that
+          && categories.equals(that.categories)
+          && types.equals(that.types)
+          && streamPrefix.equals(that.streamPrefix);
+    }
+
+    @Override
+    public int hashCode() {
+      return Objects.hash(categories, types, streamPrefix);
+    }
+
+    @Override
+    public String toString() {
+      return isOpen() ? "all events" : canonicalText();
     }
 
     boolean isOpen() {

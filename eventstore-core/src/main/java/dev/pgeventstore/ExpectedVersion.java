@@ -1,19 +1,34 @@
 package dev.pgeventstore;
 
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+
 /**
- * The version of a stream that an append was decided on.
+ * The version of a stream that an append was decided on. Immutable.
  *
  * <p>A stream's version is the number of its last event; an unknown stream is at version 0.
  */
-public sealed interface ExpectedVersion {
+public final class ExpectedVersion {
+
+  private static final ExpectedVersion ANY = new ExpectedVersion(0, Long.MAX_VALUE);
+  private static final ExpectedVersion NO_STREAM = new ExpectedVersion(0, 0);
+  private static final ExpectedVersion STREAM_EXISTS = new ExpectedVersion(1, Long.MAX_VALUE);
+
+  private final long lowest;
+  private final long highest;
+
+  private ExpectedVersion(long lowest, long highest) {
+    this.lowest = lowest;
+    this.highest = highest;
+  }
 
   /**
    * Whatever the version is: never a conflict.
    *
    * @return the expectation
    */
-  static ExpectedVersion any() {
-    return Any.ANY;
+  public static ExpectedVersion any() {
+    return ANY;
   }
 
   /**
@@ -21,8 +36,8 @@ public sealed interface ExpectedVersion {
    *
    * @return the expectation
    */
-  static ExpectedVersion noStream() {
-    return NoStream.NO_STREAM;
+  public static ExpectedVersion noStream() {
+    return NO_STREAM;
   }
 
   /**
@@ -30,8 +45,8 @@ public sealed interface ExpectedVersion {
    *
    * @return the expectation
    */
-  static ExpectedVersion streamExists() {
-    return StreamExists.STREAM_EXISTS;
+  public static ExpectedVersion streamExists() {
+    return STREAM_EXISTS;
   }
 
   /**
@@ -41,8 +56,11 @@ public sealed interface ExpectedVersion {
    * @return the expectation
    * @throws IllegalArgumentException if the version is negative
    */
-  static ExpectedVersion exactly(long version) {
-    return version == 0 ? NoStream.NO_STREAM : new Exactly(version);
+  public static ExpectedVersion exactly(long version) {
+    if (version < 0) {
+      throw new IllegalArgumentException("an expected version is 0 or more, not " + version);
+    }
+    return version == 0 ? NO_STREAM : new ExpectedVersion(version, version);
   }
 
   /**
@@ -51,86 +69,39 @@ public sealed interface ExpectedVersion {
    * @param version the stream's version, 0 if it is unknown
    * @return true if an append decided on this expectation may go ahead
    */
-  boolean isMetBy(long version);
-
-  /** Whatever the version is. */
-  enum Any implements ExpectedVersion {
-    /** The only one. */
-    ANY;
-
-    @Override
-    public boolean isMetBy(long version) {
-      return true;
-    }
-
-    @Override
-    public String toString() {
-      return "any version";
-    }
-  }
-
-  /** The stream has no event yet. */
-  enum NoStream implements ExpectedVersion {
-    /** The only one. */
-    NO_STREAM;
-
-    @Override
-    public boolean isMetBy(long version) {
-      return version == 0;
-    }
-
-    @Override
-    public String toString() {
-      return "no stream";
-    }
-  }
-
-  /** The stream has at least one event. */
-  enum StreamExists implements ExpectedVersion {
-    /** The only one. */
-    STREAM_EXISTS;
-
-    @Override
-    public boolean isMetBy(long version) {
-      return version > 0;
-    }
-
-    @Override
-    public String toString() {
-      return "an existing stream";
-    }
+  public boolean isMetBy(long version) {
+    return lowest <= version && version <= highest;
   }
 
   /**
-   * The stream is at this very version.
+   * The one version that meets the expectation.
    *
-   * @param version 1 or more
+   * @return 0 for {@link #noStream()}; empty if several versions do
    */
-  record Exactly(long version) implements ExpectedVersion {
+  public OptionalLong onlyVersion() {
+    return lowest == highest ? OptionalLong.of(lowest) : OptionalLong.empty();
+  }
 
-    /**
-     * Checks the range.
-     *
-     * @param version 1 or more
-     * @throws IllegalArgumentException if the version is below 1
-     */
-    public Exactly {
-      if (version < 1) {
-        throw new IllegalArgumentException(
-            version == 0
-                ? "version 0 is noStream()"
-                : "an expected version is 0 or more, not " + version);
-      }
-    }
+  @Override
+  public boolean equals(@Nullable Object other) {
+    return other instanceof ExpectedVersion that
+        && lowest == that.lowest
+        && highest == that.highest;
+  }
 
-    @Override
-    public boolean isMetBy(long actual) {
-      return actual == version;
-    }
+  @Override
+  public int hashCode() {
+    return Long.hashCode(lowest) * 31 + Long.hashCode(highest);
+  }
 
-    @Override
-    public String toString() {
-      return "version " + version;
+  @Override
+  public String toString() {
+    if (equals(ANY)) {
+      return "any version";
     }
+    if (equals(NO_STREAM)) {
+      return "no stream";
+    }
+    return equals(STREAM_EXISTS) ? "an existing stream" : "version " + lowest;
   }
 }

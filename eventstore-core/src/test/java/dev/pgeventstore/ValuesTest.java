@@ -33,9 +33,10 @@ class ValuesTest {
     assertThatThrownBy(() -> ExpectedVersion.exactly(-1))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("-1");
-    assertThatThrownBy(() -> new ExpectedVersion.Exactly(0))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("noStream");
+    assertThat(ExpectedVersion.exactly(0).onlyVersion()).hasValue(0);
+    assertThat(ExpectedVersion.exactly(3).onlyVersion()).hasValue(3);
+    assertThat(ExpectedVersion.any().onlyVersion()).isEmpty();
+    assertThat(ExpectedVersion.streamExists().onlyVersion()).isEmpty();
   }
 
   @Test
@@ -201,7 +202,7 @@ class ValuesTest {
 
   @Test
   void a_page_is_the_last_when_it_reaches_the_mark() {
-    assertThat(new EventPage(List.of(), Position.of(6), Position.of(7)).isLast()).isFalse();
-    assertThat(new EventPage(List.of(), Position.of(7), Position.of(7)).isLast()).isTrue();
+    assertThat(EventPage.of(List.of(), Position.of(6), Position.of(7)).isLast()).isFalse();
+    assertThat(EventPage.of(List.of(), Position.of(7), Position.of(7)).isLast()).isTrue();
   }
 }

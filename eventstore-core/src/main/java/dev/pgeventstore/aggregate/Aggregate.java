@@ -4,22 +4,40 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 
 /**
- * The state of a stream at one version.
+ * The state of a stream at one version. It may get more methods.
  *
- * @param stream whose events were folded
- * @param version of the last of them, 0 if there are none
- * @param state what they add up to
  * @param <S> the state
  */
-public record Aggregate<S>(StreamId stream, long version, S state) {
+public interface Aggregate<S> {
+
+  /**
+   * The stream whose events were folded.
+   *
+   * @return its id
+   */
+  StreamId stream();
+
+  /**
+   * The version of the last event.
+   *
+   * @return 0 if there are none
+   */
+  long version();
+
+  /**
+   * What the events add up to.
+   *
+   * @return the state
+   */
+  S state();
 
   /**
    * Whether there is any event.
    *
    * @return false if the state is the initial one because nothing has happened yet
    */
-  public boolean exists() {
-    return version > 0;
+  default boolean exists() {
+    return version() > 0;
   }
 
   /**
@@ -28,7 +46,7 @@ public record Aggregate<S>(StreamId stream, long version, S state) {
    *
    * @return exactly this version
    */
-  public ExpectedVersion expected() {
-    return ExpectedVersion.exactly(version);
+  default ExpectedVersion expected() {
+    return ExpectedVersion.exactly(version());
   }
 }

@@ -11,6 +11,7 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
 import dev.pgeventstore.codec.SnapshotCodec;
+import dev.pgeventstore.internal.Backoff;
 import dev.pgeventstore.spi.SnapshotHost;
 import java.util.Iterator;
 import java.util.List;
@@ -164,7 +165,7 @@ public final class Aggregates<S, E> {
         version = event.version();
       }
     }
-    return new Loaded<>(new Aggregate<>(stream, version, state), beginning.version());
+    return new Loaded<>(new Folded<>(stream, version, state), beginning.version());
   }
 
   private Snapshots.Beginning<S> beginning(StreamId stream, long upTo) {
@@ -240,7 +241,7 @@ public final class Aggregates<S, E> {
           snapshots.keep(before, loaded.snapshotVersion());
         }
         return new Execution<>(
-            new Aggregate<>(before.stream(), result.version(before.stream()), state), result);
+            new Folded<>(before.stream(), result.version(before.stream()), state), result);
       } catch (ConflictException e) {
         int tried = tries.made();
         if (!tries.again()) {
@@ -274,6 +275,8 @@ public final class Aggregates<S, E> {
     }
   }
 
+  private record Folded<S>(StreamId stream, long version, S state) implements Aggregate<S> {}
+
   /** A state, and the version of the snapshot that it was come to from; 0 if from none. */
   private record Loaded<S>(Aggregate<S> aggregate, long snapshotVersion) {}
 
@@ -282,7 +285,7 @@ public final class Aggregates<S, E> {
 
     private int left;
     private int made = 1;
-    private long pauseMillis = 1;
+    private final Backoff pauses = new Backoff(1, LONGEST_PAUSE_MILLIS);
 
     Tries(int left) {
       this.left = left;
@@ -300,12 +303,11 @@ public final class Aggregates<S, E> {
       }
       left--;
       try {
-        Thread.sleep(ThreadLocalRandom.current().nextLong(pauseMillis + 1));
+        Thread.sleep(ThreadLocalRandom.current().nextLong(pauses.next() + 1));
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
         return false;
       }
-      pauseMillis = Math.min(2 * pauseMillis, LONGEST_PAUSE_MILLIS);
       made++;
       return true;
     }

@@ -22,7 +22,7 @@ public interface JsonBinding<T> {
   /**
    * An object from JSON.
    *
-   * @param json one JSON value in UTF-8
+   * @param json one JSON value in UTF-8, not to be changed
    * @return the object, or null for null
    * @throws Exception if the JSON does not fit the class
    */
@@ -31,7 +31,7 @@ public interface JsonBinding<T> {
   /**
    * A tree that is given to an upcaster.
    *
-   * @param json one JSON value in UTF-8
+   * @param json one JSON value in UTF-8, not to be changed
    * @return the tree, with every digit that the JSON has
    * @throws Exception if it cannot be read
    */

@@ -8,6 +8,7 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.UndecodableEventException;
 import dev.pgeventstore.UnknownEventTypeException;
+import dev.pgeventstore.internal.Contents;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -55,7 +56,7 @@ public abstract class JsonCodec<T> implements EventCodec {
   }
 
   private static EncodedEvent checked(EncodedEvent encoded) {
-    String flaw = StorableJson.flawOf(encoded.dataUtf8());
+    String flaw = StorableJson.flawOf(Contents.json(encoded));
     if (flaw != null) {
       throw new IllegalArgumentException(
           "event of type '%s' cannot be stored: %s".formatted(encoded.type(), flaw));
@@ -81,7 +82,7 @@ public abstract class JsonCodec<T> implements EventCodec {
           "event of type '%s' (%s) cannot be stored: %s"
               .formatted(type.name(), type.payloadClass().getName(), flaw));
     }
-    return EncodedEvent.of(type.name(), type.revision(), json);
+    return Contents.of(type.name(), type.revision(), json);
   }
 
   @Override
@@ -111,7 +112,7 @@ public abstract class JsonCodec<T> implements EventCodec {
     try {
       payload =
           event.revision() == type.revision()
-              ? mapping.binding.read(event.dataUtf8())
+              ? mapping.binding.read(Contents.json(event))
               : mapping.binding.read(mapping.upcast(event));
     } catch (UndecodableEventException e) {
       throw e;
@@ -164,7 +165,7 @@ public abstract class JsonCodec<T> implements EventCodec {
       RegisteredType type, List<UnaryOperator<T>> steps, JsonBinding<T> binding) {
 
     T upcast(EncodedEvent event) throws Exception {
-      T json = binding.tree(event.dataUtf8());
+      T json = binding.tree(Contents.json(event));
       for (int revision = event.revision(); revision < type.revision(); revision++) {
         json = step(revision, json);
       }

@@ -33,9 +33,11 @@ public enum SqlFailure {
 
   private static final Set<String> RACES = Set.of("40001", "40P01");
 
-  // Shut down, crashed, starting, and ended by a time-out of an idle session or transaction.
-  private static final Set<String> GONE =
-      Set.of("57P01", "57P02", "57P03", "57P05", "25P03", "25P04");
+  // Shut down, crashed, starting.
+  private static final Set<String> DOWN = Set.of("57P01", "57P02", "57P03");
+
+  // Ended by a time-out of an idle session or transaction: nothing was done.
+  private static final Set<String> TIMED_OUT = Set.of("57P05", "25P03", "25P04");
 
   private static final String RESOURCES = "53";
 
@@ -89,7 +91,7 @@ public enum SqlFailure {
     if (RACES.contains(state)) {
       return RACE;
     }
-    if (state.startsWith("08") || GONE.contains(state)) {
+    if (isAnswerLost(e) || TIMED_OUT.contains(state)) {
       return LOST;
     }
     if (REFUSALS.contains(state)) {
@@ -99,6 +101,28 @@ public enum SqlFailure {
       return EXHAUSTED;
     }
     return e instanceof SQLTransientException ? REFUSED : PERMANENT;
+  }
+
+  /**
+   * Whether the connection or the server went away without a word about what was sent last, which
+   * may have been done or not.
+   *
+   * @param e the failure
+   * @return false if it was not done
+   */
+  public static boolean isAnswerLost(SQLException e) {
+    String state = e.getSQLState() == null ? "" : e.getSQLState();
+    return state.startsWith("08") || DOWN.contains(state);
+  }
+
+  /**
+   * Whether memory was missing, which may be so for one statement only.
+   *
+   * @param failure with its causes
+   * @return false also for other resources
+   */
+  public static boolean isOutOfMemory(Throwable failure) {
+    return in(failure).filter(e -> "53200".equals(e.getSQLState())).isPresent();
   }
 
   /**

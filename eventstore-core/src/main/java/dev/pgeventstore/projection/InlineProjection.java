@@ -11,7 +11,6 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
 import dev.pgeventstore.internal.Lender;
 import dev.pgeventstore.internal.LentTransaction;
-import dev.pgeventstore.spi.Batch;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.Savepoint;
@@ -159,7 +158,7 @@ public final class InlineProjection {
       }
       try {
         LentTransaction lent = LENDER.lend(connection);
-        definition.handle(table, Batch.once(table, events, lent.connection()));
+        definition.handle(table, new ProjectedBatch(table, events, lent.connection()));
         lent.takeBack();
       } catch (RuntimeException e) {
         throw e;

@@ -24,7 +24,7 @@ final class Pace {
     Look first = looks.getFirst();
     double seconds = (nanoTime - first.nanoTime) / 1e9;
     double rate = seconds <= 0 ? 0 : Math.max(0, position.value() - first.position) / seconds;
-    return new ProjectionProgress(position, mark, rate, remaining(position, mark, rate));
+    return new Progress(position, mark, rate, remaining(position, mark, rate));
   }
 
   private Look second() {
@@ -42,6 +42,13 @@ final class Pace {
         ? Optional.empty()
         : Optional.of(Duration.ofMillis((long) Math.ceil(lag / rate * 1_000)));
   }
+
+  private record Progress(
+      Position position,
+      Position highWaterMark,
+      double eventsPerSecond,
+      Optional<Duration> remaining)
+      implements ProjectionProgress {}
 
   private record Look(long position, long nanoTime) {}
 }

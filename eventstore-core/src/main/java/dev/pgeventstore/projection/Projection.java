@@ -1,6 +1,8 @@
 package dev.pgeventstore.projection;
 
+import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
+import dev.pgeventstore.Position;
 import dev.pgeventstore.spi.ProjectionRegistry;
 import dev.pgeventstore.subscription.Subscription;
 import java.sql.Connection;
@@ -59,8 +61,7 @@ public final class Projection implements AutoCloseable {
   }
 
   /**
-   * What keeps this version up to date: its status, what it has parked, and waiting for one's own
-   * write.
+   * What keeps this version up to date: its status, and what it has parked.
    *
    * @return the subscription of this version
    */
@@ -85,6 +86,35 @@ public final class Projection implements AutoCloseable {
    */
   public ProjectionProgress progress() {
     return pace.at(registry.position(version), store.highWaterMark(), System.nanoTime());
+  }
+
+  /**
+   * Waits until this version has applied an append. Then its table shows it.
+   *
+   * @param append what to wait for
+   * @param timeout how long to wait
+   * @throws TimeoutException if it has not come that far
+   * @throws InterruptedException if the thread was interrupted
+   * @see Subscription#awaitApplied(AppendResult, Duration) what is promised, and what else is
+   *     thrown
+   */
+  public void awaitApplied(AppendResult append, Duration timeout)
+      throws TimeoutException, InterruptedException {
+    subscription.awaitApplied(append, timeout);
+  }
+
+  /**
+   * Waits until this version has passed a position.
+   *
+   * @param position what to wait for
+   * @param timeout how long to wait
+   * @throws TimeoutException if it has not come that far
+   * @throws InterruptedException if the thread was interrupted
+   * @see Subscription#awaitApplied(Position, Duration) what is promised, and what else is thrown
+   */
+  public void awaitApplied(Position position, Duration timeout)
+      throws TimeoutException, InterruptedException {
+    subscription.awaitApplied(position, timeout);
   }
 
   /**

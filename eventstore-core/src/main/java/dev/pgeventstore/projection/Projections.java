@@ -6,7 +6,6 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
-import dev.pgeventstore.spi.Batch;
 import dev.pgeventstore.spi.ProjectionRegistry;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.FailurePolicy;
@@ -165,7 +164,7 @@ public final class Projections {
             some.add(each.next());
             if (some.size() == PAGE || !each.hasNext()) {
               definition.handle(
-                  table, Batch.once(table, Collections.unmodifiableList(some), connection));
+                  table, new ProjectedBatch(table, Collections.unmodifiableList(some), connection));
               some = new ArrayList<>(PAGE);
             }
           }

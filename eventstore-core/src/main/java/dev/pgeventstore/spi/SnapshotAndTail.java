@@ -4,11 +4,20 @@ import dev.pgeventstore.RecordedEvent;
 import java.util.List;
 import java.util.Optional;
 
-/**
- * What it takes to know the state of a stream.
- *
- * @param snapshot to begin with; empty if there is none that fits
- * @param tail the events after it, oldest first, up to the limit that was asked for; the first
- *     events of the stream if there is no snapshot
- */
-public record SnapshotAndTail(Optional<Snapshot> snapshot, List<RecordedEvent> tail) {}
+/** What it takes to know the state of a stream. Stores implement it; it may get more methods. */
+public interface SnapshotAndTail {
+
+  /**
+   * The snapshot to begin with.
+   *
+   * @return empty if there is none that fits
+   */
+  Optional<Snapshot> snapshot();
+
+  /**
+   * The events after it, up to the limit that was asked for.
+   *
+   * @return oldest first; the first events of the stream if there is no snapshot
+   */
+  List<RecordedEvent> tail();
+}

@@ -8,51 +8,83 @@ import dev.pgeventstore.subscription.SubscriptionListener;
 import java.time.Duration;
 import java.util.List;
 
-/**
- * What a subscription is to do, for the store that runs it.
- *
- * @param name of the checkpoint
- * @param query which events
- * @param replaced queries that this one replaces, if the subscription is declared with one of them
- * @param start where to start without a checkpoint
- * @param batchSize the most events for one call of the handler
- * @param partitions how many there are
- * @param failurePolicy what to do when the handler fails
- * @param leaseTime how long the lease of a partition lasts unless it is renewed
- * @param unhealthyAfter how long it may stand still while it is behind
- * @param listener who is told
- * @param handler what to do with the events
- */
-public record SubscriptionSpec(
-    String name,
-    EventQuery query,
-    List<EventQuery> replaced,
-    Start start,
-    int batchSize,
-    int partitions,
-    FailurePolicy failurePolicy,
-    Duration leaseTime,
-    Duration unhealthyAfter,
-    SubscriptionListener listener,
-    EventHandler handler) {
+/** What a subscription is to do, for the store that runs it. Immutable. It may get more methods. */
+public interface SubscriptionSpec {
 
   /**
-   * Keeps a copy of the list.
+   * The name of the checkpoint.
    *
-   * @param name of the checkpoint
-   * @param query which events
-   * @param replaced queries that this one replaces, if the subscription is declared with one of
-   *     them
-   * @param start where to start without a checkpoint
-   * @param batchSize the most events for one call of the handler
-   * @param partitions how many there are
-   * @param failurePolicy what to do when the handler fails
-   * @param leaseTime how long the lease of a partition lasts unless it is renewed
-   * @param unhealthyAfter how long it may stand still while it is behind
-   * @param listener who is told
-   * @param handler what to do with the events
+   * @return unique in the store
    */
-  public SubscriptionSpec {
-    replaced = List.copyOf(replaced);
-  }
+  String name();
+
+  /**
+   * Which events.
+   *
+   * @return the query that it is declared with
+   */
+  EventQuery query();
+
+  /**
+   * Queries that this one replaces, if the subscription is declared with one of them.
+   *
+   * @return unmodifiable
+   */
+  List<EventQuery> replaced();
+
+  /**
+   * Where to start without a checkpoint.
+   *
+   * @return the start
+   */
+  Start start();
+
+  /**
+   * The most events for one call of the handler.
+   *
+   * @return 1 or more
+   */
+  int batchSize();
+
+  /**
+   * How many partitions there are.
+   *
+   * @return 1 or more
+   */
+  int partitions();
+
+  /**
+   * What to do when the handler fails.
+   *
+   * @return how often to retry, and what then
+   */
+  FailurePolicy failurePolicy();
+
+  /**
+   * How long the lease of a partition lasts unless it is renewed.
+   *
+   * @return more than zero
+   */
+  Duration leaseTime();
+
+  /**
+   * How long it may stand still while it is behind.
+   *
+   * @return more than zero
+   */
+  Duration unhealthyAfter();
+
+  /**
+   * What is called about it.
+   *
+   * @return one that does nothing if nothing is to be called
+   */
+  SubscriptionListener listener();
+
+  /**
+   * What to do with the events.
+   *
+   * @return called by one thread for each partition
+   */
+  EventHandler handler();
 }

@@ -5,6 +5,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeoutException;
 
@@ -42,20 +43,6 @@ public interface Follower extends AutoCloseable {
   }
 
   /**
-   * Waits until it has come to a position. After a crash or a fail-over of the server a position
-   * may be that of another event, and nothing can be told by it: for an append use {@link
-   * #awaitApplied}.
-   *
-   * @param wanted what to wait for
-   * @param timeout how long to wait
-   * @throws TimeoutException if it has not come that far; the message says where it is
-   * @throws IllegalStateException if it has ended, with the error that ended it as the cause
-   * @throws InterruptedException if the thread was interrupted
-   */
-  void awaitApplied(Position wanted, Duration timeout)
-      throws TimeoutException, InterruptedException;
-
-  /**
    * Waits until it has handled an append, or passed over it if its filter drops the events.
    *
    * @param append what to wait for
@@ -68,9 +55,26 @@ public interface Follower extends AutoCloseable {
    *     is still there
    * @throws InterruptedException if the thread was interrupted
    */
-  default void awaitApplied(AppendResult append, Duration timeout)
+  void awaitApplied(AppendResult append, Duration timeout)
+      throws TimeoutException, InterruptedException;
+
+  /**
+   * Waits until it has come to a position. After a crash or a fail-over of the server the position
+   * may be another event's, or may come later than the event that is meant, and nothing can be told
+   * of an event that was lost; for an append wait with its result. It is passed in the history that
+   * the server has while this method waits.
+   *
+   * @param position what to wait for
+   * @param timeout how long to wait
+   * @throws TimeoutException if it has not come that far; the message says where it is
+   * @throws IllegalStateException if it has ended, with the error that ended it as the cause
+   * @throws dev.pgeventstore.EventStoreException if the database cannot be asked which history it
+   *     has
+   * @throws InterruptedException if the thread was interrupted
+   */
+  default void awaitApplied(Position position, Duration timeout)
       throws TimeoutException, InterruptedException {
-    awaitApplied(append.position(), timeout);
+    awaitApplied(AppendResult.of(position, Map.of(), false), timeout);
   }
 
   /**
@@ -127,14 +131,35 @@ public interface Follower extends AutoCloseable {
     FAILED
   }
 
-  /**
-   * What a follower is doing.
-   *
-   * @param state whether it runs
-   * @param position everything wanted at or below it has been handled
-   * @param highWaterMark everything at or below it is settled; as last observed
-   * @param error what ended it, or what it is retrying after
-   */
-  record Status(
-      State state, Position position, Position highWaterMark, Optional<Throwable> error) {}
+  /** What a follower is doing. It may get more methods. */
+  interface Status {
+
+    /**
+     * Whether it runs.
+     *
+     * @return one of the states
+     */
+    State state();
+
+    /**
+     * Everything wanted at or below it has been handled.
+     *
+     * @return where it stands
+     */
+    Position position();
+
+    /**
+     * Everything at or below it is settled.
+     *
+     * @return as last observed
+     */
+    Position highWaterMark();
+
+    /**
+     * What ended it, or what it is retrying after.
+     *
+     * @return empty if it has not failed
+     */
+    Optional<Throwable> error();
+  }
 }

@@ -20,8 +20,8 @@ final class FollowerProgress {
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition changed = lock.newCondition();
-  private Status status =
-      new Status(State.RUNNING, Position.START, Position.START, Optional.empty());
+  private Standing status =
+      new Standing(State.RUNNING, Position.START, Position.START, Optional.empty());
   private String life = "";
   private boolean stopping;
   private boolean interruptible;
@@ -35,7 +35,7 @@ final class FollowerProgress {
     lock.lock();
     try {
       life = inLife;
-      update(new Status(State.RUNNING, position, highWaterMark, Optional.empty()));
+      update(new Standing(State.RUNNING, position, highWaterMark, Optional.empty()));
     } finally {
       lock.unlock();
     }
@@ -44,14 +44,14 @@ final class FollowerProgress {
   void end(@Nullable Throwable error) {
     Status last = status();
     update(
-        new Status(
+        new Standing(
             error == null ? State.STOPPED : State.FAILED,
             last.position(),
             last.highWaterMark(),
             Optional.ofNullable(error)));
   }
 
-  private void update(Status now) {
+  private void update(Standing now) {
     lock.lock();
     try {
       status = now;
@@ -147,7 +147,8 @@ final class FollowerProgress {
     lock.lock();
     try {
       status =
-          new Status(State.RETRYING, status.position(), status.highWaterMark(), Optional.of(cause));
+          new Standing(
+              State.RETRYING, status.position(), status.highWaterMark(), Optional.of(cause));
       changed.signalAll();
       long remaining = Durations.nanos(pause);
       while (remaining > 0 && !stopping) {
@@ -196,6 +197,10 @@ final class FollowerProgress {
       lock.unlock();
     }
   }
+
+  private record Standing(
+      State state, Position position, Position highWaterMark, Optional<Throwable> error)
+      implements Status {}
 
   /**
    * Something that waits.

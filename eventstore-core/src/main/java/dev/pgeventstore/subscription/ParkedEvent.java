@@ -5,21 +5,48 @@ import dev.pgeventstore.StreamId;
 import java.time.Instant;
 import java.util.Optional;
 
-/**
- * An event that was set aside.
- *
- * @param stream of the event
- * @param version of the event
- * @param position of the event
- * @param attempts how often it was tried alone; 0 if it is parked because one before it in its
- *     stream is
- * @param error what the last attempt failed with; empty if there was none
- * @param parkedAt when it was parked, by the clock of the database
- */
-public record ParkedEvent(
-    StreamId stream,
-    long version,
-    Position position,
-    int attempts,
-    Optional<String> error,
-    Instant parkedAt) {}
+/** An event that was set aside. Stores implement it; it may get more methods. */
+public interface ParkedEvent {
+
+  /**
+   * The stream of the event.
+   *
+   * @return its id
+   */
+  StreamId stream();
+
+  /**
+   * The number of the event in its stream.
+   *
+   * @return 1 or more
+   */
+  long version();
+
+  /**
+   * The place of the event in the global order.
+   *
+   * @return unique in the store
+   */
+  Position position();
+
+  /**
+   * How often it was tried alone.
+   *
+   * @return 0 if it is parked because one before it in its stream is
+   */
+  int attempts();
+
+  /**
+   * What the last attempt failed with.
+   *
+   * @return empty if there was none
+   */
+  Optional<String> error();
+
+  /**
+   * When it was parked, by the clock of the database.
+   *
+   * @return with microseconds
+   */
+  Instant parkedAt();
+}

@@ -68,11 +68,21 @@ public interface ParkedEvents {
    */
   boolean discard(Position position, String reason);
 
-  /**
-   * What a replay came to.
-   *
-   * @param handled how many events were handled
-   * @param failed those that failed again, one for each stream that is still parked because of it
-   */
-  record Replay(int handled, List<ParkedEvent> failed) {}
+  /** What a replay came to. */
+  interface Replay {
+
+    /**
+     * How many events were handled.
+     *
+     * @return 0 or more
+     */
+    int handled();
+
+    /**
+     * The events that failed again.
+     *
+     * @return one for each stream that is still parked because of it
+     */
+    List<ParkedEvent> failed();
+  }
 }

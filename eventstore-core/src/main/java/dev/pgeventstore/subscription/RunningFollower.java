@@ -6,6 +6,7 @@ import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.HistoryChangedException;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.internal.Backoff;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.spi.AppendWait;
@@ -27,8 +28,8 @@ final class RunningFollower implements Follower {
   private static final Logger LOG = LoggerFactory.getLogger(RunningFollower.class);
 
   private static final Duration LOOK_UP = Duration.ofSeconds(1);
-  private static final Duration FIRST_BACK_OFF = Duration.ofMillis(50);
-  private static final Duration LONGEST_BACK_OFF = Duration.ofSeconds(5);
+  private static final long FIRST_BACK_OFF_MILLIS = 50;
+  private static final long LONGEST_BACK_OFF_MILLIS = 5_000;
 
   private final EventFeed feed;
   private final EventQuery query;
@@ -36,11 +37,11 @@ final class RunningFollower implements Follower {
   private final int batchSize;
   private final Handler handler;
   private final FollowerProgress progress = new FollowerProgress();
+  private final Backoff backoff = new Backoff(FIRST_BACK_OFF_MILLIS, LONGEST_BACK_OFF_MILLIS);
   private final Thread thread =
       new Thread(() -> EngineThread.run(this::run), "eventstore-follower");
 
   private Place place = new Place(Position.START, Position.START, "");
-  private Duration backOff = FIRST_BACK_OFF;
 
   RunningFollower(
       EventFeed feed, EventQuery query, FollowerStart start, int batchSize, Handler handler) {
@@ -139,7 +140,7 @@ final class RunningFollower implements Follower {
     while (true) {
       try {
         T answer = progress.unlessStopping(question);
-        backOff = FIRST_BACK_OFF;
+        backoff.reset();
         return answer;
       } catch (HistoryChangedException e) {
         throw e;
@@ -151,21 +152,14 @@ final class RunningFollower implements Follower {
   }
 
   private void backOff(Exception e) {
-    LOG.warn("A follower tries again in {} ms: {}", backOff.toMillis(), Causes.text(e));
-    progress.retryAfter(e, backOff);
-    Duration doubled = backOff.multipliedBy(2);
-    backOff = doubled.compareTo(LONGEST_BACK_OFF) > 0 ? LONGEST_BACK_OFF : doubled;
+    long pause = backoff.next();
+    LOG.warn("A follower tries again in {} ms: {}", pause, Causes.text(e));
+    progress.retryAfter(e, Duration.ofMillis(pause));
   }
 
   @Override
   public Status status() {
     return progress.status();
-  }
-
-  @Override
-  public void awaitApplied(Position wanted, Duration timeout)
-      throws TimeoutException, InterruptedException {
-    String unused = progress.await(wanted, "", timeout);
   }
 
   @Override

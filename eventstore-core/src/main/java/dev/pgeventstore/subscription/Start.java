@@ -2,17 +2,33 @@ package dev.pgeventstore.subscription;
 
 import dev.pgeventstore.Position;
 import java.time.Instant;
+import java.util.Objects;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
-/** Where a subscription starts that has no checkpoint. One that has goes on from there. */
-public sealed interface Start {
+/**
+ * Where a subscription starts that has no checkpoint. One that has goes on from there. Immutable.
+ */
+public final class Start {
+
+  private static final Start BEGINNING = new Start(Position.START, null);
+  private static final Start END = new Start(null, null);
+
+  private final @Nullable Position position;
+  private final @Nullable Instant time;
+
+  private Start(@Nullable Position position, @Nullable Instant time) {
+    this.position = position;
+    this.time = time;
+  }
 
   /**
    * With the first event ever.
    *
    * @return the start
    */
-  static Start beginning() {
-    return new After(Position.START);
+  public static Start beginning() {
+    return BEGINNING;
   }
 
   /**
@@ -20,8 +36,8 @@ public sealed interface Start {
    *
    * @return the start
    */
-  static Start end() {
-    return Now.NOW;
+  public static Start end() {
+    return END;
   }
 
   /**
@@ -30,8 +46,8 @@ public sealed interface Start {
    * @param position at most the high-water mark; one beyond it is refused when starting
    * @return the start
    */
-  static Start after(Position position) {
-    return new After(position);
+  public static Start after(Position position) {
+    return new Start(Objects.requireNonNull(position, "the position is null"), null);
   }
 
   /**
@@ -42,27 +58,32 @@ public sealed interface Start {
    * @param time inclusive; one in the future is the end
    * @return the start
    */
-  static Start at(Instant time) {
-    return new At(time);
-  }
-
-  /** At the high-water mark. */
-  enum Now implements Start {
-    /** The only one. */
-    NOW
+  public static Start at(Instant time) {
+    return new Start(null, Objects.requireNonNull(time, "the time is null"));
   }
 
   /**
-   * After a position.
+   * The position after which it is.
    *
-   * @param position exclusive
+   * @return empty if it is at a time, or at the end
    */
-  record After(Position position) implements Start {}
+  public Optional<Position> position() {
+    return Optional.ofNullable(position);
+  }
 
   /**
-   * At a time.
+   * The time at which it is, inclusive.
    *
-   * @param time inclusive
+   * @return empty if it is after a position, or at the end
    */
-  record At(Instant time) implements Start {}
+  public Optional<Instant> time() {
+    return Optional.ofNullable(time);
+  }
+
+  @Override
+  public String toString() {
+    return position != null
+        ? "after position " + position
+        : time != null ? "at " + time : "the end";
+  }
 }

@@ -7,26 +7,66 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What a subscription is doing, on all nodes.
- *
- * @param state what it does on this node
- * @param position everything wanted at or below it has been handled, in every partition
- * @param highWaterMark everything at or below it is settled; as last observed by this node
- * @param error what stopped it, or what it is retrying after
- * @param partitions each of them, also those that other nodes handle
- * @param parked how many events are parked
- * @param blockers who holds the high-water mark back; empty if nobody does
- * @param complaint why it is not healthy; empty if it is
+ * What a subscription is doing, on all nodes, at one moment. Stores implement it; it may get more
+ * methods.
  */
-public record SubscriptionStatus(
-    State state,
-    Position position,
-    Position highWaterMark,
-    Optional<Throwable> error,
-    List<Partition> partitions,
-    long parked,
-    List<Blocker> blockers,
-    Optional<String> complaint) {
+public interface SubscriptionStatus {
+
+  /**
+   * What it does on this node.
+   *
+   * @return one of the states
+   */
+  State state();
+
+  /**
+   * Everything wanted at or below it has been handled, in every partition.
+   *
+   * @return the lowest position of all partitions
+   */
+  Position position();
+
+  /**
+   * Everything at or below it is settled.
+   *
+   * @return as last observed by this node
+   */
+  Position highWaterMark();
+
+  /**
+   * What stopped it, or what it is retrying after.
+   *
+   * @return empty if it has not failed
+   */
+  Optional<Throwable> error();
+
+  /**
+   * Each partition, also those that other nodes handle.
+   *
+   * @return by number
+   */
+  List<Partition> partitions();
+
+  /**
+   * How many events are parked.
+   *
+   * @return 0 or more
+   */
+  long parked();
+
+  /**
+   * Who holds the high-water mark back.
+   *
+   * @return empty if nobody does
+   */
+  List<Blocker> blockers();
+
+  /**
+   * Why it is not healthy.
+   *
+   * @return empty if it is
+   */
+  Optional<String> complaint();
 
   /**
    * Whether all is well. It is not if the subscription has stopped with an error, or was removed;
@@ -36,8 +76,8 @@ public record SubscriptionStatus(
    *
    * @return false if somebody should look after it; {@link #complaint()} says why
    */
-  public boolean isHealthy() {
-    return complaint.isEmpty();
+  default boolean isHealthy() {
+    return complaint().isEmpty();
   }
 
   /**
@@ -46,12 +86,12 @@ public record SubscriptionStatus(
    *
    * @return 0 if it has caught up
    */
-  public long lag() {
-    return Math.max(0, highWaterMark.value() - position.value());
+  default long lag() {
+    return Math.max(0, highWaterMark().value() - position().value());
   }
 
   /** Whether a subscription, or a partition of it, runs. */
-  public enum State {
+  enum State {
     /** It handles events, or waits for some. */
     RUNNING,
     /** Other nodes have all leases. It goes on when one becomes free. */
@@ -67,28 +107,71 @@ public record SubscriptionStatus(
     FAILED
   }
 
-  /**
-   * What a partition is doing.
-   *
-   * @param number from 0
-   * @param state what it does on the node that has its lease; {@code WAITING} if none has
-   * @param position everything wanted at or below it has been handled
-   * @param lag how many positions lie between it and the high-water mark
-   * @param behind how long the first event behind it has been stored; zero if there is none
-   * @param owner the node that has its lease
-   * @param epoch the number of its tenure
-   * @param lease how much longer the lease lasts unless it is renewed; zero if there is none
-   * @param error what this node is retrying after, or what stopped it; or which nodes cannot decode
-   *     an event of it
-   */
-  public record Partition(
-      int number,
-      State state,
-      Position position,
-      long lag,
-      Duration behind,
-      Optional<String> owner,
-      long epoch,
-      Duration lease,
-      Optional<String> error) {}
+  /** What a partition is doing. */
+  interface Partition {
+
+    /**
+     * Its number.
+     *
+     * @return from 0
+     */
+    int number();
+
+    /**
+     * What it does on the node that has its lease.
+     *
+     * @return {@code WAITING} if none has
+     */
+    State state();
+
+    /**
+     * Everything wanted at or below it has been handled.
+     *
+     * @return the checkpoint, or where this node has come to
+     */
+    Position position();
+
+    /**
+     * How many positions lie between it and the high-water mark.
+     *
+     * @return 0 if it has caught up
+     */
+    long lag();
+
+    /**
+     * How long the first event behind it has been stored.
+     *
+     * @return zero if there is none
+     */
+    Duration behind();
+
+    /**
+     * The node that has its lease.
+     *
+     * @return empty if none has
+     */
+    Optional<String> owner();
+
+    /**
+     * The number of its tenure.
+     *
+     * @return larger than that of every earlier one
+     */
+    long epoch();
+
+    /**
+     * How much longer the lease lasts unless it is renewed.
+     *
+     * @return zero if there is none
+     */
+    Duration lease();
+
+    /**
+     * What this node is retrying after, or what stopped it; or which nodes cannot decode an event
+     * of it.
+     *
+     * @return empty if nothing is wrong
+     */
+    Optional<String> error();
+  }
 }

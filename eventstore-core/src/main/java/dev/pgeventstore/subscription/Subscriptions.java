@@ -96,6 +96,8 @@ public final class Subscriptions {
   /** Describes a subscription. For one thread. */
   public static final class Builder {
 
+    private static final SubscriptionListener NOBODY = new SubscriptionListener() {};
+
     private final EventStore store;
     private final SubscriptionHost host;
     private final String name;
@@ -107,7 +109,7 @@ public final class Subscriptions {
     private FailurePolicy failurePolicy = FailurePolicy.retry(3).thenStop();
     private Duration leaseTime = Duration.ofSeconds(15);
     private Duration unhealthyAfter = Duration.ofMinutes(1);
-    private SubscriptionListener listener = new SubscriptionListener() {};
+    private SubscriptionListener listener = NOBODY;
     private @Nullable EventHandler handler;
 
     private Builder(EventStore store, SubscriptionHost host, String name) {
@@ -315,10 +317,10 @@ public final class Subscriptions {
         throw new IllegalStateException("subscription '" + name + "' has no handler");
       }
       return host.start(
-          new SubscriptionSpec(
+          new Spec(
               name,
               query,
-              replaced,
+              List.copyOf(replaced),
               start,
               batchSize,
               partitions,
@@ -328,5 +330,19 @@ public final class Subscriptions {
               listener,
               handler));
     }
+
+    private record Spec(
+        String name,
+        EventQuery query,
+        List<EventQuery> replaced,
+        Start start,
+        int batchSize,
+        int partitions,
+        FailurePolicy failurePolicy,
+        Duration leaseTime,
+        Duration unhealthyAfter,
+        SubscriptionListener listener,
+        EventHandler handler)
+        implements SubscriptionSpec {}
   }
 }

@@ -141,7 +141,7 @@ class AppendWaitTest {
   }
 
   private static AppendResult appendSentIn(String life) {
-    AppendResult.Part part = new AppendResult.Part(1, 1, new UUID(0, 1));
+    AppendResult.Part part = AppendResult.Part.of(1, 1, new UUID(0, 1));
     return AppendResult.of(AT, Map.of(StreamId.of("order", "1"), part), false, life);
   }
 

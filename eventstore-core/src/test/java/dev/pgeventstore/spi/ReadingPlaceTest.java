@@ -24,7 +24,7 @@ class ReadingPlaceTest {
   static EventPage page(long upTo, long mark, long... positions) {
     List<RecordedEvent> events =
         LongStream.of(positions).mapToObj(ReadingPlaceTest::event).toList();
-    return new EventPage(events, Position.of(upTo), Position.of(mark));
+    return EventPage.of(events, Position.of(upTo), Position.of(mark));
   }
 
   private static RecordedEvent event(long position) {

@@ -58,7 +58,7 @@ class FollowerBordersTest {
   private static EventPage page(long upTo, long... positions) {
     List<RecordedEvent> events =
         LongStream.of(positions).mapToObj(FollowerBordersTest::event).toList();
-    return new EventPage(events, Position.of(upTo), Position.of(9));
+    return EventPage.of(events, Position.of(upTo), Position.of(9));
   }
 
   private static RecordedEvent event(long position) {

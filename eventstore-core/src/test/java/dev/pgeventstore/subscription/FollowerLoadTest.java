@@ -48,7 +48,7 @@ class FollowerLoadTest {
           throw new HistoryChangedException("restarted");
         }
         Thread.sleep(1);
-        return new EventPage(List.of(), Position.of(7), Position.of(7));
+        return EventPage.of(List.of(), Position.of(7), Position.of(7));
       }
 
       @Override

@@ -12,7 +12,6 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventType;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.FlatCodec;
-import dev.pgeventstore.spi.Batch;
 import dev.pgeventstore.spi.StoredEvent;
 import java.io.IOException;
 import java.lang.reflect.Proxy;
@@ -71,7 +70,35 @@ class TypedHandlerTest {
               : CODEC.encode(NewEvent.of(payload), STREAM);
       events.add(event(events.size() + 1, content));
     }
-    return new Batch("view", 2, List.copyOf(events), connection, 1, false, () -> false);
+    return new Batch(List.copyOf(events), connection);
+  }
+
+  private record Batch(List<RecordedEvent> events, Connection connection) implements EventBatch {
+
+    @Override
+    public String subscription() {
+      return "view";
+    }
+
+    @Override
+    public int partition() {
+      return 2;
+    }
+
+    @Override
+    public int attempt() {
+      return 1;
+    }
+
+    @Override
+    public boolean isReplay() {
+      return false;
+    }
+
+    @Override
+    public boolean isStopping() {
+      return false;
+    }
   }
 
   @Test

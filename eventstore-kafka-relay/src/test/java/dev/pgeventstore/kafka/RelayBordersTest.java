@@ -61,7 +61,7 @@ class RelayBordersTest {
   void a_relay_that_is_given_a_message_twice_halts_and_does_not_send_it_again() {
     bench.append("order-1", 1);
     RecordedMessage repeated =
-        new RecordedMessage(
+        RecordedMessage.of(
             Position.of(1),
             OutboxMessage.to("relay-of-" + bench.topic, bench.topic).json("{}"),
             Instant.EPOCH);
@@ -135,7 +135,7 @@ class RelayBordersTest {
           new ArrayList<>(before.subList(Math.max(0, before.size() - 2), before.size()));
       events.addAll(page.events());
       before = page.events();
-      return new EventPage(events, page.upTo(), page.highWaterMark());
+      return EventPage.of(events, page.upTo(), page.highWaterMark());
     }
 
     @Override

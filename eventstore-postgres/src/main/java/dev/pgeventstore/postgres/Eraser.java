@@ -95,7 +95,7 @@ public final class Eraser {
     if (answer.outcome() == Outcome.TOMBSTONED) {
       throw new TombstonedException(stream);
     }
-    return new Truncation(stream, answer.version(), answer.outcome() == Outcome.DONE);
+    return new Truncated(stream, answer.version(), answer.outcome() == Outcome.DONE);
   }
 
   /**
@@ -115,7 +115,7 @@ public final class Eraser {
             "stream %s cannot be tombstoned".formatted(stream),
             c -> functions.tombstone(c, stream.toString()));
     requireStream(stream, answer.outcome());
-    return new Tombstone(stream, answer.version(), answer.outcome() == Outcome.DONE);
+    return new Tombstoned(stream, answer.version(), answer.outcome() == Outcome.DONE);
   }
 
   /**
@@ -148,7 +148,7 @@ public final class Eraser {
           "stream %s has no event of version %d, or it was purged: nothing was erased"
               .formatted(stream, version));
     }
-    return new Erasure(stream, version, answer.outcome() == Outcome.DONE);
+    return new Erased(stream, version, answer.outcome() == Outcome.DONE);
   }
 
   /**
@@ -192,7 +192,7 @@ public final class Eraser {
         progress.accept(events);
       }
       if (batch.nothingLeft() || Thread.currentThread().isInterrupted()) {
-        return new Purge(stream, events, batch.nothingLeft());
+        return new Purged(stream, events, batch.nothingLeft());
       }
     }
   }
@@ -234,39 +234,111 @@ public final class Eraser {
     }
   }
 
-  /**
-   * What a truncation came to.
-   *
-   * @param stream which stream
-   * @param firstVersion the first event that readers see
-   * @param changed false if the stream began there, or later, already
-   */
-  public record Truncation(StreamId stream, long firstVersion, boolean changed) {}
+  /** What a truncation came to. */
+  public interface Truncation {
 
-  /**
-   * What a tombstone came to.
-   *
-   * @param stream which stream
-   * @param version at which it ended
-   * @param changed false if it was tombstoned already
-   */
-  public record Tombstone(StreamId stream, long version, boolean changed) {}
+    /**
+     * The stream.
+     *
+     * @return its id
+     */
+    StreamId stream();
 
-  /**
-   * What an erasure came to.
-   *
-   * @param stream of the event
-   * @param version of the event
-   * @param changed false if it was erased already
-   */
-  public record Erasure(StreamId stream, long version, boolean changed) {}
+    /**
+     * The first event that readers see.
+     *
+     * @return its version
+     */
+    long firstVersion();
 
-  /**
-   * What a purge came to.
-   *
-   * @param stream which stream
-   * @param events how many were deleted
-   * @param complete false if it was interrupted and something is left
-   */
-  public record Purge(StreamId stream, long events, boolean complete) {}
+    /**
+     * Whether it was this call that did it.
+     *
+     * @return false if the stream began there, or later, already
+     */
+    boolean changed();
+  }
+
+  /** What a tombstone came to. */
+  public interface Tombstone {
+
+    /**
+     * The stream.
+     *
+     * @return its id
+     */
+    StreamId stream();
+
+    /**
+     * The version at which it ended.
+     *
+     * @return that of its last event
+     */
+    long version();
+
+    /**
+     * Whether it was this call that did it.
+     *
+     * @return false if it was tombstoned already
+     */
+    boolean changed();
+  }
+
+  /** What an erasure came to. */
+  public interface Erasure {
+
+    /**
+     * The stream of the event.
+     *
+     * @return its id
+     */
+    StreamId stream();
+
+    /**
+     * The version of the event.
+     *
+     * @return as given
+     */
+    long version();
+
+    /**
+     * Whether it was this call that did it.
+     *
+     * @return false if it was erased already
+     */
+    boolean changed();
+  }
+
+  /** What a purge came to. */
+  public interface Purge {
+
+    /**
+     * The stream.
+     *
+     * @return its id
+     */
+    StreamId stream();
+
+    /**
+     * How many events were deleted.
+     *
+     * @return 0 or more
+     */
+    long events();
+
+    /**
+     * Whether nothing is left to delete.
+     *
+     * @return false if it was interrupted and something is left
+     */
+    boolean complete();
+  }
+
+  record Truncated(StreamId stream, long firstVersion, boolean changed) implements Truncation {}
+
+  record Tombstoned(StreamId stream, long version, boolean changed) implements Tombstone {}
+
+  record Erased(StreamId stream, long version, boolean changed) implements Erasure {}
+
+  record Purged(StreamId stream, long events, boolean complete) implements Purge {}
 }

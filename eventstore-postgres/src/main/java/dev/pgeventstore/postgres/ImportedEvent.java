@@ -4,23 +4,15 @@ import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.StreamId;
 import java.util.Objects;
 
-/**
- * An item of an import: an event, and the stream to whose end it goes.
- *
- * @param stream a new stream, or one that has events already
- * @param event with its id and metadata
- */
-public record ImportedEvent(StreamId stream, NewEvent event) {
+/** An item of an import: an event, and the stream to whose end it goes. Immutable. */
+public final class ImportedEvent {
 
-  /**
-   * Checks that both are there.
-   *
-   * @param stream a new stream, or one that has events already
-   * @param event with its id and metadata
-   */
-  public ImportedEvent {
-    Objects.requireNonNull(stream, "stream");
-    Objects.requireNonNull(event, "event");
+  private final StreamId stream;
+  private final NewEvent event;
+
+  private ImportedEvent(StreamId stream, NewEvent event) {
+    this.stream = stream;
+    this.event = event;
   }
 
   /**
@@ -33,6 +25,29 @@ public record ImportedEvent(StreamId stream, NewEvent event) {
    * @throws IllegalArgumentException if the event is null
    */
   public static ImportedEvent of(StreamId stream, Object event) {
-    return new ImportedEvent(stream, NewEvent.of(event));
+    return new ImportedEvent(Objects.requireNonNull(stream, "stream"), NewEvent.of(event));
+  }
+
+  /**
+   * The stream to whose end it goes.
+   *
+   * @return a new one, or one that has events already
+   */
+  public StreamId stream() {
+    return stream;
+  }
+
+  /**
+   * The event.
+   *
+   * @return with its id and metadata
+   */
+  public NewEvent event() {
+    return event;
+  }
+
+  @Override
+  public String toString() {
+    return "%s for stream %s".formatted(event, stream);
   }
 }

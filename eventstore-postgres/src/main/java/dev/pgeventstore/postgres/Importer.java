@@ -169,10 +169,13 @@ public final class Importer {
   }
 
   private static ImportProgress progress(ImportRun run, long started) {
-    return new ImportProgress(
+    return new Progress(
         run.items(),
         run.itemsOfThisRun(),
         Position.of(run.lastPosition()),
         Duration.ofNanos(System.nanoTime() - started));
   }
+
+  private record Progress(long items, long itemsOfThisRun, Position lastPosition, Duration elapsed)
+      implements ImportProgress {}
 }

@@ -11,6 +11,7 @@ import dev.pgeventstore.EventStreams;
 import dev.pgeventstore.Outbox;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StoreListener;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
 import dev.pgeventstore.internal.scheduling.Scheduler;
@@ -104,7 +105,8 @@ public final class PostgresEventStore implements EventStore {
             new EventEncoder(encoding, () -> highWaterMark.last().incarnation()),
             builder.groupAppends,
             builder.appendTimeout,
-            signals::appended);
+            signals::appended,
+            builder.listener);
     feed = new PostgresFeed(scheduler, connections, schema, events, fence, highWaterMark, signals);
     subscriptions =
         new SubscriptionRuns(
@@ -212,6 +214,7 @@ public final class PostgresEventStore implements EventStore {
     private Duration appendTimeout = Duration.ofSeconds(30);
     private Duration pollInterval = Duration.ofMillis(250);
     private Listening listening = Listening.DIRECTLY;
+    private @Nullable StoreListener listener;
     private Scheduler scheduler = Scheduler.threads();
 
     private Builder(DataSource dataSource) {
@@ -336,6 +339,17 @@ public final class PostgresEventStore implements EventStore {
      */
     public Builder listening(Listening when) {
       this.listening = when;
+      return this;
+    }
+
+    /**
+     * What is told of every append of this store. The default is nothing.
+     *
+     * @param who called by the threads that append
+     * @return this builder
+     */
+    public Builder listener(StoreListener who) {
+      this.listener = Objects.requireNonNull(who, "the listener is null");
       return this;
     }
 

@@ -19,6 +19,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
@@ -359,9 +360,8 @@ final class AppendHistoryChecker {
 
   /** The one version that meets an expectation, if there is only one. */
   private static @Nullable Long onlyVersion(ExpectedVersion expected) {
-    return expected instanceof ExpectedVersion.Exactly exactly
-        ? (Long) exactly.version()
-        : expected.equals(ExpectedVersion.noStream()) ? (Long) 0L : null;
+    OptionalLong only = expected.onlyVersion();
+    return only.isPresent() ? (Long) only.getAsLong() : null;
   }
 
   /** Why a stream was never seen at a version between a call and its answer; null if it was. */

@@ -11,6 +11,7 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
@@ -26,6 +27,9 @@ import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;
 import java.time.Duration;
 import java.util.List;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -234,6 +238,88 @@ class AwaitAppliedTest {
   }
 
   @Test
+  void a_position_is_passed_when_all_partitions_have_passed_it_wherever_they_are_handled()
+      throws Exception {
+    Set<String> handled = ConcurrentHashMap.newKeySet();
+    EventHandler slow =
+        batch -> {
+          for (RecordedEvent event : batch.events()) {
+            if (event.type().equals("slow")) {
+              Thread.sleep(300);
+            }
+            handled.add(event.stream() + "@" + event.version());
+          }
+        };
+    try (Subscription view = startInParts(store, slow);
+        Subscription elsewhere = startInParts(other, slow)) {
+      AppendResult last = append(store, "order-0", "happened");
+      for (int round = 1; round <= 3; round++) {
+        for (int stream = 0; stream < 8; stream++) {
+          last = append(store, "order-" + stream, stream == round ? "slow" : "happened");
+        }
+        Subscription node = round % 2 == 0 ? view : elsewhere;
+        node.awaitApplied(last.position(), PATIENCE);
+        for (int stream = 0; stream < 8; stream++) {
+          assertThat(handled)
+              .contains("order-%d@%d".formatted(stream, stream == 0 ? round + 1 : round));
+        }
+      }
+      view.awaitApplied(Position.START, Duration.ZERO);
+      Position future = Position.of(last.position().value() + 1_000);
+      assertThatThrownBy(() -> view.awaitApplied(future, Duration.ofMillis(100)))
+          .isInstanceOf(TimeoutException.class)
+          .hasMessageContaining("not yet at " + future);
+    }
+  }
+
+  private static Subscription startInParts(TestStore in, EventHandler handler) {
+    return Subscriptions.of(in.store).create("view").partitions(3).handler(handler).start();
+  }
+
+  @Test
+  void at_a_position_the_event_that_stands_there_is_told_as_parked_or_discarded_and_no_other_one()
+      throws Exception {
+    try (Subscription view = start(store);
+        Subscription elsewhere = start(other)) {
+      Position poisoned = append(store, "order-1", "poison").position();
+      Position fine = append(store, "order-2", "happened").position();
+
+      for (Subscription node : List.of(view, elsewhere)) {
+        node.awaitApplied(fine, PATIENCE);
+        assertThat(
+                catchThrowableOfType(
+                        EventParkedException.class, () -> node.awaitApplied(poisoned, PATIENCE))
+                    .event()
+                    .position())
+            .isEqualTo(poisoned);
+      }
+      assertThat(elsewhere.parked().discard(poisoned, "a test order")).isTrue();
+      for (Subscription node : List.of(view, elsewhere)) {
+        assertThatThrownBy(() -> node.awaitApplied(poisoned, PATIENCE))
+            .isInstanceOf(EventDiscardedException.class)
+            .hasMessageContaining("a test order");
+      }
+      mended = true;
+      AppendResult later = append(store, "order-1", "poison");
+      view.awaitApplied(later.position(), PATIENCE);
+    }
+  }
+
+  @Test
+  void a_position_that_is_not_reached_is_told_after_closing() throws Exception {
+    Subscription view = start(store);
+    Position applied = append(store, "order-1", "happened").position();
+    view.awaitApplied(applied, PATIENCE);
+    view.close();
+    Position late = append(store, "order-1", "happened").position();
+
+    view.awaitApplied(applied, PATIENCE);
+    assertThatThrownBy(() -> view.awaitApplied(late, PATIENCE))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("has stopped at position " + applied);
+  }
+
+  @Test
   void a_time_that_no_clock_reaches_is_waited_for_as_any_other() throws Exception {
     Duration forEver = Duration.ofSeconds(Long.MAX_VALUE);
     try (Subscription view = start(store);
@@ -241,6 +327,7 @@ class AwaitAppliedTest {
             Subscriptions.of(store.store).follow(EventQuery.all()).handler(event -> {}).start()) {
       AppendResult append = append(store, "order-1", "happened");
       view.awaitApplied(append, forEver);
+      view.awaitApplied(append.position(), forEver);
       follower.awaitApplied(append, forEver);
       follower.awaitApplied(append.position(), forEver);
     }

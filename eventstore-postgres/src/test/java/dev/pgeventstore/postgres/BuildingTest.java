@@ -4,10 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.StoreListener;
+import dev.pgeventstore.spi.EventFeed;
+import dev.pgeventstore.subscription.Subscription;
+import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.EmptyDatabase;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ExecutorService;
@@ -113,6 +118,58 @@ class BuildingTest {
     }
     try (TestStore store = new TestStore(database)) {
       assertThat(store.settled()).hasSize(4);
+    }
+  }
+
+  @Test
+  void what_a_builder_is_told_after_build_changes_nothing_of_the_store(Database database) {
+    List<PostgresEventStore.Builder> told = new ArrayList<>();
+    try (TestStore store =
+        new TestStore(
+            database,
+            5,
+            builder -> {
+              told.add(builder);
+              return builder;
+            })) {
+      List<String> heard = new ArrayList<>();
+      told.get(0)
+          .schema("other")
+          .maxEventBytes(1)
+          .groupAppends(false)
+          .appendTimeout(Duration.ofMillis(1))
+          .pollInterval(Duration.ofHours(1))
+          .listening(Listening.NEVER)
+          .listener(
+              new StoreListener() {
+                @Override
+                public void committed(Committed append) {
+                  heard.add("committed");
+                }
+              });
+      store.append("order-1");
+      assertThat(store.settled()).containsExactly("order-1");
+      assertThat(heard).isEmpty();
+    }
+  }
+
+  @Test
+  void times_that_no_clock_reaches_are_taken_as_very_long(Database database) throws Exception {
+    Duration forEver = Duration.ofSeconds(Long.MAX_VALUE);
+    try (TestStore store =
+            new TestStore(database, 8, b -> b.appendTimeout(forEver).pollInterval(forEver));
+        Subscription view =
+            Subscriptions.of(store.store)
+                .create("view")
+                .unhealthyAfter(forEver)
+                .handler(batch -> {})
+                .start()) {
+      view.awaitApplied(store.append("order-1"), forEver);
+      assertThat(view.status().isHealthy()).isTrue();
+      EventFeed feed = store.store.unwrap(EventFeed.class).orElseThrow();
+      assertThat(feed.blockers(forEver)).isEmpty();
+      assertThat(feed.tryLease("relay", 0, "me", forEver)).isPresent();
+      assertThat(feed.tryLease("relay", 0, "other", forEver)).isEmpty();
     }
   }
 

@@ -23,6 +23,8 @@ import dev.pgeventstore.aggregate.Evolution;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.Eraser.Purge;
+import dev.pgeventstore.postgres.Eraser.Purged;
+import dev.pgeventstore.postgres.Eraser.Truncated;
 import dev.pgeventstore.postgres.Eraser.Truncation;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.Schema;
@@ -103,7 +105,7 @@ class EraserTest {
       store.append("order-2");
     }
 
-    assertThat(eraser.truncateBefore(ORDER, 4)).isEqualTo(new Truncation(ORDER, 4, true));
+    assertThat(eraser.truncateBefore(ORDER, 4)).isEqualTo(new Truncated(ORDER, 4, true));
 
     assertThat(versions(StreamRange.forwards())).containsExactly(4L, 5L);
     assertThat(versions(StreamRange.forwardsFrom(2).upTo(4))).containsExactly(4L);
@@ -132,17 +134,17 @@ class EraserTest {
   @Test
   void a_truncation_only_moves_forward_and_never_hides_the_last_event() {
     append("order-1", 5);
-    assertThat(eraser.truncateBefore(ORDER, 1)).isEqualTo(new Truncation(ORDER, 1, false));
-    assertThat(eraser.truncateBefore(ORDER, 2)).isEqualTo(new Truncation(ORDER, 2, true));
-    assertThat(eraser.truncateBefore(ORDER, 4)).isEqualTo(new Truncation(ORDER, 4, true));
+    assertThat(eraser.truncateBefore(ORDER, 1)).isEqualTo(new Truncated(ORDER, 1, false));
+    assertThat(eraser.truncateBefore(ORDER, 2)).isEqualTo(new Truncated(ORDER, 2, true));
+    assertThat(eraser.truncateBefore(ORDER, 4)).isEqualTo(new Truncated(ORDER, 4, true));
     assertThat(versions(store.settledAfter(Position.START))).containsExactly(4L, 5L);
-    assertThat(eraser.truncateBefore(ORDER, 2)).isEqualTo(new Truncation(ORDER, 4, false));
-    assertThat(eraser.purge(ORDER)).isEqualTo(new Purge(ORDER, 3, true));
-    assertThat(eraser.truncateBefore(ORDER, 3)).isEqualTo(new Truncation(ORDER, 4, false));
+    assertThat(eraser.truncateBefore(ORDER, 2)).isEqualTo(new Truncated(ORDER, 4, false));
+    assertThat(eraser.purge(ORDER)).isEqualTo(new Purged(ORDER, 3, true));
+    assertThat(eraser.truncateBefore(ORDER, 3)).isEqualTo(new Truncated(ORDER, 4, false));
     assertThatThrownBy(() -> eraser.truncateBefore(ORDER, 6))
         .isInstanceOf(NotInStoreException.class)
         .hasMessageContaining("is at version 5");
-    assertThat(eraser.truncateBefore(ORDER, 5)).isEqualTo(new Truncation(ORDER, 5, true));
+    assertThat(eraser.truncateBefore(ORDER, 5)).isEqualTo(new Truncated(ORDER, 5, true));
     assertThat(versions(StreamRange.forwards())).containsExactly(5L);
   }
 
@@ -242,7 +244,7 @@ class EraserTest {
     List<RecordedEvent> before = store.settledAfter(Position.START);
     List<Long> progress = new ArrayList<>();
 
-    assertThat(eraser.purge(ORDER, progress::add)).isEqualTo(new Purge(ORDER, 2_399, true));
+    assertThat(eraser.purge(ORDER, progress::add)).isEqualTo(new Purged(ORDER, 2_399, true));
 
     assertThat(progress).hasSize(12).startsWith(200L, 400L).endsWith(2_200L, 2_399L);
     assertThat(store.query("select count(*) from eventstore.events")).isEqualTo("102");
@@ -256,7 +258,7 @@ class EraserTest {
     }
     assertThat(store.store.unwrap(EventFeed.class).orElseThrow().idAt(Position.of(99_999)))
         .isEmpty();
-    assertThat(eraser.purge(ORDER)).isEqualTo(new Purge(ORDER, 0, true));
+    assertThat(eraser.purge(ORDER)).isEqualTo(new Purged(ORDER, 0, true));
   }
 
   @Test
@@ -270,9 +272,9 @@ class EraserTest {
     Purge interrupted = eraser.purge(ORDER, soFar -> Thread.currentThread().interrupt());
 
     assertThat(Thread.interrupted()).isTrue();
-    assertThat(interrupted).isEqualTo(new Purge(ORDER, 200, false));
+    assertThat(interrupted).isEqualTo(new Purged(ORDER, 200, false));
     assertThat(versions(StreamRange.forwards())).containsExactly(1_500L);
-    assertThat(eraser.purge(ORDER)).isEqualTo(new Purge(ORDER, 1_299, true));
+    assertThat(eraser.purge(ORDER)).isEqualTo(new Purged(ORDER, 1_299, true));
   }
 
   @Test
@@ -414,7 +416,7 @@ class EraserTest {
       awaitSomebodyWaiting();
       first.commit();
       assertThat(second.get(PATIENCE.toSeconds(), TimeUnit.SECONDS))
-          .isEqualTo(new Purge(ORDER, 1, true));
+          .isEqualTo(new Purged(ORDER, 1, true));
     }
     assertThat(store.query("select count(*) from eventstore.purged_events")).isEqualTo("4");
   }

@@ -134,7 +134,7 @@ class ImporterTest {
             .withId(id)
             .withMetadata(metadata);
 
-    ImportProgress end = importer().run(List.of(new ImportedEvent(stream, event)));
+    ImportProgress end = importer().run(List.of(ImportedEvent.of(stream, event)));
     store.store.append(stream, ExpectedVersion.exactly(1), List.of(event.withId(new UUID(0, 1))));
 
     List<RecordedEvent> read = store.store.read(stream);
@@ -255,7 +255,7 @@ class ImporterTest {
     assertThatThrownBy(
             () ->
                 importer()
-                    .run(Stream.of(item(1), new ImportedEvent(StreamId.of("order", "2"), event))))
+                    .run(Stream.of(item(1), ImportedEvent.of(StreamId.of("order", "2"), event))))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("item 2, for stream order-2")
         .hasMessageContaining(why)

@@ -264,7 +264,7 @@ class InlineProjectionTest {
         }
       }
       connection.rollback();
-      behind.subscription().awaitApplied(last, PATIENCE);
+      behind.awaitApplied(last, PATIENCE);
 
       String expected = table("visits_inline");
       assertThat(expected).hasSizeGreaterThan(40);

@@ -101,6 +101,7 @@ class LostAppendTest {
         }
 
         for (Subscription node : List.of(here, there, nothing)) {
+          node.awaitApplied(next.position(), PATIENCE);
           node.awaitApplied(next, PATIENCE);
           node.awaitApplied(kept, PATIENCE);
           node.awaitApplied(truncated, PATIENCE);
@@ -183,6 +184,9 @@ class LostAppendTest {
       AppendResult before = store.store.append(append("order-1", "order-2"));
       server.restart();
 
+      here.awaitApplied(before.position(), PATIENCE);
+      there.awaitApplied(before.position(), PATIENCE);
+      follower.awaitApplied(before.position(), PATIENCE);
       here.awaitApplied(before, PATIENCE);
       there.awaitApplied(before, PATIENCE);
       there.awaitApplied(unknown, PATIENCE);

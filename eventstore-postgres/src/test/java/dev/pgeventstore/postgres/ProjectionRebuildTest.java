@@ -108,7 +108,7 @@ class ProjectionRebuildTest {
     }
     // Waiting for an append waits for the partitions of its streams.
     for (int i = 0; i < PAGES; i++) {
-      live.subscription().awaitApplied(store.append("page-" + i), PATIENCE);
+      live.awaitApplied(store.append("page-" + i), PATIENCE);
     }
     reading = false;
     for (Future<?> reader : readers) {

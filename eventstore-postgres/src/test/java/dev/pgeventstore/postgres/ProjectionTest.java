@@ -216,7 +216,7 @@ class ProjectionTest {
       Promoting promoting = new Promoting(next, Duration.ofSeconds(2));
       // The high-water mark is 9 for this promotion. What comes now it knows from the live version.
       promoting.awaitApproach();
-      live.subscription().awaitApplied(store.append("page-0"), PATIENCE);
+      live.awaitApplied(store.append("page-0"), PATIENCE);
       first.open.countDown();
 
       assertThatThrownBy(promoting::get).hasCauseInstanceOf(TimeoutException.class);
@@ -246,8 +246,8 @@ class ProjectionTest {
     try (Projection live = startLive(1);
         Projection next = start(2, slowToShow)) {
       assertThat(next.promote(PATIENCE)).isTrue();
-      next.subscription().awaitApplied(store.append("page-1"), PATIENCE);
-      live.subscription().awaitApplied(store.append("page-1"), PATIENCE);
+      next.awaitApplied(store.append("page-1"), PATIENCE);
+      live.awaitApplied(store.append("page-1"), PATIENCE);
     }
     assertThat(blocked).hasValue(1);
   }
@@ -266,7 +266,7 @@ class ProjectionTest {
     try (Projection first = startLive(1);
         Projection second = startLive(2)) {
       AppendResult last = store.append("page-0");
-      second.subscription().awaitApplied(last, PATIENCE);
+      second.awaitApplied(last, PATIENCE);
 
       assertThat(first.makeLive(PATIENCE)).isTrue();
 
@@ -343,7 +343,7 @@ class ProjectionTest {
                         if (sql.contains("for no key update") && sql.contains("subscriptions")) {
                           // The last moment in which the live one can move.
                           holds.incrementAndGet();
-                          live.subscription().awaitApplied(store.append("page-0"), PATIENCE);
+                          live.awaitApplied(store.append("page-0"), PATIENCE);
                         } else if (!liveIsHeld()) {
                           await().atMost(PATIENCE).until(() -> checkpoint(2) == checkpoint(1));
                         }
@@ -356,7 +356,7 @@ class ProjectionTest {
           .hasMessageContaining("version 1 stays live");
       // 1 s, 2 s in which the live one goes on, and what is left.
       assertThat(holds).hasValueBetween(1, 2);
-      live.subscription().awaitApplied(store.append("page-0"), PATIENCE);
+      live.awaitApplied(store.append("page-0"), PATIENCE);
       watched.before(sql -> {});
       assertThat(next.promote(PATIENCE)).isTrue();
     }
@@ -456,7 +456,7 @@ class ProjectionTest {
       assertThatThrownBy(() -> next.promote(PATIENCE)).isInstanceOf(EventStoreException.class);
 
       assertThat(liveVersion()).isEqualTo("1");
-      live.subscription().awaitApplied(store.append("page-0"), PATIENCE);
+      live.awaitApplied(store.append("page-0"), PATIENCE);
       assertThat(view()).isEqualTo("page-0 3 6, page-1 2 5, page-2 1 3");
     }
     try (Projection next = start(2, new Visits())) {
@@ -483,7 +483,7 @@ class ProjectionTest {
       assertThat(liveVersion()).isEqualTo("1");
       assertThat(store.query("select pg_get_viewdef('public.visits'::regclass)"))
           .contains("visits_v1");
-      live.subscription().awaitApplied(store.append("page-0"), PATIENCE);
+      live.awaitApplied(store.append("page-0"), PATIENCE);
     }
   }
 
@@ -532,7 +532,7 @@ class ProjectionTest {
         TestStore.execute(reader, "set statement_timeout = '20s'");
         assertThat(Visits.read("visits", reader)).isEqualTo("page-0 1 1, page-1 1 2");
       }
-      live.subscription().awaitApplied(store.append("page-0"), PATIENCE);
+      live.awaitApplied(store.append("page-0"), PATIENCE);
       assertThat(promotion.isDone()).isFalse();
       report.rollback();
 
@@ -559,7 +559,7 @@ class ProjectionTest {
       assertThatThrownBy(() -> store.execute("delete from eventstore.projection_versions"))
           .isInstanceOf(SQLException.class)
           .hasMessageContaining("projections_live_version");
-      live.subscription().awaitApplied(store.append("page-0"), PATIENCE);
+      live.awaitApplied(store.append("page-0"), PATIENCE);
     }
     assertThat(view()).startsWith("page-0 2 3");
   }
@@ -599,7 +599,7 @@ class ProjectionTest {
           }
         };
     try (Projection next = start(2, failing)) {
-      next.subscription().awaitApplied(appendMany(1), PATIENCE);
+      next.awaitApplied(appendMany(1), PATIENCE);
       assertThatThrownBy(next::drop).isInstanceOf(EventStoreException.class);
     }
     try (Projection again = start(2, new Visits())) {
@@ -657,7 +657,7 @@ class ProjectionTest {
   void a_version_dropped_elsewhere_stops_and_does_not_come_back() throws Exception {
     appendMany(5);
     try (Projection here = start(1, new Visits())) {
-      here.subscription().awaitApplied(store.append("page-0"), PATIENCE);
+      here.awaitApplied(store.append("page-0"), PATIENCE);
       assertThat(Projections.of(other.store).drop("visits", 1, new Visits())).isTrue();
       store.append("page-0");
 
@@ -678,7 +678,7 @@ class ProjectionTest {
             .onFailure(FailurePolicy.stop())
             .definition(new Visits())
             .start()) {
-      here.subscription().awaitApplied(store.append("page-0"), PATIENCE);
+      here.awaitApplied(store.append("page-0"), PATIENCE);
       // As when a node starts it in the moment in which another drops it: with checkpoints anew.
       store.execute("delete from eventstore.projection_versions");
       store.append("page-0");
@@ -816,7 +816,7 @@ class ProjectionTest {
       assertThat(half.highWaterMark()).isEqualTo(Position.of(9));
       assertThat(half.done()).isEqualTo(3 / 9.0);
       slow.open.countDown();
-      next.subscription().awaitApplied(last, PATIENCE);
+      next.awaitApplied(last, PATIENCE);
 
       ProjectionProgress done = next.progress();
       assertThat(done.position()).isEqualTo(Position.of(9));
@@ -840,7 +840,7 @@ class ProjectionTest {
                 .start()) {
       assertThat(four.promote(PATIENCE)).isTrue();
       assertThat(view()).isEqualTo("page-0 17 49, page-1 17 50, page-2 16 48");
-      one.subscription().awaitApplied(last, PATIENCE);
+      one.awaitApplied(last, PATIENCE);
       assertThat(one.promote(PATIENCE)).isFalse();
       assertThat(one.makeLive(PATIENCE)).isTrue();
       assertThat(four.drop()).isTrue();
@@ -928,7 +928,7 @@ class ProjectionTest {
           }
         };
     try (Projection next = parking(poisoned)) {
-      next.subscription().awaitApplied(last, PATIENCE);
+      next.awaitApplied(last, PATIENCE);
       assertThatThrownBy(() -> next.promote(PATIENCE))
           .isInstanceOf(IllegalStateException.class)
           .hasMessageContaining("version 1 of projection visits has parked 1 event:");
@@ -951,7 +951,7 @@ class ProjectionTest {
           }
         };
     try (Projection first = parking(poisoned)) {
-      assertThatThrownBy(() -> first.subscription().awaitApplied(last, PATIENCE))
+      assertThatThrownBy(() -> first.awaitApplied(last, PATIENCE))
           .isInstanceOf(EventParkedException.class);
       assertThat(first.subscription().parked().count()).isEqualTo(3);
       assertThat(first.drop()).isTrue();
@@ -984,7 +984,7 @@ class ProjectionTest {
       try (Projection next = start(2, slow)) {
         slow.open.countDown();
         assertThat(next.promote(PATIENCE)).isTrue();
-        live.subscription().awaitApplied(last, PATIENCE);
+        live.awaitApplied(last, PATIENCE);
 
         assertThat(projections.liveVersion("visits")).hasValue(2);
         assertThat(projections.liveVersion("visits", report)).hasValue(1);

@@ -11,8 +11,9 @@ import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.TombstonedException;
-import dev.pgeventstore.postgres.Eraser.Purge;
+import dev.pgeventstore.postgres.Eraser.Purged;
 import dev.pgeventstore.postgres.Eraser.Tombstone;
+import dev.pgeventstore.postgres.Eraser.Tombstoned;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;
@@ -63,12 +64,12 @@ class TombstoneTest {
 
   @Test
   void a_tombstoned_stream_is_gone_for_every_reader_and_its_version_stays() throws Exception {
-    assertThat(eraser.tombstone(ORDER)).isEqualTo(new Tombstone(ORDER, 3, true));
-    assertThat(eraser.tombstone(ORDER)).isEqualTo(new Tombstone(ORDER, 3, false));
+    assertThat(eraser.tombstone(ORDER)).isEqualTo(new Tombstoned(ORDER, 3, true));
+    assertThat(eraser.tombstone(ORDER)).isEqualTo(new Tombstoned(ORDER, 3, false));
 
     assertThat(store.store.read(ORDER)).isEmpty();
     assertThat(store.settled()).containsExactly("order-2", "order-2", "order-2");
-    assertThat(eraser.purge(ORDER)).isEqualTo(new Purge(ORDER, 3, true));
+    assertThat(eraser.purge(ORDER)).isEqualTo(new Purged(ORDER, 3, true));
     assertThat(store.store.read(ORDER)).isEmpty();
     assertThat(store.settled()).containsExactly("order-2", "order-2", "order-2");
     assertThat(store.query("select version from eventstore.streams where stream_id = 'order-1'"))

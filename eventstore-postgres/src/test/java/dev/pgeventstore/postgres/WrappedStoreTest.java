@@ -147,7 +147,7 @@ class WrappedStoreTest {
       AppendResult append = append(store, "order-1");
       view.awaitApplied(append, PATIENCE);
       follower.awaitApplied(append, PATIENCE);
-      projection.subscription().awaitApplied(append, PATIENCE);
+      projection.awaitApplied(append, PATIENCE);
 
       assertThat(seen)
           .containsExactlyInAnyOrder(

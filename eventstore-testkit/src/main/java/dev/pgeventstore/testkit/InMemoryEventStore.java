@@ -18,8 +18,10 @@ import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.StoreListener;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
+import dev.pgeventstore.internal.AppendNews;
 import dev.pgeventstore.spi.Parts;
 import dev.pgeventstore.spi.RecordedMessage;
 import dev.pgeventstore.spi.Snapshot;
@@ -36,6 +38,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -64,11 +67,13 @@ public final class InMemoryEventStore implements EventStore {
   private final List<@Nullable RecordedEvent> all = new ArrayList<>();
 
   private final List<RecordedMessage> messages = new ArrayList<>();
+  private final @Nullable StoreListener listener;
   private final Parts parts;
 
-  private InMemoryEventStore(EventCodec codec, Clock clock) {
+  private InMemoryEventStore(EventCodec codec, Clock clock, @Nullable StoreListener listener) {
     this.codec = codec;
     this.clock = clock;
+    this.listener = listener;
     Outbox outbox = this::publish;
     this.parts = Parts.of(this, codec, new Kept(), outbox);
   }
@@ -96,13 +101,41 @@ public final class InMemoryEventStore implements EventStore {
    * @return the store
    */
   public static InMemoryEventStore of(EventCodec codec, Clock clock) {
-    return new InMemoryEventStore(codec, clock);
+    return new InMemoryEventStore(codec, clock, null);
+  }
+
+  /**
+   * An empty store with a listener. It sends every append alone, so it tells of no batches.
+   *
+   * @param codec of the events
+   * @param listener is told of every append
+   * @return the store
+   */
+  public static InMemoryEventStore of(EventCodec codec, StoreListener listener) {
+    return new InMemoryEventStore(codec, Clock.systemUTC(), listener);
   }
 
   @Override
   public AppendResult append(Append append) {
     Map<StreamId, List<CheckedEvent>> contents = encode(append);
     checkSizes(append.messages());
+    AppendNews news = AppendNews.of(listener, append, System::nanoTime);
+    if (news == null) {
+      return append(append, contents);
+    }
+    AppendResult result;
+    try {
+      news.sending();
+      result = append(append, contents);
+    } catch (RuntimeException e) {
+      news.failed(e);
+      throw e;
+    }
+    news.committed(result);
+    return result;
+  }
+
+  private AppendResult append(Append append, Map<StreamId, List<CheckedEvent>> contents) {
     synchronized (this) {
       append.events().values().forEach(events -> events.forEach(NewEvent::sending));
       Map<StreamId, Long> stored = whereStored(append, contents);
@@ -206,11 +239,9 @@ public final class InMemoryEventStore implements EventStore {
   /** How many events stand before the first of these, if they are stored at all. */
   private static int place(
       ExpectedVersion expected, List<NewEvent> events, Set<UUID> ids, List<RecordedEvent> stream) {
-    if (expected instanceof ExpectedVersion.Exactly exactly) {
-      return (int) Math.min(exactly.version(), stream.size());
-    }
-    if (expected instanceof ExpectedVersion.NoStream) {
-      return 0;
+    OptionalLong only = expected.onlyVersion();
+    if (only.isPresent()) {
+      return (int) Math.min(only.getAsLong(), stream.size());
     }
     if (events.stream().anyMatch(NewEvent::mayBeStored)) {
       for (int i = 0; i < stream.size(); i++) {
@@ -281,7 +312,7 @@ public final class InMemoryEventStore implements EventStore {
   private void write(List<OutboxMessage> toPublish, Instant now) {
     for (OutboxMessage message : toPublish) {
       all.add(null);
-      messages.add(new RecordedMessage(Position.of(all.size()), message, now));
+      messages.add(RecordedMessage.of(Position.of(all.size()), message, now));
     }
   }
 
@@ -346,7 +377,7 @@ public final class InMemoryEventStore implements EventStore {
       }
       upTo++;
     }
-    return new EventPage(List.copyOf(found), Position.of(upTo), highWaterMark());
+    return EventPage.of(List.copyOf(found), Position.of(upTo), highWaterMark());
   }
 
   @Override
@@ -383,7 +414,7 @@ public final class InMemoryEventStore implements EventStore {
             Optional.ofNullable(snapshots.getOrDefault(stream, Map.of()).get(name))
                 .filter(kept -> kept.revision() == revision && kept.version() <= upTo);
         long version = snapshot.map(Snapshot::version).orElse(0L);
-        return new SnapshotAndTail(
+        return new Found(
             snapshot,
             version == upTo
                 ? List.of()
@@ -405,4 +436,7 @@ public final class InMemoryEventStore implements EventStore {
       }
     }
   }
+
+  private record Found(Optional<Snapshot> snapshot, List<RecordedEvent> tail)
+      implements SnapshotAndTail {}
 }

@@ -21,6 +21,7 @@ public final class TypeCheck<T> {
       ", or trust(%s.class) if a test of yours shows that it is kept";
 
   private final TypeModel<T> model;
+  private final MadeSamples<T> made;
   private final Set<Class<?>> trusted;
   private final boolean strict;
   private final Set<T> seen = new HashSet<>();
@@ -34,6 +35,7 @@ public final class TypeCheck<T> {
    */
   public TypeCheck(TypeModel<T> model, Set<Class<?>> trusted, boolean strict) {
     this.model = model;
+    this.made = new MadeSamples<>(model);
     this.trusted = trusted;
     this.strict = strict;
   }
@@ -61,7 +63,7 @@ public final class TypeCheck<T> {
     }
     List<?> known = raw.isEnum() ? List.of(raw.getEnumConstants()) : Samples.of(raw);
     if (known.isEmpty()) {
-      known = model.treesOf(type);
+      known = made.trees(type);
     }
     if (!known.isEmpty()) {
       return known;
@@ -125,7 +127,7 @@ public final class TypeCheck<T> {
       }
     }
     if (Containers.isOptional(raw)
-        && (Containers.isOptional(model.classOf(content)) || !model.treesOf(content).isEmpty())) {
+        && (Containers.isOptional(model.classOf(content)) || model.treeOf(content) != null)) {
       throw flaw(path, "is an Optional of what is null in JSON itself", "declare one of both", raw);
     }
     return Containers.samples(
@@ -137,7 +139,7 @@ public final class TypeCheck<T> {
     List<Object> samples = new ArrayList<>();
     for (Object value : samples(path + " value", valueType, false)) {
       try {
-        Object object = model.fromValue(type, valueType, value);
+        Object object = made.ofValue(type, valueType, value);
         if (object != null) {
           samples.add(object);
         }
@@ -264,7 +266,7 @@ public final class TypeCheck<T> {
   private void tried(String path, Class<?> owner, TypeModel.Part<T> part, Object sample) {
     Object read;
     try {
-      read = part.tried(sample);
+      read = part.trial().of(sample);
     } catch (Exception e) {
       throw flaw(
           path,

@@ -23,8 +23,11 @@ public interface TypeModel<T> {
   /** Of an array, a collection, a map or an optional: what is in it. */
   @Nullable T contentOf(T type);
 
-  /** Trees of the library's, if this type is a class of such, to try it with. */
-  List<?> treesOf(T type);
+  /** What JSON a tree of the library's is, if this type is a class of such. */
+  @Nullable Tree treeOf(T type);
+
+  /** A tree of the library's. */
+  Object tree(String json) throws Exception;
 
   /** Whether the application writes and reads this type by code of its own. */
   boolean isCustom(T type);
@@ -32,14 +35,14 @@ public interface TypeModel<T> {
   /** What an object of this type is written as instead, as {@code @JsonValue} says. */
   @Nullable T valueOf(T type);
 
-  /**
-   * An object that is made of its value.
-   *
-   * @return the object, written and read once more; null if the application's code refuses the
-   *     value
-   * @throws Exception if the library cannot make it, or it is written differently then
-   */
-  @Nullable Object fromValue(T type, T valueType, Object value) throws Exception;
+  /** A value as JSON. */
+  byte[] write(T type, @Nullable Object value) throws Exception;
+
+  /** A value from JSON. */
+  @Nullable Object read(T type, byte[] json) throws Exception;
+
+  /** Whether it is the application's code that has refused a value. */
+  boolean isRefusal(Exception failure);
 
   /** Whether its JSON says which class an object is of. */
   boolean hasTypeIds(T type);
@@ -57,31 +60,39 @@ public interface TypeModel<T> {
    */
   record Bean<T>(boolean canBeMade, List<Part<T>> parts) {}
 
-  /** A property. */
-  interface Part<T> {
+  /**
+   * A property.
+   *
+   * @param name its name in JSON
+   * @param isParameter whether it is a parameter of what makes the object
+   * @param isRequired whether its absence is an error
+   * @param isCustom whether the application writes and reads it by code of its own
+   * @param trial how it is written and read
+   */
+  record Part<T>(
+      String name,
+      T type,
+      boolean isWritten,
+      boolean isRead,
+      boolean isParameter,
+      boolean isRequired,
+      Absence absence,
+      boolean isCustom,
+      Trial trial) {}
 
-    /** Its name in JSON. */
-    String name();
+  /** Writes and reads a value as that of a property. */
+  @FunctionalInterface
+  interface Trial {
 
-    T type();
+    /** A value as it comes back. */
+    @Nullable Object of(Object value) throws Exception;
+  }
 
-    boolean isWritten();
-
-    boolean isRead();
-
-    /** Whether it is a parameter of what makes the object. */
-    boolean isParameter();
-
-    /** Whether its absence is an error. */
-    boolean isRequired();
-
-    Absence absence();
-
-    /** Whether the application writes and reads it by code of its own. */
-    boolean isCustom();
-
-    /** A value, written and read as this property's. */
-    @Nullable Object tried(Object value) throws Exception;
+  /** What a tree may be. */
+  enum Tree {
+    ANY,
+    OBJECT,
+    ARRAY
   }
 
   /** Which values are left out of the JSON. */

@@ -26,7 +26,7 @@ final class JacksonBinding implements JsonBinding<JsonNode> {
           .build();
 
   /** For upcasting, whatever the events' own mapper does: no digit may get lost. */
-  static final ObjectReader TREES = Mappers.newMapper().readerFor(JsonNode.class);
+  static final ObjectReader TREES = JacksonLibrary.INSTANCE.newMapper().readerFor(JsonNode.class);
 
   private final JsonFactory parsers;
   private final ObjectWriter writer;

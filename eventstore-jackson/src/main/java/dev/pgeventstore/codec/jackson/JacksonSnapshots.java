@@ -1,6 +1,9 @@
 package dev.pgeventstore.codec.jackson;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.pgeventstore.codec.JsonBinding;
+import dev.pgeventstore.codec.JsonOptions;
 import dev.pgeventstore.codec.JsonSnapshots;
 import dev.pgeventstore.codec.SnapshotCodec;
 
@@ -13,12 +16,9 @@ import dev.pgeventstore.codec.SnapshotCodec;
  */
 public final class JacksonSnapshots<S> extends JsonSnapshots<S> {
 
-  private JacksonSnapshots(Builder<S> builder) {
-    super(
-        builder.stateClass,
-        builder.name,
-        builder.revision,
-        builder.options.forStates(builder.stateClass));
+  private JacksonSnapshots(
+      Class<S> stateClass, String name, int revision, JsonBinding<JsonNode> binding) {
+    super(stateClass, name, revision, binding);
   }
 
   /**
@@ -55,50 +55,21 @@ public final class JacksonSnapshots<S> extends JsonSnapshots<S> {
    *
    * @param <S> the state
    */
-  public static final class Builder<S> {
+  public static final class Builder<S> extends JsonOptions<ObjectMapper, JsonNode, Builder<S>> {
 
     private final Class<S> stateClass;
     private final String name;
     private final int revision;
-    private final Options options = new Options();
 
     private Builder(Class<S> stateClass, String name, int revision) {
+      super(JacksonLibrary.INSTANCE);
       this.stateClass = stateClass;
       this.name = name;
       this.revision = revision;
     }
 
-    /**
-     * Takes a mapper of the caller's, which decides how states look as JSON.
-     *
-     * @param mapper for JSON; changing it later has no effect
-     * @return this builder
-     */
-    public Builder<S> mapper(ObjectMapper mapper) {
-      options.mapper(mapper);
-      return this;
-    }
-
-    /**
-     * Reads leniently, as {@link JacksonCodec.Builder#lenient}, and passes over what the JSON has
-     * more than the class. Default: both are errors, and the state is folded from the events.
-     *
-     * @return this builder
-     */
-    public Builder<S> lenient() {
-      options.lenient();
-      return this;
-    }
-
-    /**
-     * Does not look into some classes: that their objects come back as they were is up to the
-     * application. Default: every class is checked.
-     *
-     * @param classes in addition to those of earlier calls
-     * @return this builder
-     */
-    public Builder<S> trust(Class<?>... classes) {
-      options.trust(classes);
+    @Override
+    protected Builder<S> self() {
       return this;
     }
 
@@ -111,7 +82,7 @@ public final class JacksonSnapshots<S> extends JsonSnapshots<S> {
      *     below 1; or if a state could change on the way, or be stored and never be read
      */
     public JacksonSnapshots<S> build() {
-      return new JacksonSnapshots<>(this);
+      return new JacksonSnapshots<>(stateClass, name, revision, forStates(stateClass));
     }
   }
 }

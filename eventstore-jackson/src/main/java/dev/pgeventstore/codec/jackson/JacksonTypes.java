@@ -1,7 +1,5 @@
 package dev.pgeventstore.codec.jackson;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
@@ -13,8 +11,6 @@ import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.JsonSerializer;
 import com.fasterxml.jackson.databind.ObjectMapper;
-import com.fasterxml.jackson.databind.ObjectReader;
-import com.fasterxml.jackson.databind.ObjectWriter;
 import com.fasterxml.jackson.databind.SerializationConfig;
 import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.deser.BeanDeserializerBase;
@@ -36,7 +32,6 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.lang.reflect.Type;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -49,8 +44,6 @@ import org.jspecify.annotations.Nullable;
 
 /** What a mapper does with Java types, as its own serializers and deserializers say. */
 final class JacksonTypes implements TypeModel<JavaType> {
-
-  private static final String DIGITS = "[1.50,-0.00,1E+3,12345678901234567890.1234567890]";
 
   private final ObjectMapper mapper;
 
@@ -88,18 +81,16 @@ final class JacksonTypes implements TypeModel<JavaType> {
   }
 
   @Override
-  public List<?> treesOf(JavaType type) {
+  public @Nullable Tree treeOf(JavaType type) {
     Class<?> raw = type.getRawClass();
-    try {
-      if (raw == ArrayNode.class) {
-        return List.of(JacksonBinding.TREES.readTree(DIGITS));
-      }
-      return raw == JsonNode.class || raw == ObjectNode.class
-          ? List.of(JacksonBinding.TREES.readTree("{\"a\":" + DIGITS + ",\"b\":null}"))
-          : List.of();
-    } catch (IOException e) {
-      throw new AssertionError("it is JSON", e);
-    }
+    return raw == ArrayNode.class
+        ? Tree.ARRAY
+        : raw == ObjectNode.class ? Tree.OBJECT : raw == JsonNode.class ? Tree.ANY : null;
+  }
+
+  @Override
+  public Object tree(String json) throws IOException {
+    return JacksonBinding.TREES.readTree(json);
   }
 
   @Override
@@ -130,25 +121,18 @@ final class JacksonTypes implements TypeModel<JavaType> {
   }
 
   @Override
-  public @Nullable Object fromValue(JavaType type, JavaType valueType, Object value)
-      throws IOException {
-    ObjectWriter writer = mapper.writerFor(type);
-    ObjectReader reader = mapper.readerFor(type);
-    byte[] json;
-    try {
-      json =
-          writer.writeValueAsBytes(
-              reader.readValue(mapper.writerFor(valueType).writeValueAsBytes(value)));
-    } catch (ValueInstantiationException e) {
-      return null;
-    }
-    Object object = reader.readValue(json);
-    byte[] again = writer.writeValueAsBytes(object);
-    if (!Arrays.equals(json, again)) {
-      throw new IllegalStateException(
-          "%s becomes %s".formatted(new String(json, UTF_8), new String(again, UTF_8)));
-    }
-    return object;
+  public byte[] write(JavaType type, @Nullable Object value) throws IOException {
+    return mapper.writerFor(type).writeValueAsBytes(value);
+  }
+
+  @Override
+  public @Nullable Object read(JavaType type, byte[] json) throws IOException {
+    return mapper.readerFor(type).readValue(json);
+  }
+
+  @Override
+  public boolean isRefusal(Exception failure) {
+    return failure instanceof ValueInstantiationException;
   }
 
   @Override
@@ -204,7 +188,7 @@ final class JacksonTypes implements TypeModel<JavaType> {
     List<Part<JavaType>> parts = new ArrayList<>();
     for (String name : names) {
       parts.add(
-          new Property(
+          part(
               name,
               writers.get(name),
               readers.get(name),
@@ -230,102 +214,57 @@ final class JacksonTypes implements TypeModel<JavaType> {
     return absences;
   }
 
-  private final class Property implements Part<JavaType> {
+  private Part<JavaType> part(
+      String name,
+      @Nullable BeanPropertyWriter writer,
+      @Nullable SettableBeanProperty reader,
+      Absence absence) {
+    return new Part<>(
+        name,
+        reader == null ? Objects.requireNonNull(writer, name).getType() : reader.getType(),
+        writer != null,
+        reader != null,
+        reader instanceof CreatorProperty,
+        reader != null && reader.isRequired(),
+        absence,
+        writer != null
+            && reader != null
+            && isCustom(writer.getSerializer(), reader.getValueDeserializer()),
+        value ->
+            tried(
+                Objects.requireNonNull(writer, name), Objects.requireNonNull(reader, name), value));
+  }
 
-    private final String name;
-    private final @Nullable BeanPropertyWriter writer;
-    private final @Nullable SettableBeanProperty reader;
-    private final Absence absence;
-
-    Property(
-        String name,
-        @Nullable BeanPropertyWriter writer,
-        @Nullable SettableBeanProperty reader,
-        Absence absence) {
-      this.name = name;
-      this.writer = writer;
-      this.reader = reader;
-      this.absence = absence;
+  private @Nullable Object tried(
+      BeanPropertyWriter writer, SettableBeanProperty reader, Object value) throws IOException {
+    byte[] json = written(writer, value);
+    try (JsonParser parser = mapper.createParser(json)) {
+      parser.nextToken();
+      return reader.deserialize(
+          parser,
+          ((DefaultDeserializationContext) mapper.getDeserializationContext())
+              .createInstance(
+                  mapper.getDeserializationConfig(), parser, mapper.getInjectableValues()));
     }
+  }
 
-    @Override
-    public String name() {
-      return name;
+  private byte[] written(BeanPropertyWriter property, Object value) throws IOException {
+    SerializerProvider context = writing();
+    JsonSerializer<Object> serializer = property.getSerializer();
+    if (serializer == null) {
+      serializer =
+          context.findPrimaryPropertySerializer(
+              context.constructSpecializedType(property.getType(), value.getClass()), property);
     }
-
-    @Override
-    public JavaType type() {
-      return reading(reader).getType();
-    }
-
-    private <P> P reading(@Nullable P property) {
-      return Objects.requireNonNull(property, name);
-    }
-
-    @Override
-    public boolean isWritten() {
-      return writer != null;
-    }
-
-    @Override
-    public boolean isRead() {
-      return reader != null;
-    }
-
-    @Override
-    public boolean isParameter() {
-      return reader instanceof CreatorProperty;
-    }
-
-    @Override
-    public boolean isRequired() {
-      return reader != null && reader.isRequired();
-    }
-
-    @Override
-    public Absence absence() {
-      return absence;
-    }
-
-    @Override
-    public boolean isCustom() {
-      return writer != null
-          && reader != null
-          && JacksonTypes.isCustom(writer.getSerializer(), reader.getValueDeserializer());
-    }
-
-    @Override
-    public @Nullable Object tried(Object value) throws IOException {
-      byte[] json = written(reading(writer), value);
-      try (JsonParser parser = mapper.createParser(json)) {
-        parser.nextToken();
-        return reading(reader)
-            .deserialize(
-                parser,
-                ((DefaultDeserializationContext) mapper.getDeserializationContext())
-                    .createInstance(
-                        mapper.getDeserializationConfig(), parser, mapper.getInjectableValues()));
+    ByteArrayOutputStream json = new ByteArrayOutputStream();
+    try (JsonGenerator generator = mapper.createGenerator(json)) {
+      TypeSerializer types = property.getTypeSerializer();
+      if (types == null) {
+        serializer.serialize(value, generator, context);
+      } else {
+        serializer.serializeWithType(value, generator, context, types);
       }
     }
-
-    private byte[] written(BeanPropertyWriter property, Object value) throws IOException {
-      SerializerProvider context = writing();
-      JsonSerializer<Object> serializer = property.getSerializer();
-      if (serializer == null) {
-        serializer =
-            context.findPrimaryPropertySerializer(
-                context.constructSpecializedType(property.getType(), value.getClass()), property);
-      }
-      ByteArrayOutputStream json = new ByteArrayOutputStream();
-      try (JsonGenerator generator = mapper.createGenerator(json)) {
-        TypeSerializer types = property.getTypeSerializer();
-        if (types == null) {
-          serializer.serialize(value, generator, context);
-        } else {
-          serializer.serializeWithType(value, generator, context, types);
-        }
-      }
-      return json.toByteArray();
-    }
+    return json.toByteArray();
   }
 }

@@ -36,6 +36,21 @@ class JacksonCodecTest extends CodecContract {
   }
 
   @Test
+  void what_a_builder_is_told_after_build_changes_nothing() {
+    ObjectMapper mapper = JacksonCodec.newMapper();
+    JacksonCodec.Builder builder = JacksonCodec.builder(NOTED).mapper(mapper);
+    JacksonCodec codec = builder.build();
+    mapper.setPropertyNamingStrategy(PropertyNamingStrategies.UPPER_CAMEL_CASE);
+    builder.lenient().trust(Noted.class).upcast("order-noted", 1, json -> json);
+
+    EncodedEvent encoded = encode(codec, new Noted("a", 1, Map.of()));
+    assertThat(encoded.data()).isEqualTo("{\"text\":\"a\",\"number\":1.0,\"more\":{}}");
+    assertThatThrownBy(() -> decode(codec, EncodedEvent.of("order-noted", 1, "{\"text\":\"a\"}")))
+        .isInstanceOf(EventStoreException.class)
+        .hasMessageContaining("number");
+  }
+
+  @Test
   void the_callers_mapper_decides_how_json_looks() {
     ObjectMapper mapper =
         JacksonCodec.newMapper()

@@ -1,8 +1,11 @@
 package dev.pgeventstore.codec.jackson3;
 
 import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.JsonBinding;
 import dev.pgeventstore.codec.JsonCodec;
+import dev.pgeventstore.codec.JsonOptions;
 import dev.pgeventstore.codec.Upcasts;
+import java.util.function.Function;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -28,8 +31,11 @@ import tools.jackson.databind.node.ObjectNode;
  */
 public final class JacksonCodec extends JsonCodec<JsonNode> {
 
-  private JacksonCodec(Builder builder) {
-    super(builder.types, builder.upcasts, builder.options.forEvents());
+  private JacksonCodec(
+      EventTypes types,
+      Upcasts<JsonNode> upcasts,
+      Function<Class<?>, JsonBinding<JsonNode>> bindings) {
+    super(types, upcasts, bindings);
   }
 
   /**
@@ -59,18 +65,23 @@ public final class JacksonCodec extends JsonCodec<JsonNode> {
    * @return its {@code rebuild()} changes a detail
    */
   public static JsonMapper newMapper() {
-    return Mappers.newMapper();
+    return JacksonLibrary.INSTANCE.newMapper();
   }
 
   /** Collects upcasters and options. The order of calls does not matter. */
-  public static final class Builder {
+  public static final class Builder extends JsonOptions<JsonMapper, JsonNode, Builder> {
 
     private final EventTypes types;
     private final Upcasts<JsonNode> upcasts = new Upcasts<>();
-    private final Options options = new Options();
 
     private Builder(EventTypes types) {
+      super(JacksonLibrary.INSTANCE);
       this.types = types;
+    }
+
+    @Override
+    protected Builder self() {
+      return this;
     }
 
     /**
@@ -97,41 +108,6 @@ public final class JacksonCodec extends JsonCodec<JsonNode> {
     }
 
     /**
-     * Takes a mapper of the caller's, which decides how events look as JSON. Start from {@link
-     * #newMapper()} to change a detail.
-     *
-     * @param mapper for JSON
-     * @return this builder
-     */
-    public Builder mapper(JsonMapper mapper) {
-      options.mapper(mapper);
-      return this;
-    }
-
-    /**
-     * Reads leniently: a property that is missing is null, zero, false or empty; text is taken for
-     * a number where it looks like one, and so on, as the mapper says. Default: it is an error.
-     *
-     * @return this builder
-     */
-    public Builder lenient() {
-      options.lenient();
-      return this;
-    }
-
-    /**
-     * Does not look into some classes, neither as event types nor inside of others: that their
-     * objects come back as they were is up to the application. Default: every class is checked.
-     *
-     * @param classes in addition to those of earlier calls
-     * @return this builder
-     */
-    public Builder trust(Class<?>... classes) {
-      options.trust(classes);
-      return this;
-    }
-
-    /**
      * The codec.
      *
      * @return an immutable codec
@@ -140,7 +116,7 @@ public final class JacksonCodec extends JsonCodec<JsonNode> {
      *     the way, or be stored and never be read
      */
     public JacksonCodec build() {
-      return new JacksonCodec(this);
+      return new JacksonCodec(types, upcasts, forEvents());
     }
   }
 }

@@ -1,13 +1,10 @@
 package dev.pgeventstore.codec.jackson3;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.pgeventstore.internal.codec.TypeModel;
 import java.io.ByteArrayOutputStream;
 import java.lang.reflect.Type;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
@@ -25,8 +22,6 @@ import tools.jackson.databind.DatabindException;
 import tools.jackson.databind.DeserializationContext;
 import tools.jackson.databind.JavaType;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.ObjectReader;
-import tools.jackson.databind.ObjectWriter;
 import tools.jackson.databind.SerializationConfig;
 import tools.jackson.databind.ValueDeserializer;
 import tools.jackson.databind.ValueSerializer;
@@ -48,8 +43,6 @@ import tools.jackson.databind.ser.SerializationContextExt;
 
 /** What a mapper does with Java types, as its own serializers and deserializers say. */
 final class JacksonTypes implements TypeModel<JavaType> {
-
-  private static final String DIGITS = "[1.50,-0.00,1E+3,12345678901234567890.1234567890]";
 
   private final JsonMapper mapper;
 
@@ -86,14 +79,16 @@ final class JacksonTypes implements TypeModel<JavaType> {
   }
 
   @Override
-  public List<?> treesOf(JavaType type) {
+  public @Nullable Tree treeOf(JavaType type) {
     Class<?> raw = type.getRawClass();
-    if (raw == ArrayNode.class) {
-      return List.of(JacksonBinding.TREES.readTree(DIGITS));
-    }
-    return raw == JsonNode.class || raw == ObjectNode.class
-        ? List.of(JacksonBinding.TREES.readTree("{\"a\":" + DIGITS + ",\"b\":null}"))
-        : List.of();
+    return raw == ArrayNode.class
+        ? Tree.ARRAY
+        : raw == ObjectNode.class ? Tree.OBJECT : raw == JsonNode.class ? Tree.ANY : null;
+  }
+
+  @Override
+  public Object tree(String json) {
+    return JacksonBinding.TREES.readTree(json);
   }
 
   @Override
@@ -124,24 +119,18 @@ final class JacksonTypes implements TypeModel<JavaType> {
   }
 
   @Override
-  public @Nullable Object fromValue(JavaType type, JavaType valueType, Object value) {
-    ObjectWriter writer = mapper.writerFor(type);
-    ObjectReader reader = mapper.readerFor(type);
-    byte[] json;
-    try {
-      json =
-          writer.writeValueAsBytes(
-              reader.readValue(mapper.writerFor(valueType).writeValueAsBytes(value)));
-    } catch (ValueInstantiationException e) {
-      return null;
-    }
-    Object object = reader.readValue(json);
-    byte[] again = writer.writeValueAsBytes(object);
-    if (!Arrays.equals(json, again)) {
-      throw new IllegalStateException(
-          "%s becomes %s".formatted(new String(json, UTF_8), new String(again, UTF_8)));
-    }
-    return object;
+  public byte[] write(JavaType type, @Nullable Object value) {
+    return mapper.writerFor(type).writeValueAsBytes(value);
+  }
+
+  @Override
+  public @Nullable Object read(JavaType type, byte[] json) {
+    return mapper.readerFor(type).readValue(json);
+  }
+
+  @Override
+  public boolean isRefusal(Exception failure) {
+    return failure instanceof ValueInstantiationException;
   }
 
   @Override
@@ -197,7 +186,7 @@ final class JacksonTypes implements TypeModel<JavaType> {
     List<Part<JavaType>> parts = new ArrayList<>();
     for (String name : names) {
       parts.add(
-          new Property(
+          part(
               name,
               writers.get(name),
               readers.get(name),
@@ -223,98 +212,53 @@ final class JacksonTypes implements TypeModel<JavaType> {
     return absences;
   }
 
-  private final class Property implements Part<JavaType> {
+  private Part<JavaType> part(
+      String name,
+      @Nullable BeanPropertyWriter writer,
+      @Nullable SettableBeanProperty reader,
+      Absence absence) {
+    return new Part<>(
+        name,
+        reader == null ? Objects.requireNonNull(writer, name).getType() : reader.getType(),
+        writer != null,
+        reader != null,
+        reader instanceof CreatorProperty,
+        reader != null && reader.isRequired(),
+        absence,
+        writer != null
+            && reader != null
+            && isCustom(writer.getSerializer(), reader.getValueDeserializer()),
+        value ->
+            tried(
+                Objects.requireNonNull(writer, name), Objects.requireNonNull(reader, name), value));
+  }
 
-    private final String name;
-    private final @Nullable BeanPropertyWriter writer;
-    private final @Nullable SettableBeanProperty reader;
-    private final Absence absence;
-
-    Property(
-        String name,
-        @Nullable BeanPropertyWriter writer,
-        @Nullable SettableBeanProperty reader,
-        Absence absence) {
-      this.name = name;
-      this.writer = writer;
-      this.reader = reader;
-      this.absence = absence;
+  private @Nullable Object tried(
+      BeanPropertyWriter writer, SettableBeanProperty reader, Object value) {
+    byte[] json = written(writer, value);
+    try (JsonParser parser = mapper.createParser(json)) {
+      parser.nextToken();
+      return reader.deserialize(parser, mapper._deserializationContext().assignParser(parser));
     }
+  }
 
-    @Override
-    public String name() {
-      return name;
+  private byte[] written(BeanPropertyWriter property, Object value) {
+    SerializationContextExt context = writing();
+    ValueSerializer<Object> serializer = property.getSerializer();
+    if (serializer == null) {
+      serializer =
+          context.findPrimaryPropertySerializer(
+              context.constructSpecializedType(property.getType(), value.getClass()), property);
     }
-
-    @Override
-    public JavaType type() {
-      return reading(reader).getType();
-    }
-
-    private <P> P reading(@Nullable P property) {
-      return Objects.requireNonNull(property, name);
-    }
-
-    @Override
-    public boolean isWritten() {
-      return writer != null;
-    }
-
-    @Override
-    public boolean isRead() {
-      return reader != null;
-    }
-
-    @Override
-    public boolean isParameter() {
-      return reader instanceof CreatorProperty;
-    }
-
-    @Override
-    public boolean isRequired() {
-      return reader != null && reader.isRequired();
-    }
-
-    @Override
-    public Absence absence() {
-      return absence;
-    }
-
-    @Override
-    public boolean isCustom() {
-      return writer != null
-          && reader != null
-          && JacksonTypes.isCustom(writer.getSerializer(), reader.getValueDeserializer());
-    }
-
-    @Override
-    public @Nullable Object tried(Object value) {
-      byte[] json = written(reading(writer), value);
-      try (JsonParser parser = mapper.createParser(json)) {
-        parser.nextToken();
-        return reading(reader)
-            .deserialize(parser, mapper._deserializationContext().assignParser(parser));
+    ByteArrayOutputStream json = new ByteArrayOutputStream();
+    try (JsonGenerator generator = mapper.createGenerator(json)) {
+      TypeSerializer types = property.getTypeSerializer();
+      if (types == null) {
+        context.serializeValue(generator, value, null, serializer);
+      } else {
+        context.serializePolymorphic(generator, value, null, serializer, types);
       }
     }
-
-    private byte[] written(BeanPropertyWriter property, Object value) {
-      SerializationContextExt context = writing();
-      ValueSerializer<Object> serializer = property.getSerializer();
-      if (serializer == null) {
-        serializer =
-            context.findPrimaryPropertySerializer(
-                context.constructSpecializedType(property.getType(), value.getClass()), property);
-      }
-      ByteArrayOutputStream json = new ByteArrayOutputStream();
-      try (JsonGenerator generator = mapper.createGenerator(json)) {
-        TypeSerializer types = property.getTypeSerializer();
-        if (types == null) {
-          context.serializeValue(generator, value, null, serializer);
-        } else {
-          context.serializePolymorphic(generator, value, null, serializer, types);
-        }
-      }
-      return json.toByteArray();
-    }
+    return json.toByteArray();
   }
 }

@@ -36,6 +36,17 @@ class JacksonCodecTest extends CodecContract {
   }
 
   @Test
+  void what_a_builder_is_told_after_build_changes_nothing() {
+    JacksonCodec.Builder builder = JacksonCodec.builder(NOTED);
+    JacksonCodec codec = builder.build();
+    builder.lenient().trust(Noted.class).upcast("order-noted", 1, json -> json);
+
+    assertThatThrownBy(() -> decode(codec, EncodedEvent.of("order-noted", 1, "{\"text\":\"a\"}")))
+        .isInstanceOf(EventStoreException.class)
+        .hasMessageContaining("number");
+  }
+
+  @Test
   void the_callers_mapper_decides_how_json_looks() {
     JsonMapper mapper =
         JacksonCodec.newMapper()

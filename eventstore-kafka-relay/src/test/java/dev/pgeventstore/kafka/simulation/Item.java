@@ -53,7 +53,7 @@ record Item(long position, UUID id, StreamId stream, long version, String topic,
   }
 
   RecordedMessage message() {
-    return new RecordedMessage(
+    return RecordedMessage.of(
         Position.of(position),
         OutboxMessage.to(RELAY, topic)
             .key(stream.toString())

@@ -247,7 +247,7 @@ final class SimulatedFeed implements EventFeed {
                       .toList());
       requireSameLife();
       position = events.size() < limit ? upTo : events.get(limit - 1).position().value();
-      return new EventPage(events, Position.of(position), Position.of(Math.max(mark, position)));
+      return EventPage.of(events, Position.of(position), Position.of(Math.max(mark, position)));
     }
 
     private long mark() {

@@ -93,7 +93,7 @@ public final class OrderViews {
     AppendResult last = ship(orders);
     Map<String, Long> byStatus;
     try (Projection views = follow(handled)) {
-      views.subscription().awaitApplied(last, PATIENCE);
+      views.awaitApplied(last, PATIENCE);
       byStatus = inDatabase(connection -> OrderView.byStatus("orders", connection));
     }
     tell.accept("Started again, it has handled %d event: %s".formatted(handled.get(), byStatus));

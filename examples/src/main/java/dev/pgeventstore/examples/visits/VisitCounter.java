@@ -100,7 +100,7 @@ public final class VisitCounter {
       long more = visitors.get(1, TimeUnit.MINUTES);
       try (Projection second = secondVersion()) {
         AppendResult last = visit(0, 1);
-        second.subscription().awaitApplied(last, PATIENCE);
+        second.awaitApplied(last, PATIENCE);
       }
       reader.stop();
       Reader.Looks looks = looking.get(1, TimeUnit.MINUTES);

@@ -17,8 +17,6 @@ public final class Faults {
   /** So many races or lost connections in a row, at one place, are one attempt of the record's. */
   private static final int IN_A_ROW = 10;
 
-  private static final String OUT_OF_MEMORY = "53200";
-
   private final BooleanSupplier databaseIsWell;
   private long place = -1;
   private int inARow;
@@ -62,7 +60,8 @@ public final class Faults {
       case RACE -> databaseIsWell.getAsBoolean() && isOneTooMany(at);
       case LOST -> databaseIsWell.getAsBoolean() && (connectionLived || isOneTooMany(at));
       // A disk that is full is so for all. Memory may be missing for one statement only.
-      case EXHAUSTED -> isOutOfMemory(failure) && databaseIsWell.getAsBoolean() && isOneTooMany(at);
+      case EXHAUSTED ->
+          SqlFailure.isOutOfMemory(failure) && databaseIsWell.getAsBoolean() && isOneTooMany(at);
     };
   }
 
@@ -73,10 +72,6 @@ public final class Faults {
       case EXHAUSTED -> false;
       default -> databaseIsWell.getAsBoolean() && isOneTooMany(at);
     };
-  }
-
-  private static boolean isOutOfMemory(Throwable failure) {
-    return SqlFailure.in(failure).filter(e -> OUT_OF_MEMORY.equals(e.getSQLState())).isPresent();
   }
 
   private boolean isOneTooMany(long at) {

@@ -356,7 +356,7 @@ public final class MarksTable {
   }
 
   private static Blocker blocker(ResultSet row) throws SQLException {
-    return new Blocker(
+    return new Holder(
         Optional.ofNullable(row.getObject(1, Integer.class)),
         Optional.ofNullable(row.getString(2)),
         row.getString(3),
@@ -423,4 +423,14 @@ public final class MarksTable {
     statement.setLong(first, place.position().value());
     statement.setInt(first + 1, place.index());
   }
+
+  private record Holder(
+      Optional<Integer> pid,
+      Optional<String> prepared,
+      String user,
+      String application,
+      Duration age,
+      String state,
+      String query)
+      implements Blocker {}
 }

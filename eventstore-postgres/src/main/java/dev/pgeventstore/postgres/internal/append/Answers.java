@@ -49,7 +49,7 @@ final class Answers {
       List<NewEvent> events = append.events().getOrDefault(stream, List.of());
       if (!events.isEmpty()) {
         UUID last = events.get(events.size() - 1).id();
-        parts.put(stream, new Part(answer.versions()[i], events.size(), last));
+        parts.put(stream, Part.of(answer.versions()[i], events.size(), last));
       }
     }
     return AppendResult.of(position, parts, replayed, incarnation);

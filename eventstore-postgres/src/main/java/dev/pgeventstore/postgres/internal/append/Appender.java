@@ -4,6 +4,8 @@ import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.StoreListener;
+import dev.pgeventstore.internal.AppendNews;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
@@ -17,6 +19,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import javax.sql.DataSource;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The append path: together with other appends, alone in a transaction, or in a transaction of the
@@ -38,6 +41,8 @@ public final class Appender implements AutoCloseable {
   private final boolean grouping;
   private final CommitListener listener;
   private final GroupAppender group;
+  private final Scheduler scheduler;
+  private final @Nullable StoreListener told;
   private volatile boolean closed;
 
   /**
@@ -46,6 +51,7 @@ public final class Appender implements AutoCloseable {
    * @param grouping whether appends that are waited for go together
    * @param limit how long those that go together wait for their answer
    * @param committed is told after each commit that wrote something
+   * @param told what becomes of each append; null if nobody listens
    */
   public Appender(
       Scheduler scheduler,
@@ -55,7 +61,10 @@ public final class Appender implements AutoCloseable {
       EventEncoder encoder,
       boolean grouping,
       Duration limit,
-      Runnable committed) {
+      Runnable committed,
+      @Nullable StoreListener told) {
+    this.scheduler = scheduler;
+    this.told = told;
     this.sender = new Sender(dataSource, false);
     this.function = function;
     this.outbox = outbox;
@@ -69,27 +78,61 @@ public final class Appender implements AutoCloseable {
             new BatchSender(
                 (requests, exchange) ->
                     ofGroup.send(c -> function.callImpatiently(c, requests), exchange),
-                committed),
+                committed,
+                scheduler,
+                told),
             limit);
   }
 
   /** Appends, and waits for the answer. */
   public AppendResult append(Append append) {
     AppendRequest request = encoder.encode(append);
+    AppendNews news = AppendNews.of(told, append, scheduler::nanoTime);
+    if (news == null) {
+      return send(append, request, null);
+    }
+    AppendResult result;
+    try {
+      result = send(append, request, news);
+    } catch (RuntimeException | Error e) {
+      news.failed(e);
+      throw e;
+    }
+    news.committed(result);
+    return result;
+  }
+
+  private AppendResult send(Append append, AppendRequest request, @Nullable AppendNews news) {
     return grouping && request.rowCount() < ALONE_FROM && !request.hasMessages()
-        ? group.append(append, request)
-        : alone(append, request);
+        ? group.append(append, request, news)
+        : alone(append, request, news);
   }
 
   /** Appends without waiting for the answer. */
   public CompletableFuture<AppendResult> appendAsync(Append append) {
-    return group.appendAsync(append, encoder.encode(append));
+    AppendRequest request = encoder.encode(append);
+    AppendNews news = AppendNews.of(told, append, scheduler::nanoTime);
+    try {
+      return group.appendAsync(append, request, news);
+    } catch (RuntimeException e) {
+      if (news != null) {
+        news.failed(e);
+      }
+      throw e;
+    }
   }
 
-  private AppendResult alone(Append append, AppendRequest request) {
+  private AppendResult alone(Append append, AppendRequest request, @Nullable AppendNews news) {
     requireOpen(append);
     try {
-      Answer answer = sender.send(connection -> function.call(connection, request));
+      Answer answer =
+          sender.send(
+              connection -> {
+                if (news != null) {
+                  news.sending();
+                }
+                return function.call(connection, request);
+              });
       if (answer.outcome() == AppendFunction.Outcome.WRITTEN) {
         listener.committed();
       }
@@ -136,6 +179,23 @@ public final class Appender implements AutoCloseable {
   /** Appends in the caller's transaction. */
   public AppendResult append(Append append, Connection connection) {
     AppendRequest request = encoder.encode(append);
+    AppendNews news = AppendNews.of(told, append, scheduler::nanoTime);
+    if (news == null) {
+      return call(append, request, connection);
+    }
+    AppendResult result;
+    try {
+      news.sending();
+      result = call(append, request, connection);
+    } catch (RuntimeException | Error e) {
+      news.failed(e);
+      throw e;
+    }
+    news.written(result);
+    return result;
+  }
+
+  private AppendResult call(Append append, AppendRequest request, Connection connection) {
     try {
       // The caller may still roll it back, so who waits for it looks for it, in any incarnation.
       return Answers.result(append, function.call(connection, request), "");

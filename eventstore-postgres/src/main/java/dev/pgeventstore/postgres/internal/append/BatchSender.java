@@ -1,33 +1,61 @@
 package dev.pgeventstore.postgres.internal.append;
 
+import dev.pgeventstore.StoreListener;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.internal.Listeners;
+import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Outcome;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import dev.pgeventstore.postgres.internal.tables.CommitListener;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.Collections;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Sends the appends of a batch together, and one by one if they fail because of one of them. */
 final class BatchSender {
 
   private final Statement statement;
   private final CommitListener listener;
+  private final Scheduler scheduler;
+  private final @Nullable StoreListener told;
 
   /**
    * @param committed is told after each commit that wrote something
+   * @param told of each batch; null if nobody listens
    */
-  BatchSender(Statement statement, Runnable committed) {
+  BatchSender(
+      Statement statement, Runnable committed, Scheduler scheduler, @Nullable StoreListener told) {
     this.statement = statement;
     this.listener = new CommitListener(committed);
+    this.scheduler = scheduler;
+    this.told = told;
   }
 
-  /** Sends, and notes in the batch what came of it. */
-  void send(SentBatch batch) {
+  /**
+   * Sends, and notes in the batch what came of it.
+   *
+   * @return tells of it, once nobody waits for the batch any more; null if nobody listens
+   */
+  @Nullable Runnable send(SentBatch batch) {
+    if (told == null) {
+      sendAll(batch);
+      return null;
+    }
+    long began = scheduler.nanoTime();
+    batch.appends.forEach(PendingAppend::sending);
+    sendAll(batch);
+    Sent sent =
+        new Sent(batch.size(), batch.events(), Duration.ofNanos(scheduler.nanoTime() - began));
+    return () -> Listeners.call("the store", () -> told.sent(sent));
+  }
+
+  private void sendAll(SentBatch batch) {
     try {
       List<Answer> answers = statement.send(batch.requests(), batch.exchange);
       for (int i = 0; i < answers.size(); i++) {
@@ -93,6 +121,8 @@ final class BatchSender {
       }
     }
   }
+
+  private record Sent(int appends, int events, Duration took) implements StoreListener.Batch {}
 
   /** One statement for some appends. */
   @FunctionalInterface

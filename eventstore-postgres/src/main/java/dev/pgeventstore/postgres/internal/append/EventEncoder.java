@@ -6,6 +6,7 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.internal.Contents;
 import dev.pgeventstore.postgres.internal.encoding.EventEncoding;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import java.util.ArrayList;
@@ -97,15 +98,9 @@ public final class EventEncoder {
   }
 
   private static long expected(ExpectedVersion expected) {
-    if (expected instanceof ExpectedVersion.Exactly exactly) {
-      return exactly.version();
-    }
-    if (expected instanceof ExpectedVersion.NoStream) {
-      return 0;
-    }
-    return expected instanceof ExpectedVersion.StreamExists
-        ? AppendRequest.EXISTS
-        : AppendRequest.ANY;
+    return expected
+        .onlyVersion()
+        .orElse(expected.isMetBy(0) ? AppendRequest.ANY : AppendRequest.EXISTS);
   }
 
   private AppendRequest.Event encode(NewEvent event, StreamId stream, int number) {
@@ -122,7 +117,7 @@ public final class EventEncoder {
         encoded.id(),
         encoded.content().type(),
         encoded.content().revision(),
-        encoded.content().dataUtf8(),
+        Contents.json(encoded.content()),
         metadata == null ? NONE : metadata);
   }
 }

@@ -4,6 +4,7 @@ import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.OutcomeUnknownException;
+import dev.pgeventstore.internal.AppendNews;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.AppendRequest;
 import java.sql.SQLException;
@@ -84,8 +85,8 @@ final class GroupAppender implements AutoCloseable {
   }
 
   /** Appends, and waits for the answer. */
-  AppendResult append(Append append, AppendRequest request) {
-    PendingAppend own = PendingAppend.ofThisThread(append, request, scheduler);
+  AppendResult append(Append append, AppendRequest request, @Nullable AppendNews news) {
+    PendingAppend own = PendingAppend.ofThisThread(append, request, news, scheduler);
     boolean leads = enqueue(own);
     while (true) {
       if (leads || own.takeChoice()) {
@@ -105,8 +106,9 @@ final class GroupAppender implements AutoCloseable {
   }
 
   /** Appends without waiting for the answer. */
-  CompletableFuture<AppendResult> appendAsync(Append append, AppendRequest request) {
-    PendingAppend pending = PendingAppend.withFuture(append, request, scheduler);
+  CompletableFuture<AppendResult> appendAsync(
+      Append append, AppendRequest request, @Nullable AppendNews news) {
+    PendingAppend pending = PendingAppend.withFuture(append, request, news, scheduler);
     enqueue(pending);
     return pending.future();
   }
@@ -244,8 +246,12 @@ final class GroupAppender implements AutoCloseable {
   }
 
   private boolean sendAndSettle(SentBatch batch, @Nullable PendingAppend own) {
-    sender.send(batch);
-    return settle(batch, own);
+    Runnable news = sender.send(batch);
+    boolean again = settle(batch, own);
+    if (news != null) {
+      news.run();
+    }
+    return again;
   }
 
   /** Gives the answers out. True if the same thread is to send the next batch too. */

@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.append;
 
 import dev.pgeventstore.Append;
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.internal.AppendNews;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Answer;
 import dev.pgeventstore.postgres.internal.tables.AppendFunction.Outcome;
@@ -23,6 +24,7 @@ final class PendingAppend {
 
   private final Append append;
   private final AppendRequest request;
+  private final @Nullable AppendNews news;
   private final Scheduler scheduler;
   private final Thread caller = Thread.currentThread();
   private volatile @Nullable Thread waiter;
@@ -41,21 +43,35 @@ final class PendingAppend {
   private volatile boolean done;
 
   private PendingAppend(
-      Append append, AppendRequest request, Scheduler scheduler, @Nullable Thread waiter) {
+      Append append,
+      AppendRequest request,
+      @Nullable AppendNews news,
+      Scheduler scheduler,
+      @Nullable Thread waiter) {
     this.append = append;
     this.request = request;
+    this.news = news;
     this.scheduler = scheduler;
     this.waiter = waiter;
   }
 
   /** One that the calling thread waits for. */
-  static PendingAppend ofThisThread(Append append, AppendRequest request, Scheduler scheduler) {
-    return new PendingAppend(append, request, scheduler, Thread.currentThread());
+  static PendingAppend ofThisThread(
+      Append append, AppendRequest request, @Nullable AppendNews news, Scheduler scheduler) {
+    return new PendingAppend(append, request, news, scheduler, Thread.currentThread());
   }
 
   /** One that nobody need wait for. */
-  static PendingAppend withFuture(Append append, AppendRequest request, Scheduler scheduler) {
-    return new PendingAppend(append, request, scheduler, null);
+  static PendingAppend withFuture(
+      Append append, AppendRequest request, @Nullable AppendNews news, Scheduler scheduler) {
+    return new PendingAppend(append, request, news, scheduler, null);
+  }
+
+  /** It is being sent now. */
+  void sending() {
+    if (news != null) {
+      news.sending();
+    }
   }
 
   AppendRequest request() {
@@ -154,11 +170,20 @@ final class PendingAppend {
 
   /** The future gets its answer. Runs what depends on it. */
   void complete() {
+    AppendResult result;
     try {
-      future.complete(result());
+      result = result();
     } catch (RuntimeException | Error e) {
+      if (news != null) {
+        news.failed(e);
+      }
       future.completeExceptionally(e);
+      return;
     }
+    if (news != null) {
+      news.committed(result);
+    }
+    future.complete(result);
   }
 
   /** The answer in the caller's terms. */

@@ -32,6 +32,11 @@ final class SentBatch {
     return appends.size();
   }
 
+  /** How many events are in all of them. */
+  int events() {
+    return appends.stream().mapToInt(append -> append.request().events()).sum();
+  }
+
   AppendRequest request(int index) {
     return appends.get(index).request();
   }

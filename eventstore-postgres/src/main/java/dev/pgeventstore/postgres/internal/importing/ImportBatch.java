@@ -1,6 +1,7 @@
 package dev.pgeventstore.postgres.internal.importing;
 
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.internal.Contents;
 import dev.pgeventstore.postgres.internal.encoding.EventEncoding.Encoded;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -70,7 +71,7 @@ final class ImportBatch {
     stream.events++;
     byte[] type =
         types.computeIfAbsent(event.content().type(), t -> t.getBytes(StandardCharsets.UTF_8));
-    byte[] data = event.content().dataUtf8();
+    byte[] data = Contents.json(event.content());
     byte[] metadata = event.metadata();
     makeRoom(
         FIXED_BYTES

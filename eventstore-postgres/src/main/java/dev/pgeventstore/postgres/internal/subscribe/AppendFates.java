@@ -54,7 +54,7 @@ final class AppendFates {
   }
 
   /**
-   * Requires that no event of an append was set aside.
+   * Requires that no event of an append was set aside; of a position alone, not the one there.
    *
    * @throws EventParkedException if one is parked
    * @throws EventDiscardedException if one was given up

@@ -1,6 +1,7 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.internal.Causes;
+import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
@@ -200,7 +201,7 @@ public final class CommitSignals implements AutoCloseable {
               "Not listening for other processes' commits, polling instead: {}", Causes.text(e));
           warned = true;
         }
-        pause(retry.toNanos());
+        pause(Durations.nanos(retry));
       }
     }
   }

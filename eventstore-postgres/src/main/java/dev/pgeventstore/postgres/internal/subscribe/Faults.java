@@ -17,8 +17,6 @@ final class Faults {
   /** So many races or lost connections in a row, at one place, are one attempt of the handler's. */
   private static final int IN_A_ROW = 10;
 
-  private static final String OUT_OF_MEMORY = "53200";
-
   private final SubscriptionTables tables;
   private long place = -1;
   private int inARow;
@@ -44,9 +42,7 @@ final class Faults {
           isWell(incarnation) && (connectionLived || isSaidByServer(failure) || isOneTooMany(at));
       // A disk that is full is so for all. Memory may be missing for one statement only.
       case EXHAUSTED ->
-          SqlFailure.in(failure).filter(e -> OUT_OF_MEMORY.equals(e.getSQLState())).isPresent()
-              && isWell(incarnation)
-              && isOneTooMany(at);
+          SqlFailure.isOutOfMemory(failure) && isWell(incarnation) && isOneTooMany(at);
     };
   }
 

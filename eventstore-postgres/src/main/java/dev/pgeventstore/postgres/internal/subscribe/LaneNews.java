@@ -3,6 +3,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.internal.Causes;
+import dev.pgeventstore.postgres.internal.tables.ParkedRow;
 import dev.pgeventstore.subscription.ParkedEvent;
 import dev.pgeventstore.subscription.SubscriptionListener;
 import java.time.Duration;
@@ -52,7 +53,7 @@ final class LaneNews {
 
   private void parked(RecordedEvent event, int attempts, Optional<String> error) {
     ParkedEvent parked =
-        new ParkedEvent(
+        new ParkedRow(
             event.stream(), event.version(), event.position(), attempts, error, Instant.now());
     subscription.tell(listener -> listener.parked(new Parked(name, share.partition(), parked)));
   }

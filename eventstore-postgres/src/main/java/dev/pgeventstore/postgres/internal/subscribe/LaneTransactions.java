@@ -14,7 +14,6 @@ import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
-import dev.pgeventstore.spi.Batch;
 import dev.pgeventstore.spi.SubscriptionSpec;
 import java.sql.Connection;
 import java.sql.SQLException;

@@ -12,10 +12,10 @@ import dev.pgeventstore.internal.LentTransaction;
 import dev.pgeventstore.internal.SqlFailure;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
+import dev.pgeventstore.postgres.internal.tables.ParkedRow;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.StorableText;
-import dev.pgeventstore.spi.Batch;
 import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.ParkedEvent;
 import dev.pgeventstore.subscription.ParkedEvents;
@@ -79,7 +79,7 @@ final class ParkingLot implements ParkedEvents {
               .toList();
       if (streams.isEmpty()) {
         requireAllDecoded(undecodable, handled);
-        return new Replay(handled, List.copyOf(failed));
+        return new Replayed(handled, List.copyOf(failed));
       }
       for (StreamId stream : streams) {
         tried.add(stream);
@@ -91,7 +91,7 @@ final class ParkingLot implements ParkedEvents {
           undecodable.add(e);
         }
         if (Thread.currentThread().isInterrupted()) {
-          return new Replay(handled, List.copyOf(failed));
+          return new Replayed(handled, List.copyOf(failed));
         }
       }
     }
@@ -112,14 +112,14 @@ final class ParkingLot implements ParkedEvents {
     while (true) {
       Step step = next(stream);
       if (step.failed().isPresent()) {
-        return new Replay(handled, List.of(step.failed().get()));
+        return new Replayed(handled, List.of(step.failed().get()));
       }
       if (!step.isDone()) {
-        return new Replay(handled, List.of());
+        return new Replayed(handled, List.of());
       }
       handled++;
       if (Thread.currentThread().isInterrupted()) {
-        return new Replay(handled, List.of());
+        return new Replayed(handled, List.of());
       }
     }
   }
@@ -281,6 +281,8 @@ final class ParkingLot implements ParkedEvents {
     }
   }
 
+  private record Replayed(int handled, List<ParkedEvent> failed) implements Replay {}
+
   /**
    * What became of the first parked event of a stream.
    *
@@ -308,7 +310,7 @@ final class ParkingLot implements ParkedEvents {
     }
 
     ParkedEvent parked(String error) {
-      return new ParkedEvent(
+      return new ParkedRow(
           parked.stream(),
           parked.version(),
           parked.position(),

@@ -104,11 +104,11 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
     try {
       Mark mark = durableMark.observe();
       if (mark.position() <= after.value()) {
-        return new EventPage(List.of(), after, Position.of(mark.position()));
+        return EventPage.of(List.of(), after, Position.of(mark.position()));
       }
       SettledPage page =
           pages(query, Durability.VISIBLE).read(after.value(), mark, limit, scheduler.nanoTime());
-      return new EventPage(page.events(), Position.of(page.upTo()), Position.of(mark.position()));
+      return EventPage.of(page.events(), Position.of(page.upTo()), Position.of(mark.position()));
     } catch (SQLException e) {
       throw SqlErrors.of("the settled events after position " + after + " cannot be read", e);
     }

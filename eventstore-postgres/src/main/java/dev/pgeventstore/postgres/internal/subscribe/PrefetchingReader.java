@@ -72,7 +72,7 @@ public final class PrefetchingReader implements FeedReader {
     try {
       Mark mark = awaitMark(maxWait);
       if (mark.position() <= after) {
-        return new EventPage(List.of(), Position.of(after), Position.of(mark.position()));
+        return EventPage.of(List.of(), Position.of(after), Position.of(mark.position()));
       }
       EventPage page = isShared(mark) ? pick(mark, limit) : read(mark, limit);
       // Last, so that a page that could not be given out is read again.
@@ -198,7 +198,7 @@ public final class PrefetchingReader implements FeedReader {
       }
       taken = page.upTo();
     }
-    return new EventPage(List.copyOf(events), Position.of(taken), Position.of(known));
+    return EventPage.of(List.copyOf(events), Position.of(taken), Position.of(known));
   }
 
   /** Behind what has been taken, not behind the place where reading began. */

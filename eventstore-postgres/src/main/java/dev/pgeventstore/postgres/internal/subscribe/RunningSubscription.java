@@ -1,56 +1,37 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
-import dev.pgeventstore.AppendLostException;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
-import dev.pgeventstore.StreamId;
-import dev.pgeventstore.internal.Causes;
-import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.EngineThread;
+import dev.pgeventstore.internal.Listeners;
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.postgres.internal.subscribe.AwaitedStreams.Passed;
-import dev.pgeventstore.postgres.internal.tables.EventsTable.Found;
 import dev.pgeventstore.postgres.internal.tables.LeasesTable.Leased;
 import dev.pgeventstore.postgres.internal.tables.LeasesTable.Membership;
-import dev.pgeventstore.postgres.internal.tables.SqlErrors;
-import dev.pgeventstore.postgres.internal.tables.SubscriptionStatusQuery.Checkpoints;
 import dev.pgeventstore.postgres.internal.tables.Tenure;
 import dev.pgeventstore.spi.SubscriptionSpec;
 import dev.pgeventstore.subscription.ParkedEvents;
-import dev.pgeventstore.subscription.Partitions;
 import dev.pgeventstore.subscription.QueryMismatchException;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
-import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A subscription on this node: a lane for each partition whose lease it has. Safe for many threads.
  */
 final class RunningSubscription implements Subscription {
-
-  private static final Logger LOG = LoggerFactory.getLogger(RunningSubscription.class);
-
-  /** How often the checkpoints of other nodes are looked at while somebody waits for them. */
-  private static final long SHORTEST_LOOK_MILLIS = 5;
-
-  private static final long LONGEST_LOOK_MILLIS = 100;
 
   private final Scheduler scheduler;
   private final SubscriptionSpec spec;
@@ -59,7 +40,7 @@ final class RunningSubscription implements Subscription {
   private final ParkingLot parked;
   private final LeaseKeeper keeper;
   private final StatusReport report;
-  private final AppendFates fates;
+  private final AppliedWait applied;
 
   /** Of the whole process: held while an event is handled that may have ended the last owner. */
   private final Lock suspects;
@@ -95,10 +76,11 @@ final class RunningSubscription implements Subscription {
     this.parked = parked;
     this.keeper = keeper;
     this.report = report;
-    this.fates = new AppendFates(spec.name(), tables);
     this.suspects = suspects;
     this.lock = scheduler.newLock();
     this.changed = lock.newCondition();
+    this.applied =
+        new AppliedWait(scheduler, spec.name(), tables, report, lock, changed, new Here());
   }
 
   @Override
@@ -288,17 +270,7 @@ final class RunningSubscription implements Subscription {
 
   /** Tells the listener, whatever it throws, and whatever interrupt it leaves behind. */
   void tell(Consumer<SubscriptionListener> what) {
-    boolean interrupted = Thread.currentThread().isInterrupted();
-    try {
-      what.accept(spec.listener());
-    } catch (RuntimeException | Error e) {
-      LOG.warn("The listener of subscription {} failed", name(), Causes.loggable(e));
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    } else {
-      Thread.interrupted();
-    }
+    Listeners.call("subscription " + name(), () -> what.accept(spec.listener()));
   }
 
   @Override
@@ -325,200 +297,7 @@ final class RunningSubscription implements Subscription {
   @Override
   public void awaitApplied(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
-    long began = scheduler.nanoTime();
-    long deadline = began + Durations.nanos(timeout);
-    long wanted = append.position().value();
-    try {
-      while (true) {
-        Passed passed = awaitPassed(append.versions().keySet(), wanted, deadline);
-        if (!isStill(passed.incarnation(), began)) {
-          pauseUntilLooking(wanted, deadline);
-          continue;
-        }
-        try {
-          if (!AppendFates.isCertainIn(append, passed.incarnation())) {
-            // Looked for after it was passed: its position may be another event's by now.
-            Found found = fates.find(append);
-            wanted = Math.max(wanted, found.position().orElseThrow().value());
-            if (!found.incarnation().equals(passed.incarnation()) || wanted > passed.position()) {
-              continue;
-            }
-          }
-          if (passed.setAside()) {
-            fates.requireApplied(append);
-          }
-          return;
-        } catch (EventStoreException e) {
-          // A connection that is lost is no answer, and the time is not over for it.
-          if (!SqlErrors.isTransient(e)) {
-            throw e;
-          }
-          pauseUntilLooking(wanted, deadline);
-        }
-      }
-    } catch (TimeoutException e) {
-      if (!AppendFates.isCertainIn(append, incarnation()) && fates.isLost(append)) {
-        throw new AppendLostException(append);
-      }
-      throw e;
-    }
-  }
-
-  /**
-   * Whether the server has been in an incarnation since a moment. The append names the incarnation
-   * that was known before it was sent: a failover that nobody had observed by then leaves lanes
-   * where they stood in the history before, and the append may have one of those positions.
-   */
-  private boolean isStill(String incarnation, long since) {
-    try {
-      return report.incarnationSince(since).equals(incarnation);
-    } catch (SQLException e) {
-      if (!SqlErrors.isTransient(e)) {
-        throw SqlErrors.of("the incarnation of the server cannot be observed", e);
-      }
-      return false;
-    }
-  }
-
-  private void pauseUntilLooking(long wanted, long deadline)
-      throws TimeoutException, InterruptedException {
-    if (deadline - scheduler.nanoTime() <= 0) {
-      throw new TimeoutException(explain(wanted));
-    }
-    pause(SHORTEST_LOOK_MILLIS);
-  }
-
-  /** The incarnation of the server, as it was observed last. */
-  private String incarnation() {
-    return report.incarnation();
-  }
-
-  /** Waits until all partitions of some streams have come to a position in one incarnation. */
-  private Passed awaitPassed(Set<StreamId> streams, long wanted, long deadline)
-      throws TimeoutException, InterruptedException {
-    AwaitedStreams awaited = new AwaitedStreams(streams, wanted, incarnation());
-    long look = SHORTEST_LOOK_MILLIS;
-    while (true) {
-      if (awaitHere(awaited, deadline)) {
-        String now = incarnation();
-        if (now.equals(awaited.incarnation())) {
-          return awaited.passed();
-        }
-        awaited.startOver(now);
-        continue;
-      }
-      // Other nodes handle what is left, or none does. Asked before looking: what was handled here
-      // is stored by the time that it has ended.
-      boolean over = hasEnded();
-      lookElsewhere(awaited);
-      if (awaited.isEmpty()) {
-        return awaited.passed();
-      }
-      if (over) {
-        throw ended(wanted);
-      }
-      if (deadline - scheduler.nanoTime() <= 0) {
-        throw new TimeoutException(explain(wanted));
-      }
-      pause(Math.min(look, 1 + TimeUnit.NANOSECONDS.toMillis(deadline - scheduler.nanoTime())));
-      look = Math.min(2 * look, LONGEST_LOOK_MILLIS);
-    }
-  }
-
-  /** Waits for the partitions that this node handles. True if nothing is left to be waited for. */
-  private boolean awaitHere(AwaitedStreams awaited, long deadline)
-      throws InterruptedException, TimeoutException {
-    lock.lockInterruptibly();
-    try {
-      while (true) {
-        boolean elsewhere = false;
-        for (StreamId stream : awaited.pending()) {
-          Lane lane = lanes.get(Partitions.of(stream, partitions));
-          if (lane == null || !lane.isIn(awaited.incarnation())) {
-            elsewhere = true;
-          } else if (lane.hasReached(awaited.wanted(), awaited.incarnation())) {
-            awaited.pass(stream, lane.maySetAside());
-          }
-        }
-        if (awaited.isEmpty()) {
-          return true;
-        }
-        if (elsewhere || isOver()) {
-          return false;
-        }
-        long remaining = deadline - scheduler.nanoTime();
-        if (remaining <= 0) {
-          break;
-        }
-        long unused = changed.awaitNanos(remaining);
-      }
-    } finally {
-      lock.unlock();
-    }
-    throw new TimeoutException(explain(awaited.wanted()));
-  }
-
-  private IllegalStateException ended(long wanted) {
-    lock.lock();
-    try {
-      return new IllegalStateException(
-          "subscription %s has %s at position %d, and has not applied position %d"
-              .formatted(name(), failure == null ? "stopped" : "failed", reached, wanted),
-          failure);
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void lookElsewhere(AwaitedStreams awaited) {
-    Checkpoints found;
-    try {
-      found = tables.connections().use(c -> tables.status().checkpoints(c, name()));
-    } catch (SQLException e) {
-      if (!SqlErrors.isTransient(e) && !hasEnded()) {
-        throw SqlErrors.of("the checkpoints of subscription " + name() + " cannot be read", e);
-      }
-      return;
-    }
-    if (found.positions().isEmpty()) {
-      throw new IllegalStateException(
-          "subscription %s was removed: it has no checkpoint any more".formatted(name()), failure);
-    }
-    awaited.look(found);
-  }
-
-  private void pause(long millis) throws InterruptedException {
-    lock.lockInterruptibly();
-    try {
-      long remaining = TimeUnit.MILLISECONDS.toNanos(millis);
-      while (remaining > 0) {
-        remaining = changed.awaitNanos(remaining);
-      }
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Where it is, and what keeps it. */
-  private String explain(long wanted) {
-    SubscriptionStatus status = status();
-    StringBuilder text =
-        new StringBuilder(
-            "subscription %s is at position %s of %s settled, not yet at %d"
-                .formatted(name(), status.position(), status.highWaterMark(), wanted));
-    status
-        .partitions()
-        .forEach(
-            partition ->
-                partition
-                    .error()
-                    .ifPresent(
-                        error ->
-                            text.append(
-                                "; partition %d: %s".formatted(partition.number(), error))));
-    status.blockers().forEach(blocker -> text.append("; held back by ").append(blocker));
-    status.complaint().ifPresent(complaint -> text.append("; ").append(complaint));
-    return text.toString();
+    applied.until(append, timeout);
   }
 
   /** What it does on this node. The lock is held. */
@@ -595,6 +374,40 @@ final class RunningSubscription implements Subscription {
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  /** What those who wait for an append look at. */
+  private final class Here implements AppliedWait.Here {
+
+    @Override
+    public int partitions() {
+      return partitions;
+    }
+
+    @Override
+    public @Nullable Lane lane(int partition) {
+      return lanes.get(partition);
+    }
+
+    @Override
+    public boolean isOver() {
+      return RunningSubscription.this.isOver();
+    }
+
+    @Override
+    public @Nullable Throwable failure() {
+      return failure;
+    }
+
+    @Override
+    public long reached() {
+      return reached;
+    }
+
+    @Override
+    public SubscriptionStatus status() {
+      return RunningSubscription.this.status();
     }
   }
 

@@ -29,26 +29,24 @@ final class StartPosition {
    * @throws IllegalArgumentException if the start lies beyond the mark
    */
   long of(Start start) throws SQLException {
-    if (start instanceof Start.After after && after.position().equals(Position.START)) {
+    if (start.position().filter(Position.START::equals).isPresent()) {
       return 0;
     }
     // Durable: it is stored without the incarnation that it was observed in.
     long mark = durableMark.observe().position();
-    if (start instanceof Start.At at) {
+    if (start.time().isPresent()) {
+      Instant time = within(start.time().get());
       // What becomes visible later lies above the mark, so whatever its time, it is not missed.
       return connections.use(
-          connection ->
-              events.firstSince(connection, within(at.time()), mark).orElse(mark + 1) - 1);
+          connection -> events.firstSince(connection, time, mark).orElse(mark + 1) - 1);
     }
-    if (start instanceof Start.After after) {
-      if (after.position().value() > mark) {
-        throw new IllegalArgumentException(
-            "start %s lies beyond the high-water mark %d: events may still appear below it"
-                .formatted(after.position(), mark));
-      }
-      return after.position().value();
+    long position = start.position().map(Position::value).orElse(mark);
+    if (position > mark) {
+      throw new IllegalArgumentException(
+          "start %d lies beyond the high-water mark %d: events may still appear below it"
+              .formatted(position, mark));
     }
-    return mark;
+    return position;
   }
 
   /** PostgreSQL knows fewer years than an instant has, and no event has a time outside of these. */

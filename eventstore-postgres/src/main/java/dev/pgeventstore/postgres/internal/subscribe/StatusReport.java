@@ -63,7 +63,7 @@ final class StatusReport {
           rows.stream()
               .map(row -> partition(row, lanes.get(row.number()), observed, node))
               .toList();
-      return new SubscriptionStatus(
+      return new Status(
           overall(state, lanes),
           Position.of(partitions.stream().mapToLong(p -> p.position().value()).min().orElse(0)),
           Position.of(mark),
@@ -110,7 +110,7 @@ final class StatusReport {
     } else {
       state = lane != null && isHere ? lane.state() : State.RUNNING;
     }
-    return new Partition(
+    return new PartitionStatus(
         row.number(),
         state,
         Position.of(position),
@@ -192,7 +192,8 @@ final class StatusReport {
                     : ", maybe by " + blocking.stream().map(StatusReport::name).toList()));
   }
 
-  private static String name(Blocker blocker) {
+  /** What holds the mark back, for messages. */
+  static String name(Blocker blocker) {
     return blocker
         .prepared()
         .map(id -> "prepared transaction " + id)
@@ -210,7 +211,7 @@ final class StatusReport {
       Map<Integer, Progress.Snapshot> lanes,
       long mark,
       SQLException e) {
-    return new SubscriptionStatus(
+    return new Status(
         overall(state, lanes),
         Position.of(lanes.values().stream().mapToLong(Progress.Snapshot::position).min().orElse(0)),
         Position.of(mark),
@@ -220,4 +221,27 @@ final class StatusReport {
         List.of(),
         Optional.of("the database cannot be asked: " + e.getMessage()));
   }
+
+  private record Status(
+      State state,
+      Position position,
+      Position highWaterMark,
+      Optional<Throwable> error,
+      List<Partition> partitions,
+      long parked,
+      List<Blocker> blockers,
+      Optional<String> complaint)
+      implements SubscriptionStatus {}
+
+  private record PartitionStatus(
+      int number,
+      State state,
+      Position position,
+      long lag,
+      Duration behind,
+      Optional<String> owner,
+      long epoch,
+      Duration lease,
+      Optional<String> error)
+      implements Partition {}
 }

@@ -80,6 +80,11 @@ public final class AppendRequest {
     return events.size() + messages.size();
   }
 
+  /** How many events are to be inserted. */
+  public int events() {
+    return events.size();
+  }
+
   /** Whether messages go with it. */
   public boolean hasMessages() {
     return !messages.isEmpty();

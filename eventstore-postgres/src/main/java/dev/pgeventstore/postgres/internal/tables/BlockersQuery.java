@@ -1,6 +1,7 @@
 package dev.pgeventstore.postgres.internal.tables;
 
 import dev.pgeventstore.Blocker;
+import dev.pgeventstore.internal.Durations;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -75,7 +76,7 @@ public class BlockersQuery {
         connection,
         schema.in(OLDER_THAN),
         row ->
-            new Blocker(
+            new WritingTransaction(
                 Optional.ofNullable(row.getObject(1, Integer.class)),
                 Optional.ofNullable(row.getString(2)),
                 row.getString(3),
@@ -83,6 +84,16 @@ public class BlockersQuery {
                 Duration.of(row.getLong(5), ChronoUnit.MICROS),
                 row.getString(6),
                 row.getString(7)),
-        age.toNanos() / 1_000);
+        Durations.nanos(age) / 1_000);
   }
+
+  private record WritingTransaction(
+      Optional<Integer> pid,
+      Optional<String> prepared,
+      String user,
+      String application,
+      Duration age,
+      String state,
+      String query)
+      implements Blocker {}
 }

@@ -2,13 +2,13 @@ package dev.pgeventstore.postgres.internal.tables;
 
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.AppendResult.Part;
-import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
+import dev.pgeventstore.internal.Contents;
 import dev.pgeventstore.spi.StoredEvent;
 import java.sql.Array;
 import java.sql.Connection;
@@ -304,7 +304,7 @@ public class EventsTable {
         stream,
         row.getLong(3),
         row.getObject(4, UUID.class),
-        EncodedEvent.of(row.getString(5), row.getInt(6), data),
+        Contents.of(row.getString(5), row.getInt(6), data),
         row.getBytes(8),
         row.getObject(9, OffsetDateTime.class).toInstant(),
         codec);

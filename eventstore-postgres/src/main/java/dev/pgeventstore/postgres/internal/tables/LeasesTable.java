@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.tables;
 
+import dev.pgeventstore.internal.Durations;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -121,7 +122,8 @@ public final class LeasesTable {
         connection.createArrayOf(
             "text", memberships.stream().map(Membership::name).toArray(String[]::new)),
         connection.createArrayOf(
-            "bigint", memberships.stream().map(m -> m.leaseTime().toMillis()).toArray(Long[]::new)),
+            "bigint",
+            memberships.stream().map(m -> Durations.millis(m.leaseTime())).toArray(Long[]::new)),
         connection.createArrayOf(
             "text", memberships.stream().map(Membership::query).toArray(String[]::new)));
   }
@@ -152,7 +154,7 @@ public final class LeasesTable {
         key.name(),
         key.partition(),
         owner,
-        time.toMillis());
+        Durations.millis(time));
   }
 
   /**
@@ -165,7 +167,7 @@ public final class LeasesTable {
     return Statements.update(
             connection,
             schema.in(RENEW),
-            time.toMillis(),
+            Durations.millis(time),
             key.name(),
             key.partition(),
             of.owner(),

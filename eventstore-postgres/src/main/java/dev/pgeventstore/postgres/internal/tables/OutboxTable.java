@@ -78,7 +78,7 @@ public final class OutboxTable {
         connection,
         waiting,
         row ->
-            new RecordedMessage(
+            RecordedMessage.of(
                 Position.of(row.getLong(1)),
                 message(relay, row),
                 row.getObject(2, OffsetDateTime.class).toInstant()),

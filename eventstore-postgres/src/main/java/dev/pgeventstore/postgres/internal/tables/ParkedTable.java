@@ -166,6 +166,19 @@ public class ParkedTable {
        limit 1
       """;
 
+  private static final String SET_ASIDE_AT =
+      """
+      select stream_id, version, "position", attempts, error, parked_at, null as reason
+        from $schema.parked_events
+       where name = ?
+         and "position" = ?
+       union all
+      select stream_id, version, "position", 0, error, at, reason
+        from $schema.discarded_events
+       where name = ?
+         and "position" = ?
+      """;
+
   private static final List<String> REMOVE_ALL =
       List.of(
           "delete from $schema.parked_events where name = ?",
@@ -256,7 +269,7 @@ public class ParkedTable {
   }
 
   private static ParkedEvent parkedEvent(ResultSet row) throws SQLException {
-    return new ParkedEvent(
+    return new ParkedRow(
         StreamId.parse(row.getString(1)),
         row.getLong(2),
         Position.of(row.getLong(3)),
@@ -270,20 +283,32 @@ public class ParkedTable {
     return Statements.one(connection, schema.in(COUNT), row -> row.getLong(1), name);
   }
 
-  /** The first event of an append that a subscription has parked or given up. */
+  /**
+   * The first event of an append that a subscription has parked or given up. Of an append without
+   * streams only the position is known.
+   */
   public Optional<SetAside> setAside(Connection connection, String name, AppendResult append)
       throws SQLException {
     List<StreamId> streams = List.copyOf(append.versions().keySet());
+    if (streams.isEmpty()) {
+      long position = append.position().value();
+      return Statements.first(
+          connection, schema.in(SET_ASIDE_AT), ParkedTable::aside, name, position, name, position);
+    }
     return Statements.first(
         connection,
         schema.in(SET_ASIDE),
-        row -> new SetAside(parkedEvent(row), Optional.ofNullable(row.getString(7))),
+        ParkedTable::aside,
         connection.createArrayOf("text", streams.stream().map(StreamId::toString).toArray()),
         connection.createArrayOf(
             "bigint", streams.stream().map(stream -> firstVersion(append, stream)).toArray()),
         connection.createArrayOf("bigint", streams.stream().map(append::version).toArray()),
         name,
         name);
+  }
+
+  private static SetAside aside(ResultSet row) throws SQLException {
+    return new SetAside(parkedEvent(row), Optional.ofNullable(row.getString(7)));
   }
 
   private static long firstVersion(AppendResult append, StreamId stream) {

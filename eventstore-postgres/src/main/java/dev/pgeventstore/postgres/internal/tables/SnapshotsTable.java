@@ -102,7 +102,7 @@ public final class SnapshotsTable {
           }
         }
       }
-      return new SnapshotAndTail(snapshot, tail);
+      return new Found(snapshot, tail);
     }
   }
 
@@ -131,4 +131,7 @@ public final class SnapshotsTable {
   public int drop(Connection connection, StreamId stream) throws SQLException {
     return JdbiCalls.on(connection, handle -> handle.execute(schema.in(DROP), stream.toString()));
   }
+
+  private record Found(Optional<Snapshot> snapshot, List<RecordedEvent> tail)
+      implements SnapshotAndTail {}
 }

@@ -11,7 +11,6 @@ import org.postgresql.util.PSQLException;
 /** Tells failures apart by their SQLSTATE, never by their text. */
 public final class SqlErrors {
 
-  private static final Set<String> SERVER_GONE = Set.of("57P01", "57P02", "57P03");
   private static final Set<String> NOT_TEXT = Set.of("22P02", "22021", "22P05");
   private static final Set<String> NO_SUCH_OBJECT = Set.of("42P01", "42883", "3F000", "42703");
 
@@ -24,7 +23,7 @@ public final class SqlErrors {
 
   /** The connection or the server went away: what was sent last may have been done or not. */
   public static boolean isConnectionLost(SQLException e) {
-    return state(e).startsWith("08") || SERVER_GONE.contains(state(e));
+    return SqlFailure.isAnswerLost(e);
   }
 
   /** A serialization failure or a deadlock: nothing was done, and trying again may succeed. */

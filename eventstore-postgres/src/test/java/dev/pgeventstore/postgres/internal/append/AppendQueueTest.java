@@ -43,7 +43,7 @@ class AppendQueueTest {
 
   private PendingAppend add(Append append) {
     PendingAppend pending =
-        PendingAppend.withFuture(append, encoder.encode(append), Scheduler.threads());
+        PendingAppend.withFuture(append, encoder.encode(append), null, Scheduler.threads());
     queue.add(pending);
     return pending;
   }

@@ -334,7 +334,9 @@ final class AppendScenes implements BiFunction<String, Integer, Map.Entry<Intege
               node,
               new BatchSender(
                   (requests, exchange) -> sender.send(c -> database.answer(c, requests), exchange),
-                  () -> {}),
+                  () -> {},
+                  node,
+                  null),
               limit,
               CLOSING);
     }
@@ -359,7 +361,7 @@ final class AppendScenes implements BiFunction<String, Integer, Map.Entry<Intege
             }
             for (String stream : streams) {
               Call call = call(stream, caller);
-              told(call, outcome(() -> group().append(call.append, call.request)));
+              told(call, outcome(() -> group().append(call.append, call.request, null)));
             }
           });
     }
@@ -380,7 +382,7 @@ final class AppendScenes implements BiFunction<String, Integer, Map.Entry<Intege
 
     private void appendAsync(Call call) {
       group()
-          .appendAsync(call.append, call.request)
+          .appendAsync(call.append, call.request, null)
           .whenComplete((result, failure) -> told(call, outcome(() -> rethrow(failure))));
       call.enqueuedAt = clock++;
     }

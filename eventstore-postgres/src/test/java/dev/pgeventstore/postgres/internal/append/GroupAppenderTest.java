@@ -60,7 +60,10 @@ class GroupAppenderTest {
 
   private GroupAppender group(Duration limit) {
     return new GroupAppender(
-        Scheduler.threads(), new BatchSender(database, () -> {}), limit, SHORT);
+        Scheduler.threads(),
+        new BatchSender(database, () -> {}, Scheduler.threads(), null),
+        limit,
+        SHORT);
   }
 
   private static Append to(String stream) {
@@ -72,12 +75,12 @@ class GroupAppenderTest {
 
   private AppendResult append(GroupAppender group, String stream) {
     Append append = to(stream);
-    return group.append(append, encoder.encode(append));
+    return group.append(append, encoder.encode(append), null);
   }
 
   private CompletableFuture<AppendResult> appendAsync(GroupAppender group, String stream) {
     Append append = to(stream);
-    return group.appendAsync(append, encoder.encode(append));
+    return group.appendAsync(append, encoder.encode(append), null);
   }
 
   private static Throwable failure(Future<AppendResult> answer) throws Exception {
@@ -297,7 +300,9 @@ class GroupAppenderTest {
                 throw e;
               }
               throw (RuntimeException) failure;
-            });
+            },
+            Scheduler.threads(),
+            null);
     GroupAppender group = new GroupAppender(Scheduler.threads(), sender, LONGER_THAN_A_TEST, SHORT);
 
     assertThat(append(group, "order-1").replayed()).isFalse();
@@ -375,7 +380,7 @@ class GroupAppenderTest {
                   StreamId.of("order", "2"),
                   ExpectedVersion.any(),
                   List.of(EncodedEvent.of("large", 1, "\"" + "x".repeat(900_000) + "\"")));
-          return group.append(append, encoder.encode(append));
+          return group.append(append, encoder.encode(append), null);
         };
     List<Future<AppendResult>> full = new ArrayList<>();
     for (int i = 0; i < 75; i++) {

@@ -118,9 +118,15 @@ class MutantsTest {
         new Mutant(
             "an append is taken for one of the incarnation that was known before it",
             Focus.HISTORY,
-            "subscribe.RunningSubscription",
+            "subscribe.AppliedWait",
             "if (!isStill(passed.incarnation(), began)) {",
-            "if (began < 0) {"));
+            "if (began < 0) {"),
+        new Mutant(
+            "a position is waited for in one partition only",
+            Focus.HISTORY,
+            "subscribe.AwaitedPartitions",
+            "IntStream.range(0, number)",
+            "IntStream.range(0, 1)"));
   }
 
   @ParameterizedTest

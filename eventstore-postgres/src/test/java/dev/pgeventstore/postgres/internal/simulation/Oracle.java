@@ -244,6 +244,12 @@ final class Oracle implements SimulatedPostgres.Watcher {
     }
   }
 
+  /** Whether the server does not have an event any more. */
+  boolean isLost(Event event) {
+    return postgres.committed(event.position() - 1, event.position()).stream()
+        .noneMatch(there -> there.id().equals(event.id()));
+  }
+
   // The end.
 
   /** Whether everything has arrived everywhere. */

@@ -100,6 +100,9 @@ record Plan(long seed, Setting setting, List<Action> actions) {
   /** A client appends an event and waits until a subscription has applied it. */
   record Await(int at, int node, String name, int times) implements Action {}
 
+  /** The same, with the position of the event only. */
+  record AwaitPosition(int at, int node, String name, int times) implements Action {}
+
   /** The process is killed. */
   record Kill(int at, int node) implements Action {}
 
@@ -328,6 +331,7 @@ record Plan(long seed, Setting setting, List<Action> actions) {
       }
       actions.add(subscribe(random.nextInt(3_000), 0, Query.ALL, of(1, 4), of(0, 100, 400)));
       actions.add(new Await(random.nextInt(6_000), 0, "view", of(5, 30)));
+      actions.add(new AwaitPosition(random.nextInt(6_000), 0, "view", of(5, 30)));
       restarts(actions);
     }
 

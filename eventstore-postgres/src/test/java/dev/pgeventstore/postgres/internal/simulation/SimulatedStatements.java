@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -185,6 +186,9 @@ final class SimulatedStatements {
     }
     if (sql.contains("from eventstore.parked_streams")) {
       return SimulatedStatements::parkedStreams;
+    }
+    if (sql.contains("from eventstore.discarded_events")) {
+      return SimulatedStatements::setAsideAt;
     }
     if (sql.contains("insert into eventstore.parked_streams")) {
       return s -> {
@@ -503,22 +507,34 @@ final class SimulatedStatements {
   /** The first of some versions of some streams. */
   private Answer setAside() {
     Object[] streams = (Object[]) parameters[1];
+    return setAside(
+        text(4),
+        event ->
+            IntStream.range(0, streams.length)
+                .anyMatch(
+                    i ->
+                        event.stream().equals(streams[i])
+                            && event.version() >= (Long) ((Object[]) parameters[2])[i]
+                            && event.version() <= (Long) ((Object[]) parameters[3])[i]));
+  }
+
+  /** What stands at a position. */
+  private Answer setAsideAt() {
+    return setAside(text(1), event -> event.position() == number(2));
+  }
+
+  private Answer setAside(String name, Predicate<Event> wanted) {
     for (Table<Key, Event>.Cell cell : postgres.parkedEvents.all()) {
       Event event = cell.seen(in);
-      for (int i = 0; i < streams.length && event != null; i++) {
-        if (cell.key.name().equals(text(4))
-            && event.stream().equals(streams[i])
-            && event.version() >= (Long) ((Object[]) parameters[2])[i]
-            && event.version() <= (Long) ((Object[]) parameters[3])[i]) {
-          return Answer.row(
-              event.stream(),
-              event.version(),
-              event.position(),
-              0,
-              null,
-              Instant.ofEpochMilli(event.at()).atOffset(ZoneOffset.UTC),
-              null);
-        }
+      if (cell.key.name().equals(name) && event != null && wanted.test(event)) {
+        return Answer.row(
+            event.stream(),
+            event.version(),
+            event.position(),
+            0,
+            null,
+            Instant.ofEpochMilli(event.at()).atOffset(ZoneOffset.UTC),
+            null);
       }
     }
     return Answer.rows(List.of());

@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.simulation;
 
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventPage;
+import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.HistoryChangedException;
 import dev.pgeventstore.InvariantBrokenException;
@@ -13,6 +14,7 @@ import dev.pgeventstore.postgres.internal.simulation.Plan.Action;
 import dev.pgeventstore.postgres.internal.simulation.Plan.Append;
 import dev.pgeventstore.postgres.internal.simulation.Plan.Ask;
 import dev.pgeventstore.postgres.internal.simulation.Plan.Await;
+import dev.pgeventstore.postgres.internal.simulation.Plan.AwaitPosition;
 import dev.pgeventstore.postgres.internal.simulation.Plan.Close;
 import dev.pgeventstore.postgres.internal.simulation.Plan.Crash;
 import dev.pgeventstore.postgres.internal.simulation.Plan.End;
@@ -29,6 +31,7 @@ import dev.pgeventstore.postgres.internal.simulation.SimulatedPostgres.Transacti
 import dev.pgeventstore.spi.EventFeed.Durability;
 import dev.pgeventstore.spi.FeedReader;
 import dev.pgeventstore.spi.SubscriptionSpec;
+import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Start;
 import dev.pgeventstore.subscription.Subscription;
@@ -57,6 +60,7 @@ final class Simulation {
 
   private static final long MILLI = 1_000_000;
   private static final Duration LEASE = Duration.ofSeconds(3);
+  private static final Duration LONGEST_WAIT = Duration.ofSeconds(5);
 
   /** All must arrive within so much simulated time after the last fault. */
   private static final long ARRIVES_WITHIN = 200_000 * MILLI;
@@ -221,7 +225,9 @@ final class Simulation {
     } else if (action instanceof Ask ask) {
       world.start("client", () -> ask(ask));
     } else if (action instanceof Await await) {
-      await(await);
+      await(await.node(), await.name(), await.times(), false);
+    } else if (action instanceof AwaitPosition await) {
+      await(await.node(), await.name(), await.times(), true);
     } else if (action instanceof Kill kill) {
       kill(kill.node());
     } else if (action instanceof Close close) {
@@ -338,7 +344,7 @@ final class Simulation {
   private void subscribe(Subscribe subscribe) {
     SimulatedNode node = node(subscribe.node());
     SubscriptionSpec spec =
-        new SubscriptionSpec(
+        new Spec(
             subscribe.name(),
             subscribe.query().query,
             List.of(),
@@ -464,28 +470,32 @@ final class Simulation {
     }
   }
 
-  private void await(Await as) {
-    for (int i = 0; i < as.times() && !calm; i++) {
-      SimulatedNode node = nodes.get(as.node());
-      Subscription subscription = node == null ? null : node.running.get(as.name());
+  private void await(int on, String name, int times, boolean byPosition) {
+    for (int i = 0; i < times && !calm; i++) {
+      SimulatedNode node = nodes.get(on);
+      Subscription subscription = node == null ? null : node.running.get(name);
       if (subscription == null) {
         return;
       }
-      Append append = new Append(0, as.node(), 3, 1, 1, 10, 0, 0, End.COMMIT);
+      Append append = new Append(0, on, 3, 1, 1, 10, 0, 0, End.COMMIT);
       try {
         String incarnation = node.highWaterMark.last().incarnation();
         Event event = appendOnce(append, node).get(0);
         long since = scheduler.steps();
+        Position position = Position.of(event.position());
         AppendResult result =
             AppendResult.of(
-                Position.of(event.position()),
+                position,
                 Map.of(
                     StreamId.parse(event.stream()),
-                    new AppendResult.Part(event.version(), 1, event.id())),
+                    AppendResult.Part.of(event.version(), 1, event.id())),
                 false,
                 incarnation);
-        node.process.start(
-            "awaiting", () -> awaitApplied(subscription, as.name(), event, result, since));
+        Waiting waiting =
+            byPosition
+                ? () -> subscription.awaitApplied(position, LONGEST_WAIT)
+                : () -> subscription.awaitApplied(result, LONGEST_WAIT);
+        node.process.start("awaiting", () -> awaitApplied(waiting, name, event, since, byPosition));
       } catch (SQLException e) {
         scheduler.note("an append fails: %s", e.getMessage());
       }
@@ -494,17 +504,37 @@ final class Simulation {
   }
 
   private void awaitApplied(
-      Subscription subscription, String name, Event event, AppendResult result, long since) {
+      Waiting waiting, String name, Event event, long since, boolean byPosition) {
     try {
-      subscription.awaitApplied(result, Duration.ofSeconds(5));
+      waiting.run();
     } catch (TimeoutException | RuntimeException e) {
       scheduler.note("not applied: %s", e.getMessage());
       return;
     } catch (InterruptedException e) {
       throw new AssertionError(e);
     }
-    if (oracle.declared(name).wants.test(event)) {
+    // Its position says nothing of an event that the server has lost.
+    if (oracle.declared(name).wants.test(event) && !(byPosition && oracle.isLost(event))) {
       oracle.awaited(name, event, since);
     }
+  }
+
+  private record Spec(
+      String name,
+      EventQuery query,
+      List<EventQuery> replaced,
+      Start start,
+      int batchSize,
+      int partitions,
+      FailurePolicy failurePolicy,
+      Duration leaseTime,
+      Duration unhealthyAfter,
+      SubscriptionListener listener,
+      EventHandler handler)
+      implements SubscriptionSpec {}
+
+  /** A client that waits. */
+  private interface Waiting {
+    void run() throws TimeoutException, InterruptedException;
   }
 }

@@ -3,6 +3,7 @@ package dev.pgeventstore.codec.jackson;
 import com.fasterxml.jackson.core.json.JsonWriteFeature;
 import com.fasterxml.jackson.databind.AnnotationIntrospector;
 import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.MapperFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
@@ -19,16 +20,23 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeFeature;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
+import dev.pgeventstore.codec.JsonBinding;
+import dev.pgeventstore.codec.JsonLibrary;
 import dev.pgeventstore.internal.codec.Components;
+import dev.pgeventstore.internal.codec.TypeCheck;
 import java.lang.reflect.Executable;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** How mappers are set, so that what they read is what they have written. */
-final class Mappers {
+final class JacksonLibrary implements JsonLibrary<ObjectMapper, JsonNode> {
 
-  private Mappers() {}
+  static final JacksonLibrary INSTANCE = new JacksonLibrary();
 
-  static JsonMapper newMapper() {
+  private JacksonLibrary() {}
+
+  @Override
+  public JsonMapper newMapper() {
     return JsonMapper.builder()
         .addModule(new JavaTimeModule().disable(JavaTimeFeature.NORMALIZE_DESERIALIZED_ZONE_ID))
         .addModule(new Jdk8Module())
@@ -48,20 +56,35 @@ final class Mappers {
         .build();
   }
 
-  /** A copy that takes nothing for what it is not: no absent value, no text for a number. */
-  static ObjectMapper strict(ObjectMapper mapper) {
+  @Override
+  public ObjectMapper copy(ObjectMapper mapper) {
+    return mapper.copy();
+  }
+
+  @Override
+  public ObjectMapper strict(ObjectMapper mapper, boolean refusesUnknown) {
     ObjectMapper strict =
         mapper
             .copy()
             .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
             .enable(DeserializationFeature.FAIL_ON_NUMBERS_FOR_ENUMS)
             .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT);
+    if (refusesUnknown) {
+      strict.enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
+    }
     strict.setConfig(
         strict.getDeserializationConfig().without(MapperFeature.ALLOW_COERCION_OF_SCALARS));
     return strict.setAnnotationIntrospectors(
         strict.getSerializationConfig().getAnnotationIntrospector(),
         AnnotationIntrospector.pair(
             new Requirements(), strict.getDeserializationConfig().getAnnotationIntrospector()));
+  }
+
+  @Override
+  public JsonBinding<JsonNode> bind(
+      ObjectMapper mapper, Class<?> type, Set<Class<?>> trusted, boolean strict) {
+    new TypeCheck<>(new JacksonTypes(mapper), trusted, strict).check(type);
+    return new JacksonBinding(mapper, type);
   }
 
   /** A record is its components: methods called isX or getX are none. */

@@ -1,4 +1,4 @@
-package dev.pgeventstore.spi;
+package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.subscription.EventBatch;
@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /**
- * What a handler is given. Immutable.
+ * What a handler is given.
  *
  * @param subscription what it is for
  * @param partition which handles them
@@ -17,7 +17,7 @@ import java.util.function.BooleanSupplier;
  * @param isReplay whether they were parked
  * @param stopping whether the subscription is being closed
  */
-public record Batch(
+record Batch(
     String subscription,
     int partition,
     List<RecordedEvent> events,
@@ -26,18 +26,6 @@ public record Batch(
     boolean isReplay,
     BooleanSupplier stopping)
     implements EventBatch {
-
-  /**
-   * Events of no subscription, which are handled once.
-   *
-   * @param table what they are written to
-   * @param events at least one, in position order
-   * @param connection of the transaction
-   * @return the batch
-   */
-  public static Batch once(String table, List<RecordedEvent> events, Connection connection) {
-    return new Batch(table, 0, events, connection, 1, false, () -> false);
-  }
 
   @Override
   public boolean isStopping() {

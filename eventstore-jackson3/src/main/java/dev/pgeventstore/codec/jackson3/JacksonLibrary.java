@@ -1,11 +1,16 @@
 package dev.pgeventstore.codec.jackson3;
 
+import dev.pgeventstore.codec.JsonBinding;
+import dev.pgeventstore.codec.JsonLibrary;
 import dev.pgeventstore.internal.codec.Components;
+import dev.pgeventstore.internal.codec.TypeCheck;
 import java.lang.reflect.Executable;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.json.JsonWriteFeature;
 import tools.jackson.databind.AnnotationIntrospector;
 import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.cfg.DateTimeFeature;
@@ -22,11 +27,14 @@ import tools.jackson.databind.introspect.NopAnnotationIntrospector;
 import tools.jackson.databind.json.JsonMapper;
 
 /** How mappers are set, so that what they read is what they have written. */
-final class Mappers {
+final class JacksonLibrary implements JsonLibrary<JsonMapper, JsonNode> {
 
-  private Mappers() {}
+  static final JacksonLibrary INSTANCE = new JacksonLibrary();
 
-  static JsonMapper newMapper() {
+  private JacksonLibrary() {}
+
+  @Override
+  public JsonMapper newMapper() {
     return JsonMapper.builder()
         .accessorNaming(new ComponentsOnly())
         .disable(DateTimeFeature.WRITE_DATES_AS_TIMESTAMPS)
@@ -51,10 +59,18 @@ final class Mappers {
         .build();
   }
 
-  /** One that takes nothing for what it is not: no absent value, no text for a number. */
-  static JsonMapper strict(JsonMapper mapper) {
+  @Override
+  public JsonMapper copy(JsonMapper mapper) {
+    return mapper;
+  }
+
+  @Override
+  public JsonMapper strict(JsonMapper mapper, boolean refusesUnknown) {
     return mapper
         .rebuild()
+        .configure(
+            DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES,
+            refusesUnknown || mapper.isEnabled(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES))
         .enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES)
         .enable(EnumFeature.FAIL_ON_NUMBERS_FOR_ENUMS)
         .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
@@ -63,6 +79,13 @@ final class Mappers {
             AnnotationIntrospector.pair(
                 new Requirements(), mapper.deserializationConfig().getAnnotationIntrospector()))
         .build();
+  }
+
+  @Override
+  public JsonBinding<JsonNode> bind(
+      JsonMapper mapper, Class<?> type, Set<Class<?>> trusted, boolean strict) {
+    new TypeCheck<>(new JacksonTypes(mapper), trusted, strict).check(type);
+    return new JacksonBinding(mapper, type);
   }
 
   /** A record is its components: methods called isX or getX are none. */
