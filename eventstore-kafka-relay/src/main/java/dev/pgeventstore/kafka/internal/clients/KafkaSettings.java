@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.MetadataRecoveryStrategy;
 import org.apache.kafka.clients.admin.AdminClientConfig;
@@ -36,12 +37,18 @@ public final class KafkaSettings {
   private static final int DEFAULT_TRANSACTION_TIMEOUT_MILLIS = 30_000;
   private static final int SHORTEST_TRANSACTION_TIMEOUT_MILLIS = 1_000;
 
+  /** Several brokers can be asked within the time that a lane allows for an answer. */
+  private static final int REQUEST_TIMEOUT_MILLIS = 4_000;
+
   /** What lingers is sent by the commit, so nobody waits for it. */
   private static final int LINGERS_MILLIS = 5;
 
   private final Map<String, Object> given;
   private final KafkaClients clients;
   private final Scheduler scheduler;
+
+  /** Addresses of brokers that led partitions when Kafka answered last; empty before. */
+  private volatile Set<String> leaders = Set.of();
 
   public KafkaSettings(Map<String, ?> given) {
     this(given, KafkaClients.real(), Scheduler.threads());
@@ -112,6 +119,27 @@ public final class KafkaSettings {
     }
   }
 
+  /**
+   * Tells which brokers lead partitions now. Producers and consumers that are made from now on
+   * begin with these in place of the bootstrap servers. A broker that stands still accepts
+   * connections and answers nothing, so that each new client that picks it among the bootstrap
+   * servers loses some seconds, and a lane needs several clients in a row.
+   *
+   * @param addresses as {@code bootstrap.servers} has them
+   */
+  public void leadersAre(Set<String> addresses) {
+    leaders = Set.copyOf(addresses);
+  }
+
+  private void startAtLeaders(Map<String, Object> settings, String prefix) {
+    boolean ofItsOwn =
+        Stream.of(prefix, "admin.")
+            .anyMatch(each -> given.containsKey(each + ProducerConfig.BOOTSTRAP_SERVERS_CONFIG));
+    if (!leaders.isEmpty() && !ofItsOwn) {
+      settings.put(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, List.copyOf(leaders));
+    }
+  }
+
   public Map<String, Object> transactionalProducer(String transactionalId) {
     Map<String, Object> settings = producer(LINGERS_MILLIS, transactionTimeoutMillis());
     settings.put(ProducerConfig.TRANSACTION_TIMEOUT_CONFIG, transactionTimeoutMillis());
@@ -142,6 +170,7 @@ public final class KafkaSettings {
     settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
     quietly(settings);
     settings.putAll(known("producer.", ProducerConfig.configNames()));
+    startAtLeaders(settings, "producer.");
     settings.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
     settings.put(ProducerConfig.ACKS_CONFIG, "all");
     settings.put(ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG, ByteArraySerializer.class);
@@ -156,8 +185,10 @@ public final class KafkaSettings {
   public Map<String, Object> consumer(IsolationLevel level) {
     Map<String, Object> settings = new HashMap<>();
     settings.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 100);
+    settings.put(ConsumerConfig.REQUEST_TIMEOUT_MS_CONFIG, REQUEST_TIMEOUT_MILLIS);
     quietly(settings);
     settings.putAll(known("consumer.", ConsumerConfig.configNames()));
+    startAtLeaders(settings, "consumer.");
     settings.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, level.toString());
     settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
     settings.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
@@ -170,7 +201,7 @@ public final class KafkaSettings {
   public Map<String, Object> admin() {
     Map<String, Object> settings = new HashMap<>();
     settings.put(AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, 10_000);
-    settings.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, 5_000);
+    settings.put(AdminClientConfig.REQUEST_TIMEOUT_MS_CONFIG, REQUEST_TIMEOUT_MILLIS);
     quietly(settings);
     settings.putAll(known("admin.", AdminClientConfig.configNames()));
     return settings;

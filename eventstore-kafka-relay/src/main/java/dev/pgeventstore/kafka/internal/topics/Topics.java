@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -25,6 +26,7 @@ import org.apache.kafka.common.IsolationLevel;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.KafkaFuture;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.TopicPartitionInfo;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.errors.AuthenticationException;
@@ -41,6 +43,7 @@ public final class Topics implements AutoCloseable {
 
   private static final Duration PAUSE = Duration.ofMillis(200);
 
+  private final KafkaSettings settings;
   private final Contact contact;
   private final Admin admin;
   private final StopSignal stop;
@@ -52,6 +55,7 @@ public final class Topics implements AutoCloseable {
   }
 
   public Topics(KafkaSettings settings, StopSignal stop, Contact contact) {
+    this.settings = settings;
     this.scheduler = settings.scheduler();
     this.contact = contact;
     this.admin = contact.take(settings);
@@ -74,11 +78,23 @@ public final class Topics implements AutoCloseable {
     try {
       TopicDescription description =
           answer(admin.describeTopics(List.of(topic)).topicNameValues().get(topic));
+      settings.leadersAre(leaders(description));
       return Optional.of(
           new TopicLayout(description.partitions().size(), description.topicId().toString()));
     } catch (UnknownTopicOrPartitionException e) {
       return Optional.empty();
     }
+  }
+
+  private static Set<String> leaders(TopicDescription description) {
+    return description.partitions().stream()
+        .map(TopicPartitionInfo::leader)
+        .filter(leader -> leader != null && !leader.isEmpty())
+        .map(
+            leader ->
+                (leader.host().contains(":") ? "[%s]:%d" : "%s:%d")
+                    .formatted(leader.host(), leader.port()))
+        .collect(Collectors.toSet());
   }
 
   /** The most bytes of a batch that the broker takes for a topic. */
