@@ -1,13 +1,10 @@
 package dev.pgeventstore.examples.loans;
 
-import dev.pgeventstore.AppendResult;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Locale;
-import java.util.Optional;
 import java.util.function.Consumer;
-import org.jspecify.annotations.Nullable;
 
 /** Counts what an import has done, and says so once a second. Safe for many threads. */
 final class ImportProgress {
@@ -21,7 +18,6 @@ final class ImportProgress {
   private long applications;
   private long appended;
   private long alreadyThere;
-  private @Nullable AppendResult last;
 
   ImportProgress(Consumer<String> lines, Clock clock) {
     this.lines = lines;
@@ -42,21 +38,13 @@ final class ImportProgress {
     }
   }
 
-  /** Where the import has come to in the order of the store. */
-  synchronized void reached(AppendResult append) {
-    if (last == null || append.position().isAfter(last.position())) {
-      last = append;
-    }
-  }
-
   /** What was done up to now. */
   synchronized Summary summary() {
     return new Summary(
         applications,
         appended,
         alreadyThere,
-        Duration.between(begin, clock.instant()),
-        Optional.ofNullable(last));
+        Duration.between(begin, clock.instant()));
   }
 
   /**
@@ -66,14 +54,12 @@ final class ImportProgress {
    * @param appended events that the import has appended
    * @param alreadyThere events that the store had before
    * @param took how long it took
-   * @param last what was appended last, now or in an earlier import; empty if nothing was read
    */
   record Summary(
       long applications,
       long appended,
       long alreadyThere,
-      Duration took,
-      Optional<AppendResult> last) {
+      Duration took) {
 
     @Override
     public String toString() {

@@ -4,6 +4,9 @@ import dev.pgeventstore.Metadata;
 import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.examples.logs.ImportException;
+import dev.pgeventstore.examples.logs.XesEvent;
+import dev.pgeventstore.examples.logs.XesTrace;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -27,17 +30,32 @@ record LoanApplication(String place, StreamId stream, List<NewEvent> events) {
     }
     StreamId stream = stream(trace);
     List<NewEvent> events = new ArrayList<>(trace.events().size());
+    String before = stream.toString();
     for (LoanEvent step : LoanSteps.of(trace)) {
-      Instant occurredAt = trace.events().get(events.size()).timestamp().toInstant();
+      Instant occurredAt = time(trace, events.size());
+      UUID id = id(before, occurredAt, step);
       events.add(
           NewEvent.of(step)
-              .withId(id(stream, events.size() + 1, occurredAt))
+              .withId(id)
               .withMetadata(Metadata.none().withOccurredAt(occurredAt)));
+      before = id.toString();
     }
     return new LoanApplication(trace.place(), stream, List.copyOf(events));
   }
 
+  private static Instant time(XesTrace trace, int index) {
+    XesEvent event = trace.events().get(index);
+    if (event.timestamp() == null) {
+      throw new ImportException(
+          "%s does not say when its event %d happened".formatted(trace.place(), index + 1));
+    }
+    return event.timestamp().toInstant();
+  }
+
   private static StreamId stream(XesTrace trace) {
+    if (trace.name() == null) {
+      throw new ImportException(trace.place() + " has no name, so no stream can be named after it");
+    }
     try {
       return StreamId.of(CATEGORY, trace.name());
     } catch (IllegalArgumentException e) {
@@ -46,11 +64,12 @@ record LoanApplication(String place, StreamId stream, List<NewEvent> events) {
   }
 
   /**
-   * The same event of the file has the same id in every import, so the store recognises it. The
-   * time is a part of it, because the store compares the events' content, but not their metadata.
+   * The same event of the file has the same id in every import, so the store recognises it. The id
+   * of the event before is a part of it: the last id tells of a whole application whether the store
+   * has it.
    */
-  private static UUID id(StreamId stream, int version, Instant occurredAt) {
-    String name = stream + "/" + version + "/" + occurredAt;
+  private static UUID id(String before, Instant occurredAt, LoanEvent step) {
+    String name = before + "/" + occurredAt + "/" + step;
     return UUID.nameUUIDFromBytes(name.getBytes(StandardCharsets.UTF_8));
   }
 
@@ -78,6 +97,11 @@ record LoanApplication(String place, StreamId stream, List<NewEvent> events) {
       }
     }
     return events.subList(common, events.size());
+  }
+
+  /** The id of its last event. */
+  UUID lastId() {
+    return events.get(events.size() - 1).id();
   }
 
   private static String time(Metadata metadata) {

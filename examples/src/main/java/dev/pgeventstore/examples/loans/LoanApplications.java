@@ -1,6 +1,7 @@
 package dev.pgeventstore.examples.loans;
 
 import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.examples.logs.ImportException;
 import java.io.PrintStream;
 
 /**

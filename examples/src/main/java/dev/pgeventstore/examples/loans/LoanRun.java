@@ -3,10 +3,11 @@ package dev.pgeventstore.examples.loans;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import com.zaxxer.hikari.pool.HikariPool.PoolInitializationException;
-import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
+import dev.pgeventstore.Position;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
+import dev.pgeventstore.examples.logs.ImportException;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.subscription.Subscription;
@@ -49,11 +50,13 @@ final class LoanRun {
    * What a run has come to.
    *
    * @param imported what was appended
+   * @param upTo where the store stood then
    * @param figures what the tables say in the end
    * @param published what is in the topic in the end, if there is one
    */
   record Result(
       ImportProgress.Summary imported,
+      Position upTo,
       LoanFigures figures,
       Optional<LoanTopic.Content> published) {}
 
@@ -74,17 +77,15 @@ final class LoanRun {
       try (Subscription tables = LoanOutcomes.start(store);
           KafkaRelay relay = topic == null ? null : topic.follow(store)) {
         ImportProgress.Summary imported = importFile(file, store);
-        if (imported.last().isPresent()) {
-          AppendResult last = imported.last().get();
-          tables.awaitApplied(last, PATIENCE);
-          if (relay != null) {
-            relay.awaitPublished(last, PATIENCE);
-          }
+        Position last = store.highWaterMark();
+        tables.awaitApplied(last, PATIENCE);
+        if (relay != null) {
+          relay.awaitPublished(last, PATIENCE);
         }
         LoanFigures figures = LoanTables.figures(database);
         Optional<LoanTopic.Content> published = readBack(figures, store);
         LoanReport.of(figures, published).forEach(out);
-        return new Result(imported, figures, published);
+        return new Result(imported, last, figures, published);
       }
     }
   }

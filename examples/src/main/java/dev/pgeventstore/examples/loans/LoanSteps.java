@@ -8,10 +8,14 @@ import dev.pgeventstore.examples.loans.LoanEvent.Outcome;
 import dev.pgeventstore.examples.loans.LoanEvent.WorkCompleted;
 import dev.pgeventstore.examples.loans.LoanEvent.WorkScheduled;
 import dev.pgeventstore.examples.loans.LoanEvent.WorkStarted;
+import dev.pgeventstore.examples.logs.ImportException;
+import dev.pgeventstore.examples.logs.XesEvent;
+import dev.pgeventstore.examples.logs.XesTrace;
 import java.time.DateTimeException;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
@@ -35,14 +39,14 @@ final class LoanSteps {
   }
 
   private static LoanEvent submission(XesTrace trace, XesEvent event) {
-    if (!event.activity().equals(SUBMITTED) || !isComplete(event)) {
+    if (!SUBMITTED.equals(event.activity()) || !isComplete(event)) {
       throw unknown(trace, event, 1);
     }
     return new ApplicationSubmitted(amount(trace), registeredAt(trace), event.resource());
   }
 
   private static long amount(XesTrace trace) {
-    String text = trace.attributes().getOrDefault("AMOUNT_REQ", "");
+    String text = trace.attribute("AMOUNT_REQ").orElse("");
     try {
       return Long.parseLong(text);
     } catch (NumberFormatException e) {
@@ -52,7 +56,7 @@ final class LoanSteps {
   }
 
   private static OffsetDateTime registeredAt(XesTrace trace) {
-    String text = trace.attributes().getOrDefault("REG_DATE", "");
+    String text = trace.attribute("REG_DATE").orElse("");
     try {
       return OffsetDateTime.parse(text);
     } catch (DateTimeException e) {
@@ -64,10 +68,10 @@ final class LoanSteps {
   }
 
   private static Optional<LoanEvent> laterStep(XesEvent event) {
-    String activity = event.activity();
+    String activity = Objects.requireNonNullElse(event.activity(), "");
     String resource = event.resource();
     if (activity.startsWith("W_")) {
-      return switch (event.lifecycle()) {
+      return switch (Objects.requireNonNullElse(event.lifecycle(), "")) {
         case "SCHEDULE" -> Optional.of(new WorkScheduled(activity, resource));
         case "START" -> Optional.of(new WorkStarted(activity, resource));
         case "COMPLETE" -> Optional.of(new WorkCompleted(activity, resource));
@@ -96,7 +100,7 @@ final class LoanSteps {
   }
 
   private static boolean isComplete(XesEvent event) {
-    return event.lifecycle().equals("COMPLETE");
+    return "COMPLETE".equals(event.lifecycle());
   }
 
   private static ImportException unknown(XesTrace trace, XesEvent event, int number) {

@@ -1,11 +1,11 @@
 package dev.pgeventstore.examples.loans;
 
-import static dev.pgeventstore.examples.loans.XesText.FOOT;
-import static dev.pgeventstore.examples.loans.XesText.HEAD;
-import static dev.pgeventstore.examples.loans.XesText.declined;
-import static dev.pgeventstore.examples.loans.XesText.log;
-import static dev.pgeventstore.examples.loans.XesText.submitted;
-import static dev.pgeventstore.examples.loans.XesText.trace;
+import static dev.pgeventstore.examples.logs.XesText.FOOT;
+import static dev.pgeventstore.examples.logs.XesText.HEAD;
+import static dev.pgeventstore.examples.logs.XesText.declined;
+import static dev.pgeventstore.examples.logs.XesText.log;
+import static dev.pgeventstore.examples.logs.XesText.submitted;
+import static dev.pgeventstore.examples.logs.XesText.trace;
 import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,12 +1,12 @@
 package dev.pgeventstore.examples.loans;
 
-import static dev.pgeventstore.examples.loans.XesText.FOOT;
-import static dev.pgeventstore.examples.loans.XesText.HEAD;
-import static dev.pgeventstore.examples.loans.XesText.declined;
-import static dev.pgeventstore.examples.loans.XesText.event;
-import static dev.pgeventstore.examples.loans.XesText.log;
-import static dev.pgeventstore.examples.loans.XesText.submitted;
-import static dev.pgeventstore.examples.loans.XesText.trace;
+import static dev.pgeventstore.examples.logs.XesText.FOOT;
+import static dev.pgeventstore.examples.logs.XesText.HEAD;
+import static dev.pgeventstore.examples.logs.XesText.declined;
+import static dev.pgeventstore.examples.logs.XesText.event;
+import static dev.pgeventstore.examples.logs.XesText.log;
+import static dev.pgeventstore.examples.logs.XesText.submitted;
+import static dev.pgeventstore.examples.logs.XesText.trace;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatNoException;
@@ -28,6 +28,8 @@ import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.loans.LoanEvent.ApplicationDecided;
 import dev.pgeventstore.examples.loans.LoanEvent.ApplicationSubmitted;
 import dev.pgeventstore.examples.loans.LoanEvent.Outcome;
+import dev.pgeventstore.examples.logs.ImportException;
+import dev.pgeventstore.examples.logs.XesText;
 import dev.pgeventstore.testkit.InMemoryEventStore;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -50,7 +52,7 @@ class LoanImportTest {
 
   @TempDir Path folder;
 
-  private final EventStore store =
+  private final InMemoryEventStore store =
       InMemoryEventStore.of(JacksonCodec.of(EventTypes.of(LoanEvent.class)));
 
   @Test
@@ -80,7 +82,47 @@ class LoanImportTest {
     assertThat(store.highWaterMark()).isEqualTo(before);
     assertThat(again.appended()).isZero();
     assertThat(again.alreadyThere()).isEqualTo(3);
-    assertThat(again.last()).map(AppendResult::position).contains(before);
+  }
+
+  @Test
+  void a_second_import_asks_the_store_once_and_appends_nothing_of_what_is_there()
+      throws Exception {
+    String[] traces = traces(50);
+    importLog(traces);
+    FailingStore none = new FailingStore(store, 0);
+
+    ImportProgress again = progress();
+    new LoanImport(none, again).run(XesText.write(folder, log(traces)));
+
+    assertThat(again.summary().alreadyThere()).isEqualTo(100);
+    assertThat(none.appends).hasValue(0);
+  }
+
+  @Test
+  void an_event_that_differs_in_the_middle_is_told_although_the_last_is_the_same()
+      throws Exception {
+    String accepted = event("A_ACCEPTED", "COMPLETE", "2011-10-01T00:39:00+02:00");
+    String other = event("A_PREACCEPTED", "COMPLETE", "2011-10-01T00:39:00+02:00");
+    importLog(trace("1", submitted(), accepted, declined()));
+
+    assertThatExceptionOfType(ImportException.class)
+        .isThrownBy(() -> importLog(trace("1", submitted(), other, declined())))
+        .withMessageContaining("as event 2, but the store has ");
+  }
+
+  @Test
+  void an_event_without_a_time_or_a_trace_without_a_name_is_told() {
+    assertThatExceptionOfType(ImportException.class)
+        .isThrownBy(
+            () ->
+                importLog(trace("1", submitted(), declined().replaceAll(".*timestamp.*\n", ""))))
+        .withMessageEndingWith("trace 1 '1' does not say when its event 2 happened");
+    assertThatExceptionOfType(ImportException.class)
+        .isThrownBy(
+            () ->
+                importLog(
+                    trace("x", submitted()).replaceAll(".*key=\"concept:name\" value=\"x\".*\n", "")))
+        .withMessageContaining("trace 1 has no name");
   }
 
   @Test

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import com.zaxxer.hikari.HikariDataSource;
-import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.Position;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
@@ -50,7 +50,7 @@ class LoanRelaysKilledTest {
     topic.create();
     long seed = new Random().nextLong();
     Random random = new Random(seed);
-    FutureTask<AppendResult> importing = new FutureTask<>(() -> importFile(file, database));
+    FutureTask<Position> importing = new FutureTask<>(() -> importFile(file, database));
     new Thread(importing, "import").start();
 
     int kills = 0;
@@ -88,16 +88,16 @@ class LoanRelaysKilledTest {
     return -1;
   }
 
-  private boolean isDone(FutureTask<AppendResult> importing) throws Exception {
+  private boolean isDone(FutureTask<Position> importing) throws Exception {
     if (!importing.isDone()) {
       return false;
     }
-    long last = importing.get().position().value();
+    long last = importing.get().value();
     return relays.stream().anyMatch(relay -> relay.sent().position() >= last);
   }
 
-  private static AppendResult importFile(Path file, Database database) throws Exception {
-    return new LoanRun(database.url(), null, line -> {}).run(file).imported().last().orElseThrow();
+  private static Position importFile(Path file, Database database) throws Exception {
+    return new LoanRun(database.url(), null, line -> {}).run(file).upTo();
   }
 
   @AfterEach

@@ -11,6 +11,10 @@ import dev.pgeventstore.examples.loans.LoanEvent.Outcome;
 import dev.pgeventstore.examples.loans.LoanEvent.WorkCompleted;
 import dev.pgeventstore.examples.loans.LoanEvent.WorkScheduled;
 import dev.pgeventstore.examples.loans.LoanEvent.WorkStarted;
+import dev.pgeventstore.examples.logs.ImportException;
+import dev.pgeventstore.examples.logs.XesAttribute;
+import dev.pgeventstore.examples.logs.XesEvent;
+import dev.pgeventstore.examples.logs.XesTrace;
 import java.time.OffsetDateTime;
 import java.util.HashMap;
 import java.util.List;
@@ -105,11 +109,15 @@ class LoanStepsTest {
   }
 
   private static XesEvent event(String activity, String lifecycle) {
-    return new XesEvent(activity, lifecycle, "112", NOON);
+    return new XesEvent(activity, lifecycle, "112", NOON, List.of());
   }
 
   private List<LoanEvent> steps(XesEvent... events) {
-    return LoanSteps.of(new XesTrace("the trace", "1", attributes, List.of(events)));
+    List<XesAttribute> written =
+        attributes.entrySet().stream()
+            .map(each -> new XesAttribute("string", each.getKey(), each.getValue(), List.of()))
+            .toList();
+    return LoanSteps.of(new XesTrace("the trace", 1, "1", written, List.of(events)));
   }
 
   private AbstractThrowableAssert<?, ?> assertThatRefusalOf(XesEvent... events) {

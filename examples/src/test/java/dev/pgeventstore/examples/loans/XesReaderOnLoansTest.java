@@ -6,6 +6,9 @@ import static java.util.stream.Collectors.counting;
 import static java.util.stream.Collectors.groupingBy;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.pgeventstore.examples.logs.XesEvent;
+import dev.pgeventstore.examples.logs.XesReader;
+import dev.pgeventstore.examples.logs.XesTrace;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -29,7 +32,7 @@ class XesReaderOnLoansTest {
         XesTrace trace = reader.next();
         names.add(trace.name());
         events.addAll(trace.events());
-        amounts += Long.parseLong(trace.attributes().get("AMOUNT_REQ"));
+        amounts += Long.parseLong(trace.attribute("AMOUNT_REQ").orElseThrow());
         longest = Math.max(longest, trace.events().size());
       }
     }

@@ -1,4 +1,4 @@
-package dev.pgeventstore.examples.loans;
+package dev.pgeventstore.examples.logs;
 
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -8,9 +8,9 @@ import java.nio.file.Path;
 import java.util.zip.GZIPOutputStream;
 
 /** Small event logs, written as the real one is. */
-final class XesText {
+public final class XesText {
 
-  static final String HEAD =
+  public static final String HEAD =
       """
       <?xml version="1.0" encoding="UTF-8" ?>
       <log xes.version="1.0" xes.features="nested-attributes" xmlns="http://www.xes-standard.org/">
@@ -29,15 +29,15 @@ final class XesText {
         <string key="concept:name" value="the log itself"/>
       """;
 
-  static final String FOOT = "</log>\n";
+  public static final String FOOT = "</log>\n";
 
   private XesText() {}
 
-  static String log(String... traces) {
+  public static String log(String... traces) {
     return HEAD + String.join("", traces) + FOOT;
   }
 
-  static String trace(String name, String... events) {
+  public static String trace(String name, String... events) {
     return """
       <trace>
         <date key="REG_DATE" value="2011-10-01T00:38:44.546+02:00"/>
@@ -48,7 +48,7 @@ final class XesText {
         .formatted(name, String.join("", events));
   }
 
-  static String event(String activity, String lifecycle, String timestamp) {
+  public static String event(String activity, String lifecycle, String timestamp) {
     return """
         <event>
           <string key="org:resource" value="112"/>
@@ -60,19 +60,19 @@ final class XesText {
         .formatted(lifecycle, activity, timestamp);
   }
 
-  static String submitted() {
+  public static String submitted() {
     return event("A_SUBMITTED", "COMPLETE", "2011-10-01T00:38:44.546+02:00");
   }
 
-  static String declined() {
+  public static String declined() {
     return event("A_DECLINED", "COMPLETE", "2011-10-01T00:39:37.906+02:00");
   }
 
-  static Path write(Path folder, String text) throws IOException {
+  public static Path write(Path folder, String text) throws IOException {
     return Files.writeString(folder.resolve("log.xes"), text);
   }
 
-  static byte[] gzip(String text) throws IOException {
+  public static byte[] gzip(String text) throws IOException {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try (GZIPOutputStream gzip = new GZIPOutputStream(bytes)) {
       gzip.write(text.getBytes(StandardCharsets.UTF_8));

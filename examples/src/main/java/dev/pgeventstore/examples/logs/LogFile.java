@@ -1,4 +1,4 @@
-package dev.pgeventstore.examples.loans;
+package dev.pgeventstore.examples.logs;
 
 import java.io.BufferedInputStream;
 import java.io.CharConversionException;

@@ -1,25 +1,24 @@
-package dev.pgeventstore.examples.loans;
+package dev.pgeventstore.examples.logs;
 
 import java.io.InputStream;
 import java.nio.file.Path;
 import java.time.DateTimeException;
 import java.time.OffsetDateTime;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Map;
 import java.util.NoSuchElementException;
 import javax.xml.stream.XMLStreamException;
 
 /**
- * Reads the traces of an event log in XES (IEEE 1849), plain or gzipped, one after the other. Only
- * the current trace and the names of those before are in memory. For one thread.
+ * Reads the traces of any event log in XES (IEEE 1849), plain or gzipped, one after the other, with
+ * all their attributes. An event outside of all traces is a trace without a name. Only the current
+ * trace is in memory. For one thread.
  *
  * <p>Whatever is wrong with the file is an {@link ImportException} with the place. After one, the
  * reader is of no more use.
  */
-final class XesReader implements Iterator<XesTrace>, AutoCloseable {
+public final class XesReader implements Iterator<XesTrace>, AutoCloseable {
 
   private static final String NAME = "concept:name";
   private static final String LIFECYCLE = "lifecycle:transition";
@@ -29,7 +28,6 @@ final class XesReader implements Iterator<XesTrace>, AutoCloseable {
   private final LogFile file;
   private final InputStream bytes;
   private final XmlElements xml;
-  private final Map<String, Integer> numbersByName = new HashMap<>();
   private int number;
   private At at = At.START;
 
@@ -46,7 +44,14 @@ final class XesReader implements Iterator<XesTrace>, AutoCloseable {
     this.xml = new XmlElements(bytes);
   }
 
-  static XesReader open(Path path) {
+  /**
+   * Opens a file. Whether it is gzipped is told by its first bytes.
+   *
+   * @param path where it is
+   * @return a reader, to be closed
+   * @throws ImportException if it cannot be opened
+   */
+  public static XesReader open(Path path) {
     LogFile file = new LogFile(path);
     InputStream bytes = file.open();
     try {
@@ -67,7 +72,7 @@ final class XesReader implements Iterator<XesTrace>, AutoCloseable {
         if (!xml.nextChild()) {
           xml.finish();
           at = At.END;
-        } else if (xml.isAt("trace")) {
+        } else if (xml.isAt("trace") || xml.isAt("event")) {
           at = At.TRACE;
         } else {
           // The log's own attributes and the defaults in 'global' have keys that traces and events
@@ -96,79 +101,80 @@ final class XesReader implements Iterator<XesTrace>, AutoCloseable {
     }
     at = At.BEFORE_TRACE;
     number++;
-    Map<String, String> attributes = new HashMap<>();
+    List<XesAttribute> attributes = new ArrayList<>();
     try {
-      return trace(attributes);
+      return xml.isAt("trace") ? trace(attributes) : loose();
     } catch (XMLStreamException e) {
       throw file.damaged(e, "in " + place(attributes));
     }
   }
 
-  private XesTrace trace(Map<String, String> attributes) throws XMLStreamException {
+  private XesTrace trace(List<XesAttribute> attributes) throws XMLStreamException {
     int line = xml.location().getLineNumber();
     List<XesEvent> events = new ArrayList<>();
     while (xml.nextChild()) {
       if (xml.isAt("event")) {
         events.add(event("event %d of %s".formatted(events.size() + 1, place(attributes))));
       } else {
-        attribute(attributes);
+        attributes.add(attribute());
       }
     }
-    String name = required(attributes, NAME, "trace " + number);
-    Integer earlier = numbersByName.putIfAbsent(name, number);
-    if (earlier != null) {
-      throw damaged("%s has the name of trace %d".formatted(place(attributes), earlier));
-    }
+    return trace(line, attributes, events);
+  }
+
+  /** An event that belongs to no trace. */
+  private XesTrace loose() throws XMLStreamException {
+    int line = xml.location().getLineNumber();
+    return trace(line, List.of(), List.of(event(place(List.of()))));
+  }
+
+  private XesTrace trace(int line, List<XesAttribute> attributes, List<XesEvent> events) {
     return new XesTrace(
         "%s, line %d: %s".formatted(file.path(), line, place(attributes)),
-        name,
-        Map.copyOf(attributes),
+        number,
+        XesAttribute.find(attributes, NAME).orElse(null),
+        List.copyOf(attributes),
         List.copyOf(events));
   }
 
   private XesEvent event(String place) throws XMLStreamException {
-    Map<String, String> attributes = new HashMap<>();
+    List<XesAttribute> attributes = new ArrayList<>();
     while (xml.nextChild()) {
-      attribute(attributes);
+      attributes.add(attribute());
     }
     return new XesEvent(
-        required(attributes, NAME, place),
-        required(attributes, LIFECYCLE, place),
-        attributes.get(RESOURCE),
-        timestamp(required(attributes, TIMESTAMP, place), place));
+        XesAttribute.find(attributes, NAME).orElse(null),
+        XesAttribute.find(attributes, LIFECYCLE).orElse(null),
+        XesAttribute.find(attributes, RESOURCE).orElse(null),
+        XesAttribute.find(attributes, TIMESTAMP).map(text -> time(text, place)).orElse(null),
+        List.copyOf(attributes));
   }
 
-  /** Takes an attribute, whatever its type, and leaves out the attributes it has itself. */
-  private void attribute(Map<String, String> attributes) throws XMLStreamException {
+  /** An attribute with those that it has itself. */
+  private XesAttribute attribute() throws XMLStreamException {
+    String type = xml.name();
     String key = xml.attribute("key");
     String value = xml.attribute("value");
-    if (key != null && value != null) {
-      attributes.put(key, value);
+    List<XesAttribute> inner = new ArrayList<>();
+    while (xml.nextChild()) {
+      inner.add(attribute());
     }
-    xml.skipChildren();
+    return new XesAttribute(type, key == null ? "" : key, value, List.copyOf(inner));
   }
 
-  private String required(Map<String, String> attributes, String key, String place) {
-    String value = attributes.get(key);
-    if (value == null || value.isBlank()) {
-      throw damaged("%s has no '%s'".formatted(place, key));
-    }
-    return value;
-  }
-
-  private OffsetDateTime timestamp(String text, String place) {
+  private OffsetDateTime time(String text, String place) {
     try {
-      return OffsetDateTime.parse(text);
+      return XesTime.parse(text);
     } catch (DateTimeException e) {
       throw damaged(
-          "'%s' of %s is '%s', which is no date and time with an offset"
-              .formatted(TIMESTAMP, place, text));
+          "'%s' of %s is '%s', which is no date and time".formatted(TIMESTAMP, place, text));
     }
   }
 
-  private String place(Map<String, String> attributes) {
-    String name = attributes.get(NAME);
-    return name == null ? "trace " + number : "trace %d '%s'".formatted(number, name);
+  private String place(List<XesAttribute> attributes) {
+    return XesAttribute.find(attributes, NAME)
+        .map(name -> "trace %d '%s'".formatted(number, name))
+        .orElse("trace " + number);
   }
 
   private ImportException damaged(String what) {

@@ -1,4 +1,4 @@
-package dev.pgeventstore.examples.loans;
+package dev.pgeventstore.examples.logs;
 
 import java.io.InputStream;
 import javax.xml.XMLConstants;
@@ -58,6 +58,11 @@ final class XmlElements {
     while (xml.hasNext()) {
       xml.next();
     }
+  }
+
+  /** The current element's name, without a prefix. */
+  String name() {
+    return xml.getLocalName();
   }
 
   boolean isAt(String element) {
