@@ -159,6 +159,7 @@ class ArchitectureTest {
                   ".kafka.consumer",
                   ".testkit",
                   ".testkit.servers",
+                  ".examples.logs",
                   ".examples.processes",
                   ".examples.topics")));
 
