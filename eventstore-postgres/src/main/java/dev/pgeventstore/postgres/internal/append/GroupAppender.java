@@ -21,11 +21,32 @@ import org.jspecify.annotations.Nullable;
  * Appends that come at the same time go together: while one batch is being committed the next one
  * collects, without any delay added. Each has an answer of its own; one commit serves all of them.
  *
- * <p>There is one batch at a time. Whoever finds nobody sending sends himself, in his own thread,
- * and then wakes the first of those who came meanwhile to send the next (the leader and its
- * followers of group commit, as in PostgreSQL's own). So one caller alone waits for no other
- * thread. A thread of this class's own sends what nobody waits for, and tries again what met a
- * locked row.
+ * <p>There is one batch at a time. If no batch is under way, the calling thread sends its own append
+ * itself, and then wakes the first of those that came meanwhile to send the next batch (the leader
+ * and its followers of group commit, as in PostgreSQL's own). So a single caller waits for no other
+ * thread. A thread of this class's own, the dispatcher, sends appends that no thread waits for, and
+ * retries those that met a locked row.
+ *
+ * <pre>
+ *            append                          own append still open
+ *   idle ───────────────&gt; a caller sends ──────────────┐
+ *    ^ │                   │  │  ^ ^ └─────────────────┘
+ *    │ │ appendAsync,      │  │  │ └── settled: the first that waits is chosen, and sends next
+ *    │ └───────┐           │  │  │
+ *    │         v           │  │  │ settled, the first that waits is a thread
+ *    │   the dispatcher sends ┼──┘
+ *    │         │              │ settled, the first that waits has a future or was put off
+ *    │         │ ^────────────┘
+ *    └─────────┴── settled or given up, nothing waits
+ *
+ *   from any state that sends: no answer in time, or closed for too long ─&gt; the batch is given up
+ *   (its outcome is unknown), and the dispatcher sends what waits
+ * </pre>
+ *
+ * <p>It is longer than other classes because one lock guards all of these moves, and each of them
+ * must leave exactly one thread to send. What needs no lock is elsewhere: the order of appends in
+ * {@link AppendQueue}, sending in {@link BatchSender}, timeouts in {@link AnswerWatch}, futures in
+ * {@link Completions}.
  */
 final class GroupAppender implements AutoCloseable {
 
@@ -189,7 +210,7 @@ final class GroupAppender implements AutoCloseable {
    * send.
    */
   private void lead(PendingAppend own) {
-    // An interrupt is the caller's affair, not that of the others in the batch.
+    // An interrupt must not fail the rest of the batch: it is restored at the end.
     boolean interrupted = Thread.interrupted();
     try {
       boolean again = true;
@@ -225,7 +246,7 @@ final class GroupAppender implements AutoCloseable {
     try {
       SentBatch batch = takeLocked(false);
       if (batch == null) {
-        // All that is left is put off, which is the dispatcher's affair.
+        // All that is left is put off: the dispatcher sends it when it is due.
         sending = false;
         wakeDispatcherOrClose();
       }
@@ -362,7 +383,7 @@ final class GroupAppender implements AutoCloseable {
     return threads;
   }
 
-  /** After a while a store that is being closed does not wait for strangers any more. */
+  /** After a while, a store that is being closed no longer waits for locks of other transactions. */
   private boolean isGivenUp(PendingAppend append) {
     if (!closed || scheduler.nanoTime() - closedNanos < closingNanos) {
       return false;
@@ -371,7 +392,7 @@ final class GroupAppender implements AutoCloseable {
     return true;
   }
 
-  /** Somebody else sends the next batch, if there is one. The lock is held. */
+  /** Has another thread send the next batch, if there is one. The lock is held. */
   private void handOver() {
     PendingAppend first = queue.first();
     if (first != null && first.hasWaiter() && !first.isDelayed()) {
@@ -435,7 +456,7 @@ final class GroupAppender implements AutoCloseable {
     try {
       long unused = work.awaitNanos(nanos);
     } catch (InterruptedException e) {
-      // Nobody has reason to interrupt this thread, and whoever waits for it must not wait in vain.
+      // A stray interrupt must not end this thread: appends wait for it.
     }
   }
 
@@ -479,8 +500,8 @@ final class GroupAppender implements AutoCloseable {
       try {
         long unused = idle.awaitNanos(left);
       } catch (InterruptedException e) {
-        interrupted =
-            true; // Closing is not cut short, and the caller finds its interrupt after it.
+        // Closing is not cut short: the interrupt is restored afterwards.
+        interrupted = true;
       }
     }
     if (interrupted) {
