@@ -89,7 +89,7 @@ final class LoanImport {
   private Map<StreamId, UUID> lastIds() {
     Map<StreamId, UUID> found = new HashMap<>();
     store
-        .readLazily(EventQuery.all().categories(LoanApplication.CATEGORY), Position.start())
+        .readLazily(EventQuery.all().categories(LoanApplication.CATEGORY), Position.START)
         .forEach(event -> found.put(event.stream(), event.id()));
     return found;
   }

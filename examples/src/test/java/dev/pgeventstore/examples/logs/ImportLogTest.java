@@ -87,7 +87,7 @@ class ImportLogTest {
             PostgresEventStore.builder(pool)
                 .codec(JacksonCodec.of(EventTypes.of(TraceBegun.class, ActivityRecorded.class)))
                 .build()) {
-      return store.readLazily(EventQuery.all(), Position.start()).toList();
+      return store.readLazily(EventQuery.all(), Position.START).toList();
     }
   }
 }
