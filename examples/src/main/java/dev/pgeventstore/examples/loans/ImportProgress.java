@@ -41,10 +41,7 @@ final class ImportProgress {
   /** What was done up to now. */
   synchronized Summary summary() {
     return new Summary(
-        applications,
-        appended,
-        alreadyThere,
-        Duration.between(begin, clock.instant()));
+        applications, appended, alreadyThere, Duration.between(begin, clock.instant()));
   }
 
   /**
@@ -55,11 +52,7 @@ final class ImportProgress {
    * @param alreadyThere events that the store had before
    * @param took how long it took
    */
-  record Summary(
-      long applications,
-      long appended,
-      long alreadyThere,
-      Duration took) {
+  record Summary(long applications, long appended, long alreadyThere, Duration took) {
 
     @Override
     public String toString() {

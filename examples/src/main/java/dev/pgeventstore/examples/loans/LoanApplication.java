@@ -35,9 +35,7 @@ record LoanApplication(String place, StreamId stream, List<NewEvent> events) {
       Instant occurredAt = time(trace, events.size());
       UUID id = id(before, occurredAt, step);
       events.add(
-          NewEvent.of(step)
-              .withId(id)
-              .withMetadata(Metadata.none().withOccurredAt(occurredAt)));
+          NewEvent.of(step).withId(id).withMetadata(Metadata.none().withOccurredAt(occurredAt)));
       before = id.toString();
     }
     return new LoanApplication(trace.place(), stream, List.copyOf(events));

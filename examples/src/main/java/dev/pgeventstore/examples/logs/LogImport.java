@@ -65,7 +65,7 @@ final class LogImport {
   private static Stream<ImportedEvent> items(XesTrace trace) {
     StreamId stream = stream(trace);
     return IntStream.rangeClosed(0, trace.events().size())
-        .mapToObj(number -> new ImportedEvent(stream, event(trace, number)));
+        .mapToObj(number -> ImportedEvent.of(stream, event(trace, number)));
   }
 
   /** Traces of one name are one stream. One whose name is none for a stream has its number. */

@@ -85,8 +85,7 @@ class LoanImportTest {
   }
 
   @Test
-  void a_second_import_asks_the_store_once_and_appends_nothing_of_what_is_there()
-      throws Exception {
+  void a_second_import_asks_the_store_once_and_appends_nothing_of_what_is_there() throws Exception {
     String[] traces = traces(50);
     importLog(traces);
     FailingStore none = new FailingStore(store, 0);
@@ -114,14 +113,14 @@ class LoanImportTest {
   void an_event_without_a_time_or_a_trace_without_a_name_is_told() {
     assertThatExceptionOfType(ImportException.class)
         .isThrownBy(
-            () ->
-                importLog(trace("1", submitted(), declined().replaceAll(".*timestamp.*\n", ""))))
+            () -> importLog(trace("1", submitted(), declined().replaceAll(".*timestamp.*\n", ""))))
         .withMessageEndingWith("trace 1 '1' does not say when its event 2 happened");
     assertThatExceptionOfType(ImportException.class)
         .isThrownBy(
             () ->
                 importLog(
-                    trace("x", submitted()).replaceAll(".*key=\"concept:name\" value=\"x\".*\n", "")))
+                    trace("x", submitted())
+                        .replaceAll(".*key=\"concept:name\" value=\"x\".*\n", "")))
         .withMessageContaining("trace 1 has no name");
   }
 

@@ -42,7 +42,8 @@ class XesReaderTest {
     assertThat(trace.name()).isEqualTo("173688");
     assertThat(trace.attribute("AMOUNT_REQ")).contains("20000");
     assertThat(trace.events())
-        .extracting(XesEvent::activity, XesEvent::lifecycle, XesEvent::resource, XesEvent::timestamp)
+        .extracting(
+            XesEvent::activity, XesEvent::lifecycle, XesEvent::resource, XesEvent::timestamp)
         .containsExactly(
             tuple(
                 "A_SUBMITTED",
@@ -135,7 +136,11 @@ class XesReaderTest {
   @Test
   void what_a_log_does_not_say_is_null() throws IOException {
     List<XesTrace> traces =
-        read(log("<trace><event/></trace>", "<trace/>", "<event><string key=\"concept:name\" value=\"alone\"/></event>"));
+        read(
+            log(
+                "<trace><event/></trace>",
+                "<trace/>",
+                "<event><string key=\"concept:name\" value=\"alone\"/></event>"));
 
     assertThat(traces).extracting(XesTrace::name).containsOnlyNulls();
     assertThat(traces).extracting(XesTrace::number).containsExactly(1, 2, 3);

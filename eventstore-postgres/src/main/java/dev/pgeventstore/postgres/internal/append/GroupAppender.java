@@ -21,11 +21,11 @@ import org.jspecify.annotations.Nullable;
  * Appends that come at the same time go together: while one batch is being committed the next one
  * collects, without any delay added. Each has an answer of its own; one commit serves all of them.
  *
- * <p>There is one batch at a time. If no batch is under way, the calling thread sends its own append
- * itself, and then wakes the first of those that came meanwhile to send the next batch (the leader
- * and its followers of group commit, as in PostgreSQL's own). So a single caller waits for no other
- * thread. A thread of this class's own, the dispatcher, sends appends that no thread waits for, and
- * retries those that met a locked row.
+ * <p>There is one batch at a time. If no batch is under way, the calling thread sends its own
+ * append itself, and then wakes the first of those that came meanwhile to send the next batch (the
+ * leader and its followers of group commit, as in PostgreSQL's own). So a single caller waits for
+ * no other thread. A thread of this class's own, the dispatcher, sends appends that no thread waits
+ * for, and retries those that met a locked row.
  *
  * <pre>
  *            append                          own append still open
@@ -383,7 +383,9 @@ final class GroupAppender implements AutoCloseable {
     return threads;
   }
 
-  /** After a while, a store that is being closed no longer waits for locks of other transactions. */
+  /**
+   * After a while, a store that is being closed no longer waits for locks of other transactions.
+   */
   private boolean isGivenUp(PendingAppend append) {
     if (!closed || scheduler.nanoTime() - closedNanos < closingNanos) {
       return false;
