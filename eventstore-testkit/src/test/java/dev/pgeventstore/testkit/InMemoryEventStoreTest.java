@@ -1,7 +1,6 @@
 package dev.pgeventstore.testkit;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventStore;
@@ -12,8 +11,6 @@ import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.testkit.contracts.AccountEvent;
 import dev.pgeventstore.testkit.contracts.AccountEvent.Opened;
 import dev.pgeventstore.testkit.contracts.EventStoreContract;
-import java.lang.reflect.Proxy;
-import java.sql.Connection;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
@@ -32,27 +29,10 @@ class InMemoryEventStoreTest extends EventStoreContract {
     Instant now = Instant.parse("2026-01-02T03:04:05.123456789Z");
     StreamId stream = StreamId.parse("account-1");
     try (EventStore fixed =
-        InMemoryEventStore.of(
-            JacksonCodec.of(EventTypes.of(AccountEvent.class)), Clock.fixed(now, ZoneOffset.UTC))) {
+        InMemoryEventStore.builder(JacksonCodec.of(EventTypes.of(AccountEvent.class))).clock(Clock.fixed(now, ZoneOffset.UTC)).build()) {
       fixed.append(stream, ExpectedVersion.any(), List.of(new Opened("ann")));
       assertThat(fixed.read(stream).get(0).recordedAt())
           .isEqualTo(Instant.parse("2026-01-02T03:04:05.123456Z"));
-    }
-  }
-
-  @Test
-  void it_takes_part_in_no_transaction() {
-    Connection connection =
-        (Connection)
-            Proxy.newProxyInstance(
-                getClass().getClassLoader(),
-                new Class<?>[] {Connection.class},
-                (proxy, method, arguments) -> {
-                  throw new AssertionError(method);
-                });
-    try (EventStore store = newStore(JacksonCodec.of(EventTypes.of(AccountEvent.class)))) {
-      assertThatThrownBy(() -> store.within(connection))
-          .isInstanceOf(UnsupportedOperationException.class);
     }
   }
 }

@@ -9,6 +9,6 @@ class InMemoryListenerTest extends ListenerContract {
 
   @Override
   protected EventStore newStore(EventCodec codec, StoreListener listener) {
-    return InMemoryEventStore.of(codec, listener);
+    return InMemoryEventStore.builder(codec).listener(listener).build();
   }
 }
