@@ -23,12 +23,11 @@ import dev.pgeventstore.testkit.servers.EmptyDatabase;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import javax.sql.DataSource;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -40,15 +39,15 @@ class InMemoryWithDatabaseTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private DataSource database;
+  private static DataSource database;
 
-  @BeforeEach
-  void use(Database empty) {
+  @BeforeAll
+  static void use(Database empty) {
     database = empty.dataSource();
   }
 
   private InMemoryEventStore store(EventCodec codec) {
-    return InMemoryEventStore.of(codec, Clock.systemUTC(), database);
+    return InMemoryEventStore.builder(codec).dataSource(database).build();
   }
 
   @Nested
@@ -83,7 +82,7 @@ class InMemoryWithDatabaseTest {
     }
   }
 
-  private int seen() throws SQLException {
+  private static int seen() throws SQLException {
     try (Connection connection = database.getConnection()) {
       return Integer.parseInt(TestStore.query(connection, "select count(*) from seen"));
     }
@@ -118,8 +117,7 @@ class InMemoryWithDatabaseTest {
           .isInstanceOf(IllegalArgumentException.class);
       connection.setAutoCommit(false);
       InlineProjection inline =
-          InlineProjection.of(
-              store, "seen", EventQuery.all(), InMemoryWithDatabaseTest::write);
+          InlineProjection.of(store, "seen", EventQuery.all(), InMemoryWithDatabaseTest::write);
       inline
           .within(connection)
           .append(
@@ -143,8 +141,9 @@ class InMemoryWithDatabaseTest {
     }
   }
 
-  private void createTable() throws SQLException {
+  private static void createTable() throws SQLException {
     try (Connection connection = database.getConnection()) {
+      TestStore.execute(connection, "drop table if exists seen");
       TestStore.execute(connection, "create table seen (number int)");
     }
   }

@@ -2,13 +2,13 @@ package dev.pgeventstore.testkit;
 
 import dev.pgeventstore.internal.Lender;
 import dev.pgeventstore.internal.LentTransaction;
+import dev.pgeventstore.spi.ProjectionRegistry.Step;
+import dev.pgeventstore.spi.ProjectionRegistry.Work;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.SQLException;
 import javax.sql.DataSource;
-import dev.pgeventstore.spi.ProjectionRegistry.Step;
-import dev.pgeventstore.spi.ProjectionRegistry.Work;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,7 +32,9 @@ final class HandlerTransactions {
   private static final Connection NONE =
       (Connection)
           Proxy.newProxyInstance(
-              HandlerTransactions.class.getClassLoader(), new Class<?>[] {Connection.class}, REFUSAL);
+              HandlerTransactions.class.getClassLoader(),
+              new Class<?>[] {Connection.class},
+              REFUSAL);
 
   private final @Nullable DataSource dataSource;
 

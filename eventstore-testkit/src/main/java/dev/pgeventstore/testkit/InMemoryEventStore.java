@@ -38,9 +38,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <ul>
  *   <li>Without a data source, handlers have no transaction, and every method of their connection
- *       throws an {@link UnsupportedOperationException}. With one ({@link
- *       Builder#dataSource}) each batch is handled in a transaction of it. When that has committed, the
- *       checkpoint moves, which is in memory like the events: it is lost with the store.
+ *       throws an {@link UnsupportedOperationException}. With one ({@link Builder#dataSource}) each
+ *       batch is handled in a transaction of it. When that has committed, the checkpoint moves,
+ *       which is in memory like the events: it is lost with the store.
  *   <li>Whatever a handler or the commit fails with counts as an attempt, also a failure of the
  *       database.
  *   <li>One thread handles all partitions of a subscription, in turn. No other process shares them.

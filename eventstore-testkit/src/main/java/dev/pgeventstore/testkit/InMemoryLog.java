@@ -144,8 +144,7 @@ final class InMemoryLog {
       stream.add(recorded);
       all.add(recorded);
     }
-    return AppendResult.Part.of(
-        stream.size(), events.size(), stream.get(stream.size() - 1).id());
+    return AppendResult.Part.of(stream.size(), events.size(), stream.get(stream.size() - 1).id());
   }
 
   /** Writes messages. */

@@ -62,7 +62,9 @@ final class InMemoryParked implements ParkedEvents {
     List<StreamId> parked =
         monitor.read(
             () ->
-                streams.streams().stream().sorted(Comparator.comparing(StreamId::toString)).toList());
+                streams.streams().stream()
+                    .sorted(Comparator.comparing(StreamId::toString))
+                    .toList());
     for (StreamId stream : parked) {
       try {
         Replay one = replay(stream);

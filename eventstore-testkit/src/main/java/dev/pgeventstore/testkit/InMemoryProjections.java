@@ -236,10 +236,7 @@ final class InMemoryProjections implements ProjectionRegistry {
       throw new IllegalStateException(
           "%s has parked %d %s: replay or discard %s first"
               .formatted(
-                  version,
-                  parked,
-                  parked == 1 ? "event" : "events",
-                  parked == 1 ? "it" : "them"));
+                  version, parked, parked == 1 ? "event" : "events", parked == 1 ? "it" : "them"));
     }
   }
 

@@ -13,9 +13,7 @@ import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.testkit.InMemoryLane.HandlerFailedException;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -50,7 +48,8 @@ final class InMemorySubscription implements Subscription {
     this.transactions = transactions;
     this.monitor = monitor;
     this.news = new SubscriptionNews(spec.name(), spec.listener());
-    this.parked = new InMemoryParked(spec.name(), spec.handler(), state.parked, transactions, monitor);
+    this.parked =
+        new InMemoryParked(spec.name(), spec.handler(), state.parked, transactions, monitor);
   }
 
   void start() {
@@ -174,8 +173,7 @@ final class InMemorySubscription implements Subscription {
 
   @Override
   public SubscriptionStatus status() {
-    return monitor.read(
-        () -> SubscriptionReport.of(spec, state, lanes, log, runState()));
+    return monitor.read(() -> SubscriptionReport.of(spec, state, lanes, log, runState()));
   }
 
   private SubscriptionStatus.State runState() {
@@ -191,8 +189,7 @@ final class InMemorySubscription implements Subscription {
   public void awaitApplied(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException {
     long wanted = append.position().value();
-    boolean unused =
-        monitor.await(() -> hasPassed(append) || ended, Durations.nanos(timeout));
+    boolean unused = monitor.await(() -> hasPassed(append) || ended, Durations.nanos(timeout));
     if (monitor.read(() -> hasPassed(append))) {
       monitor.change(() -> state.parked.requireApplied(name(), append));
       return;

@@ -25,8 +25,7 @@ final class ParkedStreams {
   /** Sets an event aside. */
   ParkedEvent park(RecordedEvent event, int attempts, Optional<String> error, Instant now) {
     ParkedEvent description =
-        new Parked(
-            event.stream(), event.version(), event.position(), attempts, error, now);
+        new Parked(event.stream(), event.version(), event.position(), attempts, error, now);
     parked.put(event.position(), new Aside(event, description));
     return description;
   }
@@ -50,10 +49,7 @@ final class ParkedStreams {
   /** Counts one more attempt at an event. */
   ParkedEvent failedAgain(Aside one, String error) {
     return park(
-        one.event,
-        one.description.attempts() + 1,
-        Optional.of(error),
-        one.description.parkedAt());
+        one.event, one.description.attempts() + 1, Optional.of(error), one.description.parkedAt());
   }
 
   boolean discard(Position position, String reason) {

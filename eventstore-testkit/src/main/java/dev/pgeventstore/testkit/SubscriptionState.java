@@ -12,7 +12,9 @@ import org.jspecify.annotations.Nullable;
  */
 final class SubscriptionState {
 
-  /** Held while a partition handles events and moves: so a promotion can keep it where it stands. */
+  /**
+   * Held while a partition handles events and moves: so a promotion can keep it where it stands.
+   */
   final Lock moving = Scheduler.threads().newLock();
 
   final ParkedStreams parked = new ParkedStreams();

@@ -29,7 +29,9 @@ class InMemoryEventStoreTest extends EventStoreContract {
     Instant now = Instant.parse("2026-01-02T03:04:05.123456789Z");
     StreamId stream = StreamId.parse("account-1");
     try (EventStore fixed =
-        InMemoryEventStore.builder(JacksonCodec.of(EventTypes.of(AccountEvent.class))).clock(Clock.fixed(now, ZoneOffset.UTC)).build()) {
+        InMemoryEventStore.builder(JacksonCodec.of(EventTypes.of(AccountEvent.class)))
+            .clock(Clock.fixed(now, ZoneOffset.UTC))
+            .build()) {
       fixed.append(stream, ExpectedVersion.any(), List.of(new Opened("ann")));
       assertThat(fixed.read(stream).get(0).recordedAt())
           .isEqualTo(Instant.parse("2026-01-02T03:04:05.123456Z"));

@@ -64,10 +64,7 @@ public abstract class ProjectionContract extends ContractFixture {
       assertThat(projections().liveVersion(category)).isEqualTo(OptionalInt.of(1));
       assertThat(done)
           .containsExactly(
-              "create " + table(1),
-              table(1) + " 1",
-              "promote " + table(1),
-              table(1) + " 2");
+              "create " + table(1), table(1) + " 1", "promote " + table(1), table(1) + " 2");
       assertThat(one.progress().position()).isGreaterThan(Position.START);
     }
     try (Projection again = version(1).start()) {
@@ -218,8 +215,7 @@ public abstract class ProjectionContract extends ContractFixture {
 
     int all = projections().onDemand(ours, new Noting(), (table, connection) -> handled(table));
     int one =
-        projections()
-            .onDemand(stream("1"), new Noting(), (table, connection) -> handled(table));
+        projections().onDemand(stream("1"), new Noting(), (table, connection) -> handled(table));
 
     assertThat(all).isEqualTo(3);
     assertThat(one).isEqualTo(2);

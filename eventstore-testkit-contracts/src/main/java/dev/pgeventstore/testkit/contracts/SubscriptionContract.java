@@ -215,8 +215,7 @@ public abstract class SubscriptionContract extends ContractFixture {
 
   @Test
   void a_start_beyond_the_mark_is_refused() {
-    assertThatThrownBy(
-            () -> view().startAt(Start.after(Position.of(Long.MAX_VALUE / 2))).start())
+    assertThatThrownBy(() -> view().startAt(Start.after(Position.of(Long.MAX_VALUE / 2))).start())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("high-water mark");
   }
@@ -240,9 +239,7 @@ public abstract class SubscriptionContract extends ContractFixture {
 
       assertOnceAndInOrder(10, 3);
       partitions.forEach((s, p) -> assertThat(p).containsExactly(Partitions.of(s, 3)));
-      assertThat(view.status().partitions())
-          .extracting(Partition::number)
-          .containsExactly(0, 1, 2);
+      assertThat(view.status().partitions()).extracting(Partition::number).containsExactly(0, 1, 2);
     }
   }
 
@@ -488,8 +485,7 @@ public abstract class SubscriptionContract extends ContractFixture {
             told.add("stopped: " + stop.error().getMessage());
           }
         };
-    try (Subscription view =
-        view().listener(listener).onFailure(retry(1).thenPark()).start()) {
+    try (Subscription view = view().listener(listener).onFailure(retry(1).thenPark()).start()) {
       view.awaitApplied(append(stream("well"), deposited(1)), PATIENCE);
       append(stream("ill"), deposited(1));
       view.awaitApplied(append(stream("well"), deposited(2)), PATIENCE);
@@ -666,7 +662,9 @@ public abstract class SubscriptionContract extends ContractFixture {
         EventHandler.each(
             (event, batch) -> {
               try (PreparedStatement insert =
-                  batch.connection().prepareStatement("insert into %s values (?, ?)".formatted(table))) {
+                  batch
+                      .connection()
+                      .prepareStatement("insert into %s values (?, ?)".formatted(table))) {
                 insert.setString(1, event.stream().key());
                 insert.setLong(2, event.version());
                 insert.executeUpdate();
@@ -699,7 +697,8 @@ public abstract class SubscriptionContract extends ContractFixture {
     try (Connection connection = dataSource().orElseThrow().getConnection();
         Statement statement = connection.createStatement();
         ResultSet row =
-            statement.executeQuery("select stream, count(*) from %s group by stream".formatted(table))) {
+            statement.executeQuery(
+                "select stream, count(*) from %s group by stream".formatted(table))) {
       Map<String, Integer> rows = new HashMap<>();
       while (row.next()) {
         rows.put(row.getString(1), row.getInt(2));

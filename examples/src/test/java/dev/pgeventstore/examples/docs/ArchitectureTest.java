@@ -146,7 +146,7 @@ class ArchitectureTest {
                   ".kafka.consumer",
                   ".kafka.internal",
                   ".kafka.internal.clients")),
-          Map.entry(".testkit", core(".internal")),
+          Map.entry(".testkit", core(".internal", ".internal.scheduling")),
           Map.entry(".testkit.contracts", core()),
           Map.entry(".testkit.servers", List.of()),
           Map.entry(".testkit.internal.simulation", List.of(".internal.scheduling")),
