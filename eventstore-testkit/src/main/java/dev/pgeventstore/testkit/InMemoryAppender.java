@@ -184,7 +184,7 @@ final class InMemoryAppender implements Outbox {
     for (Map.Entry<StreamId, Long> entry : stored.entrySet()) {
       StreamId stream = entry.getKey();
       RecordedEvent event = log.stream(stream).get((int) (entry.getValue() - 1));
-      int events = append.events().get(stream).size();
+      int events = append.events().getOrDefault(stream, List.of()).size();
       parts.put(stream, AppendResult.Part.of(entry.getValue(), events, event.id()));
       last = event.position().isAfter(last) ? event.position() : last;
     }

@@ -181,14 +181,7 @@ final class InMemoryProjections implements ProjectionRegistry {
   /** Waits, with the live version kept where it stands, until this one has come as far. */
   private boolean show(ProjectionVersion version, long mark, long nanos, Step show)
       throws InterruptedException {
-    Optional<SubscriptionState> shown =
-        liveVersion(version.name()).isPresent()
-            ? monitor.read(
-                () ->
-                    subscriptions.state(
-                        new ProjectionVersion(version.name(), live.get(version.name()))
-                            .subscription()))
-            : Optional.empty();
+    Optional<SubscriptionState> shown = monitor.read(() -> shown(version.name()));
     shown.ifPresent(state -> state.moving.lock());
     try {
       long furthest =
@@ -206,6 +199,14 @@ final class InMemoryProjections implements ProjectionRegistry {
     } finally {
       shown.ifPresent(state -> state.moving.unlock());
     }
+  }
+
+  /** The subscription of the live version. */
+  private Optional<SubscriptionState> shown(String name) {
+    OptionalInt number = liveVersion(name);
+    return number.isPresent()
+        ? subscriptions.state(new ProjectionVersion(name, number.getAsInt()).subscription())
+        : Optional.empty();
   }
 
   private boolean awaitReached(ProjectionVersion version, long target, long nanos)
@@ -282,7 +283,7 @@ final class InMemoryProjections implements ProjectionRegistry {
   @Override
   public <T> T tentatively(Work<T> work) {
     try {
-      return transactions.rollBack(BORROWER, work::in);
+      return transactions.rollBack(BORROWER, work);
     } catch (RuntimeException e) {
       throw e;
     } catch (Exception e) {
