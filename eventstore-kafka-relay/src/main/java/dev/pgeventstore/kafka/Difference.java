@@ -3,28 +3,32 @@ package dev.pgeventstore.kafka;
 import dev.pgeventstore.Position;
 import java.util.OptionalLong;
 
-/**
- * Where a topic is not what the store says it should be.
- *
- * @param kind in what way
- * @param topic where
- * @param partition where in it
- * @param offset of the record; empty for one that is missing
- * @param position of the event that it was made from, or should have been
- * @param index of the record among those of the event
- * @param what it is about, for a person
- */
-public record Difference(
-    Kind kind,
-    String topic,
-    int partition,
-    OptionalLong offset,
-    Position position,
-    int index,
-    String what) {
+/** Where a topic is not what the store says it should be. Immutable; it may get more methods. */
+public interface Difference {
+
+  /** {@return in what way} */
+  Kind kind();
+
+  /** {@return the name of the topic} */
+  String topic();
+
+  /** {@return the partition of the topic} */
+  int partition();
+
+  /** {@return the offset of the record; empty for one that is missing} */
+  OptionalLong offset();
+
+  /** {@return the position of the event that it was made from, or should have been} */
+  Position position();
+
+  /** {@return the number of the record among those of the event} */
+  int index();
+
+  /** {@return what it is about, for a person} */
+  String what();
 
   /** In what way. */
-  public enum Kind {
+  enum Kind {
     /** A record that should be in the partition is not. */
     MISSING,
     /** The record is there once more. */
@@ -40,18 +44,5 @@ public record Difference(
      * compared.
      */
     GAP
-  }
-
-  @Override
-  public String toString() {
-    return "%s %s-%d%s %s:%d %s"
-        .formatted(
-            kind,
-            topic,
-            partition,
-            offset.isPresent() ? "@" + offset.getAsLong() : "",
-            position,
-            index,
-            what);
   }
 }

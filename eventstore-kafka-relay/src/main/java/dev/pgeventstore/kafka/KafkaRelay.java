@@ -5,6 +5,7 @@ import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.internal.Durations;
+import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.kafka.internal.StopSignal;
@@ -13,8 +14,9 @@ import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import dev.pgeventstore.kafka.internal.lead.Leadership;
 import dev.pgeventstore.kafka.internal.lead.LeaseLeadership;
 import dev.pgeventstore.kafka.internal.relay.Lane;
+import dev.pgeventstore.kafka.internal.relay.Listening;
 import dev.pgeventstore.kafka.internal.relay.Progress;
-import dev.pgeventstore.kafka.internal.relay.Summary;
+import dev.pgeventstore.kafka.internal.relay.Status;
 import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.spi.AppendWait;
@@ -62,6 +64,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class KafkaRelay implements AutoCloseable {
 
+  // Long for what is promised of each option of the builder; the work is in internal.relay.
+
   private final RelaySpec spec;
   private final List<Progress> progress = new ArrayList<>();
   private final EventFeed feed;
@@ -69,19 +73,21 @@ public final class KafkaRelay implements AutoCloseable {
   private final List<Lane> lanes = new ArrayList<>();
   private final List<Scheduler.Task> tasks = new ArrayList<>();
   private final StopSignal stop;
+  private final Listening listening;
 
   private KafkaRelay(Builder builder, RelaySpec spec, EventFeed feed) {
     this.spec = spec;
     this.feed = feed;
     this.scheduler = builder.settings.scheduler();
     this.stop = new StopSignal(scheduler);
+    this.listening = new Listening(scheduler, spec.name(), builder.listener);
     String owner = UUID.randomUUID().toString();
     for (int lane = 0; lane < spec.lanes(); lane++) {
       Leadership leadership =
           builder.leases
               ? new LeaseLeadership(scheduler, feed, spec.leaseName(), lane, owner, spec.leaseTtl())
               : Leadership.NOT_NEEDED;
-      Progress ofLane = new Progress(scheduler, lane, spec.unhealthyAfter());
+      Progress ofLane = new Progress(scheduler, lane, spec.unhealthyAfter(), listening);
       progress.add(ofLane);
       lanes.add(new Lane(spec, lane, feed, builder.settings, leadership, ofLane, stop));
     }
@@ -118,7 +124,7 @@ public final class KafkaRelay implements AutoCloseable {
    * @return the status of this moment
    */
   public RelayStatus status() {
-    return Summary.of(progress.stream().map(Progress::status).toList());
+    return Status.of(progress.stream().map(Progress::status).toList());
   }
 
   /**
@@ -174,17 +180,22 @@ public final class KafkaRelay implements AutoCloseable {
 
   /**
    * Stops after the transaction that is under way, and lets another relay lead at once. Waits for
-   * that; with Kafka away it may take as long as {@code transaction.timeout.ms}. Stopping twice
-   * does nothing.
+   * that; with Kafka away it may take as long as {@code transaction.timeout.ms}. Called by the
+   * {@linkplain Builder#listener listener}, or by a handler of a subscription, it waits for
+   * nothing. Stopping twice does nothing.
    */
   @Override
   public void close() {
     stop.request();
+    if (EngineThread.isCurrent()) {
+      return;
+    }
     try {
       for (Scheduler.Task task : tasks) {
         // Each ends, so it waits once.
         boolean unused = task.join(Long.MAX_VALUE);
       }
+      listening.close();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
@@ -211,6 +222,7 @@ public final class KafkaRelay implements AutoCloseable {
     private @Nullable RecordMapper mapper;
     private PoisonPolicy poison = PoisonPolicy.halt();
     private @Nullable String deadLetters;
+    private @Nullable RelayListener listener;
 
     private Builder(EventStore store, Map<String, ?> kafkaConfig) {
       this.store = Objects.requireNonNull(store, "store");
@@ -406,7 +418,19 @@ public final class KafkaRelay implements AutoCloseable {
       if (ttl.compareTo(Duration.ofMillis(100)) < 0) {
         throw new IllegalArgumentException("a lease lasts 100 ms or more, not " + ttl);
       }
-      this.leaseTtl = ttl;
+      // One for ever is as long as a number of nanoseconds can say.
+      this.leaseTtl = Duration.ofNanos(Durations.nanos(ttl));
+      return this;
+    }
+
+    /**
+     * Who is told what the relay does in this process. The default is nobody.
+     *
+     * @param told in a thread of its own
+     * @return this builder
+     */
+    public Builder listener(RelayListener told) {
+      this.listener = Objects.requireNonNull(told, "listener");
       return this;
     }
 

@@ -6,11 +6,19 @@ import java.time.Instant;
 
 /**
  * A stream whose events are not published until an operator retries or discards them. They are in
- * the store, as all events are.
- *
- * @param stream its id
- * @param since the first of its events that was not published
- * @param at when that was found, by the clock of the process that led then
- * @param reason why it could not be published
+ * the store, as all events are. Immutable; it may get more methods.
  */
-public record ParkedStream(StreamId stream, Position since, Instant at, String reason) {}
+public interface ParkedStream {
+
+  /** {@return its id} */
+  StreamId stream();
+
+  /** {@return the first of its events that was not published} */
+  Position since();
+
+  /** {@return when that was found, by the clock of the process that led then} */
+  Instant at();
+
+  /** {@return why it could not be published} */
+  String reason();
+}

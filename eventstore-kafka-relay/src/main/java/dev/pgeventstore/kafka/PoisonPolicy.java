@@ -84,15 +84,36 @@ public final class PoisonPolicy {
     SKIP
   }
 
-  /**
-   * What cannot be published.
-   *
-   * @param position where it stands
-   * @param stream of the event, or empty for a message
-   * @param type of the event, or the topic of a message
-   * @param failure why: what the mapper threw, whatever that was; what is wrong with the record; or
-   *     a {@link org.apache.kafka.common.KafkaException} with Kafka's answer as its cause
-   */
-  public record Poison(
-      Position position, Optional<String> stream, String type, Throwable failure) {}
+  /** What cannot be published. The relay implements it, and tests; it may get more methods. */
+  public interface Poison {
+
+    /**
+     * Where it stands.
+     *
+     * @return the position of the event or message
+     */
+    Position position();
+
+    /**
+     * Its stream.
+     *
+     * @return empty for a message
+     */
+    Optional<String> stream();
+
+    /**
+     * What it is.
+     *
+     * @return the type of the event, or the topic of the message
+     */
+    String type();
+
+    /**
+     * Why it cannot be published.
+     *
+     * @return what the mapper threw, whatever that was; what is wrong with the record; or a {@link
+     *     org.apache.kafka.common.KafkaException} with Kafka's answer as its cause
+     */
+    Throwable failure();
+  }
 }

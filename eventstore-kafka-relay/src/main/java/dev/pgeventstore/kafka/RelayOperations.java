@@ -4,30 +4,21 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.internal.Durations;
-import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.kafka.RecoveryReport.RecoveredLane;
-import dev.pgeventstore.kafka.internal.Declaration;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.RelaySpec;
-import dev.pgeventstore.kafka.internal.StopSignal;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
-import dev.pgeventstore.kafka.internal.lead.SeizedLead;
 import dev.pgeventstore.kafka.internal.operate.ClusterMove;
-import dev.pgeventstore.kafka.internal.operate.Evidence;
-import dev.pgeventstore.kafka.internal.operate.LaneRecovery;
+import dev.pgeventstore.kafka.internal.operate.LateRecords;
+import dev.pgeventstore.kafka.internal.operate.Operator;
 import dev.pgeventstore.kafka.internal.operate.ParkedRetry;
+import dev.pgeventstore.kafka.internal.operate.Recovery;
+import dev.pgeventstore.kafka.internal.operate.Redeclaration;
+import dev.pgeventstore.kafka.internal.operate.Renewal;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.position.LanePosition;
+import dev.pgeventstore.kafka.internal.position.NoteChanges;
+import dev.pgeventstore.kafka.internal.position.ParkedNote;
 import dev.pgeventstore.kafka.internal.position.PositionRange;
-import dev.pgeventstore.kafka.internal.record.ParcelBuilder;
-import dev.pgeventstore.kafka.internal.record.RecordMaker;
-import dev.pgeventstore.kafka.internal.record.RecordRefusedException;
-import dev.pgeventstore.kafka.internal.relay.Experience;
-import dev.pgeventstore.kafka.internal.relay.LaneAccess;
-import dev.pgeventstore.kafka.internal.relay.LaneAccess.Start;
-import dev.pgeventstore.kafka.internal.relay.Progress;
-import dev.pgeventstore.kafka.internal.topics.PositionTopic;
-import dev.pgeventstore.kafka.internal.topics.Topics;
+import dev.pgeventstore.kafka.internal.relay.LaneBeginning.Start;
 import dev.pgeventstore.kafka.internal.verify.RelayVerification;
 import dev.pgeventstore.kafka.internal.verify.VerificationPlan;
 import dev.pgeventstore.spi.EventFeed;
@@ -42,7 +33,6 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.Set;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -62,18 +52,18 @@ import org.jspecify.annotations.Nullable;
  */
 public final class RelayOperations {
 
+  // Long for what is promised of each operation; the work is in internal.operate.
+
   private static final Duration POLL = Duration.ofMillis(200);
 
   private final EventStore store;
-  private final EventFeed feed;
   private final RelaySpec spec;
-  private final KafkaSettings settings;
+  private final Operator operator;
 
   RelayOperations(EventStore store, EventFeed feed, RelaySpec spec, KafkaSettings settings) {
     this.store = store;
-    this.feed = feed;
     this.spec = spec;
-    this.settings = settings;
+    this.operator = new Operator(spec, feed, settings);
   }
 
   /**
@@ -84,12 +74,10 @@ public final class RelayOperations {
    * @throws InterruptedException if the thread was interrupted
    */
   public Position position() throws InterruptedException {
-    Position least = Position.of(Long.MAX_VALUE);
-    for (int lane = 0; lane < spec.lanes(); lane++) {
-      Position ofLane = look(lane).position().map(LanePosition::position).orElse(Position.START);
-      least = least.isAfter(ofLane) ? ofLane : least;
-    }
-    return least;
+    return operator.lookAtAll().stream()
+        .map(notes -> notes.position().map(LanePosition::position).orElse(Position.START))
+        .min(Position::compareTo)
+        .orElseThrow();
   }
 
   /**
@@ -99,7 +87,7 @@ public final class RelayOperations {
    * @throws InterruptedException if the thread was interrupted
    */
   public void pause(String why) throws InterruptedException {
-    onAllLanes(
+    operator.changeAll(
         "pause: " + why,
         (access, notes) -> {
           // A position first: one that is paused before it ever ran starts where it would have.
@@ -114,7 +102,7 @@ public final class RelayOperations {
    * @throws InterruptedException if the thread was interrupted
    */
   public void resume() throws InterruptedException {
-    onAllLanes(
+    operator.changeAll(
         "resume",
         (access, notes) -> {
           Map<String, @Nullable String> changes = new HashMap<>();
@@ -135,16 +123,16 @@ public final class RelayOperations {
    */
   public Position drain(Duration timeout, String why)
       throws TimeoutException, InterruptedException {
-    Position wanted = feed.highWaterMark();
-    long deadline = scheduler().nanoTime() + Durations.nanos(timeout);
+    Position wanted = operator.feed().highWaterMark();
+    long deadline = operator.scheduler().nanoTime() + Durations.nanos(timeout);
     Position reached = position();
     while (wanted.isAfter(reached)) {
-      if (scheduler().nanoTime() - deadline > 0) {
+      if (operator.scheduler().nanoTime() - deadline > 0) {
         throw new TimeoutException(
             "relay %s stands at position %s, not at %s yet"
                 .formatted(spec.name(), reached, wanted));
       }
-      scheduler().sleep(POLL.toNanos());
+      operator.scheduler().sleep(POLL.toNanos());
       reached = position();
     }
     pause(why);
@@ -165,7 +153,7 @@ public final class RelayOperations {
    */
   public void rewindTo(Position position, String why) throws InterruptedException {
     requireInSeries(position);
-    onAllLanes(
+    operator.changeAll(
         "%s%s: %s".formatted(LaneNotes.REWIND, position, why),
         (access, notes) -> {
           LanePosition now = access.position(notes);
@@ -174,21 +162,19 @@ public final class RelayOperations {
                 "the relay stands at position %s: it cannot be rewound to %s"
                     .formatted(now.position(), position));
           }
-          Map<String, @Nullable String> changes = notes.rewound();
+          Map<String, @Nullable String> changes = new NoteChanges(notes).rewound();
           // A lane whose series began later publishes that from its beginning.
           Position start = notes.start();
           changes.put(
-              LaneNotes.POSITION, access.at(start.isAfter(position) ? start : position).format());
+              LaneNotes.POSITION,
+              access.lane().at(start.isAfter(position) ? start : position).format());
           return changes;
         });
   }
 
   private void requireInSeries(Position position) throws InterruptedException {
-    Position first = Position.of(Long.MAX_VALUE);
-    for (int lane = 0; lane < spec.lanes(); lane++) {
-      Position start = look(lane).start();
-      first = first.isAfter(start) ? start : first;
-    }
+    Position first =
+        operator.lookAtAll().stream().map(LaneNotes::start).min(Position::compareTo).orElseThrow();
     if (first.isAfter(position)) {
       throw new IllegalArgumentException(
           "the relay's series began after position %s: to publish what follows %s as well, begin a new one with newSeries"
@@ -228,15 +214,7 @@ public final class RelayOperations {
    */
   public void newSeries(int lane, Position after, String why) throws InterruptedException {
     requireLane(lane);
-    onLane(
-        lane,
-        Start.LOST,
-        (access, lead) -> {
-          LaneNotes notes = access.readNotes();
-          Map<String, @Nullable String> changes = notes.anew(after);
-          changes.put(LaneNotes.auditNow(), "new series after %s: %s".formatted(after, why));
-          access.beginSeries(notes, after, changes);
-        });
+    operator.onLane(lane, Start.LOST, (access, lead) -> Renewal.newSeries(access, after, why));
   }
 
   /**
@@ -277,20 +255,7 @@ public final class RelayOperations {
   public RecoveryReport recover(
       String why, Set<String> furtherTopics, Consumer<VerificationProgress> listener)
       throws InterruptedException {
-    Evidence evidence = new Evidence(spec, feed, settings, furtherTopics, listener);
-    List<RecoveredLane> lanes = new ArrayList<>();
-    for (int lane = 0; lane < spec.lanes(); lane++) {
-      onLane(
-          lane,
-          Start.LOST,
-          (access, lead) -> {
-            if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
-              awaitSilence();
-            }
-            lanes.add(new LaneRecovery(evidence, spec, feed, access, lead).run(why));
-          });
-    }
-    return new RecoveryReport(List.copyOf(lanes), evidence.proof().report());
+    return new Recovery(operator, furtherTopics, listener).run(why);
   }
 
   /**
@@ -310,61 +275,7 @@ public final class RelayOperations {
    * @throws InterruptedException if the thread was interrupted
    */
   public void redeclare(String why) throws InterruptedException {
-    if (spec.lanes() > 1) {
-      // None is changed if one has to go on first as it was.
-      for (int lane = 0; lane < spec.lanes(); lane++) {
-        onLane(
-            lane, Start.REDECLARED, (access, lead) -> access.standing(notesBefore(access, lead)));
-      }
-    }
-    for (int lane = 0; lane < spec.lanes(); lane++) {
-      onLane(
-          lane,
-          Start.REDECLARED,
-          (access, lead) -> {
-            if (earlierDelivery(access) == Delivery.AT_LEAST_ONCE) {
-              awaitSilence();
-            }
-            LaneNotes before = notesBefore(access, lead);
-            LanePosition position = access.standing(before);
-            Map<String, @Nullable String> changes = new HashMap<>();
-            access.readNotes().ofLane().keySet().forEach(name -> changes.put(name, null));
-            changes.putAll(before.ofLane());
-            changes.putAll(before.anew(position.position()));
-            changes.put(LaneNotes.auditNow(), "redeclare: " + why);
-            if (before.position().isEmpty()) {
-              // It has sent nothing that another series could be told from.
-              access.begin(changes);
-            } else {
-              access.beginSeries(before, position.position(), changes);
-            }
-          });
-    }
-  }
-
-  private Delivery earlierDelivery(LaneAccess access) {
-    return access.leaseNotes().declared().map(Declaration::delivery).orElse(spec.delivery());
-  }
-
-  /** What the lane has noted by its earlier declaration: the delivery says where. */
-  private LaneNotes notesBefore(LaneAccess access, SeizedLead lead) throws InterruptedException {
-    Delivery earlier = earlierDelivery(access);
-    if (earlier == spec.delivery()) {
-      return access.readNotes();
-    }
-    try (LaneAccess before =
-        new LaneAccess(
-            spec.with(earlier),
-            access.lane(),
-            feed,
-            settings,
-            lead,
-            new StopSignal(scheduler()),
-            Start.REDECLARED,
-            Experience.none(settings, spec.leaseTtl()))) {
-      before.writer().takeOver();
-      return before.readNotes();
-    }
+    new Redeclaration(operator).run(why);
   }
 
   /**
@@ -377,13 +288,13 @@ public final class RelayOperations {
    * @throws InterruptedException if the thread was interrupted
    */
   public void skip(Position position, String why) throws InterruptedException {
-    Position last = feed.lastDrawn();
+    Position last = operator.feed().lastDrawn();
     if (position.isAfter(last) || !position.isAfter(Position.START)) {
       throw new IllegalArgumentException(
           "nothing stands at position %s: the store has handed out the positions up to %s"
               .formatted(position, last));
     }
-    onAllLanes(
+    operator.changeAll(
         "skip %s: %s".formatted(position, why),
         (access, notes) -> Map.of(LaneNotes.skip(position), why));
   }
@@ -395,12 +306,10 @@ public final class RelayOperations {
    * @throws InterruptedException if the thread was interrupted
    */
   public List<ParkedStream> parked() throws InterruptedException {
-    List<ParkedStream> parked = new ArrayList<>();
-    for (int lane = 0; lane < spec.lanes(); lane++) {
-      parked.addAll(look(lane).parked().values());
-    }
-    parked.sort(Comparator.comparing(ParkedStream::since));
-    return parked;
+    return operator.lookAtAll().stream()
+        .<ParkedStream>flatMap(notes -> notes.parked().values().stream())
+        .sorted(Comparator.comparing(ParkedStream::since))
+        .toList();
   }
 
   /**
@@ -417,23 +326,7 @@ public final class RelayOperations {
    * @throws InterruptedException if the thread was interrupted
    */
   public int retryParked(StreamId stream) throws InterruptedException {
-    int lane = Partitions.of(stream, spec.lanes());
-    AtomicInteger published = new AtomicInteger();
-    try {
-      onLane(
-          lane,
-          Start.CAREFUL,
-          (access, lead) -> retry(access, lead, published).inLargeParts(stream));
-    } catch (RecordRefusedException e) {
-      onLane(
-          lane, Start.CAREFUL, (access, lead) -> retry(access, lead, published).oneByOne(stream));
-    }
-    return published.get();
-  }
-
-  private ParkedRetry retry(LaneAccess access, SeizedLead lead, AtomicInteger published)
-      throws InterruptedException {
-    return new ParkedRetry(spec, store, access, caughtUp(access, lead), published);
+    return ParkedRetry.run(operator, store, stream);
   }
 
   /**
@@ -446,11 +339,11 @@ public final class RelayOperations {
    * @throws InterruptedException if the thread was interrupted
    */
   public void discardParked(StreamId stream, String why) throws InterruptedException {
-    change(
+    operator.change(
         Partitions.of(stream, spec.lanes()),
         "discard what waits of %s: %s".formatted(stream, why),
         (access, notes) -> {
-          ParkedStream parked = ParkedRetry.require(notes, stream);
+          ParkedNote parked = ParkedRetry.require(notes, stream);
           Position upTo = access.position(notes).position();
           List<PositionRange> ranges =
               new ArrayList<>(notes.discarded().getOrDefault(stream, List.of()));
@@ -474,19 +367,10 @@ public final class RelayOperations {
    * @throws InterruptedException if the thread was interrupted
    */
   public void publishTombstone(StreamId stream) throws InterruptedException {
-    int lane = Partitions.of(stream, spec.lanes());
-    onLane(
-        lane,
+    operator.onLane(
+        Partitions.of(stream, spec.lanes()),
         Start.CAREFUL,
-        (access, lead) -> {
-          LaneNotes notes = caughtUp(access, lead);
-          LanePosition position = access.position(notes);
-          RecordMaker maker = access.maker(notes);
-          ParcelBuilder parcel = new ParcelBuilder();
-          maker.addTombstone(stream, position.position(), parcel);
-          parcel.note(LaneNotes.auditNow(), "publish a tombstone of " + stream);
-          access.send(maker, parcel, position.position());
-        });
+        (access, lead) -> new LateRecords(operator, access).sendTombstone(stream));
   }
 
   /**
@@ -499,7 +383,7 @@ public final class RelayOperations {
    */
   public Map<Instant, String> audit(int lane) throws InterruptedException {
     requireLane(lane);
-    return look(lane).audit();
+    return operator.look(lane).audit();
   }
 
   private void requireLane(int lane) {
@@ -528,7 +412,7 @@ public final class RelayOperations {
    */
   public VerificationReport verify(Consumer<VerificationProgress> listener)
       throws InterruptedException {
-    return verifyCopy(settings, listener);
+    return verify(operator.settings(), listener);
   }
 
   /**
@@ -545,20 +429,19 @@ public final class RelayOperations {
   public VerificationReport verifyCopy(
       Map<String, ?> kafkaOfCopy, Consumer<VerificationProgress> listener)
       throws InterruptedException {
-    return verifyCopy(copied(kafkaOfCopy), listener);
+    return verify(copied(kafkaOfCopy), listener);
   }
 
   private KafkaSettings copied(Map<String, ?> kafkaOfCopy) {
-    return new KafkaSettings(kafkaOfCopy, settings.clients(), settings.scheduler());
+    KafkaSettings here = operator.settings();
+    return new KafkaSettings(kafkaOfCopy, here.clients(), here.scheduler());
   }
 
-  private VerificationReport verifyCopy(KafkaSettings copy, Consumer<VerificationProgress> listener)
+  private VerificationReport verify(KafkaSettings copy, Consumer<VerificationProgress> listener)
       throws InterruptedException {
-    List<LaneNotes> notes = new ArrayList<>();
-    for (int lane = 0; lane < spec.lanes(); lane++) {
-      notes.add(look(lane));
-    }
-    return new RelayVerification(VerificationPlan.of(spec, feed, copy, notes), listener).run();
+    return new RelayVerification(
+            VerificationPlan.of(spec, operator.feed(), copy, operator.lookAtAll()), listener)
+        .run();
   }
 
   /**
@@ -580,153 +463,6 @@ public final class RelayOperations {
   public VerificationReport moveTo(
       Map<String, ?> kafkaOfCopy, String why, Consumer<VerificationProgress> listener)
       throws InterruptedException {
-    KafkaSettings copy = copied(kafkaOfCopy);
-    ClusterMove move = new ClusterMove(spec, feed, copy);
-    for (int lane = 0; lane < spec.lanes(); lane++) {
-      LaneNotes notes = look(lane);
-      if (!move.isDone(notes)) {
-        requirePaused(notes);
-      }
-      move.requireCopies(notes);
-    }
-    VerificationReport report = verifyCopy(copy, listener);
-    if (!report.isExact()) {
-      throw new IllegalStateException("the copies are not exact: " + report);
-    }
-    String what = ClusterMove.AUDITED + why;
-    if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
-      onAllLanes(
-          what,
-          (access, notes) ->
-              move.isDone(notes) ? Map.of() : move.changes(requirePaused(notes), what));
-    } else {
-      for (int lane = 0; lane < spec.lanes(); lane++) {
-        int number = lane;
-        change(
-            lane,
-            what,
-            (access, notes) -> {
-              move.write(number, requirePaused(notes), what);
-              return Map.of(LaneNotes.PAUSED, what);
-            });
-      }
-    }
-    return report;
-  }
-
-  private LaneNotes requirePaused(LaneNotes notes) {
-    if (notes.paused().isEmpty()) {
-      throw new IllegalStateException(
-          "relay %s is not paused: drain or pause it first, and copy its topics then"
-              .formatted(spec.name()));
-    }
-    return notes;
-  }
-
-  private Scheduler scheduler() {
-    return settings.scheduler();
-  }
-
-  private LaneNotes look(int lane) throws InterruptedException {
-    if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
-      return new LaneNotes(feed.notes(spec.leaseName(), lane));
-    }
-    String name = spec.positionTopicName(feed.databaseId());
-    try (Topics topics = new Topics(settings, new StopSignal(scheduler()))) {
-      return topics.find(name).isEmpty()
-          ? new LaneNotes(Map.of())
-          : new PositionTopic(name, spec.lanes(), spec.topic()).read(topics, settings, lane);
-    }
-  }
-
-  private void onAllLanes(String what, Change change) throws InterruptedException {
-    for (int lane = 0; lane < spec.lanes(); lane++) {
-      change(lane, what, change);
-    }
-  }
-
-  private void change(int lane, String what, Change change) throws InterruptedException {
-    onLane(
-        lane,
-        Start.CAREFUL,
-        (access, lead) -> {
-          Map<String, @Nullable String> changes =
-              new HashMap<>(change.of(access, access.readNotes()));
-          changes.put(LaneNotes.auditNow(), what);
-          access.writer().commit(changes, () -> {});
-          access.writer().finish();
-        });
-  }
-
-  /**
-   * Publishes whatever could have been sent before this operation took the lead, and is not known
-   * to be committed: readers may have seen it, and what is sent late must stand behind it.
-   *
-   * @return the notes after that
-   */
-  private LaneNotes caughtUp(LaneAccess access, SeizedLead lead) throws InterruptedException {
-    access
-        .readNotes()
-        .paused()
-        .ifPresent(
-            why -> {
-              throw new IllegalStateException(
-                  "relay %s is paused, and nothing is published until it is resumed: %s"
-                      .formatted(spec.name(), why));
-            });
-    if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
-      awaitSilence();
-    }
-    LaneNotes notes = access.readNotes();
-    LanePosition position = access.position(notes);
-    Position wanted = feed.highWaterMark();
-    access.readsFromNowOn();
-    // Also if there is nothing: the history is compared before anything more is sent.
-    access.publish(
-        notes,
-        position,
-        lead,
-        new Progress(scheduler(), 0, spec.unhealthyAfter()),
-        publishing -> {
-          if (wanted.isAfter(publishing.runUpTo(wanted))) {
-            throw new IllegalStateException("somebody else took the lead: try again");
-          }
-        });
-    return access.readNotes();
-  }
-
-  /** Only then the relay that led before is certain to send no more. */
-  private void awaitSilence() throws InterruptedException {
-    scheduler().sleep(Durations.nanos(spec.leaseTtl()));
-  }
-
-  private void onLane(int lane, Start start, Work work) throws InterruptedException {
-    SeizedLead lead = SeizedLead.of(scheduler(), feed, spec, lane);
-    try (LaneAccess access =
-        new LaneAccess(
-            spec,
-            lane,
-            feed,
-            settings,
-            lead,
-            new StopSignal(scheduler()),
-            start,
-            Experience.none(settings, spec.leaseTtl()))) {
-      access.writer().takeOver();
-      work.on(access, lead);
-    } finally {
-      lead.release();
-    }
-  }
-
-  /** What is to be noted. */
-  private interface Change {
-    Map<String, @Nullable String> of(LaneAccess access, LaneNotes notes)
-        throws InterruptedException;
-  }
-
-  /** What is done while nobody else leads. */
-  private interface Work {
-    void on(LaneAccess access, SeizedLead lead) throws InterruptedException;
+    return new ClusterMove(operator, copied(kafkaOfCopy)).run(why, listener);
   }
 }

@@ -3,14 +3,30 @@ package dev.pgeventstore.kafka;
 import dev.pgeventstore.Position;
 
 /**
- * How far a verification has come. Lanes are verified one after the other.
- *
- * @param lane that is being verified
- * @param lanes how many there are
- * @param position everything in this lane up to it is compared
- * @param upTo where this lane ends
- * @param records compared, in all lanes
- * @param differences found, in all lanes; what seems to be missing may still be found further on
+ * How far a verification has come. Lanes are verified one after the other. Immutable; it may get
+ * more methods.
  */
-public record VerificationProgress(
-    int lane, int lanes, Position position, Position upTo, long records, long differences) {}
+public interface VerificationProgress {
+
+  /** {@return the lane that is being verified} */
+  int lane();
+
+  /** {@return how many there are} */
+  int lanes();
+
+  /** {@return the position up to which everything in this lane is compared} */
+  Position position();
+
+  /** {@return where this lane ends} */
+  Position upTo();
+
+  /** {@return the records compared so far, in all lanes} */
+  long records();
+
+  /**
+   * The differences found so far, in all lanes.
+   *
+   * @return what seems to be missing may still be found further on
+   */
+  long differences();
+}

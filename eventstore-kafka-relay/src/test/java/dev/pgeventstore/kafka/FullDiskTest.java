@@ -9,6 +9,7 @@ import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionState;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
 import dev.pgeventstore.kafka.consumer.RecordDecoder;
+import dev.pgeventstore.kafka.consumer.RelayedBatch;
 import dev.pgeventstore.kafka.consumer.RelayedConsumer;
 import dev.pgeventstore.kafka.consumer.RelayedRecord;
 import dev.pgeventstore.kafka.consumer.WatermarkInbox;
@@ -203,11 +204,13 @@ class FullDiskTest {
   }
 
   /** What it writes is so much that it finds no room between what is there. */
-  private static void work(List<RelayedRecord> records, Connection connection) throws SQLException {
+  private static void work(RelayedBatch batch) throws SQLException {
     try (PreparedStatement insert =
-        connection.prepareStatement(
-            "insert into work (part, position, room) select ?, ?, string_agg(md5(i::text || random()), '') from generate_series(1, 250) i")) {
-      for (RelayedRecord record : records) {
+        batch
+            .connection()
+            .prepareStatement(
+                "insert into work (part, position, room) select ?, ?, string_agg(md5(i::text || random()), '') from generate_series(1, 250) i")) {
+      for (RelayedRecord record : batch) {
         insert.setInt(1, record.sequence().partition());
         insert.setLong(2, record.place().position().value());
         insert.addBatch();

@@ -11,9 +11,9 @@ import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import dev.pgeventstore.kafka.internal.lead.Leadership;
 import dev.pgeventstore.kafka.internal.lead.LeaseLeadership;
 import dev.pgeventstore.kafka.internal.position.RecordPlace;
+import dev.pgeventstore.kafka.internal.record.OpenParcel;
 import dev.pgeventstore.kafka.internal.record.Outgoing;
 import dev.pgeventstore.kafka.internal.record.Parcel;
-import dev.pgeventstore.kafka.internal.record.ParcelBuilder;
 import dev.pgeventstore.kafka.internal.writer.PipelinedWriter;
 import dev.pgeventstore.kafka.internal.writer.TransactionSize;
 import dev.pgeventstore.spi.EventFeed;
@@ -165,7 +165,7 @@ class PipelinedWriterTest {
   }
 
   private static Parcel parcel(int... partitions) {
-    ParcelBuilder parcel = new ParcelBuilder();
+    OpenParcel parcel = new OpenParcel();
     for (int i = 0; i < partitions.length; i++) {
       Position position = Position.of(i + 1);
       parcel.add(

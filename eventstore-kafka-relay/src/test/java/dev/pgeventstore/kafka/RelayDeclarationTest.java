@@ -9,7 +9,6 @@ import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.RelayStatus.State;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
 import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.kafka.record.RelayRecord;

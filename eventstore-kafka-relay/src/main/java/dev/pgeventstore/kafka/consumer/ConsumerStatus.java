@@ -7,24 +7,59 @@ import java.util.Optional;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * What a consumer does just now. The counters are of this object, since it was started.
- *
- * @param state whether it runs
- * @param reason why it failed, or why it cannot read at present; once closed, what was not finished
- * @param partitions those it has, and how each of them fares
- * @param handled how many records were handled
- * @param repeated how many had been handled before, and were dropped
- * @param deadLetters how many were set aside
- * @param complaint why it is not healthy; empty if it is
+ * What a consumer did when it was asked. The counters are of this object, since it was started.
+ * Immutable; applications do not implement it, and it may get more methods.
  */
-public record ConsumerStatus(
-    State state,
-    Optional<String> reason,
-    Map<TopicPartition, PartitionStatus> partitions,
-    long handled,
-    long repeated,
-    long deadLetters,
-    Optional<String> complaint) {
+public interface ConsumerStatus {
+
+  /**
+   * Whether it runs.
+   *
+   * @return the state
+   */
+  State state();
+
+  /**
+   * Why it failed, or why it cannot read at present; once closed, what was not finished.
+   *
+   * @return empty if there is nothing to say
+   */
+  Optional<String> reason();
+
+  /**
+   * The partitions that it has, and how each of them fares.
+   *
+   * @return by partition
+   */
+  Map<TopicPartition, PartitionStatus> partitions();
+
+  /**
+   * How many records were handled.
+   *
+   * @return 0 or more
+   */
+  long handled();
+
+  /**
+   * How many records had been handled before, and were dropped.
+   *
+   * @return 0 or more
+   */
+  long repeated();
+
+  /**
+   * How many records were set aside.
+   *
+   * @return 0 or more
+   */
+  long deadLetters();
+
+  /**
+   * Why it is not healthy.
+   *
+   * @return empty if it is
+   */
+  Optional<String> complaint();
 
   /**
    * Whether all is well. It is not if the consumer has ended by itself; if a partition has stopped;
@@ -33,12 +68,12 @@ public record ConsumerStatus(
    *
    * @return false if an operator should look at it; {@link #complaint()} says why
    */
-  public boolean isHealthy() {
-    return complaint.isEmpty();
+  default boolean isHealthy() {
+    return complaint().isEmpty();
   }
 
-  /** Whether it runs. */
-  public enum State {
+  /** Whether a consumer runs. */
+  enum State {
     /** It reads. */
     RUNNING,
     /** It was closed. */
@@ -51,7 +86,7 @@ public record ConsumerStatus(
   }
 
   /** What a partition does. */
-  public enum PartitionState {
+  enum PartitionState {
     /** It handles records, or has none. */
     RUNNING,
     /**
@@ -65,31 +100,58 @@ public record ConsumerStatus(
     STOPPED
   }
 
-  /**
-   * How a partition fares.
-   *
-   * @param state what it does
-   * @param nextOffset the first that is not handled; empty before anything was read
-   * @param attempts how often the record there has failed, alone
-   * @param standsFor for how long it has had records and none was handled; zero if it has none
-   * @param waitsFor the transaction that has locked its mark, as last seen
-   * @param failure at which record it does not go on, and why; empty if it does
-   */
-  public record PartitionStatus(
-      PartitionState state,
-      Optional<Long> nextOffset,
-      int attempts,
-      Duration standsFor,
-      Optional<Blocker> waitsFor,
-      Optional<String> failure) {
+  /** How a partition fares. */
+  interface PartitionStatus {
+
+    /**
+     * What it does.
+     *
+     * @return the state
+     */
+    PartitionState state();
+
+    /**
+     * The first offset that is not handled.
+     *
+     * @return empty before anything was read
+     */
+    Optional<Long> nextOffset();
+
+    /**
+     * How often the record there has failed, alone.
+     *
+     * @return 0 or more
+     */
+    int attempts();
+
+    /**
+     * For how long it has had records and none was handled.
+     *
+     * @return zero if it has none
+     */
+    Duration standsFor();
+
+    /**
+     * The transaction that has locked its mark.
+     *
+     * @return as last seen
+     */
+    Optional<Blocker> waitsFor();
+
+    /**
+     * At which record it does not go on, and why.
+     *
+     * @return empty if it does
+     */
+    Optional<String> failure();
 
     /**
      * Whether it waits for {@link RelayedConsumer#resume()}.
      *
      * @return true if it has stopped
      */
-    public boolean isStopped() {
-      return state == PartitionState.STOPPED;
+    default boolean isStopped() {
+      return state() == PartitionState.STOPPED;
     }
   }
 }

@@ -3,8 +3,8 @@ package dev.pgeventstore.kafka.consumer;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.kafka.internal.Answer;
 import dev.pgeventstore.kafka.internal.clients.KafkaClients;
-import dev.pgeventstore.kafka.internal.consumer.Answer;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;

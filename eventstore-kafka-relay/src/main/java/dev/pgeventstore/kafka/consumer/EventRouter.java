@@ -2,9 +2,7 @@ package dev.pgeventstore.kafka.consumer;
 
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.RecordedEvent;
-import java.sql.Connection;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 
@@ -43,20 +41,21 @@ public final class EventRouter implements RelayedHandler {
    * @return a handler that always throws
    */
   public static RecordHandler failing() {
-    return (record, connection) -> {
+    return context -> {
       throw new IllegalStateException(
-          "nobody handles type %s of %s".formatted(record.type().orElse("(none)"), record));
+          "nobody handles type %s of %s"
+              .formatted(context.record().type().orElse("(none)"), context.record()));
     };
   }
 
   @Override
-  public void handle(List<RelayedRecord> records, Connection connection) throws Exception {
-    for (RelayedRecord record : records) {
+  public void handle(RelayedBatch batch) throws Exception {
+    for (RelayedRecord record : batch) {
       record
           .type()
           .map(type -> routes.getOrDefault(type, otherwise))
           .orElse(otherwise)
-          .handle(record, connection);
+          .handle(new RecordContext(record, batch));
     }
   }
 
@@ -67,11 +66,10 @@ public final class EventRouter implements RelayedHandler {
     /**
      * Handles a record.
      *
-     * @param record an event's or a message's
-     * @param connection of the transaction that moves the marks
+     * @param context the record, an event's or a message's, and the transaction
      * @throws Exception if it cannot be handled
      */
-    void handle(RelayedRecord record, Connection connection) throws Exception;
+    void handle(RecordContext context) throws Exception;
   }
 
   /**
@@ -86,11 +84,10 @@ public final class EventRouter implements RelayedHandler {
      * Handles an event.
      *
      * @param payload decoded, in its current shape
-     * @param record that it came with
-     * @param connection of the transaction that moves the marks
+     * @param context the record that it came with, and the transaction
      * @throws Exception if it cannot be handled
      */
-    void handle(T payload, RelayedRecord record, Connection connection) throws Exception;
+    void handle(T payload, RecordContext context) throws Exception;
   }
 
   /** Options of a router. For one thread. */
@@ -98,7 +95,7 @@ public final class EventRouter implements RelayedHandler {
 
     private final EventCodec codec;
     private final Map<String, RecordHandler> routes = new HashMap<>();
-    private RecordHandler otherwise = (record, connection) -> {};
+    private RecordHandler otherwise = context -> {};
 
     private Builder(EventCodec codec) {
       this.codec = Objects.requireNonNull(codec, "codec");
@@ -117,8 +114,7 @@ public final class EventRouter implements RelayedHandler {
       Objects.requireNonNull(handler, "handler");
       return on(
           codec.typeName(type),
-          (record, connection) ->
-              handler.handle(type.cast(record.event().payload()), record, connection));
+          context -> handler.handle(type.cast(context.record().event().payload()), context));
     }
 
     /**

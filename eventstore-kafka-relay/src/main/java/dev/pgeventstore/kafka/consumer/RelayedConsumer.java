@@ -13,6 +13,7 @@ import dev.pgeventstore.kafka.internal.consumer.Faults;
 import dev.pgeventstore.kafka.internal.consumer.Handling;
 import dev.pgeventstore.kafka.internal.consumer.PartitionCourse;
 import dev.pgeventstore.kafka.internal.consumer.PartitionWork;
+import dev.pgeventstore.kafka.internal.consumer.Status;
 import dev.pgeventstore.subscription.FailurePolicy;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -61,6 +62,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class RelayedConsumer implements AutoCloseable {
 
+  // Long for what is promised of each option of the builder; the work is in internal.consumer.
+
   private static final Logger LOG = LoggerFactory.getLogger(RelayedConsumer.class);
   private static final Duration FAREWELL = Duration.ofSeconds(30);
 
@@ -102,7 +105,12 @@ public final class RelayedConsumer implements AutoCloseable {
   }
 
   private ConsumerLoop newLoop(Builder builder) {
+    // The builder may go on being used: nothing of it is read later.
     Map<String, Object> settings = builder.consumerSettings();
+    KafkaClients clients = builder.clients;
+    Scheduler scheduler = builder.scheduler;
+    int retries = builder.retries;
+    FailurePolicy pauses = builder.pauses;
     DatabaseProbe probe = new DatabaseProbe(builder.dataSource);
     int mostTogether =
         Integer.parseInt(
@@ -111,18 +119,18 @@ public final class RelayedConsumer implements AutoCloseable {
                     ConsumerConfig.MAX_POLL_RECORDS_CONFIG, ConsumerConfig.DEFAULT_MAX_POLL_RECORDS)
                 .toString());
     return new ConsumerLoop(
-        builder.scheduler,
+        scheduler,
         group,
-        () -> builder.clients.consumer(settings),
+        () -> clients.consumer(settings),
         isConsumerProtocol(settings),
-        builder.topics,
-        builder.pauses,
+        List.copyOf(builder.topics),
+        pauses,
         hasRoom ->
             new PartitionWork(
-                builder.scheduler,
+                scheduler,
                 group,
                 handling,
-                new PartitionCourse(builder.retries, builder.pauses, deadLetters != null),
+                new PartitionCourse(retries, pauses, deadLetters != null),
                 new Faults(probe::isWell),
                 mostTogether,
                 threads,
@@ -172,7 +180,7 @@ public final class RelayedConsumer implements AutoCloseable {
   public ConsumerStatus status() {
     Map<TopicPartition, PartitionStatus> partitions = loop.partitions();
     State state = loop.state();
-    return new ConsumerStatus(
+    return new Status(
         state,
         loop.reason(),
         partitions,

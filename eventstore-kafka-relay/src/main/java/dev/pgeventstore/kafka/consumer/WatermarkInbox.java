@@ -1,5 +1,7 @@
 package dev.pgeventstore.kafka.consumer;
 
+import dev.pgeventstore.EventStoreException;
+import dev.pgeventstore.kafka.internal.consumer.Attempt;
 import dev.pgeventstore.kafka.internal.consumer.Inbox;
 import dev.pgeventstore.kafka.internal.consumer.InboxTry;
 import dev.pgeventstore.kafka.internal.consumer.MarksTable;
@@ -23,7 +25,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  * <pre>{@code
  * ConsumerRecords<byte[], byte[]> polled = consumer.poll(Duration.ofSeconds(1));
  * for (TopicPartition partition : polled.partitions()) {
- *   inbox.handle(dataSource, polled.records(partition), (records, connection) -> { … });
+ *   inbox.handle(dataSource, polled.records(partition), batch -> { … });
  * }
  * consumer.commitSync();
  * }</pre>
@@ -41,6 +43,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
  */
 public final class WatermarkInbox {
 
+  private static final Duration SHORTEST_WAIT = Duration.ofMillis(1);
   private static final Duration LONGEST_WAIT = Duration.ofMinutes(10);
 
   private final SequenceRules rules;
@@ -101,11 +104,13 @@ public final class WatermarkInbox {
    * Creates the table if it is not there.
    *
    * @param dataSource of a role that may create it
-   * @throws SQLException if the database says no
+   * @throws EventStoreException if the database says no
    */
-  public void createTable(DataSource dataSource) throws SQLException {
+  public void createTable(DataSource dataSource) {
     try (Connection connection = dataSource.getConnection()) {
       inbox.table().create(connection);
+    } catch (SQLException e) {
+      throw new EventStoreException("the table of marks cannot be created: " + e.getMessage(), e);
     }
   }
 
@@ -119,16 +124,17 @@ public final class WatermarkInbox {
    * @return what became of them
    * @throws GapException if one does not follow what was seen: nothing was handled
    * @throws NotRelayedException if one cannot be read: nothing was handled
-   * @throws Exception what the handler has thrown, or the database: nothing was handled, or, if it
-   *     was the commit that failed, all of it; trying again finds out
+   * @throws EventStoreException what the database has failed with, or, as the cause, what the
+   *     handler has thrown, if it is checked: nothing was handled, or, if it was the commit that
+   *     failed, perhaps all of it. Handling the same again is safe; {@link
+   *     EventStoreException#isTransient} tells whether it may help
    */
   public InboxResult handle(
-      DataSource dataSource, List<ConsumerRecord<byte[], byte[]>> records, RelayedHandler handler)
-      throws Exception {
+      DataSource dataSource, List<ConsumerRecord<byte[], byte[]>> records, RelayedHandler handler) {
     try {
-      return new InboxTry(inbox, waitAtMost).on(dataSource, records, handler);
+      return new InboxTry(inbox, Attempt.only(waitAtMost)).on(dataSource, records, handler);
     } catch (TryFailedException e) {
-      throw e.asThrown();
+      throw e.unchecked();
     }
   }
 
@@ -143,12 +149,16 @@ public final class WatermarkInbox {
    * @throws IllegalStateException if the connection is in auto-commit mode
    * @throws GapException if one does not follow what was seen
    * @throws NotRelayedException if one cannot be read
-   * @throws Exception what the handler has thrown, or the database
+   * @throws EventStoreException what the database has failed with, or, as the cause, what the
+   *     handler has thrown, if it is checked
    */
   public InboxResult handle(
-      Connection connection, List<ConsumerRecord<byte[], byte[]>> records, RelayedHandler handler)
-      throws Exception {
-    return inbox.handle(connection, records, handler, waitAtMost, stage -> {});
+      Connection connection, List<ConsumerRecord<byte[], byte[]>> records, RelayedHandler handler) {
+    try {
+      return inbox.handle(connection, records, handler, Attempt.only(waitAtMost), stage -> {});
+    } catch (Exception e) {
+      throw TryFailedException.unchecked(e, "the records were not handled, so roll back");
+    }
   }
 
   /**
@@ -156,11 +166,13 @@ public final class WatermarkInbox {
    *
    * @param dataSource where the table is
    * @return the last place of each sequence
-   * @throws SQLException if the database says no
+   * @throws EventStoreException if the database says no
    */
-  public Map<SequenceId, Place> marks(DataSource dataSource) throws SQLException {
+  public Map<SequenceId, Place> marks(DataSource dataSource) {
     try (Connection connection = dataSource.getConnection()) {
       return inbox.table().all(connection);
+    } catch (SQLException e) {
+      throw new EventStoreException("the marks cannot be read: " + e.getMessage(), e);
     }
   }
 
@@ -171,10 +183,15 @@ public final class WatermarkInbox {
    * @param connection of a transaction, or in auto-commit mode
    * @param sequence which one
    * @param last the place that counts as the last one handled
-   * @throws SQLException if the database says no
+   * @throws EventStoreException if the database says no
    */
-  public void moveTo(Connection connection, SequenceId sequence, Place last) throws SQLException {
-    inbox.table().set(connection, sequence, last);
+  public void moveTo(Connection connection, SequenceId sequence, Place last) {
+    try {
+      inbox.table().set(connection, sequence, last);
+    } catch (SQLException e) {
+      throw new EventStoreException(
+          "the mark of %s cannot be moved: %s".formatted(sequence, e.getMessage()), e);
+    }
   }
 
   /** Options of an inbox. For one thread. */
@@ -227,7 +244,7 @@ public final class WatermarkInbox {
      * @throws IllegalArgumentException if that is out of range
      */
     public Builder waitForMark(Duration longest) {
-      if (longest.toMillis() < 1 || longest.compareTo(LONGEST_WAIT) > 0) {
+      if (longest.compareTo(SHORTEST_WAIT) < 0 || longest.compareTo(LONGEST_WAIT) > 0) {
         throw new IllegalArgumentException(
             "a mark is waited for from 1 ms to 10 minutes, not " + longest);
       }

@@ -1,6 +1,7 @@
 package dev.pgeventstore.kafka.internal;
 
 import dev.pgeventstore.kafka.Delivery;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -47,8 +47,8 @@ final class ChildConsumer {
           inbox.handle(
               pool,
               polled.records(partition),
-              (records, connection) -> {
-                ConsumerBench.work(records, connection);
+              batch -> {
+                ConsumerBench.work(batch);
                 if (last && moment == Moment.IN_HANDLER) {
                   waitForTheEnd();
                 }

@@ -13,9 +13,9 @@ final class ChildHanging {
   public static void main(String[] arguments) throws Exception {
     Path file = Path.of(arguments[5]);
     RelayedHandler handler =
-        (records, connection) -> {
-          ConsumerBench.work(records, connection);
-          if (records.stream()
+        batch -> {
+          ConsumerBench.work(batch);
+          if (batch.records().stream()
               .anyMatch(record -> record.event().stream().toString().equals(arguments[4]))) {
             System.out.println("now");
             while (!Files.exists(file)) {

@@ -177,11 +177,13 @@ final class ConsumerBench implements AutoCloseable {
     return new KafkaConsumer<>(settings, new ByteArrayDeserializer(), new ByteArrayDeserializer());
   }
 
-  static void work(List<RelayedRecord> records, Connection connection) throws SQLException {
+  static void work(RelayedBatch batch) throws SQLException {
     try (PreparedStatement insert =
-        connection.prepareStatement(
-            "insert into work (partition, position, record_index) values (?, ?, ?)")) {
-      for (RelayedRecord record : records) {
+        batch
+            .connection()
+            .prepareStatement(
+                "insert into work (partition, position, record_index) values (?, ?, ?)")) {
+      for (RelayedRecord record : batch) {
         insert.setInt(1, record.sequence().partition());
         insert.setLong(2, record.place().position().value());
         insert.setInt(3, record.place().index());

@@ -145,13 +145,13 @@ class ConsumerDatabaseTest {
   }
 
   private static RelayedHandler looking(Set<String> seen) {
-    return (records, connection) -> {
-      try (Statement statement = connection.createStatement();
+    return batch -> {
+      try (Statement statement = batch.connection().createStatement();
           ResultSet row = statement.executeQuery("show lock_timeout")) {
         row.next();
         seen.add(row.getString(1));
       }
-      ConsumerBench.work(records, connection);
+      ConsumerBench.work(batch);
     };
   }
 
@@ -183,15 +183,15 @@ class ConsumerDatabaseTest {
       holder.setAutoCommit(false);
       hold.execute("lock table held");
       RelayedHandler handler =
-          (records, connection) -> {
-            for (RelayedRecord record : records) {
+          batch -> {
+            for (RelayedRecord record : batch) {
               if (record.event().version() == 2) {
-                try (Statement statement = connection.createStatement()) {
+                try (Statement statement = batch.connection().createStatement()) {
                   statement.execute(own.sql);
                 }
               }
             }
-            ConsumerBench.work(records, connection);
+            ConsumerBench.work(batch);
           };
       try (RelayedConsumer consumer = impatient(bench.pool, handler).start()) {
         bench.awaitDone(2);
@@ -265,10 +265,10 @@ class ConsumerDatabaseTest {
       throws Exception {
     bench.publish(1, 3);
     RelayedHandler handler =
-        (records, connection) -> {
-          ConsumerBench.work(records, connection);
-          if (records.stream().anyMatch(record -> record.event().version() == 2)) {
-            try (Statement statement = connection.createStatement()) {
+        batch -> {
+          ConsumerBench.work(batch);
+          if (batch.records().stream().anyMatch(record -> record.event().version() == 2)) {
+            try (Statement statement = batch.connection().createStatement()) {
               statement.execute("rollback");
             }
           }

@@ -392,8 +392,8 @@ class ConsumerFaultsTest {
     RelayedConsumer consumer =
         bench
             .consumer(
-                (records, connection) -> {
-                  ConsumerBench.work(records, connection);
+                batch -> {
+                  ConsumerBench.work(batch);
                   hangs.countDown();
                   released.await();
                 })

@@ -156,13 +156,13 @@ class ConsumerTopicsTest {
   }
 
   private static RelayedHandler failing() {
-    return (records, connection) -> {
-      for (RelayedRecord record : records) {
+    return batch -> {
+      for (RelayedRecord record : batch) {
         if (record.event().version() == 2) {
           throw new IllegalStateException("the second");
         }
       }
-      ConsumerBench.work(records, connection);
+      ConsumerBench.work(batch);
     };
   }
 

@@ -5,19 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.RecordedEvent;
 import java.lang.reflect.Proxy;
-import java.sql.Connection;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class EventRouterTest {
-
-  private static final Connection NONE =
-      (Connection)
-          Proxy.newProxyInstance(
-              EventRouterTest.class.getClassLoader(),
-              new Class<?>[] {Connection.class},
-              (proxy, method, arguments) -> null);
 
   private final List<Object> seen = new ArrayList<>();
 
@@ -25,14 +17,13 @@ class EventRouterTest {
   void each_record_goes_to_the_handler_for_its_type() throws Exception {
     EventRouter router =
         EventRouter.builder(Records.CODEC)
-            .on(Records.OrderPlaced.class, (placed, record, connection) -> seen.add(placed))
-            .onErased((record, connection) -> seen.add("erased"))
-            .on("Noted", (record, connection) -> seen.add(record.place()))
+            .on(Records.OrderPlaced.class, (placed, context) -> seen.add(placed))
+            .onErased(context -> seen.add("erased"))
+            .on("Noted", context -> seen.add(context.record().place()))
             .build();
 
     router.handle(
-        List.of(record(1, "OrderPlaced"), record(2, RecordedEvent.ERASED_TYPE), record(3, "Noted")),
-        NONE);
+        batch(record(1, "OrderPlaced"), record(2, RecordedEvent.ERASED_TYPE), record(3, "Noted")));
 
     assertThat(seen).containsExactly(new Records.OrderPlaced("c"), "erased", Place.of(3, 0));
   }
@@ -41,12 +32,11 @@ class EventRouterTest {
   void what_nobody_asked_for_is_passed_over_and_not_decoded() throws Exception {
     EventRouter router =
         EventRouter.builder(Records.CODEC)
-            .on(Records.OrderPlaced.class, (placed, record, connection) -> seen.add(placed))
+            .on(Records.OrderPlaced.class, (placed, context) -> seen.add(placed))
             .build();
 
     router.handle(
-        List.of(record(1, "Unheard"), Records.message(Place.of(2, 0), Place.of(1, 0)).decoded()),
-        NONE);
+        batch(record(1, "Unheard"), Records.message(Place.of(2, 0), Place.of(1, 0)).decoded()));
 
     assertThat(seen).isEmpty();
   }
@@ -56,7 +46,7 @@ class EventRouterTest {
     EventRouter router =
         EventRouter.builder(Records.CODEC).otherwise(EventRouter.failing()).build();
 
-    assertThatThrownBy(() -> router.handle(List.of(record(1, "Unheard")), NONE))
+    assertThatThrownBy(() -> router.handle(batch(record(1, "Unheard"))))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("Unheard");
   }
@@ -64,12 +54,11 @@ class EventRouterTest {
   @Test
   void a_class_without_a_name_and_a_second_handler_are_refused_at_once() {
     EventRouter.Builder builder =
-        EventRouter.builder(Records.CODEC)
-            .on(Records.OrderPlaced.class, (placed, record, connection) -> {});
+        EventRouter.builder(Records.CODEC).on(Records.OrderPlaced.class, (placed, context) -> {});
 
-    assertThatThrownBy(() -> builder.on(String.class, (text, record, connection) -> {}))
+    assertThatThrownBy(() -> builder.on(String.class, (text, context) -> {}))
         .isInstanceOf(IllegalArgumentException.class);
-    assertThatThrownBy(() -> builder.on("OrderPlaced", (record, connection) -> {}))
+    assertThatThrownBy(() -> builder.on("OrderPlaced", context -> {}))
         .isInstanceOf(IllegalArgumentException.class);
   }
 
@@ -77,5 +66,19 @@ class EventRouterTest {
     return Records.event(Place.of(position, 0), Place.of(position - 1, 0))
         .header("ce_type", type)
         .decoded();
+  }
+
+  /** Of which the router asks for the records only. */
+  private static RelayedBatch batch(RelayedRecord... records) {
+    return (RelayedBatch)
+        Proxy.newProxyInstance(
+            EventRouterTest.class.getClassLoader(),
+            new Class<?>[] {RelayedBatch.class},
+            (proxy, method, arguments) ->
+                switch (method.getName()) {
+                  case "records" -> List.of(records);
+                  case "iterator" -> List.of(records).iterator();
+                  default -> null;
+                });
   }
 }

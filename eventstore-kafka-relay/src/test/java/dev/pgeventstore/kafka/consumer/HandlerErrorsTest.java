@@ -78,8 +78,8 @@ class HandlerErrorsTest {
 
   /** Fails at the third event of the sick stream, until it is healed. */
   private RelayedHandler failing(Throwable failure) {
-    return (records, connection) -> {
-      for (RelayedRecord record : records) {
+    return batch -> {
+      for (RelayedRecord record : batch) {
         RecordedEvent event = record.event();
         if (event.stream().toString().equals(SICK) && event.version() == 3 && !healed.get()) {
           failures.incrementAndGet();
@@ -87,7 +87,7 @@ class HandlerErrorsTest {
           raise(failure);
         }
       }
-      ConsumerBench.work(records, connection);
+      ConsumerBench.work(batch);
     };
   }
 

@@ -10,7 +10,6 @@ import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
-import java.sql.Connection;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -48,9 +47,9 @@ class HangingHandlerTest {
   }
 
   /** Writes, and hangs at the first record of the sick stream. */
-  private void workAndHang(List<RelayedRecord> records, Connection connection) throws Exception {
-    ConsumerBench.work(records, connection);
-    if (records.stream().anyMatch(this::isSick)) {
+  private void workAndHang(RelayedBatch batch) throws Exception {
+    ConsumerBench.work(batch);
+    if (batch.records().stream().anyMatch(this::isSick)) {
       hanging.incrementAndGet();
       released.await();
     }
@@ -104,8 +103,8 @@ class HangingHandlerTest {
   void if_as_many_hang_as_there_are_threads_the_others_say_that_they_wait_for_one()
       throws Exception {
     RelayedHandler all =
-        (records, connection) -> {
-          ConsumerBench.work(records, connection);
+        batch -> {
+          ConsumerBench.work(batch);
           hanging.incrementAndGet();
           released.await();
         };
@@ -168,10 +167,10 @@ class HangingHandlerTest {
     AtomicReference<RelayedConsumer> consumer = new AtomicReference<>();
     CountDownLatch started = new CountDownLatch(1);
     RelayedHandler closing =
-        (records, connection) -> {
+        batch -> {
           started.await();
           consumer.get().close();
-          ConsumerBench.work(records, connection);
+          ConsumerBench.work(batch);
         };
     consumer.set(bench.consumer(closing).start());
     started.countDown();

@@ -16,7 +16,6 @@ import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -48,9 +47,9 @@ class RelayShapesConsumedTest {
     bench.close();
   }
 
-  private void remember(List<RelayedRecord> records, Connection connection) throws SQLException {
-    ConsumerBench.work(records, connection);
-    seen.addAll(records);
+  private void remember(RelayedBatch batch) throws SQLException {
+    ConsumerBench.work(batch);
+    seen.addAll(batch.records());
   }
 
   private KafkaRelay.Builder relay() {

@@ -13,12 +13,13 @@ import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
-import java.sql.Connection;
 import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.StreamSupport;
@@ -51,15 +52,15 @@ class RelayedConsumerTest {
   }
 
   /** Fails at the fifth event of order-0, until it is healed. */
-  private void workOrFail(List<RelayedRecord> records, Connection connection) throws Exception {
-    for (RelayedRecord record : records) {
+  private void workOrFail(RelayedBatch batch) throws Exception {
+    for (RelayedRecord record : batch) {
       RecordedEvent event = record.event();
       if (event.stream().toString().equals("order-0") && event.version() == 5 && !healed.get()) {
         attempts.incrementAndGet();
         throw new IllegalStateException("the fifth");
       }
     }
-    ConsumerBench.work(records, connection);
+    ConsumerBench.work(batch);
   }
 
   @Test
@@ -84,11 +85,11 @@ class RelayedConsumerTest {
   void an_interrupt_that_the_handler_throws_or_leaves_behind_ends_no_consumer() throws Exception {
     bench.publish(3, 4);
     RelayedHandler handler =
-        (records, connection) -> {
+        batch -> {
           if (attempts.incrementAndGet() == 1) {
             throw new InterruptedException("by a client of something else");
           }
-          ConsumerBench.work(records, connection);
+          ConsumerBench.work(batch);
           Thread.currentThread().interrupt();
         };
     try (RelayedConsumer consumer = bench.consumer(handler).start()) {
@@ -98,6 +99,53 @@ class RelayedConsumerTest {
       assertThat(consumer.status().state()).isEqualTo(State.RUNNING);
     }
     assertThat(bench.done()).isEqualTo(bench.expected());
+  }
+
+  @Test
+  void a_handler_is_told_where_its_records_are_which_attempt_it_is_and_whether_it_is_to_stop()
+      throws Exception {
+    bench.publish(1, 3);
+    TopicPartition partition =
+        new TopicPartition(bench.topic, ConsumerBench.partitionOf("order-0"));
+    List<Integer> seen = Collections.synchronizedList(new ArrayList<>());
+    CountDownLatch last = new CountDownLatch(1);
+    List<Boolean> stopping = Collections.synchronizedList(new ArrayList<>());
+    RelayedHandler handler =
+        batch -> {
+          assertThat(batch.partitions()).containsExactly(partition);
+          assertThat(batch.group()).isEqualTo(bench.inbox.group());
+          if (batch.records().get(0).event().version() == 1) {
+            seen.add(batch.attempt());
+            if (batch.attempt() < 3) {
+              throw new IllegalStateException("not yet");
+            }
+            stopping.add(batch.isStopping());
+            last.countDown();
+            await().atMost(ConsumerBench.PATIENCE).until(batch::isStopping);
+            throw new IllegalStateException("stopped");
+          }
+        };
+    try (RelayedConsumer consumer = bench.consumer(handler).start()) {
+      last.await();
+    }
+
+    assertThat(stopping).containsExactly(false);
+    // With the others at first, then alone.
+    assertThat(seen).containsExactly(1, 1, 2, 3);
+    assertThat(bench.count()).isZero();
+  }
+
+  @Test
+  void a_builder_that_is_used_further_changes_nothing_of_a_consumer_that_runs() throws Exception {
+    bench.publish(3, 2);
+    RelayedConsumer.Builder builder = bench.consumer(ConsumerBench::work);
+    try (RelayedConsumer consumer = builder.start()) {
+      builder.topics("no-such-topic").retries(0).deadLetters("none");
+      bench.awaitDone(6);
+      bench.publish(3, 2);
+      bench.awaitDone(12);
+      assertThat(consumer.status().reason()).isEmpty();
+    }
   }
 
   @Test
@@ -271,10 +319,10 @@ class RelayedConsumerTest {
     try (RelayedConsumer consumer =
         bench
             .consumer(
-                (records, connection) -> {
-                  ConsumerBench.work(records, connection);
+                batch -> {
+                  ConsumerBench.work(batch);
                   if (broken.incrementAndGet() <= 5) {
-                    try (Statement statement = connection.createStatement()) {
+                    try (Statement statement = batch.connection().createStatement()) {
                       statement.execute("select pg_terminate_backend(pg_backend_pid())");
                     }
                   }

@@ -70,11 +70,10 @@ class RelayedConsumerWalkTest {
     bench.close();
   }
 
-  private static void workAndFail(List<RelayedRecord> records, Connection connection)
-      throws Exception {
+  private static void workAndFail(RelayedBatch batch) throws Exception {
     try (PreparedStatement insert =
-        connection.prepareStatement("insert into handled (what, version) values (?, ?)")) {
-      for (RelayedRecord record : records) {
+        batch.connection().prepareStatement("insert into handled (what, version) values (?, ?)")) {
+      for (RelayedRecord record : batch) {
         if (record.value() != null) {
           insert.setString(
               1,
@@ -91,8 +90,8 @@ class RelayedConsumerWalkTest {
       case 1 -> throw new AssertionError("now and then");
       case 2 -> throw new InterruptedException("now and then");
       case 3 -> Thread.currentThread().interrupt();
-      case 4 -> execute(connection, "select 1 / 0");
-      case 5 -> connection.rollback();
+      case 4 -> execute(batch.connection(), "select 1 / 0");
+      case 5 -> batch.connection().rollback();
       // Longer than a rebalance waits for it.
       case 6 -> Thread.sleep(chance.nextInt(4_500));
       default -> {}

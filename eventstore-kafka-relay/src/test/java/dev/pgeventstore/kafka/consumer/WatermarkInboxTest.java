@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.io.IOException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -19,6 +20,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import javax.sql.DataSource;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.junit.jupiter.api.BeforeEach;
@@ -53,11 +55,11 @@ class WatermarkInboxTest {
   @Test
   void work_and_marks_commit_together_and_repeats_are_dropped() throws Exception {
     assertThat(inbox.handle(dataSource, records(MAIN, 1, 3), this::work))
-        .isEqualTo(new InboxResult(3, 0, 0));
+        .satisfies(counts(3, 0, 0));
     assertThat(inbox.handle(dataSource, records(MAIN, 2, 5), this::work))
-        .isEqualTo(new InboxResult(2, 2, 0));
+        .satisfies(counts(2, 2, 0));
     assertThat(inbox.handle(dataSource, records(MAIN, 1, 5), this::work))
-        .isEqualTo(new InboxResult(0, 5, 0));
+        .satisfies(counts(0, 5, 0));
 
     assertThat(done()).containsExactly(1L, 2L, 3L, 4L, 5L);
     assertThat(inbox.marks(dataSource)).hasSize(1).containsEntry(MAIN, Place.of(5, 0));
@@ -69,10 +71,10 @@ class WatermarkInboxTest {
         WatermarkInbox.builder("billing", Records.DECODER).table("no_marks").build();
 
     assertThatThrownBy(() -> without.handle(dataSource, records(MAIN, 1, 1), this::work))
-        .isInstanceOf(SQLException.class)
+        .isInstanceOf(EventStoreException.class)
         .hasMessageContainingAll("no_marks", "WatermarkInbox.createTable");
     assertThatThrownBy(() -> without.marks(dataSource))
-        .isInstanceOf(SQLException.class)
+        .isInstanceOf(EventStoreException.class)
         .hasMessageContainingAll("no_marks", "WatermarkInbox.createTable");
     assertThatThrownBy(
             () -> {
@@ -80,7 +82,7 @@ class WatermarkInboxTest {
                 without.moveTo(connection, MAIN, Place.of(1, 0));
               }
             })
-        .isInstanceOf(SQLException.class)
+        .isInstanceOf(EventStoreException.class)
         .hasMessageContainingAll("no_marks", "WatermarkInbox.createTable");
   }
 
@@ -93,8 +95,8 @@ class WatermarkInboxTest {
                 inbox.handle(
                     dataSource,
                     records(MAIN, 1, 4),
-                    (records, connection) -> {
-                      work(records, connection);
+                    batch -> {
+                      work(batch);
                       throw new IllegalStateException("no");
                     }))
         .isInstanceOf(IllegalStateException.class)
@@ -107,6 +109,41 @@ class WatermarkInboxTest {
   }
 
   @Test
+  void what_is_checked_comes_unchecked_and_says_whether_to_try_again() throws Exception {
+    SQLException lost = new SQLException("the connection is gone", "08006");
+    assertThatThrownBy(() -> inbox.handle(dataSource, records(MAIN, 1, 1), batch -> throwing(lost)))
+        .isInstanceOfSatisfying(
+            EventStoreException.class,
+            e -> {
+              assertThat(e.isTransient()).isTrue();
+              assertThat(e).hasCause(lost).hasMessageContaining("nothing was handled");
+            });
+    IOException unread = new IOException("no such file");
+    assertThatThrownBy(
+            () -> inbox.handle(dataSource, records(MAIN, 1, 1), batch -> throwing(unread)))
+        .isInstanceOfSatisfying(
+            EventStoreException.class,
+            e -> {
+              assertThat(e.isTransient()).isFalse();
+              assertThat(e).hasCause(unread);
+            });
+    assertThatThrownBy(() -> inbox.handle(dataSource, records(MAIN, 2, 2), batch -> {}))
+        .isInstanceOfSatisfying(GapException.class, e -> assertThat(e.isTransient()).isFalse());
+    assertThat(done()).isEmpty();
+  }
+
+  private static void throwing(Exception failure) throws Exception {
+    throw failure;
+  }
+
+  @Test
+  void time_outs_that_overflow_are_out_of_range() {
+    WatermarkInbox.Builder builder = WatermarkInbox.builder("billing", Records.DECODER);
+    assertThatThrownBy(() -> builder.waitForMark(Duration.ofSeconds(Long.MAX_VALUE)))
+        .isInstanceOf(IllegalArgumentException.class);
+  }
+
+  @Test
   void a_handler_that_ends_the_transaction_is_found_out() throws Exception {
     List<String> endings = List.of("rollback", "commit", "rollback and chain");
     for (String ending : endings) {
@@ -115,8 +152,8 @@ class WatermarkInboxTest {
                   inbox.handle(
                       dataSource,
                       records(MAIN, 1, 2),
-                      (records, connection) -> {
-                        try (Statement statement = connection.createStatement()) {
+                      batch -> {
+                        try (Statement statement = batch.connection().createStatement()) {
                           statement.execute(ending);
                         }
                       }))
@@ -127,9 +164,8 @@ class WatermarkInboxTest {
     }
     assertThatThrownBy(
             () ->
-                inbox.handle(
-                    dataSource, records(MAIN, 1, 2), (r, connection) -> connection.close()))
-        .isInstanceOf(SQLException.class)
+                inbox.handle(dataSource, records(MAIN, 1, 2), batch -> batch.connection().close()))
+        .isInstanceOf(EventStoreException.class)
         .hasMessageContaining("must not call close");
     inbox.handle(dataSource, records(MAIN, 1, 2), this::work);
     assertThat(done()).containsExactly(1L, 2L);
@@ -179,7 +215,7 @@ class WatermarkInboxTest {
     List<ConsumerRecord<byte[], byte[]>> mixed = records(MAIN, 1, 2);
     mixed.add(1, Records.foreign().make());
 
-    assertThat(inbox.handle(dataSource, mixed, this::work)).isEqualTo(new InboxResult(2, 0, 1));
+    assertThat(inbox.handle(dataSource, mixed, this::work)).satisfies(counts(2, 0, 1));
   }
 
   @Test
@@ -235,7 +271,7 @@ class WatermarkInboxTest {
       first.commit();
     }
 
-    assertThat(second.get(30, TimeUnit.SECONDS)).isEqualTo(new InboxResult(1, 5, 0));
+    assertThat(second.get(30, TimeUnit.SECONDS)).satisfies(counts(1, 5, 0));
     assertThat(done()).containsExactly(1L, 2L, 3L, 4L, 5L, 6L);
   }
 
@@ -250,7 +286,7 @@ class WatermarkInboxTest {
       first.rollback();
     }
 
-    assertThat(second.get(30, TimeUnit.SECONDS)).isEqualTo(new InboxResult(6, 0, 0));
+    assertThat(second.get(30, TimeUnit.SECONDS)).satisfies(counts(6, 0, 0));
     assertThat(done()).containsExactly(1L, 2L, 3L, 4L, 5L, 6L);
   }
 
@@ -268,7 +304,11 @@ class WatermarkInboxTest {
 
       assertThatThrownBy(() -> inbox.handle(second, records(MAIN, 3, 6), this::work))
           .isInstanceOfSatisfying(
-              SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo("40001"));
+              EventStoreException.class,
+              e -> {
+                assertThat(e.isTransient()).isTrue();
+                assertThat(((SQLException) e.getCause()).getSQLState()).isEqualTo("40001");
+              });
     }
     assertThat(done()).containsExactly(1L, 2L, 3L, 4L, 5L);
   }
@@ -285,7 +325,11 @@ class WatermarkInboxTest {
 
       assertThatThrownBy(() -> inbox.handle(second, records(MAIN, 1, 6), this::work))
           .isInstanceOfSatisfying(
-              SQLException.class, e -> assertThat(e.getSQLState()).isEqualTo("40001"));
+              EventStoreException.class,
+              e -> {
+                assertThat(e.isTransient()).isTrue();
+                assertThat(((SQLException) e.getCause()).getSQLState()).isEqualTo("40001");
+              });
     }
     assertThat(done()).containsExactly(1L, 2L, 3L, 4L, 5L);
   }
@@ -304,7 +348,7 @@ class WatermarkInboxTest {
       older.setAutoCommit(false);
       first.setAutoCommit(false);
       second.setAutoCommit(false);
-      bystander.handle(older, records(MAIN, 1, 2), (records, connection) -> {});
+      bystander.handle(older, records(MAIN, 1, 2), batch -> {});
       hurried.handle(first, records(MAIN, 3, 5), this::work);
 
       assertThatThrownBy(() -> hurried.handle(dataSource, records(MAIN, 3, 5), this::work))
@@ -313,13 +357,14 @@ class WatermarkInboxTest {
               e -> {
                 assertThat(e.sequence()).isEqualTo(MAIN);
                 assertThat(e.holder().orElseThrow().pid()).contains(pidOf(first));
+                assertThat(e.isTransient()).isTrue();
               });
       assertThatThrownBy(() -> hurried.handle(second, records(MAIN, 3, 5), this::work))
           .isInstanceOfSatisfying(MarkHeldException.class, e -> assertThat(e.holder()).isEmpty());
       second.rollback();
       first.commit();
       assertThat(hurried.handle(second, records(MAIN, 3, 6), this::work))
-          .isEqualTo(new InboxResult(1, 3, 0));
+          .satisfies(counts(1, 3, 0));
       second.commit();
     }
     assertThat(done()).containsExactly(1L, 2L, 3L, 4L, 5L, 6L);
@@ -384,8 +429,8 @@ class WatermarkInboxTest {
                 inbox.handle(
                     throwing,
                     records(MAIN, 1, 2),
-                    (records, connection) -> {
-                      work(records, connection);
+                    batch -> {
+                      work(batch);
                       throw new IllegalStateException("on purpose");
                     }))
         .isInstanceOf(IllegalStateException.class)
@@ -447,10 +492,16 @@ class WatermarkInboxTest {
     return records;
   }
 
-  private void work(List<RelayedRecord> records, Connection connection) throws SQLException {
+  private static Consumer<InboxResult> counts(int handled, int repeated, int foreign) {
+    return result ->
+        assertThat(List.of(result.handled(), result.repeated(), result.foreign()))
+            .containsExactly(handled, repeated, foreign);
+  }
+
+  private void work(RelayedBatch batch) throws SQLException {
     try (PreparedStatement insert =
-        connection.prepareStatement("insert into work (lane, position) values (?, ?)")) {
-      for (RelayedRecord record : records) {
+        batch.connection().prepareStatement("insert into work (lane, position) values (?, ?)")) {
+      for (RelayedRecord record : batch) {
         insert.setInt(1, record.sequence().lane());
         insert.setLong(2, record.place().position().value());
         insert.executeUpdate();

@@ -3,6 +3,7 @@ package dev.pgeventstore.kafka.simulation;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.kafka.consumer.RecordDecoder;
+import dev.pgeventstore.kafka.consumer.RelayedBatch;
 import dev.pgeventstore.kafka.consumer.RelayedConsumer;
 import dev.pgeventstore.kafka.consumer.RelayedRecord;
 import dev.pgeventstore.kafka.consumer.SimulatedConsumers;
@@ -86,7 +87,7 @@ final class Consumers {
                   Map.of("max.poll.records", setting.most()),
                   SimulatedClients.only(DataSource.class, new Pool(node)),
                   WatermarkInbox.builder(GROUP, RecordDecoder.of(new NoCodec())).build(),
-                  (records, connection) -> handle(node, records, connection),
+                  batch -> handle(node, batch),
                   this,
                   node)
               .topics(Item.EVENTS, Item.MESSAGES)
@@ -180,11 +181,9 @@ final class Consumers {
     public void close(Duration timeout) {}
   }
 
-  private void handle(
-      SimulatedScheduler.Node node, List<RelayedRecord> records, Connection connection)
-      throws SQLException {
-    boolean isAlone = records.size() == 1;
-    for (RelayedRecord record : records) {
+  private void handle(SimulatedScheduler.Node node, RelayedBatch batch) throws SQLException {
+    boolean isAlone = batch.records().size() == 1;
+    for (RelayedRecord record : batch) {
       String id = new String(record.value(), UTF_8);
       if (isAlone) {
         oracle.calledAlone(id);
@@ -193,7 +192,7 @@ final class Consumers {
         node.note("a handler hangs");
         node.pause(setting.hang() * MILLI);
       }
-      SimulatedSession.write(connection, id);
+      SimulatedSession.write(batch.connection(), id);
       if (isHopeless(id)) {
         throw failure(id, isAlone, new IllegalStateException("it cannot be handled"));
       }
@@ -202,7 +201,7 @@ final class Consumers {
         fail(id, isAlone);
       }
     }
-    node.note("handled %d records".formatted(records.size()));
+    node.note("handled %d records".formatted(batch.records().size()));
   }
 
   private <E extends Exception> E failure(String id, boolean isAlone, E failure) {

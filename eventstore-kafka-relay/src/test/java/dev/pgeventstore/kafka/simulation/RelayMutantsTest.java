@@ -33,7 +33,7 @@ class RelayMutantsTest {
         new Mutant(
             "a start that is left in the code counts for a relay that has lost its position",
             Focus.POSITIONS,
-            "internal.relay.LaneAccess",
+            "internal.relay.LaneBeginning",
             "if (begun || !own.isEmpty()) {",
             "if (spec.startAfter().isEmpty() && (begun || !own.isEmpty())) {"),
         // By two checks: the records beyond the notes, and the token that the database has.
@@ -52,23 +52,23 @@ class RelayMutantsTest {
                 "    if (exact && records.isEmpty()) {")
             .and("internal.history.History", "requireLatestNotes(position, ledger);", "")
             .and(
-                "internal.relay.LaneAccess",
+                "internal.relay.LaneBeginning",
                 "if (begun || !own.isEmpty()) {",
-                "if (spec.delivery() == Delivery.EXACTLY_ONCE && (begun || !own.isEmpty())) {")
+                "if (lane.isExactlyOnce() && (begun || !own.isEmpty())) {")
             .and(
-                "internal.relay.LaneAccess",
+                "internal.relay.LaneBeginning",
                 "declared.requireSame(spec.name(), spec.declaration());",
                 "Object unused = declared.delivery();"),
         new Mutant(
             "a recovery takes what waits for passed over",
             Focus.RECOVERY,
-            "internal.operate.LaneRecovery",
+            "internal.operate.LaneDraft",
             "if (missing.wasPassedBy(stream, at)) {",
             "if (at.isAfter(Position.START)) {"),
         new Mutant(
             "a recovery takes a lane to stand before the last that it has published",
             Focus.RECOVERY,
-            "internal.operate.LaneRecovery",
+            "internal.operate.LaneDraft",
             "series.isEmpty() ? start : series.end().position()",
             "series.isEmpty() ? start : Position.of(Math.max(start.value(), series.end().position().value() - 1))"),
         new Mutant(

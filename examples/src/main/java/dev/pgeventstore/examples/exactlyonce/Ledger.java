@@ -1,13 +1,13 @@
 package dev.pgeventstore.examples.exactlyonce;
 
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.kafka.consumer.RelayedBatch;
 import dev.pgeventstore.kafka.consumer.RelayedRecord;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import javax.sql.DataSource;
@@ -55,9 +55,9 @@ final class Ledger {
     }
   }
 
-  static void enter(List<RelayedRecord> records, Connection connection) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(ENTER)) {
-      for (RelayedRecord record : records) {
+  static void enter(RelayedBatch batch) throws SQLException {
+    try (PreparedStatement statement = batch.connection().prepareStatement(ENTER)) {
+      for (RelayedRecord record : batch) {
         RecordedEvent event = record.event();
         statement.setString(1, event.stream().toString());
         statement.setLong(2, ((MoneyEvent) event.payload()).change());

@@ -62,8 +62,10 @@ abstract class KafkaPages {
 
     EventRouter router =
         EventRouter.builder(codec)
-            .on(OrderPlaced.class, (placed, record, connection) -> invoice(placed, connection))
-            .on("PriceListChanged", (record, connection) -> prices(record.value(), connection))
+            .on(OrderPlaced.class, (placed, context) -> invoice(placed, context.connection()))
+            .on(
+                "PriceListChanged",
+                context -> prices(context.record().value(), context.connection()))
             .build();
 
     try (RelayedConsumer consumer =
@@ -80,8 +82,7 @@ abstract class KafkaPages {
       Consumer<byte[], byte[]> consumer,
       DataSource dataSource,
       WatermarkInbox inbox,
-      EventRouter router)
-      throws Exception {
+      EventRouter router) {
     // tag::loop[]
     ConsumerRecords<byte[], byte[]> polled = consumer.poll(Duration.ofSeconds(1));
     for (TopicPartition partition : polled.partitions()) {

@@ -7,21 +7,15 @@ import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.State;
 import dev.pgeventstore.subscription.FailurePolicy;
 import java.time.Duration;
-import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import java.util.function.Function;
 import java.util.function.Supplier;
 import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.Consumer;
-import org.apache.kafka.clients.consumer.ConsumerRebalanceListener;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.FencedInstanceIdException;
@@ -50,9 +44,6 @@ public final class ConsumerLoop implements Runnable {
 
   private static final Duration SETTLED = Duration.ofSeconds(1);
 
-  /** What has begun may end while partitions are taken away: the whole group waits for that. */
-  private static final Duration FOR_REVOKED = Duration.ofSeconds(3);
-
   private static final Duration FOR_LAST = Duration.ofSeconds(15);
   private static final Duration FOR_CLIENT = Duration.ofSeconds(4);
 
@@ -72,10 +63,8 @@ public final class ConsumerLoop implements Runnable {
   private final boolean clientsEnd;
   private final List<String> read;
   private final TopicsCheck topics;
-  private final Offsets offsets;
   private final FailurePolicy pauses;
-  private final Function<Runnable, PartitionWork> works;
-  private final Map<TopicPartition, PartitionWork> partitions = new ConcurrentHashMap<>();
+  private final AssignedPartitions partitions;
   private final Lock lock;
   private final Condition closes;
   private volatile boolean isClosing;
@@ -108,15 +97,16 @@ public final class ConsumerLoop implements Runnable {
     this.clientsEnd = clientsEnd;
     this.read = topics;
     this.topics = new TopicsCheck(scheduler, topics);
-    this.offsets = new Offsets(group);
     this.pauses = pauses;
-    this.works = works;
+    this.partitions =
+        new AssignedPartitions(
+            scheduler, group, this::client, this::isClosing, () -> works.apply(this::wakeUp));
     this.consumer = newClient();
   }
 
   private Consumer<byte[], byte[]> newClient() {
     Consumer<byte[], byte[]> client = clients.get();
-    client.subscribe(read, new Rebalances());
+    client.subscribe(read, partitions);
     return client;
   }
 
@@ -154,12 +144,9 @@ public final class ConsumerLoop implements Runnable {
   }
 
   private void step() {
-    partitions.forEach(this::letIn);
-    ConsumerRecords<byte[], byte[]> polled = consumer.poll(POLL);
-    for (TopicPartition partition : polled.partitions()) {
-      take(partition, polled.records(partition));
-    }
-    offsets.commit(consumer, partitions);
+    partitions.goOn();
+    partitions.take(consumer.poll(POLL));
+    partitions.commit();
     Optional<String> missing = topics.missing(consumer);
     if (failures > 0 && scheduler.nanoTime() - triedAgainAt < SETTLED.toNanos()) {
       // A client that cannot join its group may say so some polls later.
@@ -170,26 +157,6 @@ public final class ConsumerLoop implements Runnable {
     if (missing.isEmpty()) {
       wellSince = scheduler.nanoTime();
     }
-  }
-
-  private void letIn(TopicPartition partition, PartitionWork work) {
-    work.goOn();
-    if (consumer.paused().contains(partition) && !work.isFull()) {
-      consumer.resume(List.of(partition));
-    }
-  }
-
-  private void take(TopicPartition partition, List<ConsumerRecord<byte[], byte[]>> records) {
-    PartitionWork work = partitions.get(partition);
-    if (work == null) {
-      work = works.apply(this::wakeUp);
-      partitions.put(partition, work);
-    }
-    work.add(records);
-    if (work.isFull()) {
-      consumer.pause(List.of(partition));
-    }
-    work.goOn();
   }
 
   private void failed(Throwable e) {
@@ -222,14 +189,17 @@ public final class ConsumerLoop implements Runnable {
   private void replaceClient() {
     try {
       consumer.close(CloseOptions.timeout(FOR_CLIENT));
-      partitions.values().forEach(PartitionWork::abandon);
-      partitions.clear();
-      offsets.forgetAll();
+      partitions.abandonAll();
+      partitions.forgetAll();
       consumer = newClient();
       triedAgainAt = scheduler.nanoTime();
     } catch (RuntimeException e) {
       LOG.warn("consumer {} cannot begin again: {}", group, Causes.text(e));
     }
+  }
+
+  private Consumer<byte[], byte[]> client() {
+    return consumer;
   }
 
   private void wakeUp() {
@@ -238,11 +208,11 @@ public final class ConsumerLoop implements Runnable {
 
   /** What has begun is finished, as far as it can be waited for. */
   private void end(State end) {
-    partitions.values().forEach(PartitionWork::abandon);
-    List<TopicPartition> unfinished = awaitEnd(partitions.keySet(), FOR_LAST);
+    partitions.abandonAll();
+    List<TopicPartition> unfinished = partitions.awaitEnd(FOR_LAST);
     try {
       if (end == State.CLOSED) {
-        offsets.commitNow(consumer, partitions);
+        partitions.commitNow();
       }
       consumer.close(CloseOptions.timeout(FOR_CLIENT));
     } catch (RuntimeException | Error e) {
@@ -256,30 +226,8 @@ public final class ConsumerLoop implements Runnable {
           group,
           what);
     }
-    partitions.clear();
+    partitions.forgetAll();
     state = end;
-  }
-
-  /** Waits for what has begun; returns those of which something goes on. */
-  private List<TopicPartition> awaitEnd(Collection<TopicPartition> of, Duration atMost) {
-    long deadline = scheduler.nanoTime() + Durations.nanos(atMost);
-    return of.stream()
-        .filter(
-            partition -> {
-              PartitionWork work = partitions.get(partition);
-              return work != null && !hasEnded(work, deadline);
-            })
-        .toList();
-  }
-
-  private static boolean hasEnded(PartitionWork work, long deadline) {
-    while (true) {
-      try {
-        return work.awaitEnd(deadline);
-      } catch (InterruptedException e) {
-        LOG.debug("A wait was interrupted, and goes on", e);
-      }
-    }
   }
 
   /** Ends it, soon. */
@@ -295,7 +243,7 @@ public final class ConsumerLoop implements Runnable {
   }
 
   public void resume() {
-    partitions.values().forEach(PartitionWork::resume);
+    partitions.resume();
   }
 
   public State state() {
@@ -312,57 +260,6 @@ public final class ConsumerLoop implements Runnable {
   }
 
   public Map<TopicPartition, PartitionStatus> partitions() {
-    Map<TopicPartition, PartitionStatus> all = new HashMap<>();
-    partitions.forEach((partition, work) -> all.put(partition, work.status()));
-    return Map.copyOf(all);
-  }
-
-  /** Keeps the partitions that are this consumer's. Called within poll. */
-  private final class Rebalances implements ConsumerRebalanceListener {
-
-    @Override
-    public void onPartitionsAssigned(Collection<TopicPartition> come) {
-      come.forEach(partition -> partitions.put(partition, works.apply(ConsumerLoop.this::wakeUp)));
-    }
-
-    @Override
-    public void onPartitionsRevoked(Collection<TopicPartition> gone) {
-      if (isClosing()) {
-        return; // What had begun was waited for, and its offsets are committed.
-      }
-      abandon(gone);
-      List<TopicPartition> unfinished = awaitEnd(gone, FOR_REVOKED);
-      if (!unfinished.isEmpty()) {
-        LOG.warn(
-            "consumer {} gives up {}, of which records are still being handled: their next owner waits for that",
-            group,
-            unfinished);
-      }
-      Map<TopicPartition, PartitionWork> last = new HashMap<>(partitions);
-      last.keySet().retainAll(gone);
-      offsets.commitNow(consumer, last);
-      drop(gone);
-    }
-
-    @Override
-    public void onPartitionsLost(Collection<TopicPartition> gone) {
-      abandon(gone);
-      drop(gone);
-    }
-
-    private void abandon(Collection<TopicPartition> gone) {
-      gone.forEach(
-          partition -> {
-            PartitionWork work = partitions.get(partition);
-            if (work != null) {
-              work.abandon();
-            }
-          });
-    }
-
-    private void drop(Collection<TopicPartition> gone) {
-      partitions.keySet().removeAll(gone);
-      offsets.forget(gone);
-    }
+    return partitions.statuses();
   }
 }

@@ -5,13 +5,13 @@ import dev.pgeventstore.kafka.consumer.DeadLetters;
 import dev.pgeventstore.kafka.consumer.InboxResult;
 import dev.pgeventstore.kafka.consumer.MarkHeldException;
 import dev.pgeventstore.kafka.consumer.NotRelayedException;
+import dev.pgeventstore.kafka.consumer.RelayedBatch;
 import dev.pgeventstore.kafka.consumer.RelayedHandler;
-import dev.pgeventstore.kafka.consumer.RelayedRecord;
 import dev.pgeventstore.kafka.internal.consumer.TryFailedException.Stage;
-import java.sql.Connection;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.BooleanSupplier;
 import javax.sql.DataSource;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.errors.RecordTooLargeException;
@@ -52,18 +52,23 @@ public final class Handling {
   /**
    * Handles those that are new.
    *
+   * @param attempt 1 for the first
+   * @param isStopping whether the handler should give up
    * @throws TryFailedException nothing was handled; or all, if it was the commit that failed
    */
-  public void handle(List<ConsumerRecord<byte[], byte[]>> records) throws TryFailedException {
+  public void handle(
+      List<ConsumerRecord<byte[], byte[]>> records, int attempt, BooleanSupplier isStopping)
+      throws TryFailedException {
     InboxResult result =
-        new InboxTry(inbox, WAIT_FOR_MARK).on(dataSource, originals(records), this::callHandler);
+        new InboxTry(inbox, new Attempt(attempt, isStopping, WAIT_FOR_MARK))
+            .on(dataSource, originals(records), this::callHandler);
     handled.addAndGet(result.handled());
     repeated.addAndGet(result.repeated());
   }
 
-  private void callHandler(List<RelayedRecord> records, Connection connection) throws Exception {
+  private void callHandler(RelayedBatch batch) throws Exception {
     try {
-      handler.handle(records, connection);
+      handler.handle(batch);
     } finally {
       // One that the handler has left behind says no more than what the handler did otherwise.
       Thread.interrupted();
@@ -96,11 +101,11 @@ public final class Handling {
     boolean[] sent = {isSent};
     try {
       InboxResult result =
-          new InboxTry(inbox, WAIT_FOR_MARK)
+          new InboxTry(inbox, Attempt.only(WAIT_FOR_MARK))
               .on(
                   dataSource,
                   List.of(record),
-                  (records, connection) -> {
+                  batch -> {
                     if (!sent[0] && deadLetters != null) {
                       deadLetters.send(record, inbox.group(), why, attempts);
                       sent[0] = true;

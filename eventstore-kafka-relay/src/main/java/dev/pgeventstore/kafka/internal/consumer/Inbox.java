@@ -5,6 +5,7 @@ import dev.pgeventstore.internal.LentTransaction;
 import dev.pgeventstore.kafka.consumer.InboxResult;
 import dev.pgeventstore.kafka.consumer.Place;
 import dev.pgeventstore.kafka.consumer.RecordDecoder;
+import dev.pgeventstore.kafka.consumer.RelayedBatch;
 import dev.pgeventstore.kafka.consumer.RelayedHandler;
 import dev.pgeventstore.kafka.consumer.RelayedRecord;
 import dev.pgeventstore.kafka.consumer.SequenceId;
@@ -17,10 +18,13 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
 
 /**
  * Handles what is new of some records, and moves the marks, in a transaction. Safe for many
@@ -56,14 +60,13 @@ public final class Inbox {
   /**
    * Handles them. The transaction is the caller's, who rolls it back when this throws.
    *
-   * @param waitForMark how long a mark that another transaction has locked is waited for
    * @param stages told when the handler is about to be called, and when it has returned
    */
   public InboxResult handle(
       Connection connection,
       List<ConsumerRecord<byte[], byte[]>> records,
       RelayedHandler handler,
-      Duration waitForMark,
+      Attempt attempt,
       Consumer<Stage> stages)
       throws Exception {
     if (connection.getAutoCommit()) {
@@ -71,14 +74,14 @@ public final class Inbox {
           "the connection is in auto-commit mode: marks and work would not commit together");
     }
     List<RelayedRecord> relayed = decode(records);
-    SortedMap<SequenceId, Place> before = lockMarks(connection, relayed, waitForMark);
+    SortedMap<SequenceId, Place> before = lockMarks(connection, relayed, attempt.waitForMark());
     Watermarks marks = Watermarks.of(rules);
     before.forEach(marks::moveTo);
     List<RelayedRecord> fresh = relayed.stream().filter(marks::isNew).toList();
     if (!fresh.isEmpty()) {
       LentTransaction lent = lender(connection).lend(connection);
       stages.accept(Stage.HANDLER);
-      handler.handle(fresh, lent.connection());
+      handler.handle(new Batch(fresh, lent.connection(), group, attempt));
       stages.accept(Stage.MARKS);
       lent.takeBack();
       lent.requireOpen();
@@ -89,8 +92,7 @@ public final class Inbox {
         }
       }
     }
-    return new InboxResult(
-        fresh.size(), relayed.size() - fresh.size(), records.size() - relayed.size());
+    return new Result(fresh.size(), relayed.size() - fresh.size(), records.size() - relayed.size());
   }
 
   /** The database is the consumer's own, and may be another than PostgreSQL. */
@@ -113,5 +115,31 @@ public final class Inbox {
       mark.setValue(table.lock(connection, mark.getKey(), atMost));
     }
     return marks;
+  }
+
+  private record Result(int handled, int repeated, int foreign) implements InboxResult {}
+
+  private record Batch(
+      List<RelayedRecord> records, Connection connection, String group, Attempt attempts)
+      implements RelayedBatch {
+
+    @Override
+    public Set<TopicPartition> partitions() {
+      return records.stream()
+          .map(
+              record ->
+                  new TopicPartition(record.sequence().topic(), record.sequence().partition()))
+          .collect(Collectors.toUnmodifiableSet());
+    }
+
+    @Override
+    public int attempt() {
+      return attempts.number();
+    }
+
+    @Override
+    public boolean isStopping() {
+      return attempts.isStopping().getAsBoolean();
+    }
   }
 }

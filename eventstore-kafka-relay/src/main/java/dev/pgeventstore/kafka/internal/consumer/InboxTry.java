@@ -8,7 +8,6 @@ import dev.pgeventstore.kafka.consumer.RelayedHandler;
 import dev.pgeventstore.kafka.internal.consumer.TryFailedException.Stage;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import javax.sql.DataSource;
@@ -24,15 +23,12 @@ public final class InboxTry {
   private static final int PATIENCE_SECONDS = 5;
 
   private final Inbox inbox;
-  private final Duration waitForMark;
+  private final Attempt attempt;
   private Stage stage = Stage.BEFORE;
 
-  /**
-   * @param waitForMark how long a mark that another transaction has locked is waited for
-   */
-  public InboxTry(Inbox inbox, Duration waitForMark) {
+  public InboxTry(Inbox inbox, Attempt attempt) {
     this.inbox = inbox;
-    this.waitForMark = waitForMark;
+    this.attempt = attempt;
   }
 
   /** Handles what is new of some records, and commits. */
@@ -55,7 +51,7 @@ public final class InboxTry {
     }
     InboxResult result;
     try {
-      result = inbox.handle(connection, records, handler, waitForMark, reached -> stage = reached);
+      result = inbox.handle(connection, records, handler, attempt, reached -> stage = reached);
       stage = Stage.COMMIT;
       connection.commit();
     } catch (Exception | Error e) {
@@ -107,7 +103,7 @@ public final class InboxTry {
   private Throwable named(MarkHeldException held, Connection connection) {
     try {
       SQLException cause = SqlFailure.in(held).orElseThrow();
-      Optional<Blocker> holder = inbox.table().holder(connection, held.sequence());
+      Optional<Blocker> holder = new MarkHolderQuery(inbox.table()).of(connection, held.sequence());
       return holder.isEmpty() && !MarksTable.isLockTimeout(cause)
           ? cause
           : new MarkHeldException(held.sequence(), holder, cause);

@@ -7,6 +7,7 @@ public final class LockHolder {
 
   private LockHolder() {}
 
+  /** In words, for messages. */
   public static String describe(Blocker holder) {
     return holder
         .prepared()

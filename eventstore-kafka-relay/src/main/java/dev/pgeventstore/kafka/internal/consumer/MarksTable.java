@@ -1,6 +1,5 @@
 package dev.pgeventstore.kafka.internal.consumer;
 
-import dev.pgeventstore.Blocker;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.kafka.consumer.MarkHeldException;
 import dev.pgeventstore.kafka.consumer.Place;
@@ -15,17 +14,17 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
-import java.time.temporal.ChronoUnit;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
-/** The marks of consumers: every statement that reads or writes them is in this file. */
+/**
+ * The marks of consumers: every statement that reads or writes them is in this file, but those that
+ * ask who has locked one ({@link MarkHolderQuery}). Statements are what makes it long.
+ */
 public final class MarksTable {
 
   public static final String DEFAULT_NAME = "relay_marks";
@@ -35,7 +34,7 @@ public final class MarksTable {
   private static final Pattern PLAIN_NAME =
       Pattern.compile("[a-z_][a-z0-9_]*(\\.[a-z_][a-z0-9_]*)?");
 
-  private static final String KEY =
+  static final String KEY =
       """
        where consumer_group = ?
          and topic = ?
@@ -80,73 +79,6 @@ public final class MarksTable {
       on conflict do nothing
       """;
 
-  private static final String BLOCKER =
-      """
-      select h.pid, p.gid,
-             coalesce(a.usename, p.owner, ''), coalesce(a.application_name, ''),
-             coalesce(
-               extract(epoch from
-                 pg_catalog.clock_timestamp() - coalesce(a.xact_start, p.prepared)) * 1000000,
-               0)::bigint,
-             coalesce(a.state, case when h.pid is null then 'prepared' end, ''),
-             coalesce(a.query, '')
-        from holders as h
-        left join pg_catalog.pg_stat_activity as a on a.pid = h.pid
-        left join pg_catalog.pg_prepared_xacts as p
-          on h.pid is null
-         and p.transaction = h.transactionid
-       where h.pid is not null
-          or p.gid is not null
-       order by coalesce(a.xact_start, p.prepared) nulls last, h.pid
-       limit 1
-      """;
-
-  // Who has locked a row has its transaction's id in it.
-  private static final String HOLDER_OF_ROW =
-      """
-      with holders as (
-        select l.pid, l.transactionid
-          from pg_catalog.pg_locks as l
-         where l.granted
-           and l.locktype = 'transactionid'
-           and l.pid is distinct from pg_catalog.pg_backend_pid()
-           and l.transactionid = (
-             select xmax
-               from relay_marks
-      """
-          + KEY
-          + """
-         )
-      )
-      """
-          + BLOCKER;
-
-  // A mark that was just made is not to be seen, and the table may be locked as a whole. Then it is
-  // most likely the transaction that has been open for longest.
-  private static final String HOLDER_OF_TABLE =
-      """
-      with locks as materialized (
-        select l.locktype, l.database, l.relation, l.mode, l.pid, l.virtualtransaction,
-               l.transactionid
-          from pg_catalog.pg_locks as l
-         where l.granted
-           and l.pid is distinct from pg_catalog.pg_backend_pid()
-      ), holders as (
-        select r.pid, x.transactionid
-          from locks as r
-          left join locks as x
-            on r.pid is null
-           and x.virtualtransaction = r.virtualtransaction
-           and x.locktype = 'transactionid'
-         where r.locktype = 'relation'
-           and r.database = (select d.oid from pg_catalog.pg_database as d
-                              where d.datname = pg_catalog.current_database())
-           and r.relation = pg_catalog.to_regclass('relay_marks')
-           and r.mode <> 'AccessShareLock'
-      )
-      """
-          + BLOCKER;
-
   // Comparing costs nothing, and holds where a handler has ended the transaction, and its lock.
   private static final String MOVE =
       """
@@ -184,16 +116,10 @@ public final class MarksTable {
   /** The role's statement time-out may be shorter than the wait. */
   private static final Set<String> WAITED = Set.of(LOCK_TIMEOUT, "57014");
 
-  private static final Duration WAIT_TO_LOOK = Duration.ofMillis(100);
-
-  private static final Logger LOG = LoggerFactory.getLogger(MarksTable.class);
-
   private final String group;
   private final String name;
   private final String lock;
   private final String begin;
-  private final String holderOfRow;
-  private final String holderOfTable;
   private final String move;
   private final String set;
   private final String all;
@@ -208,8 +134,6 @@ public final class MarksTable {
     this.name = name;
     this.lock = named(LOCK);
     this.begin = named(BEGIN);
-    this.holderOfRow = named(HOLDER_OF_ROW);
-    this.holderOfTable = named(HOLDER_OF_TABLE);
     this.move = named(MOVE);
     this.set = named(SET);
     this.all = named(ALL);
@@ -225,7 +149,7 @@ public final class MarksTable {
         : e;
   }
 
-  private String named(String sql) {
+  String named(String sql) {
     return sql.replace(DEFAULT_NAME, name);
   }
 
@@ -299,7 +223,7 @@ public final class MarksTable {
     }
   }
 
-  private PreparedStatement prepare(
+  PreparedStatement prepare(
       Connection connection, String sql, SequenceId sequence, Duration atMost, boolean limits)
       throws SQLException {
     if (!limits) {
@@ -316,54 +240,12 @@ public final class MarksTable {
   }
 
   /** Those of the second statement, of three, or of the only one. */
-  private static ResultSet rowsOf(PreparedStatement statement, boolean limits) throws SQLException {
+  static ResultSet rowsOf(PreparedStatement statement, boolean limits) throws SQLException {
     statement.execute();
     if (limits) {
       statement.getMoreResults();
     }
     return statement.getResultSet();
-  }
-
-  /**
-   * Who has locked a mark, in a transaction that is rolled back.
-   *
-   * @return empty if it has just ended, or cannot be told
-   */
-  public Optional<Blocker> holder(Connection connection, SequenceId sequence) throws SQLException {
-    Optional<Blocker> holder = Optional.empty();
-    try (PreparedStatement statement =
-        prepare(connection, holderOfRow, sequence, WAIT_TO_LOOK, true)) {
-      holder = blocker(statement);
-    } catch (SQLException e) {
-      LOG.debug("The mark of {} cannot be looked at", sequence, e);
-    }
-    connection.rollback();
-    if (holder.isEmpty()) {
-      try (PreparedStatement statement = connection.prepareStatement(holderOfTable)) {
-        try (ResultSet row = statement.executeQuery()) {
-          holder = row.next() ? Optional.of(blocker(row)) : Optional.empty();
-        }
-      }
-      connection.rollback();
-    }
-    return holder;
-  }
-
-  private static Optional<Blocker> blocker(PreparedStatement statement) throws SQLException {
-    try (ResultSet row = rowsOf(statement, true)) {
-      return row.next() ? Optional.of(blocker(row)) : Optional.empty();
-    }
-  }
-
-  private static Blocker blocker(ResultSet row) throws SQLException {
-    return new Holder(
-        Optional.ofNullable(row.getObject(1, Integer.class)),
-        Optional.ofNullable(row.getString(2)),
-        row.getString(3),
-        row.getString(4),
-        Duration.of(row.getLong(5), ChronoUnit.MICROS),
-        row.getString(6),
-        row.getString(7));
   }
 
   /** Moves a mark that was locked, and still is where it was. */
@@ -423,14 +305,4 @@ public final class MarksTable {
     statement.setLong(first, place.position().value());
     statement.setInt(first + 1, place.index());
   }
-
-  private record Holder(
-      Optional<Integer> pid,
-      Optional<String> prepared,
-      String user,
-      String application,
-      Duration age,
-      String state,
-      String query)
-      implements Blocker {}
 }

@@ -51,7 +51,7 @@ public final class PartitionWork implements Runnable {
   private OptionalLong reached = OptionalLong.empty();
   private boolean asked;
   private boolean working;
-  private boolean abandoned;
+  private volatile boolean abandoned;
   private long goesOnAt;
   private long standsSince;
   private @Nullable Throwable failure;
@@ -147,6 +147,8 @@ public final class PartitionWork implements Runnable {
 
   private void tryOnce() {
     List<ConsumerRecord<byte[], byte[]>> tried;
+    int attempt;
+    boolean setsAside;
     lock.lock();
     try {
       if (abandoned) {
@@ -154,15 +156,17 @@ public final class PartitionWork implements Runnable {
         return;
       }
       tried = waiting.stream().limit(course.next(Math.min(waiting.size(), mostTogether))).toList();
+      attempt = course.attempts() + 1;
+      setsAside = course.mode() == Mode.SET_ASIDE;
       working = true;
     } finally {
       lock.unlock();
     }
     try {
-      if (mode() == Mode.SET_ASIDE) {
+      if (setsAside) {
         setAside(tried);
       } else {
-        handle(tried);
+        handle(tried, attempt);
       }
     } catch (RuntimeException | Error e) {
       // Not the handler's, whose failures are told otherwise. It must not be the end of all.
@@ -180,18 +184,9 @@ public final class PartitionWork implements Runnable {
     }
   }
 
-  private Mode mode() {
-    lock.lock();
+  private void handle(List<ConsumerRecord<byte[], byte[]>> tried, int attempt) {
     try {
-      return course.mode();
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void handle(List<ConsumerRecord<byte[], byte[]>> tried) {
-    try {
-      handling.handle(tried);
+      handling.handle(tried, attempt, () -> abandoned);
       done(tried);
     } catch (TryFailedException e) {
       // The database may be asked for it: not with the lock.
@@ -354,7 +349,7 @@ public final class PartitionWork implements Runnable {
         state = PartitionState.WAITING;
         reason = Optional.of("all handler threads are at work on other partitions");
       }
-      return new PartitionStatus(
+      return new Status.OfPartition(
           state,
           hasSome ? Optional.of(waiting.element().offset()) : reached.stream().boxed().findFirst(),
           course.attempts(),

@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka.internal.consumer;
 
+import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.internal.Causes;
 
 /** A transaction of an inbox failed, and how far it had come. */
@@ -44,11 +45,30 @@ public final class TryFailedException extends Exception {
     return connectionLived;
   }
 
-  /** What was thrown, for a caller that is told nothing else. */
-  public Exception asThrown() {
+  /** What to throw for a caller to whom nothing checked is thrown. */
+  public RuntimeException unchecked() {
+    return unchecked(
+        failure,
+        stage == Stage.COMMIT
+            ? "it is not known whether the records were handled: handle them again, which drops those that were"
+            : "nothing was handled");
+  }
+
+  /**
+   * The same of any failure.
+   *
+   * @param outcome what has become of the records
+   */
+  public static RuntimeException unchecked(Throwable failure, String outcome) {
     if (failure instanceof Error error) {
       throw error;
     }
-    return (Exception) failure;
+    if (failure instanceof RuntimeException e) {
+      return e;
+    }
+    if (failure instanceof InterruptedException) {
+      Thread.currentThread().interrupt();
+    }
+    return new EventStoreException(outcome + ": " + Causes.text(failure), failure);
   }
 }

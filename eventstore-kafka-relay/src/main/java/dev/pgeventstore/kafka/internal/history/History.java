@@ -2,7 +2,7 @@ package dev.pgeventstore.kafka.internal.history;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.kafka.Delivery;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.history.TailFindings.Comparison;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.position.LanePosition;

@@ -1,5 +1,8 @@
 package dev.pgeventstore.kafka.internal.operate;
 
+import dev.pgeventstore.kafka.Delivery;
+import dev.pgeventstore.kafka.VerificationProgress;
+import dev.pgeventstore.kafka.VerificationReport;
 import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.kafka.internal.StopSignal;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
@@ -9,12 +12,14 @@ import dev.pgeventstore.kafka.internal.position.TopicLayout;
 import dev.pgeventstore.kafka.internal.relay.Experience;
 import dev.pgeventstore.kafka.internal.topics.PositionTopic;
 import dev.pgeventstore.kafka.internal.topics.Topics;
+import dev.pgeventstore.kafka.internal.verify.RelayVerification;
+import dev.pgeventstore.kafka.internal.verify.VerificationPlan;
 import dev.pgeventstore.kafka.internal.writer.LaneWriter;
 import dev.pgeventstore.kafka.internal.writer.TransactionalWriter;
-import dev.pgeventstore.spi.EventFeed;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,16 +29,62 @@ import org.jspecify.annotations.Nullable;
 public final class ClusterMove {
 
   /** How the audit's note of a move begins. */
-  public static final String AUDITED = "move to another cluster: ";
+  private static final String AUDITED = "move to another cluster: ";
 
+  private final Operator operator;
   private final RelaySpec spec;
-  private final EventFeed feed;
   private final KafkaSettings target;
 
-  public ClusterMove(RelaySpec spec, EventFeed feed, KafkaSettings target) {
-    this.spec = spec;
-    this.feed = feed;
+  public ClusterMove(Operator operator, KafkaSettings target) {
+    this.operator = operator;
+    this.spec = operator.spec();
     this.target = target;
+  }
+
+  /**
+   * Moves the relay, if the copies of its topics are exact.
+   *
+   * @throws IllegalStateException if that cannot be done; nothing was changed
+   */
+  public VerificationReport run(String why, Consumer<VerificationProgress> listener)
+      throws InterruptedException {
+    List<LaneNotes> all = operator.lookAtAll();
+    for (LaneNotes notes : all) {
+      if (!isDone(notes)) {
+        requirePaused(notes);
+      }
+      // Before anything is changed.
+      Map<String, @Nullable String> unused = changes(notes, "");
+    }
+    VerificationReport report =
+        new RelayVerification(
+                VerificationPlan.of(spec, operator.feed(), target, operator.lookAtAll()), listener)
+            .run();
+    if (!report.isExact()) {
+      throw new IllegalStateException("the copies are not exact: " + report);
+    }
+    String what = AUDITED + why;
+    if (spec.delivery() == Delivery.AT_LEAST_ONCE) {
+      operator.changeAll(
+          what, (access, notes) -> isDone(notes) ? Map.of() : changes(requirePaused(notes), what));
+    } else {
+      operator.changeAll(
+          what,
+          (access, notes) -> {
+            write(access.lane().number(), requirePaused(notes), what);
+            return Map.of(LaneNotes.PAUSED, what);
+          });
+    }
+    return report;
+  }
+
+  private LaneNotes requirePaused(LaneNotes notes) {
+    if (notes.paused().isEmpty()) {
+      throw new IllegalStateException(
+          "relay %s is not paused: drain or pause it first, and copy its topics then"
+              .formatted(spec.name()));
+    }
+    return notes;
   }
 
   /**
@@ -41,7 +92,7 @@ public final class ClusterMove {
    *
    * @throws IllegalStateException if the other cluster lacks one of them, or some of its partitions
    */
-  public Map<String, @Nullable String> changes(LaneNotes notes, String what)
+  private Map<String, @Nullable String> changes(LaneNotes notes, String what)
       throws InterruptedException {
     Map<String, @Nullable String> changes = new HashMap<>();
     try (Topics topics = topics()) {
@@ -56,17 +107,8 @@ public final class ClusterMove {
     return changes;
   }
 
-  /**
-   * Looks at all topics of a lane before anything is changed.
-   *
-   * @throws IllegalStateException as {@link #changes}
-   */
-  public void requireCopies(LaneNotes notes) throws InterruptedException {
-    Map<String, @Nullable String> unused = changes(notes, "");
-  }
-
   /** Whether these are notes in the database that a move has changed which was not finished. */
-  public boolean isDone(LaneNotes notes) throws InterruptedException {
+  private boolean isDone(LaneNotes notes) throws InterruptedException {
     List<String> audited = List.copyOf(notes.audit().values());
     if (notes.paused().isPresent()
         || audited.isEmpty()
@@ -105,10 +147,10 @@ public final class ClusterMove {
    *
    * @throws IllegalStateException if a relay of this name has run there
    */
-  public void write(int lane, LaneNotes notes, String what) throws InterruptedException {
+  private void write(int lane, LaneNotes notes, String what) throws InterruptedException {
     Map<String, @Nullable String> changes = new HashMap<>(notes.all());
     changes.putAll(changes(notes, what));
-    String databaseId = feed.databaseId();
+    String databaseId = operator.feed().databaseId();
     PositionTopic positions =
         new PositionTopic(spec.positionTopicName(databaseId), spec.lanes(), spec.topic());
     try (Topics topics = topics()) {

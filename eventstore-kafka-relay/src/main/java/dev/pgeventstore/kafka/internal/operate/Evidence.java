@@ -12,6 +12,7 @@ import dev.pgeventstore.kafka.internal.verify.EventWalk;
 import dev.pgeventstore.kafka.internal.verify.ExpectedRecord;
 import dev.pgeventstore.kafka.internal.verify.Findings;
 import dev.pgeventstore.kafka.internal.verify.LaneVerification;
+import dev.pgeventstore.kafka.internal.verify.Report;
 import dev.pgeventstore.kafka.internal.verify.VerificationPlan;
 import dev.pgeventstore.spi.EventFeed;
 import java.util.ArrayList;
@@ -100,7 +101,7 @@ public final class Evidence {
             reached -> {
               lead.require();
               listener.accept(
-                  new VerificationProgress(
+                  new Report.Progress(
                       lane,
                       spec.lanes(),
                       reached,

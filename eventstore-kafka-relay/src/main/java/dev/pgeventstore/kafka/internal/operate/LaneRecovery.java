@@ -1,12 +1,8 @@
 package dev.pgeventstore.kafka.internal.operate;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.kafka.Delivery;
 import dev.pgeventstore.kafka.Difference;
-import dev.pgeventstore.kafka.ParkedStream;
 import dev.pgeventstore.kafka.RecoveryReport.RecoveredLane;
 import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.kafka.internal.history.History;
@@ -18,20 +14,16 @@ import dev.pgeventstore.kafka.internal.history.TailFindings.Comparison;
 import dev.pgeventstore.kafka.internal.lead.SeizedLead;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.position.LanePosition;
-import dev.pgeventstore.kafka.internal.position.ParkedNote;
 import dev.pgeventstore.kafka.internal.position.RecordPlace;
 import dev.pgeventstore.kafka.internal.position.Token;
 import dev.pgeventstore.kafka.internal.position.TokenLedger;
+import dev.pgeventstore.kafka.internal.position.Tokens;
 import dev.pgeventstore.kafka.internal.position.TopicLayout;
 import dev.pgeventstore.kafka.internal.relay.LaneAccess;
-import dev.pgeventstore.kafka.internal.topics.Partitioner;
+import dev.pgeventstore.kafka.internal.relay.LaneContext;
 import dev.pgeventstore.kafka.internal.verify.Findings;
 import dev.pgeventstore.kafka.internal.verify.MissingRecords;
-import dev.pgeventstore.spi.EventFeed;
-import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -39,8 +31,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
-import java.util.TreeMap;
-import java.util.TreeSet;
 import org.apache.kafka.common.TopicPartition;
 
 /**
@@ -51,23 +41,22 @@ import org.apache.kafka.common.TopicPartition;
 public final class LaneRecovery {
 
   private static final Position END = Position.of(Long.MAX_VALUE);
-  private static final String LEFT_OUT =
-      "found by a recovery: it was not published, and later events of its stream were";
 
   private final Evidence evidence;
-  private final RelaySpec spec;
-  private final EventFeed feed;
   private final LaneAccess access;
+  private final LaneContext lane;
+  private final RelaySpec spec;
   private final SeizedLead lead;
-  private final Set<Position> leftOut = new TreeSet<>();
+  private final Renewal renewal;
 
-  public LaneRecovery(
-      Evidence evidence, RelaySpec spec, EventFeed feed, LaneAccess access, SeizedLead lead) {
+  /** What is read after this is of the life of the server that it must be noted in. */
+  LaneRecovery(Evidence evidence, LaneAccess access, SeizedLead lead) {
     this.evidence = evidence;
-    this.spec = spec;
-    this.feed = feed;
     this.access = access;
+    this.lane = access.lane();
+    this.spec = lane.spec();
     this.lead = lead;
+    this.renewal = new Renewal(access);
   }
 
   /**
@@ -75,8 +64,7 @@ public final class LaneRecovery {
    *
    * @throws IllegalStateException if it cannot be done; nothing was noted
    */
-  public RecoveredLane run(String why) throws InterruptedException {
-    access.readsFromNowOn();
+  RecoveredLane run(String why) throws InterruptedException {
     LaneNotes noted = access.readNotes();
     LaneNotes older = noted.legible();
     Set<String> names = new HashSet<>(evidence.topics());
@@ -85,34 +73,32 @@ public final class LaneRecovery {
     Published published = published(topics, END);
     if (noted.all().equals(older.all()) && isWhole(older, published) && isExact(older)) {
       prove(older);
-      return result(older, published, false);
+      return result(older, published, List.of(), false);
     }
-    int number = seriesNumber(older, published);
-    PublishedSeries series = published.of(number);
-    requireSameHistory(published.of(published.lastNumber()), number);
-    Position start = start(older, published, series);
-    if (!series.misplaced().isEmpty()) {
+    LaneDraft draft = new LaneDraft(lane, older, published);
+    requireSameHistory(published.of(published.lastNumber()), draft.number());
+    if (!draft.series().misplaced().isEmpty()) {
       throw refused(
           "in %s records are in partitions that no number of partitions gives for their keys"
-              .formatted(series.misplaced()));
+              .formatted(draft.series().misplaced()));
     }
-    LaneNotes draft = draft(older, series, start, topics);
+    LaneNotes known = draft.notes(topics);
     Findings findings = new Findings();
-    addWhatWaited(older, series.number(), start, findings.missing);
-    evidence.verify(access.lane(), draft, lead, findings);
+    draft.addWhatWaited(evidence, findings.missing);
+    evidence.verify(lane.number(), known, lead, findings);
     if (findings.missing.areTooMany()) {
       throw refused(
           "more than %d events are missing in its topics"
               .formatted(MissingRecords.MOST_REMEMBERED));
     }
-    Position position = standing(draft, older, series, findings.missing);
-    requireExplicable(findings.missing, position, series, topics);
-    if (series.end().position().isAfter(position)) {
+    Position position = draft.standing(known, findings.missing);
+    requireExplicable(findings.missing, position, draft.series(), topics);
+    if (draft.series().end().position().isAfter(position)) {
       published = published(topics, position);
-      series = published.of(number);
+      draft.goesUpTo(published);
     }
-    requireKnownEnd(draft, published, series);
-    LaneNotes found = complete(draft, older, position, series, findings.missing);
+    requireKnownEnd(known, published, draft.series());
+    LaneNotes found = draft.complete(known, position, findings.missing);
     long before = evidence.proof().differences();
     prove(found);
     if (evidence.proof().differences() > before) {
@@ -120,13 +106,13 @@ public final class LaneRecovery {
           "what is there contradicts what the store says was published: %s. If records were lost in Kafka, begin a new series before the first of them, with RelayOperations.newSeries(…)"
               .formatted(evidence.proof().report()));
     }
-    access.recover(found, series.highestToken(), "recover: " + why);
-    return result(found, published, true);
+    renewal.recover(found, draft.series().highestToken(), "recover: " + why);
+    return result(found, published, draft.leftOut(), true);
   }
 
   private Published published(Map<String, TopicLayout> topics, Position upTo) {
     lead.require();
-    Published published = Published.of(access.tailIn(topics.keySet()), topics, upTo);
+    Published published = Published.of(lane.tailIn(topics.keySet()), topics, upTo);
     lead.require();
     return published;
   }
@@ -136,30 +122,36 @@ public final class LaneRecovery {
    */
   private boolean isExact(LaneNotes notes) throws InterruptedException {
     Findings findings = new Findings();
-    evidence.verify(access.lane(), notes, lead, findings);
+    evidence.verify(lane.number(), notes, lead, findings);
     return findings.differences() == 0;
   }
 
   private void prove(LaneNotes notes) throws InterruptedException {
-    evidence.verify(access.lane(), notes, lead, evidence.proof());
+    evidence.verify(lane.number(), notes, lead, evidence.proof());
     evidence.proof().laneEnds();
   }
 
-  private RecoveredLane result(LaneNotes notes, Published published, boolean changed) {
-    return new RecoveredLane(
-        access.lane(),
+  private RecoveredLane result(
+      LaneNotes notes, Published published, List<Position> leftOut, boolean changed) {
+    return new Recovered.OfLane(
+        lane.number(),
         changed,
         notes.series(),
         notes.position().map(LanePosition::position).orElse(Position.START),
         List.copyOf(notes.parked().values()),
-        List.copyOf(leftOut),
+        leftOut,
         published.of(notes.series()).records());
+  }
+
+  /** The tokens that the database knows to have drawn. */
+  private TokenLedger ledger() {
+    return new Tokens(lead.lease()).ledger();
   }
 
   private IllegalStateException refused(String why) {
     return new IllegalStateException(
         "lane %d of relay %s cannot be recovered, and nothing of it was changed: %s"
-            .formatted(access.lane(), spec.name(), why));
+            .formatted(lane.number(), spec.name(), why));
   }
 
   /** Whether nothing is published that is beyond what the notes know. */
@@ -167,13 +159,13 @@ public final class LaneRecovery {
     if (notes.position().isEmpty() || notes.series() < published.lastNumber()) {
       return false;
     }
-    TokenLedger ledger = access.ledger();
+    TokenLedger ledger = ledger();
     long number = notes.token().map(Token::number).orElse(0L);
     boolean isOld =
         notes.token().filter(ledger::isOlder).isPresent()
             || ledger.published().filter(token -> token.number() > number).isPresent();
     Position position = notes.position().get().position();
-    return !(isOld && spec.delivery() == Delivery.EXACTLY_ONCE)
+    return !(isOld && lane.isExactlyOnce())
         && published.of(notes.series()).lastRecords().stream()
             .allMatch(record -> isNoted(record, notes, position));
   }
@@ -183,45 +175,17 @@ public final class LaneRecovery {
     return record.place().compareTo(last) <= 0 && !record.place().position().isAfter(position);
   }
 
-  /** Which order it goes on with: one that was begun, and of which nothing was sent, counts too. */
-  private int seriesNumber(LaneNotes older, Published published) {
-    int last = Math.max(1, published.lastNumber());
-    boolean begunSince = begun().filter(at -> !published.of(last).canBeginAfter(at)).isPresent();
-    return Math.max(begunSince ? last + 1 : last, older.series());
-  }
-
-  /** At least once the database has all notes: that it must have one is none of them. */
-  private Optional<Position> begun() {
-    return spec.delivery() == Delivery.EXACTLY_ONCE
-        ? access.leaseNotes().legible().begun()
-        : Optional.empty();
-  }
-
-  /** After which position the series began: before its first record, by what knows it best. */
-  private Position start(LaneNotes older, Published published, PublishedSeries series) {
-    Optional<Position> noted =
-        older.series() == series.number() ? older.notedStart() : Optional.empty();
-    return noted
-        .filter(series::canBeginAfter)
-        .or(() -> begun().filter(series::canBeginAfter))
-        .or(
-            () ->
-                (series.number() == 1 ? spec.startAfter() : published.endBefore(series.number()))
-                    .filter(series::canBeginAfter))
-        .orElseGet(
-            () -> series.number() == 1 || series.isEmpty() ? Position.START : series.latestStart());
-  }
-
   /** Whether the store has what was published, as far as that can be told without reading all. */
   private void requireSameHistory(PublishedSeries series, int goesOn) {
-    TokenLedger ledger = access.ledger();
+    TokenLedger ledger = ledger();
     Map<String, String> number = Map.of(LaneNotes.SERIES, Integer.toString(series.number()));
     TailFindings found =
-        new Comparison(feed, new LaneNotes(number), false, Optional.of(ledger), Optional.empty())
+        new Comparison(
+                lane.feed(), new LaneNotes(number), false, Optional.of(ledger), Optional.empty())
             .of(List.copyOf(series.lastRecords()));
     Position end = series.end().position();
     boolean readLess =
-        spec.delivery() == Delivery.EXACTLY_ONCE
+        lane.isExactlyOnce()
             && ledger.last().isPresent()
             // With another one the database has begun to count anew.
             && series.number() == goesOn
@@ -241,60 +205,7 @@ public final class LaneRecovery {
                   found.untied().isEmpty() && !readLess
                       ? ""
                       : ", under tokens that the database has not drawn",
-                  found.describeLost(access.lane(), spec.lanes(), end, intact)));
-    }
-  }
-
-  /** What is known before the missing events are: with it the topics are compared. */
-  private LaneNotes draft(
-      LaneNotes older, PublishedSeries series, Position start, Map<String, TopicLayout> topics) {
-    Map<String, String> notes = new TreeMap<>(older.decided());
-    if (older.series() != series.number()) {
-      // Positions behind the start may be other events' now.
-      older
-          .anew(start)
-          .forEach((name, text) -> notes.computeIfPresent(name, (same, before) -> text));
-    }
-    if (series.isBegunAnew() && !older.wasRewound()) {
-      notes.put(LaneNotes.auditNow(), LaneNotes.REWIND + "an earlier position, as the topics show");
-    }
-    notes.put(LaneNotes.SERIES, Integer.toString(series.number()));
-    notes.put(LaneNotes.START, start.toString());
-    Position end =
-        later(series.isEmpty() ? start : series.end().position(), reached(older, series.number()));
-    notes.put(LaneNotes.POSITION, access.at(end).format());
-    topics.forEach(
-        (topic, layout) ->
-            notes.put(
-                LaneNotes.topic(topic),
-                series
-                    .layout(topic, layout, Optional.ofNullable(older.topics().get(topic)))
-                    .format()));
-    return new LaneNotes(notes);
-  }
-
-  /** Events from before the series that waited when it began: they have no turn in it. */
-  private void addWhatWaited(LaneNotes older, int series, Position start, MissingRecords missing)
-      throws InterruptedException {
-    Map<StreamId, Position> waited = new HashMap<>();
-    if (older.series() == series) {
-      waited.putAll(older.waitingSince(start));
-    }
-    LaneNotes database = access.leaseNotes().legible();
-    if (begun().filter(start::equals).isPresent()) {
-      waited.putAll(database.waited());
-    }
-    Optional<Position> first = waited.values().stream().min(Position::compareTo);
-    if (first.isPresent()) {
-      evidence.forEach(
-          Position.of(first.get().value() - 1),
-          start,
-          event -> {
-            Position since = waited.get(event.stream());
-            if (since != null && !since.isAfter(event.position())) {
-              missing.addUnmapped(event);
-            }
-          });
+                  found.describeLost(lane.number(), spec.lanes(), end, intact)));
     }
   }
 
@@ -333,122 +244,22 @@ public final class LaneRecovery {
   }
 
   /**
-   * Where the lane stands. Exactly once that is where it has committed last. At least once nothing
-   * is committed in one piece: it stands before whatever may just not have been sent yet.
-   */
-  private Position standing(
-      LaneNotes draft, LaneNotes older, PublishedSeries series, MissingRecords missing) {
-    Position end = draft.position().orElseThrow().position();
-    if (spec.delivery() == Delivery.EXACTLY_ONCE) {
-      return end;
-    }
-    Position decided =
-        later(draft.start(), later(series.decidedUpTo(), reached(older, series.number())));
-    List<Position> unsure = new ArrayList<>();
-    missing.atTheEnds(series.lastPlaces()).forEach(one -> unsure.add(one.position()));
-    missing
-        .events()
-        .forEach(
-            (position, stream) -> {
-              if (mayBeADeadLetter(draft, series, position, stream)) {
-                unsure.add(position);
-              }
-            });
-    feed.messages(spec.name(), access.lane(), spec.lanes(), decided, end, 1)
-        .forEach(message -> unsure.add(message.position()));
-    return unsure.stream()
-        .filter(position -> position.isAfter(decided))
-        .min(Position::compareTo)
-        .map(position -> Position.of(position.value() - 1))
-        .orElse(end);
-  }
-
-  /** Where older notes have it in the same series: it stands nowhere before. */
-  private static Position reached(LaneNotes older, int series) {
-    return older.series() == series ? older.reached() : Position.START;
-  }
-
-  private static Position later(Position one, Position other) {
-    return one.isAfter(other) ? one : other;
-  }
-
-  /** Its dead letter, if it was to have one, may not have been sent. */
-  private boolean mayBeADeadLetter(
-      LaneNotes draft, PublishedSeries series, Position position, StreamId stream) {
-    return spec.deadLetters()
-        .flatMap(
-            topic ->
-                Optional.ofNullable(draft.topics().get(topic))
-                    .map(
-                        layout ->
-                            new TopicPartition(
-                                topic,
-                                new Partitioner(layout.partitions())
-                                    .partition(stream.toString().getBytes(UTF_8)))))
-        .map(partition -> series.lastPlaces().getOrDefault(partition, RecordPlace.NONE))
-        .filter(last -> position.isAfter(last.position()))
-        .isPresent();
-  }
-
-  /**
    * Where retention has left nothing of a partition, what stood last there is not known: what the
    * database has read and the topics do not have may have been there.
    */
   private void requireKnownEnd(LaneNotes draft, Published published, PublishedSeries series)
       throws InterruptedException {
     Set<TopicPartition> emptied = published.emptied(series);
-    if (emptied.isEmpty() || spec.delivery() == Delivery.AT_LEAST_ONCE) {
+    if (emptied.isEmpty() || !lane.isExactlyOnce()) {
       return;
     }
-    TokenLedger ledger = access.ledger();
-    Position read = ledger.last().isPresent() ? ledger.readUpTo() : feed.highWaterMark();
-    List<Position> perhaps = evidence.expectedIn(access.lane(), draft, read, emptied);
+    TokenLedger ledger = ledger();
+    Position read = ledger.last().isPresent() ? ledger.readUpTo() : lane.feed().highWaterMark();
+    List<Position> perhaps = evidence.expectedIn(lane.number(), draft, read, emptied);
     if (!perhaps.isEmpty()) {
       throw refused(
           "retention has left nothing of it in %s, so it cannot be told whether these were published there: %s. Go on with RelayOperations.newSeries(…), after the last that consumers had"
               .formatted(emptied, perhaps));
     }
-  }
-
-  private LaneNotes complete(
-      LaneNotes draft,
-      LaneNotes older,
-      Position position,
-      PublishedSeries series,
-      MissingRecords missing) {
-    Map<String, String> notes = new TreeMap<>(draft.all());
-    notes.put(LaneNotes.POSITION, access.at(position).format());
-    draft.topics().keySet().stream()
-        .filter(topic -> !series.has(topic))
-        .forEach(topic -> notes.remove(LaneNotes.topic(topic)));
-    series
-        .lastPlaces()
-        .forEach((partition, place) -> notes.put(LaneNotes.sent(partition), place.toString()));
-    Map<StreamId, ParkedStream> parked = new TreeMap<>(Comparator.comparing(StreamId::toString));
-    missing
-        .events()
-        .headMap(Position.of(position.value() + 1))
-        .forEach(
-            (at, stream) -> {
-              if (missing.wasPassedBy(stream, at)) {
-                leftOut.add(at);
-                notes.put(LaneNotes.skip(at), LEFT_OUT);
-              } else {
-                parked.computeIfAbsent(stream, one -> parked(older, one, at));
-              }
-            });
-    parked.forEach((stream, one) -> notes.put(LaneNotes.parked(stream), ParkedNote.format(one)));
-    return new LaneNotes(notes);
-  }
-
-  private static ParkedStream parked(LaneNotes older, StreamId stream, Position since) {
-    ParkedStream before = older.parked().get(stream);
-    return before == null
-        ? new ParkedStream(
-            stream,
-            since,
-            Instant.now(),
-            "found by a recovery: neither this event nor a later one of the stream was published")
-        : new ParkedStream(stream, since, before.at(), before.reason());
   }
 }

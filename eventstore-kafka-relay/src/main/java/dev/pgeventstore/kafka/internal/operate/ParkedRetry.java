@@ -5,16 +5,15 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.StreamRange;
-import dev.pgeventstore.kafka.ParkedStream;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.position.ParkedNote;
 import dev.pgeventstore.kafka.internal.record.Failures;
-import dev.pgeventstore.kafka.internal.record.ParcelBuilder;
-import dev.pgeventstore.kafka.internal.record.RecordMaker;
+import dev.pgeventstore.kafka.internal.record.OpenParcel;
 import dev.pgeventstore.kafka.internal.record.RecordRefusedException;
-import dev.pgeventstore.kafka.internal.relay.LaneAccess;
+import dev.pgeventstore.kafka.internal.relay.LaneBeginning.Start;
+import dev.pgeventstore.subscription.Partitions;
 import java.time.Instant;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
@@ -27,60 +26,69 @@ public final class ParkedRetry {
   private static final int EVENTS_AT_A_TIME = 500;
   private static final long BYTES_AT_A_TIME = 1024L * 1024;
 
-  private final RelaySpec spec;
   private final EventStore store;
-  private final LaneAccess access;
-  private final LaneNotes notes;
-  private final RecordMaker maker;
+  private final RelaySpec spec;
+  private final LateRecords late;
   private final AtomicInteger published;
 
   /**
-   * A retry.
-   *
    * @param published counts the events as they are committed
    */
-  public ParkedRetry(
-      RelaySpec spec,
-      EventStore store,
-      LaneAccess access,
-      LaneNotes notes,
-      AtomicInteger published) {
-    this.spec = spec;
+  private ParkedRetry(EventStore store, RelaySpec spec, LateRecords late, AtomicInteger published) {
     this.store = store;
-    this.access = access;
-    this.notes = notes;
-    this.maker = access.maker(notes);
+    this.spec = spec;
+    this.late = late;
     this.published = published;
   }
 
-  public static ParkedStream require(LaneNotes notes, StreamId stream) {
-    ParkedStream parked = notes.parked().get(stream);
+  /**
+   * Publishes what waits of a stream, in as few transactions as is reasonable; if Kafka refuses one
+   * of the events, in a transaction for each.
+   *
+   * @return how many events were published
+   * @throws IllegalStateException if an event still cannot be published; those before are, and the
+   *     stream stays parked from that one on
+   */
+  public static int run(Operator operator, EventStore store, StreamId stream)
+      throws InterruptedException {
+    AtomicInteger published = new AtomicInteger();
+    try {
+      run(operator, store, stream, EVENTS_AT_A_TIME, published);
+    } catch (RecordRefusedException e) {
+      run(operator, store, stream, 1, published);
+    }
+    return published.get();
+  }
+
+  private static void run(
+      Operator operator,
+      EventStore store,
+      StreamId stream,
+      int eventsAtATime,
+      AtomicInteger published)
+      throws InterruptedException {
+    RelaySpec spec = operator.spec();
+    operator.onLane(
+        Partitions.of(stream, spec.lanes()),
+        Start.CAREFUL,
+        (access, lead) ->
+            new ParkedRetry(store, spec, new LateRecords(operator, access), published)
+                .run(stream, eventsAtATime));
+  }
+
+  public static ParkedNote require(LaneNotes notes, StreamId stream) {
+    ParkedNote parked = notes.parked().get(stream);
     if (parked == null) {
       throw new NoSuchElementException("stream " + stream + " is not parked");
     }
     return parked;
   }
 
-  /** Publishes it in as few transactions as is reasonable. */
-  public void inLargeParts(StreamId stream) throws InterruptedException {
-    run(stream, EVENTS_AT_A_TIME);
-  }
-
-  /**
-   * Publishes it in a transaction for each event, because Kafka has refused one of them.
-   *
-   * @throws IllegalStateException if it does again; those before are published, and the stream
-   *     stays parked from that one on
-   */
-  public void oneByOne(StreamId stream) throws InterruptedException {
-    run(stream, 1);
-  }
-
   private void run(StreamId stream, int eventsAtATime) throws InterruptedException {
-    ParkedStream parked = require(notes, stream);
-    Position reached = access.position(notes).position();
+    ParkedNote parked = require(late.notes(), stream);
+    Position reached = late.reached();
     int inParcel = 0;
-    ParcelBuilder parcel = new ParcelBuilder();
+    OpenParcel parcel = new OpenParcel();
     Iterator<RecordedEvent> events =
         store
             .readLazily(stream, StreamRange.forwards())
@@ -91,26 +99,26 @@ public final class ParkedRetry {
     while (events.hasNext()) {
       RecordedEvent event = events.next();
       try {
-        maker.addLate(event, reached, parcel);
+        late.maker().addLate(event, reached, parcel);
       } catch (RelayHaltedException e) {
-        send(parcel, inParcel, reached, still(parked, event, e));
+        send(parcel, inParcel, still(parked, event, e));
         throw new IllegalStateException(e.getMessage(), e);
       }
       inParcel++;
       if (inParcel == eventsAtATime || parcel.bytes() > BYTES_AT_A_TIME) {
         Position next = Position.of(event.position().value() + 1);
         try {
-          send(parcel, inParcel, reached, since(parked, next));
+          send(parcel, inParcel, since(parked, next));
         } catch (RecordRefusedException e) {
           throw eventsAtATime == 1 ? refused(event, e) : e;
         }
-        parcel = new ParcelBuilder();
+        parcel = new OpenParcel();
         inParcel = 0;
       }
     }
     parcel.note(LaneNotes.parked(stream), null);
     parcel.note(LaneNotes.auditNow(), "publish what waits of " + stream);
-    send(parcel, inParcel, reached);
+    send(parcel, inParcel);
   }
 
   private static RuntimeException refused(RecordedEvent event, RecordRefusedException why) {
@@ -120,26 +128,26 @@ public final class ParkedRetry {
         why);
   }
 
-  private void send(ParcelBuilder parcel, int events, Position reached, ParkedStream left) {
-    parcel.note(LaneNotes.parked(left.stream()), ParkedNote.format(left));
-    send(parcel, events, reached);
+  private void send(OpenParcel parcel, int events, ParkedNote left) {
+    parcel.note(LaneNotes.parked(left.stream()), left.format());
+    send(parcel, events);
   }
 
-  private void send(ParcelBuilder parcel, int events, Position reached) {
+  private void send(OpenParcel parcel, int events) {
     try {
-      access.send(maker, parcel, reached);
+      late.send(parcel);
     } catch (KafkaException e) {
       throw Failures.refusedRecord(e).map(KafkaException.class::cast).orElse(e);
     }
     published.addAndGet(events);
   }
 
-  private static ParkedStream since(ParkedStream parked, Position position) {
-    return new ParkedStream(parked.stream(), position, parked.at(), parked.reason());
+  private static ParkedNote since(ParkedNote parked, Position position) {
+    return new ParkedNote(parked.stream(), position, parked.at(), parked.reason());
   }
 
-  private static ParkedStream still(
-      ParkedStream parked, RecordedEvent event, RelayHaltedException why) {
-    return new ParkedStream(parked.stream(), event.position(), Instant.now(), Failures.reason(why));
+  private static ParkedNote still(
+      ParkedNote parked, RecordedEvent event, RelayHaltedException why) {
+    return new ParkedNote(parked.stream(), event.position(), Instant.now(), Failures.reason(why));
   }
 }

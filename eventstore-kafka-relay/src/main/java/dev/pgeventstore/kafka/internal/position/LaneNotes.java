@@ -2,9 +2,8 @@ package dev.pgeventstore.kafka.internal.position;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
-import dev.pgeventstore.kafka.ParkedStream;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.Declaration;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.HashMap;
@@ -17,7 +16,6 @@ import java.util.function.Function;
 import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.apache.kafka.common.TopicPartition;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,14 +33,14 @@ public final class LaneNotes {
   public static final String BEGUN = "begun";
 
   /** In the database, too: streams that waited when the series began, and since when. */
-  private static final String WAITED = "waited/";
+  static final String WAITED = "waited/";
 
   public static final String SERIES = "series";
   public static final String PAUSED = "paused";
   public static final String START = "start";
-  private static final String SENT = "sent/";
-  private static final String SENT_BEFORE = "sent-before/";
-  private static final String TOPIC = "topic/";
+  static final String SENT = "sent/";
+  static final String SENT_BEFORE = "sent-before/";
+  static final String TOPIC = "topic/";
   private static final String PARKED = "parked/";
   private static final String DISCARDED = "discarded/";
   private static final String SKIP = "skip/";
@@ -116,13 +114,6 @@ public final class LaneNotes {
   /** The streams that waited when the last series began, as the database knows it. */
   public Map<StreamId, Position> waited() {
     return all(WAITED, StreamId::parse, (stream, text) -> Position.of(Long.parseLong(text)));
-  }
-
-  /** The changes by which the database knows what waits as a series begins, and nothing else. */
-  public Map<String, @Nullable String> waitedAnew(Map<StreamId, Position> streams) {
-    Map<String, @Nullable String> changes = without(WAITED);
-    streams.forEach((stream, since) -> changes.put(WAITED + stream, since.toString()));
-    return changes;
   }
 
   /** The streams that wait since a position or one before it. */
@@ -245,7 +236,7 @@ public final class LaneNotes {
   }
 
   /** Streams that wait, and since which of their events. */
-  public Map<StreamId, ParkedStream> parked() {
+  public Map<StreamId, ParkedNote> parked() {
     return all(PARKED, StreamId::parse, ParkedNote::parse);
   }
 
@@ -289,52 +280,6 @@ public final class LaneNotes {
   /** Whether an operator ever had the lane send again what it had sent. */
   public boolean wasRewound() {
     return audit().values().stream().anyMatch(what -> what.startsWith(REWIND));
-  }
-
-  /** The changes of a lane that sends again: it begins anew, and knows how far it was. */
-  public Map<String, @Nullable String> rewound() {
-    Map<String, @Nullable String> changes = without(SENT);
-    lastSent()
-        .forEach(
-            (partition, place) ->
-                changes.put(
-                    SENT_BEFORE + partition.topic() + '/' + partition.partition(),
-                    place.toString()));
-    return changes;
-  }
-
-  /**
-   * The changes of a new series: what was sent is forgotten, where to, and what was said of
-   * positions that may be another event's now.
-   */
-  public Map<String, @Nullable String> anew(Position after) {
-    Map<String, @Nullable String> changes = without(SENT);
-    changes.putAll(without(SENT_BEFORE));
-    changes.putAll(without(TOPIC));
-    skipped().keySet().stream()
-        .filter(position -> position.isAfter(after))
-        .forEach(position -> changes.put(skip(position), null));
-    parked().values().stream()
-        .filter(stream -> stream.since().isAfter(after))
-        .forEach(stream -> changes.put(parked(stream.stream()), null));
-    discarded()
-        .forEach(
-            (stream, ranges) -> {
-              List<PositionRange> kept =
-                  ranges.stream().flatMap(range -> range.upTo(after).stream()).toList();
-              changes.put(discarded(stream), kept.isEmpty() ? null : PositionRange.format(kept));
-            });
-    return changes;
-  }
-
-  private Map<String, @Nullable String> without(String prefix) {
-    Map<String, @Nullable String> changes = new TreeMap<>();
-    for (String name : notes.keySet()) {
-      if (name.startsWith(prefix)) {
-        changes.put(name, null);
-      }
-    }
-    return changes;
   }
 
   private <T> Optional<T> parsed(String name, Function<String, T> parse) {

@@ -8,23 +8,18 @@ import java.time.Instant;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** A parked stream as it is noted. */
-public final class ParkedNote {
+/** A parked stream, as it is noted. */
+public record ParkedNote(StreamId stream, Position since, Instant at, String reason)
+    implements ParkedStream {
 
-  private ParkedNote() {}
-
-  public static String format(ParkedStream parked) {
+  public String format() {
     return NoteLines.format(
-        new TreeMap<>(
-            Map.of(
-                "since", parked.since().toString(),
-                "at", parked.at().toString(),
-                "reason", parked.reason())));
+        new TreeMap<>(Map.of("since", since.toString(), "at", at.toString(), "reason", reason)));
   }
 
-  public static ParkedStream parse(StreamId stream, String text) {
+  static ParkedNote parse(StreamId stream, String text) {
     Map<String, String> lines = NoteLines.parse(text);
-    return new ParkedStream(
+    return new ParkedNote(
         stream,
         Position.of(Long.parseLong(lines.getOrDefault("since", ""))),
         Instant.parse(lines.getOrDefault("at", Instant.EPOCH.toString())),

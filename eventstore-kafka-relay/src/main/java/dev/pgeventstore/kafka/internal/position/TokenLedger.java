@@ -1,8 +1,8 @@
 package dev.pgeventstore.kafka.internal.position;
 
 import dev.pgeventstore.Position;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.NoteLines;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -1,7 +1,7 @@
 package dev.pgeventstore.kafka.internal.record;
 
 import dev.pgeventstore.internal.Causes;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import java.util.List;
 import java.util.Optional;
 import org.apache.kafka.common.InvalidRecordException;

@@ -1,7 +1,7 @@
 package dev.pgeventstore.kafka.internal.record;
 
 import dev.pgeventstore.Position;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.position.LanePosition.Anchor;
 import dev.pgeventstore.kafka.internal.position.Token;
 import java.util.List;
@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param records in their order
  * @param notes that change with them, without the position
+ * @param poisoned what could not be published, and what becomes of it
  * @param upTo where the lane stands then
  * @param anchor the last event among what it was made from
  * @param events it was made from, those aside that were not wanted
@@ -31,6 +32,7 @@ import org.jspecify.annotations.Nullable;
 public record Parcel(
     List<Outgoing> records,
     Map<String, @Nullable String> notes,
+    List<Poisoned> poisoned,
     Position upTo,
     Optional<Anchor> anchor,
     int events,

@@ -1,18 +1,13 @@
 package dev.pgeventstore.kafka.internal.record;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.Delivery;
-import dev.pgeventstore.kafka.ParkedStream;
-import dev.pgeventstore.kafka.PoisonPolicy.Decision;
-import dev.pgeventstore.kafka.PoisonPolicy.Poison;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.OwnHeaders;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.position.ParkedNote;
@@ -23,20 +18,17 @@ import dev.pgeventstore.kafka.internal.topics.TargetTopics;
 import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.kafka.record.RelayRecord;
 import dev.pgeventstore.spi.RecordedMessage;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
 import org.apache.kafka.common.header.Header;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes Kafka records of events and messages: asks the mapper, leaves out what is to be left out,
- * and decides what becomes of what cannot be published. All records of an event are checked before
- * the first is added. For one thread.
+ * Makes Kafka records of events and messages: asks the mapper, and leaves out what is to be left
+ * out. All records of an event are checked before the first is added. For one thread.
  */
 public final class RecordMaker {
 
@@ -44,9 +36,9 @@ public final class RecordMaker {
 
   private final RelaySpec spec;
   private final RecordMapper mapper;
-  private final String source;
   private final RecordPacker packer;
-  private final Map<StreamId, ParkedStream> parked;
+  private final Map<StreamId, ParkedNote> parked;
+  private final Poisoning poisoning;
   private final Map<StreamId, List<PositionRange>> discarded;
   private final Map<Position, String> skipped;
   private final Refusals refusals;
@@ -60,7 +52,6 @@ public final class RecordMaker {
       Refusals refusals) {
     this.spec = spec;
     this.mapper = spec.mapper(databaseId);
-    this.source = spec.sourceUri(databaseId);
     this.packer =
         new RecordPacker(
             spec.topic(),
@@ -75,6 +66,7 @@ public final class RecordMaker {
     this.discarded = notes.discarded();
     this.skipped = notes.skipped();
     this.refusals = refusals;
+    this.poisoning = new Poisoning(spec, spec.sourceUri(databaseId), packer, parked, refusals);
   }
 
   /**
@@ -82,7 +74,7 @@ public final class RecordMaker {
    *
    * @throws RelayHaltedException if nothing may be sent beyond it
    */
-  public void add(RecordedEvent event, ParcelBuilder parcel) throws InterruptedException {
+  public void add(RecordedEvent event, OpenParcel parcel) throws InterruptedException {
     if (!isSkipped(event.position()) && !isParked(event) && !isDiscarded(event)) {
       try {
         List<RelayRecord> records = mappedByLane(event);
@@ -90,7 +82,7 @@ public final class RecordMaker {
         addRecords(event, records, Placing.inTurn(event.position()), false, parcel);
         parcel.countEvent();
       } catch (Unpublishable e) {
-        decide(event, e.why(), parcel);
+        poisoning.decide(event, e.why(), parcel);
       }
     }
     parcel.passed(event);
@@ -104,7 +96,7 @@ public final class RecordMaker {
   }
 
   private boolean isParked(RecordedEvent event) {
-    ParkedStream stream = parked.get(event.stream());
+    ParkedNote stream = parked.get(event.stream());
     // What stands before, it was not parked for: a relay may be rewound.
     return stream != null && !stream.since().isAfter(event.position());
   }
@@ -130,7 +122,7 @@ public final class RecordMaker {
    * @param reached where the lane stands
    * @throws RelayHaltedException if it still cannot be published
    */
-  public void addLate(RecordedEvent event, Position reached, ParcelBuilder parcel)
+  public void addLate(RecordedEvent event, Position reached, OpenParcel parcel)
       throws InterruptedException {
     if (isSkipped(event.position())) {
       return;
@@ -175,7 +167,7 @@ public final class RecordMaker {
       List<RelayRecord> records,
       Placing placing,
       boolean late,
-      ParcelBuilder parcel)
+      OpenParcel parcel)
       throws InterruptedException, Unpublishable {
     if (records.isEmpty()) {
       return;
@@ -197,7 +189,7 @@ public final class RecordMaker {
    *
    * @throws RelayHaltedException if nothing may be sent beyond it
    */
-  public void add(RecordedMessage recorded, ParcelBuilder parcel) throws InterruptedException {
+  public void add(RecordedMessage recorded, OpenParcel parcel) throws InterruptedException {
     if (isSkipped(recorded.position())) {
       return;
     }
@@ -222,7 +214,7 @@ public final class RecordMaker {
           parcel);
       parcel.countMessage();
     } catch (Unpublishable e) {
-      decide(recorded, record, e.why(), parcel);
+      poisoning.decide(recorded, record, about(message), e.why(), parcel);
     }
   }
 
@@ -235,7 +227,7 @@ public final class RecordMaker {
    *
    * @throws IllegalStateException if it cannot be sent
    */
-  public void addTombstone(StreamId stream, Position reached, ParcelBuilder parcel)
+  public void addTombstone(StreamId stream, Position reached, OpenParcel parcel)
       throws InterruptedException {
     try {
       packer.add(List.of(mapper.tombstone(stream)), "", List.of(), Placing.late(reached), parcel);
@@ -248,149 +240,7 @@ public final class RecordMaker {
   }
 
   /** Adds what there is to be noted of topics that were not sent to before. */
-  public void noteTopics(ParcelBuilder parcel) {
+  public void noteTopics(OpenParcel parcel) {
     packer.noteTopics(parcel);
-  }
-
-  private void decide(RecordedEvent event, Throwable failure, ParcelBuilder parcel)
-      throws InterruptedException {
-    String what =
-        "event %s of stream %s at position %s"
-            .formatted(event.id(), event.stream(), event.position());
-    Poison poison =
-        new Poison(event.position(), Optional.of(event.stream().toString()), event.type(), failure);
-    Decision decision = decide(poison);
-    if (decision == Decision.PARK_STREAM) {
-      ParkedStream stream =
-          new ParkedStream(
-              event.stream(), event.position(), Instant.now(), Failures.reason(failure));
-      parked.put(event.stream(), stream);
-      parcel.note(LaneNotes.parked(event.stream()), ParkedNote.format(stream));
-      warn("parks a stream: " + what + " cannot be published", failure);
-      return;
-    }
-    settle(
-        decision,
-        what,
-        RelayRecord.of(event.stream().toString().getBytes(UTF_8), event.encoded().dataUtf8())
-            .header("ce_specversion", "1.0")
-            .header("ce_id", event.id().toString())
-            .header("ce_source", source)
-            .header("ce_type", event.type())
-            .header("ce_subject", event.stream().toString())
-            .header("ce_time", event.recordedAt().toString())
-            .header("content-type", "application/json"),
-        List.of(),
-        event.position(),
-        failure,
-        parcel);
-  }
-
-  private void decide(
-      RecordedMessage message, RelayRecord record, Throwable failure, ParcelBuilder parcel)
-      throws InterruptedException {
-    Poison poison =
-        new Poison(message.position(), Optional.empty(), message.message().topic(), failure);
-    Decision decision = decide(poison);
-    settle(
-        // There is no stream that could wait.
-        decision == Decision.PARK_STREAM ? Decision.HALT : decision,
-        "%s at position %s".formatted(message.message(), message.position()),
-        record,
-        about(message.message()),
-        message.position(),
-        failure,
-        parcel);
-  }
-
-  private void settle(
-      Decision decision,
-      String what,
-      RelayRecord record,
-      List<Header> about,
-      Position position,
-      Throwable failure,
-      ParcelBuilder parcel)
-      throws InterruptedException {
-    switch (decision) {
-      case SKIP -> {
-        warn("passes over " + what + ", which cannot be published", failure);
-        parcel.note(LaneNotes.skip(position), "by its policy: " + Failures.reason(failure));
-      }
-      case DEAD_LETTER -> {
-        warn("sends " + what + " to the dead letters", failure);
-        addDeadLetter(record, about, position, failure, parcel);
-      }
-      default ->
-          throw new RelayHaltedException(
-              "%s cannot be published: %s. Everything before it is published. Mend that, or pass over it with RelayOperations.skip, and start the relay again"
-                  .formatted(what, Failures.reason(failure)),
-              failure);
-    }
-  }
-
-  private void warn(String what, Throwable failure) {
-    LOG.warn("Relay {} {}: {}", spec.name(), what, Causes.text(failure));
-    LOG.debug("In full", Causes.loggable(failure));
-  }
-
-  private void addDeadLetter(
-      RelayRecord record,
-      List<Header> about,
-      Position position,
-      Throwable failure,
-      ParcelBuilder parcel)
-      throws InterruptedException {
-    String topic =
-        spec.deadLetters()
-            .orElseThrow(
-                () ->
-                    new RelayHaltedException(
-                        "the poison policy wants a dead letter, but the relay has no topic for them: name one with deadLetters(…)"));
-    RelayRecord letter =
-        record
-            .topic(topic)
-            .header("dead_letter_topic", record.topic().orElse(spec.topic()))
-            .header(OwnHeaders.DEAD_LETTER, Failures.reason(failure));
-    List<RecordRefusedException> refused = refusals.of(position);
-    // The first may be of the record itself; then the others are of dead letters.
-    int letters = refused.size() - (refused.contains(failure) ? 1 : 0);
-    try {
-      if (letters > 1) {
-        throw new Unpublishable(refused.get(refused.size() - 1));
-      }
-      try {
-        if (letters == 1) {
-          throw new Unpublishable(refused.get(refused.size() - 1));
-        }
-        packer.add(List.of(letter), "", about, Placing.inTurn(position), parcel);
-      } catch (Unpublishable e) {
-        RelayRecord empty =
-            letter
-                .value((byte[]) null)
-                .header(
-                    "dead_letter_omitted_bytes",
-                    Integer.toString(RecordPacker.length(letter.value())));
-        packer.add(List.of(empty), "", about, Placing.inTurn(position), parcel);
-      }
-    } catch (Unpublishable e) {
-      throw new RelayHaltedException(
-          "a dead letter of what stands at position %s cannot be sent to topic %s: %s. Everything before it is published. Mend that, or pass over it with RelayOperations.skip, and start the relay again"
-              .formatted(position, topic, Failures.reason(e.why())),
-          e.why());
-    }
-  }
-
-  private Decision decide(Poison poison) {
-    try {
-      return spec.poison().on(poison);
-    } catch (Throwable e) {
-      throw new RelayHaltedException(
-          "the poison policy fails on what stands at position %s: %s"
-              .formatted(poison.position(), Failures.reason(e)),
-          e);
-    } finally {
-      Thread.interrupted();
-    }
   }
 }

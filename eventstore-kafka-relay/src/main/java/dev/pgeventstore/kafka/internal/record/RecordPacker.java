@@ -68,7 +68,7 @@ final class RecordPacker {
   }
 
   /** Adds what there is to be noted of topics that were not sent to before. */
-  void noteTopics(ParcelBuilder parcel) {
+  void noteTopics(OpenParcel parcel) {
     topics.takeNotes().forEach(parcel::note);
   }
 
@@ -85,7 +85,7 @@ final class RecordPacker {
       String keyless,
       List<Header> about,
       Placing placing,
-      ParcelBuilder parcel)
+      OpenParcel parcel)
       throws InterruptedException, Unpublishable {
     List<Packed> packed = new ArrayList<>(records.size());
     for (RelayRecord record : records) {

@@ -3,9 +3,8 @@ package dev.pgeventstore.kafka.internal.relay;
 import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.internal.Causes;
-import dev.pgeventstore.kafka.RelayStatus.State;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.Backoff;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.kafka.internal.StopSignal;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
@@ -14,6 +13,7 @@ import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.position.LanePosition;
 import dev.pgeventstore.kafka.internal.record.Failures;
 import dev.pgeventstore.kafka.internal.record.RecordRefusedException;
+import dev.pgeventstore.kafka.internal.relay.LaneBeginning.Start;
 import dev.pgeventstore.kafka.internal.writer.TransactionOutlivedException;
 import dev.pgeventstore.spi.EventFeed;
 import java.time.Duration;
@@ -78,10 +78,10 @@ public final class Lane implements Runnable {
       while (!stop.isRequested()) {
         leadOrWait();
       }
-      progress.enter(State.STOPPED);
+      progress.stopped();
     } catch (InterruptedException e) {
       LOG.info("Relay {} was interrupted", spec.name());
-      progress.enter(State.STOPPED);
+      progress.stopped();
     } catch (RelayHaltedException e) {
       LOG.error("Relay {} has halted: {}", spec.name(), e.getMessage());
       LOG.debug("In full", Causes.loggable(e));
@@ -212,9 +212,8 @@ public final class Lane implements Runnable {
 
   private void lead() throws InterruptedException {
     progress.begins();
-    try (LaneAccess access =
-        new LaneAccess(
-            spec, number, feed, settings, leadership, stop, LaneAccess.Start.CAREFUL, experience)) {
+    LaneContext lane = new LaneContext(spec, number, feed, settings, leadership);
+    try (LaneAccess access = new LaneAccess(lane, stop, Start.CAREFUL, experience)) {
       if (!leadership.confirm()) {
         return;
       }
@@ -242,14 +241,14 @@ public final class Lane implements Runnable {
 
   /** Tells whether to go on. */
   private boolean waitForOtherLanes(LaneAccess access) throws InterruptedException {
-    Optional<Integer> missing = access.laneWithoutPosition();
+    Optional<Integer> missing = access.beginning().laneWithoutPosition();
     while (missing.isPresent()) {
       if (stop.isRequested() || !leadership.keep()) {
         return false;
       }
       progress.waitingFor("lane %d has not begun".formatted(missing.get()));
       stop.pause(BEFORE_THE_FIRST);
-      missing = access.laneWithoutPosition();
+      missing = access.beginning().laneWithoutPosition();
     }
     return true;
   }
@@ -270,7 +269,6 @@ public final class Lane implements Runnable {
     access.publish(
         notes,
         position,
-        leadership,
         progress,
         publishing ->
             publishing.run(

@@ -5,9 +5,10 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.kafka.RelayStatus;
+import dev.pgeventstore.kafka.PoisonPolicy.Decision;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.RelayStatus.State;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
+import dev.pgeventstore.kafka.internal.record.Poisoned;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -16,7 +17,19 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
-/** What a lane's thread tells everybody else. Safe for many threads. */
+/**
+ * What a lane's thread lets others know: by its status, to those who wait for a position, and to
+ * the listener. Safe for many threads.
+ *
+ * <pre>
+ *              begins()            leads()
+ *  STANDBY ---------------> STARTING -----> LEADING      HALTED, from all: halted()
+ *     ^   <--- standsBy() ---  ^  |            |
+ *     |                        |  v            |         STOPPED, from all: stopped()
+ *     |                   PAUSED: paused()     |
+ *     +--- standsBy() -------- STARTING <------+ retrying()
+ * </pre>
+ */
 public final class Progress {
 
   private static final int DEEPEST_CAUSE = 5;
@@ -25,7 +38,8 @@ public final class Progress {
   private final Lock lock;
   private final Condition changed;
   private final int lane;
-  private final Duration unhealthyAfter;
+  private final Health health;
+  private final Listening listening;
 
   private State state = State.STARTING;
   private Optional<String> reason = Optional.empty();
@@ -38,6 +52,7 @@ public final class Progress {
   private long transactions;
   private long aborts;
   private long fenced;
+  private boolean isFenced;
   private long events;
   private long messages;
   private long records;
@@ -45,25 +60,14 @@ public final class Progress {
   private Duration lastTransaction = Duration.ZERO;
   private int lastTransactionRecords;
   private List<Blocker> blockers = List.of();
-  private long lastMoved;
-  private long failingSince;
-  private boolean failing = true;
-  private long standbySince;
-  private long behindSince;
-  private boolean behind;
 
-  public Progress(Scheduler scheduler, int lane, Duration unhealthyAfter) {
+  public Progress(Scheduler scheduler, int lane, Duration unhealthyAfter, Listening listening) {
     this.scheduler = scheduler;
     this.lock = scheduler.newLock();
     this.changed = lock.newCondition();
-    this.lastMoved = scheduler.nanoTime();
-    this.failingSince = lastMoved;
     this.lane = lane;
-    this.unhealthyAfter = unhealthyAfter;
-  }
-
-  void enter(State next) {
-    locked(() -> change(next, Optional.empty(), null));
+    this.health = new Health(scheduler, lane, unhealthyAfter);
+    this.listening = listening;
   }
 
   private void locked(Runnable change) {
@@ -82,12 +86,23 @@ public final class Progress {
 
   /** Another one leads. */
   void standsBy() {
-    locked(() -> change(State.STANDBY, handedOver, null));
+    locked(() -> enter(State.STANDBY, handedOver, null));
   }
 
   /** Has the lease, and takes over. */
-  public void begins() {
-    locked(() -> change(State.STARTING, lastFailure, failure));
+  void begins() {
+    locked(() -> enter(State.STARTING, lastFailure, failure));
+  }
+
+  /** Publishes from now on. */
+  void leads() {
+    locked(
+        () -> {
+          isFenced = false;
+          enter(State.LEADING, Optional.empty(), null);
+          Listening.Led led = new Listening.Led(listening.relay(), lane, position);
+          listening.tell(listener -> listener.led(led));
+        });
   }
 
   /** Tries again, because of this. */
@@ -95,20 +110,35 @@ public final class Progress {
     locked(
         () -> {
           lastFailure = Optional.of(describe(cause));
-          change(State.STARTING, Optional.of(describe(cause)), cause);
+          enter(State.STARTING, lastFailure, cause);
+          Position at = position;
+          listening.tell(
+              listener ->
+                  listener.failed(new Listening.Failed(listening.relay(), lane, at, cause)));
         });
   }
 
   void waitingFor(String what) {
-    locked(() -> change(State.STARTING, Optional.of(what), null));
+    locked(() -> enter(State.STARTING, Optional.of(what), null));
   }
 
-  public void halted(Throwable cause) {
-    locked(() -> change(State.HALTED, Optional.of(describe(cause)), cause));
+  void halted(Throwable cause) {
+    locked(
+        () -> {
+          enter(State.HALTED, Optional.of(describe(cause)), cause);
+          Position at = position;
+          listening.tell(
+              listener ->
+                  listener.halted(new Listening.Halted(listening.relay(), lane, at, cause)));
+        });
   }
 
-  public void paused(String why) {
-    locked(() -> change(State.PAUSED, Optional.of(why), null));
+  void paused(String why) {
+    locked(() -> enter(State.PAUSED, Optional.of(why), null));
+  }
+
+  void stopped() {
+    locked(() -> enter(State.STOPPED, Optional.empty(), null));
   }
 
   /** What went wrong, down to its cause: the outermost says little with some of Kafka's. */
@@ -126,16 +156,13 @@ public final class Progress {
     return text.toString();
   }
 
-  private void change(State next, Optional<String> why, @Nullable Throwable cause) {
-    if (next == State.STANDBY && state != State.STANDBY) {
-      standbySince = scheduler.nanoTime();
+  private void enter(State next, Optional<String> why, @Nullable Throwable cause) {
+    if (state == State.LEADING && next != State.LEADING) {
+      boolean lost = next != State.STOPPED && next != State.HALTED && (cause == null || isFenced);
+      Listening.LeadEnded ended = new Listening.LeadEnded(listening.relay(), lane, position, lost);
+      listening.tell(listener -> listener.leadEnded(ended));
     }
-    boolean nowFailing =
-        next == State.STARTING || (next == State.STANDBY && failing && lastFailure.isPresent());
-    if (nowFailing && !failing) {
-      failingSince = scheduler.nanoTime();
-    }
-    failing = nowFailing;
+    health.enters(next, state, lastFailure.isPresent());
     state = next;
     reason = why;
     failure = cause;
@@ -143,7 +170,7 @@ public final class Progress {
   }
 
   /** It has come to a position that was read in a life of the server. */
-  public void reached(Position upTo, Position mark, String inLife) {
+  void reached(Position upTo, Position mark, String inLife) {
     locked(
         () -> {
           life = inLife;
@@ -151,17 +178,13 @@ public final class Progress {
         });
   }
 
-  public void reached(Position upTo, Position mark) {
+  void reached(Position upTo, Position mark) {
     locked(
         () -> {
-          // Standing where one stood is no move, however often one takes over there.
-          boolean moved = upTo.isAfter(position);
+          boolean isFurther = upTo.isAfter(position);
           position = upTo;
           settled(mark);
-          if (moved || !behind) {
-            lastMoved = scheduler.nanoTime();
-            failing = false;
-          }
+          health.reached(isFurther);
           changed.signalAll();
         });
   }
@@ -171,51 +194,78 @@ public final class Progress {
     locked(
         () -> {
           highWaterMark = mark;
-          boolean wasBehind = behind;
-          behind = mark.isAfter(position);
-          if (behind && !wasBehind) {
-            behindSince = scheduler.nanoTime();
-          }
+          health.settled(mark.isAfter(position));
         });
   }
 
-  public void committed(int moreEvents, int moreMessages, int moreRecords, Duration took) {
+  /** A transaction is committed. */
+  void committed(Commit commit, String inLife) {
+    Duration took = Duration.ofNanos(scheduler.nanoTime() - commit.begun());
     locked(
         () -> {
           transactions++;
           handedOver = Optional.empty();
-          events += moreEvents;
-          messages += moreMessages;
-          records += moreRecords;
+          events += commit.events();
+          messages += commit.messages();
+          records += commit.records();
+          parkedStreams +=
+              (int)
+                  commit.poisoned().stream()
+                      .filter(each -> each.decision() == Decision.PARK_STREAM)
+                      .count();
           lastTransaction = took;
-          lastTransactionRecords = moreRecords;
+          lastTransactionRecords = commit.records();
+          reached(commit.upTo(), commit.mark(), inLife);
         });
+    tell(commit, took);
+  }
+
+  private void tell(Commit commit, Duration took) {
+    for (Poisoned each : commit.poisoned()) {
+      listening.tell(
+          listener ->
+              listener.poisoned(
+                  new Listening.Poisoned(
+                      listening.relay(), lane, commit.upTo(), each.poison(), each.decision())));
+    }
+    listening.tell(
+        listener ->
+            listener.committed(
+                new Listening.Committed(
+                    listening.relay(),
+                    lane,
+                    commit.upTo(),
+                    commit.mark(),
+                    commit.events(),
+                    commit.messages(),
+                    commit.records(),
+                    took)));
   }
 
   void aborted() {
     locked(() -> aborts++);
   }
 
-  public void fenced() {
-    locked(() -> fenced++);
+  void fenced() {
+    locked(
+        () -> {
+          fenced++;
+          isFenced = true;
+        });
   }
 
-  public void parked(int streams) {
+  void parked(int streams) {
     locked(() -> parkedStreams = streams);
-  }
-
-  void alsoParked(int streams) {
-    locked(() -> parkedStreams += streams);
   }
 
   void blockedBy(List<Blocker> now) {
     locked(() -> blockers = now);
   }
 
-  public RelayStatus status() {
+  public Status status() {
     lock.lock();
     try {
-      return new RelayStatus(
+      return new Status(
           state,
           reason,
           position,
@@ -227,69 +277,16 @@ public final class Progress {
           messages,
           records,
           parkedStreams,
-          behindFor(),
+          health.behindFor(),
           lastTransaction,
           lastTransactionRecords,
           blockers,
-          complaint(),
-          List.of(new RelayStatus.Lane(lane, state, reason, position)));
+          health.complaint(
+              state, reason, lastFailure, highWaterMark.value() - position.value(), blockers),
+          List.of(new Status.OfLane(lane, state, reason, position)));
     } finally {
       lock.unlock();
     }
-  }
-
-  private Duration behindFor() {
-    return behind ? since(behindSince) : Duration.ZERO;
-  }
-
-  private Duration since(long nanos) {
-    return Duration.ofNanos(Math.max(0, scheduler.nanoTime() - nanos));
-  }
-
-  private Optional<String> complaint() {
-    if (state == State.STOPPED) {
-      return Optional.empty();
-    }
-    if (state == State.HALTED) {
-      return Optional.of("lane %d has halted: %s".formatted(lane, reason.orElse("")));
-    }
-    // Two that fail in turns stand by in between, but never for long.
-    boolean standsBy = state == State.STANDBY && isLong(since(standbySince));
-    if (failing && !standsBy && isLong(since(failingSince))) {
-      return Optional.of(
-          "lane %d has not begun to publish for %s: %s"
-              .formatted(lane, since(failingSince), lastFailure.orElse("it waits for Kafka")));
-    }
-    if (state == State.STANDBY) {
-      return Optional.empty();
-    }
-    Duration still = since(Math.max(lastMoved, behindSince));
-    if (behind && isLong(still)) {
-      return Optional.of(
-          "lane %d has not moved for %s and is %d positions behind%s"
-              .formatted(
-                  lane,
-                  still,
-                  highWaterMark.value() - position.value(),
-                  reason.or(() -> lastFailure).map(": "::concat).orElse("")));
-    }
-    return blockers.stream()
-        .filter(blocker -> isLong(blocker.age()))
-        .findFirst()
-        .map(
-            blocker ->
-                "the high-water mark has been held back for %s by %s, application '%s'"
-                    .formatted(
-                        blocker.age(),
-                        blocker
-                            .pid()
-                            .map(pid -> "process " + pid)
-                            .orElse("prepared transaction " + blocker.prepared().orElse("?")),
-                        blocker.application()));
-  }
-
-  private boolean isLong(Duration time) {
-    return time.compareTo(unhealthyAfter) > 0;
   }
 
   /**
@@ -322,4 +319,21 @@ public final class Progress {
       lock.unlock();
     }
   }
+
+  /**
+   * A transaction that is committed.
+   *
+   * @param upTo where the lane stands
+   * @param mark the high-water mark when the last of it was read
+   * @param begun when its first record was sent
+   * @param poisoned what could not be published, and what becomes of it
+   */
+  record Commit(
+      Position upTo,
+      Position mark,
+      int events,
+      int messages,
+      int records,
+      long begun,
+      List<Poisoned> poisoned) {}
 }

@@ -2,13 +2,11 @@ package dev.pgeventstore.kafka.internal.relay;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.kafka.RelayStatus.State;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.StopSignal;
 import dev.pgeventstore.kafka.internal.lead.Leadership;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.position.LanePosition;
-import dev.pgeventstore.kafka.internal.position.LanePosition.Anchor;
 import dev.pgeventstore.kafka.internal.position.Token;
 import dev.pgeventstore.kafka.internal.record.Parcel;
 import dev.pgeventstore.kafka.internal.record.Refusals;
@@ -44,34 +42,25 @@ public final class Publishing {
   private Position reached = Position.START;
   private long moved;
   private @Nullable Parcel passed;
-
-  // What was sent since the last commit.
-  private Map<String, @Nullable String> notes = new HashMap<>();
-  private @Nullable Parcel last;
+  private @Nullable OpenTransaction open;
   private @Nullable Parcel covered;
-  private Optional<Anchor> anchor = Optional.empty();
-  private int events;
-  private int messages;
-  private int records;
-  private long begun;
 
   Publishing(
-      Scheduler scheduler,
       LaneWriter writer,
       Preparer preparer,
       Refusals refusals,
       Watch watch,
-      Leadership leadership,
+      LaneContext lane,
       Progress progress,
       StopSignal stop,
       LanePosition position) {
-    this.scheduler = scheduler;
+    this.scheduler = lane.settings().scheduler();
     this.moved = scheduler.nanoTime();
     this.writer = writer;
     this.preparer = preparer;
     this.refusals = refusals;
     this.watch = watch;
-    this.leadership = leadership;
+    this.leadership = lane.leadership();
     this.progress = progress;
     this.stop = stop;
     this.position = position;
@@ -107,7 +96,7 @@ public final class Publishing {
     leads.run();
     reached = first.upTo();
     progress.reached(first.upTo(), first.mark(), preparer.life());
-    progress.enter(State.LEADING);
+    progress.leads();
     try {
       boolean busy = false;
       while (wanted.getAsBoolean() && !stop.isRequested() && leadership.keep()) {
@@ -121,7 +110,7 @@ public final class Publishing {
       }
       writer.finish();
     } finally {
-      if (last != null) {
+      if (open != null) {
         progress.aborted();
       }
     }
@@ -142,17 +131,17 @@ public final class Publishing {
       RelayHaltedException refusal = parcel.refusal();
       boolean more =
           refusal == null
-              && last != null
+              && open != null
               && !parcel.isConfirmedFirst()
               && preparer.hasMore()
               && !writer.isFull();
       if (!more) {
-        if (last == null) {
+        if (open == null) {
           pass(parcel);
         } else {
           // Not beyond what a token covers: if the database goes back behind that, nobody notices.
           Parcel noted = covered == null ? parcel : covered;
-          commit(noted);
+          commit(open, noted);
           if (!parcel.covered()) {
             pass(parcel);
           }
@@ -169,33 +158,32 @@ public final class Publishing {
   }
 
   private void send(Parcel parcel) {
-    if (last == null) {
-      begun = scheduler.nanoTime();
-    }
-    last = parcel;
+    OpenTransaction transaction = open == null ? new OpenTransaction(scheduler.nanoTime()) : open;
+    open = transaction;
     refusals.sends(parcel);
     writer.send(parcel);
-    notes.putAll(parcel.notes());
-    anchor = parcel.anchor().or(() -> anchor);
-    events += parcel.events();
-    messages += parcel.messages();
-    records += parcel.records().size();
+    transaction.add(parcel);
   }
 
-  private void commit(Parcel reached) {
-    position = position.at(reached.upTo(), reached.anchor().or(() -> anchor));
+  private void commit(OpenTransaction transaction, Parcel reached) {
+    Map<String, @Nullable String> notes = transaction.notes();
+    position = position.at(reached.upTo(), reached.anchor().or(transaction::anchor));
     notes.put(LaneNotes.POSITION, position.format());
-    reached.token().ifPresent(token -> notes.put(LaneNotes.TOKEN, token.toString()));
-    int parked = (int) notes.keySet().stream().filter(LaneNotes::parks).count();
-    writer.commit(notes, new Sent(reached, events, messages, records, parked, begun));
-    notes = new HashMap<>();
-    last = null;
+    Position upTo = reached.upTo();
+    Optional<Token> token = reached.token();
+    Progress.Commit commit = transaction.commit(upTo, reached.mark());
+    token.ifPresent(drawn -> notes.put(LaneNotes.TOKEN, drawn.toString()));
+    writer.commit(
+        notes,
+        () -> {
+          // Nothing of the parcels is kept until then.
+          progress.committed(commit, preparer.life());
+          preparer.published(upTo, token);
+          refusals.forgetUpTo(upTo);
+        });
+    open = null;
     covered = null;
     passed = null;
-    anchor = Optional.empty();
-    events = 0;
-    messages = 0;
-    records = 0;
     moved = scheduler.nanoTime();
   }
 
@@ -218,38 +206,6 @@ public final class Publishing {
       changes.put(LaneNotes.POSITION, position.format());
       parcel.token().ifPresent(token -> changes.put(LaneNotes.TOKEN, token.toString()));
       writer.commit(changes, () -> {});
-    }
-  }
-
-  /** Tells of a commit. */
-  private final class Sent implements Runnable {
-    private final Position upTo;
-    private final Optional<Token> token;
-    private final Position mark;
-    private final int events;
-    private final int messages;
-    private final int records;
-    private final int parked;
-    private final long begun;
-
-    Sent(Parcel reached, int events, int messages, int records, int parked, long begun) {
-      this.upTo = reached.upTo();
-      this.token = reached.token();
-      this.mark = reached.mark();
-      this.events = events;
-      this.messages = messages;
-      this.records = records;
-      this.parked = parked;
-      this.begun = begun;
-    }
-
-    @Override
-    public void run() {
-      progress.committed(events, messages, records, Duration.ofNanos(scheduler.nanoTime() - begun));
-      progress.alsoParked(parked);
-      progress.reached(upTo, mark, preparer.life());
-      preparer.published(upTo, token);
-      refusals.forgetUpTo(upTo);
     }
   }
 }

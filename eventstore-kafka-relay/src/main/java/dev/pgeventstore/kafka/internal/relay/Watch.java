@@ -1,7 +1,7 @@
 package dev.pgeventstore.kafka.internal.relay;
 
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.StopSignal;
 import dev.pgeventstore.kafka.internal.topics.TargetTopics;
 import dev.pgeventstore.spi.EventFeed;

@@ -3,7 +3,7 @@ package dev.pgeventstore.kafka.internal.topics;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.position.TopicLayout;

@@ -1,6 +1,6 @@
 package dev.pgeventstore.kafka.internal.topics;
 
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.position.TopicLayout;
 import java.util.HashMap;

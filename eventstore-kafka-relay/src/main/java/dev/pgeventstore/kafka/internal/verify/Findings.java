@@ -34,7 +34,7 @@ public final class Findings {
     counts.merge(kind, 1L, Long::sum);
     if (first.size() < VerificationReport.MOST_DIFFERENCES) {
       first.add(
-          new Difference(
+          new Found(
               kind,
               record.raw().topic(),
               record.raw().partition(),
@@ -53,7 +53,7 @@ public final class Findings {
     counts.merge(Kind.MISSING, 1L, Long::sum);
     if (first.size() < VerificationReport.MOST_DIFFERENCES) {
       first.add(
-          new Difference(
+          new Found(
               Kind.MISSING,
               partition.topic(),
               partition.partition(),
@@ -68,7 +68,7 @@ public final class Findings {
     counts.merge(Kind.UNKNOWN, 1L, Long::sum);
     if (first.size() < VerificationReport.MOST_DIFFERENCES) {
       first.add(
-          new Difference(
+          new Found(
               Kind.UNKNOWN, topic, partition, OptionalLong.of(offset), Position.START, 0, what));
     }
   }
@@ -93,7 +93,7 @@ public final class Findings {
   }
 
   public VerificationReport report() {
-    return new VerificationReport(
+    return new Report(
         events,
         records,
         messages,

@@ -4,7 +4,6 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.Difference.Kind;
-import dev.pgeventstore.kafka.VerificationReport.VerifiedPartition;
 import dev.pgeventstore.kafka.internal.history.SentRecord;
 import dev.pgeventstore.kafka.internal.position.RecordPlace;
 import dev.pgeventstore.kafka.internal.verify.Tape.Succession;
@@ -168,7 +167,7 @@ public final class LaneVerification {
         next = tapes.next(tape);
       }
       findings.verified(
-          new VerifiedPartition(
+          new Report.OfPartition(
               lane.number(),
               tape.partition.topic(),
               tape.partition.partition(),

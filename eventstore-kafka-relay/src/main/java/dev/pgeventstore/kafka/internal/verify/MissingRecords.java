@@ -48,7 +48,7 @@ public final class MissingRecords {
   private record Missing(String topic, int partition, String type, long version, StreamId stream) {
 
     Difference at(RecordPlace place) {
-      return new Difference(
+      return new Found(
           Kind.MISSING,
           topic,
           partition,

@@ -40,7 +40,7 @@ public final class RelayVerification {
           .run(
               reached ->
                   listener.accept(
-                      new VerificationProgress(
+                      new Report.Progress(
                           lane.number(),
                           plan.lanes().size(),
                           reached,

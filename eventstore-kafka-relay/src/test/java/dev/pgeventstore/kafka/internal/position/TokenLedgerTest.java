@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.pgeventstore.Position;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

@@ -29,6 +29,7 @@ class RefusalsTest {
         List.of(
             new Outgoing(new ProducerRecord<>("t", 0, null, null, new byte[1]), Position.of(upTo))),
         Map.of(),
+        List.of(),
         Position.of(upTo),
         Optional.empty(),
         sources,

@@ -5,15 +5,16 @@ import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.kafka.RelayStatus.State;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
 /** What a lane complains of, and what not. */
 class ProgressTest {
 
+  private static final Listening NOBODY = new Listening(Scheduler.threads(), "relay", null);
+
   private static final Duration SOON = Duration.ofMillis(50);
-  private final Progress progress = new Progress(Scheduler.threads(), 0, SOON);
+  private final Progress progress = new Progress(Scheduler.threads(), 0, SOON, NOBODY);
 
   private void awaitComplaint() {
     await().atMost(Duration.ofSeconds(10)).until(() -> !progress.status().isHealthy());
@@ -27,7 +28,7 @@ class ProgressTest {
             () -> {
               progress.begins();
               progress.reached(Position.of(7), Position.of(9));
-              progress.enter(State.LEADING);
+              progress.leads();
               progress.retrying(new IllegalStateException("not allowed"));
               return !progress.status().isHealthy();
             });
@@ -41,7 +42,7 @@ class ProgressTest {
         .until(
             () -> {
               progress.retrying(new IllegalStateException("Kafka is away"));
-              progress.enter(State.STANDBY);
+              progress.standsBy();
               return !progress.status().isHealthy();
             });
     assertThat(progress.status().complaint().orElseThrow()).contains("Kafka is away");
@@ -51,21 +52,21 @@ class ProgressTest {
   void one_that_stands_by_for_long_has_nothing_to_complain_of() {
     progress.retrying(new IllegalStateException("at first"));
     awaitComplaint();
-    progress.enter(State.STANDBY);
+    progress.standsBy();
     await().atMost(Duration.ofSeconds(10)).until(() -> progress.status().isHealthy());
   }
 
   @Test
   void what_comes_after_a_long_rest_is_not_late_at_once() {
-    Progress calm = new Progress(Scheduler.threads(), 0, Duration.ofDays(1));
+    Progress calm = new Progress(Scheduler.threads(), 0, Duration.ofDays(1), NOBODY);
     calm.reached(Position.of(7), Position.of(7));
-    calm.enter(State.LEADING);
+    calm.leads();
     calm.settled(Position.of(8));
     assertThat(calm.status().isHealthy()).isTrue();
     assertThat(calm.status().lag()).isEqualTo(1);
 
     progress.reached(Position.of(7), Position.of(7));
-    progress.enter(State.LEADING);
+    progress.leads();
     progress.settled(Position.of(8));
     awaitComplaint();
     assertThat(progress.status().complaint().orElseThrow()).contains("1 positions behind");

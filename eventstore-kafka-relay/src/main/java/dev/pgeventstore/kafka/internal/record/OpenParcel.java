@@ -2,7 +2,7 @@ package dev.pgeventstore.kafka.internal.record;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
-import dev.pgeventstore.kafka.internal.RelayHaltedException;
+import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.position.LanePosition.Anchor;
 import dev.pgeventstore.kafka.internal.position.RecordPlace;
@@ -17,11 +17,12 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 
 /** A parcel being packed. For one thread. */
-public final class ParcelBuilder {
+public final class OpenParcel {
 
   private final List<Outgoing> records = new ArrayList<>();
   private final Map<String, @Nullable String> notes = new HashMap<>();
   private final Map<TopicPartition, RecordPlace> lastSent = new HashMap<>();
+  private final List<Poisoned> poisoned = new ArrayList<>();
   private @Nullable RecordedEvent lastEvent;
   private int events;
   private int messages;
@@ -39,6 +40,10 @@ public final class ParcelBuilder {
 
   public void note(String name, @Nullable String text) {
     notes.put(name, text);
+  }
+
+  void poisoned(Poisoned what) {
+    poisoned.add(what);
   }
 
   /** Everything of an event is in it, or the event is not wanted. */
@@ -103,6 +108,7 @@ public final class ParcelBuilder {
     return new Parcel(
         records,
         notes,
+        poisoned,
         upTo,
         Optional.ofNullable(lastEvent).map(Anchor::of),
         events,

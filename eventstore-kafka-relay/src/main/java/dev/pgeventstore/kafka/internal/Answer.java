@@ -1,4 +1,4 @@
-package dev.pgeventstore.kafka.internal.consumer;
+package dev.pgeventstore.kafka.internal;
 
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;
