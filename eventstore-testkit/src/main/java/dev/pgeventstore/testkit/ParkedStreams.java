@@ -74,7 +74,11 @@ final class ParkedStreams {
     }
   }
 
+  /** Of an append without streams only the position is known. */
   private static boolean isOf(AppendResult append, ParkedEvent event) {
+    if (append.versions().isEmpty()) {
+      return event.position().equals(append.position());
+    }
     AppendResult.Part part = append.parts().get(event.stream());
     return part != null
         && event.version() >= part.firstVersion()

@@ -221,6 +221,31 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
+  void a_position_is_passed_when_all_partitions_have_passed_it() throws Exception {
+    try (Subscription view =
+        view()
+            .partitions(3)
+            .handler(
+                batch -> {
+                  TimeUnit.MILLISECONDS.sleep(5);
+                  handler().handle(batch);
+                })
+            .start()) {
+      Position last = Position.START;
+      for (int i = 0; i < 24; i++) {
+        last = append(stream("" + i % 8), deposited(1)).position();
+      }
+      view.awaitApplied(last, PATIENCE);
+
+      assertThat(handled).hasSize(24);
+      view.awaitApplied(Position.START, Duration.ZERO);
+      Position never = Position.of(last.value() + 1);
+      assertThatThrownBy(() -> view.awaitApplied(never, Duration.ofMillis(20)))
+          .isInstanceOf(TimeoutException.class);
+    }
+  }
+
+  @Test
   void partitions_divide_the_streams_and_keep_the_order_of_each() throws Exception {
     Map<StreamId, Set<Integer>> partitions = new ConcurrentHashMap<>();
     try (Subscription view =
@@ -318,7 +343,8 @@ public abstract class SubscriptionContract extends ContractFixture {
       AppendResult first = append(stream("ill"), deposited(1));
       append(stream("well"), deposited(1));
       AppendResult second = append(stream("ill"), deposited(2));
-      view.awaitApplied(append(stream("well"), deposited(2)), PATIENCE);
+      AppendResult well = append(stream("well"), deposited(2));
+      view.awaitApplied(well, PATIENCE);
 
       assertThat(handled).containsExactly("well 1", "well 2");
       assertThat(view.parked().count()).isEqualTo(2);
@@ -332,6 +358,10 @@ public abstract class SubscriptionContract extends ContractFixture {
           .isInstanceOfSatisfying(
               EventParkedException.class,
               e -> assertThat(e.event().position()).isEqualTo(second.position()));
+      // At a position, the event that stands there counts, and no other one.
+      assertThatThrownBy(() -> view.awaitApplied(second.position(), PATIENCE))
+          .isInstanceOf(EventParkedException.class);
+      view.awaitApplied(well.position(), PATIENCE);
     }
   }
 
