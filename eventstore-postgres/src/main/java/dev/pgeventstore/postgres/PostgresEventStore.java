@@ -26,6 +26,7 @@ import dev.pgeventstore.postgres.internal.project.PostgresProjections;
 import dev.pgeventstore.postgres.internal.schema.Migrator;
 import dev.pgeventstore.postgres.internal.schema.StartUpChecks;
 import dev.pgeventstore.postgres.internal.subscribe.CommitSignals;
+import dev.pgeventstore.postgres.internal.subscribe.Engine;
 import dev.pgeventstore.postgres.internal.subscribe.PostgresFeed;
 import dev.pgeventstore.postgres.internal.subscribe.SubscriptionRuns;
 import dev.pgeventstore.postgres.internal.subscribe.SubscriptionTables;
@@ -34,10 +35,8 @@ import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.OutboxTable;
-import dev.pgeventstore.postgres.internal.tables.OwnTransactions;
 import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.Schema;
-import dev.pgeventstore.postgres.internal.tables.ServerNotifications;
 import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.spi.Parts;
@@ -57,11 +56,11 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It takes its connections from a {@link DataSource}, which should be a pool. While something
  * subscribes, two connections are held all the time: one to observe the fence, one to listen for
- * other processes' commits. So a pool needs three at the least: with two, every append and every
- * page would wait in vain. Every partition that is being handled uses one for as long as its
- * handler takes, and one more now and then renews the leases of all: a pool that never has one to
- * spare for that loses them to other nodes. Behind a pooler it does not listen unless told to
- * ({@link Listening}), and polling takes the place of that.
+ * other processes' commits. Stores of one {@link PostgresEngine} share these two. So a pool needs
+ * three at the least: with two, every append and every page would wait in vain. Every partition that
+ * is being handled uses one for as long as its handler takes, and one more now and then renews the
+ * leases of all: a pool that never has one to spare for that loses them to other nodes. Behind a
+ * pooler it does not listen unless told to ({@link Listening}), and polling takes the place of that.
  *
  * <p>The server must be a primary, version 14 or newer.
  */
@@ -77,29 +76,28 @@ public final class PostgresEventStore implements EventStore {
   private final BatchWriter imports;
   private final Importer importer;
   private final Parts parts;
+  private final PostgresEngine engine;
 
-  private PostgresEventStore(Builder builder, Schema schema, EventCodec codec) {
-    Scheduler scheduler = builder.scheduler;
-    Connections connections = new PooledConnections(builder.dataSource);
+  /** Whether it is closed with this store. */
+  private final boolean ownsEngine;
+
+  private PostgresEventStore(
+      Builder builder, PostgresEngine engine, boolean ownsEngine, Schema schema, EventCodec codec) {
+    this.engine = engine;
+    this.ownsEngine = ownsEngine;
+    Engine shared = engine.shared();
+    Connections connections = shared.connections();
     EventsTable events = new EventsTable(schema, codec);
     FenceFunction fence = new FenceFunction(schema);
     reader = new StreamReader(connections, events);
     snapshots = new SnapshotKeeper(connections, new SnapshotsTable(schema, events));
-    highWaterMark = new HighWaterMark(scheduler, builder.dataSource, fence, builder.pollInterval);
-    signals =
-        new CommitSignals(
-            scheduler,
-            connections,
-            new ServerNotifications(
-                builder.dataSource, schema, builder.listening == Listening.ALWAYS),
-            highWaterMark,
-            builder.pollInterval,
-            builder.listening != Listening.NEVER);
+    highWaterMark = shared.mark(fence);
+    signals = shared.signals(schema.channel(), highWaterMark);
     EventEncoding encoding = new EventEncoding(codec, builder.maxEventBytes);
     appender =
         new Appender(
-            scheduler,
-            builder.dataSource,
+            engine.scheduler(),
+            engine.dataSource(),
             new AppendFunction(schema),
             new OutboxTable(schema),
             new EventEncoder(encoding, () -> highWaterMark.last().incarnation()),
@@ -107,10 +105,10 @@ public final class PostgresEventStore implements EventStore {
             builder.appendTimeout,
             signals::appended,
             builder.listener);
-    feed = new PostgresFeed(scheduler, connections, schema, events, fence, highWaterMark, signals);
+    feed = new PostgresFeed(shared, schema, events, fence, highWaterMark, signals);
     subscriptions =
         new SubscriptionRuns(
-            scheduler,
+            shared,
             feed.readers(),
             new SubscriptionTables(connections, schema, events),
             highWaterMark,
@@ -131,13 +129,24 @@ public final class PostgresEventStore implements EventStore {
   }
 
   /**
-   * Begins to describe a store.
+   * Begins to describe a store with an engine of its own, which is closed with it.
    *
    * @param dataSource where connections come from; it stays the caller's, and open
    * @return a builder
    */
   public static Builder builder(DataSource dataSource) {
-    return new Builder(dataSource);
+    return new Builder(PostgresEngine.builder(dataSource), null);
+  }
+
+  /**
+   * Begins to describe a store that shares an engine with others. Closing it ends only what is its
+   * own.
+   *
+   * @param engine it stays open; closing it closes the store
+   * @return a builder, for which the engine has decided poll interval and listening
+   */
+  public static Builder builder(PostgresEngine engine) {
+    return new Builder(PostgresEngine.builder(engine.dataSource()), engine);
   }
 
   @Override
@@ -192,6 +201,11 @@ public final class PostgresEventStore implements EventStore {
     return parts.find(type);
   }
 
+  /** Asks all that runs here to stop, and waits for nothing. */
+  void askToStop() {
+    subscriptions.askToStop();
+  }
+
   @Override
   public void close() {
     appender.close();
@@ -200,25 +214,28 @@ public final class PostgresEventStore implements EventStore {
     signals.close();
     feed.close();
     highWaterMark.close();
+    engine.remove(this);
+    if (ownsEngine) {
+      engine.close();
+    }
   }
 
   /** Describes a store. For one thread. */
   public static final class Builder {
 
-    private final DataSource dataSource;
+    private final PostgresEngine.Builder own;
+    private final @Nullable PostgresEngine given;
     private @Nullable EventCodec codec;
     private String schema = "eventstore";
     private Migrations migrations = Migrations.APPLY;
     private int maxEventBytes = 900 * 1024;
     private boolean groupAppends = true;
     private Duration appendTimeout = Duration.ofSeconds(30);
-    private Duration pollInterval = Duration.ofMillis(250);
-    private Listening listening = Listening.DIRECTLY;
     private @Nullable StoreListener listener;
-    private Scheduler scheduler = Scheduler.threads();
 
-    private Builder(DataSource dataSource) {
-      this.dataSource = Objects.requireNonNull(dataSource, "data source");
+    private Builder(PostgresEngine.Builder own, @Nullable PostgresEngine given) {
+      this.own = own;
+      this.given = given;
     }
 
     /**
@@ -313,32 +330,31 @@ public final class PostgresEventStore implements EventStore {
     }
 
     /**
-     * How often subscriptions look for events of which no notification told. The default is 250 ms,
-     * so that a process whose subscriptions have nothing to do asks the database four times a
-     * second. It bounds the latency where notifications do not work or get lost; events of this
-     * process and, where listening works, of others arrive without it.
+     * How often subscriptions look for events of which no notification told, if the store has an
+     * engine of its own: {@link PostgresEngine.Builder#pollInterval}.
      *
      * @param interval 1 ms or more
      * @return this builder
      * @throws IllegalArgumentException if it is shorter
+     * @throws IllegalStateException if the store is built on an engine, which has decided that
      */
     public Builder pollInterval(Duration interval) {
-      if (interval.compareTo(Duration.ofMillis(1)) < 0) {
-        throw new IllegalArgumentException("a poll interval is 1 ms or more, not " + interval);
-      }
-      this.pollInterval = interval;
+      requireOwnEngine();
+      own.pollInterval(interval);
       return this;
     }
 
     /**
-     * When to listen for what other processes commit. The default is {@link Listening#DIRECTLY}.
-     * Commits are told to others in any case: those that listen may be connected in another way.
+     * When to listen for what other processes commit, if the store has an engine of its own: {@link
+     * PostgresEngine.Builder#listening}.
      *
      * @param when directly connected, always, or never
      * @return this builder
+     * @throws IllegalStateException if the store is built on an engine, which has decided that
      */
     public Builder listening(Listening when) {
-      this.listening = when;
+      requireOwnEngine();
+      own.listening(when);
       return this;
     }
 
@@ -353,9 +369,17 @@ public final class PostgresEventStore implements EventStore {
       return this;
     }
 
+    private void requireOwnEngine() {
+      if (given != null) {
+        throw new IllegalStateException(
+            "poll interval and listening are the engine's, which other stores share: set them in"
+                + " PostgresEngine.builder(…)");
+      }
+    }
+
     /** For tests that turn the readers' clock. */
     Builder scheduler(Scheduler instead) {
-      this.scheduler = instead;
+      own.scheduler(instead);
       return this;
     }
 
@@ -366,7 +390,7 @@ public final class PostgresEventStore implements EventStore {
      * @return the store; close it
      * @throws IllegalArgumentException if the schema's name is not allowed, or the data source
      *     gives the store connections of a framework's transactions
-     * @throws IllegalStateException if there is no codec
+     * @throws IllegalStateException if there is no codec, or the engine is closed
      * @throws EventStoreException if the database cannot be reached, or is not fit for a store
      */
     public PostgresEventStore build() {
@@ -376,7 +400,8 @@ public final class PostgresEventStore implements EventStore {
         throw new IllegalStateException(
             "a store needs a codec: call codec(JacksonCodec.of(EventTypes.of(…))) before build()");
       }
-      OwnTransactions.requireOwnConnections(dataSource);
+      PostgresEngine engine = given == null ? own.build() : given;
+      DataSource dataSource = engine.dataSource();
       try (Connection connection = PooledConnections.take(dataSource)) {
         StartUpChecks.beforeMigrating(connection);
       } catch (SQLException e) {
@@ -392,7 +417,10 @@ public final class PostgresEventStore implements EventStore {
       } catch (SQLException e) {
         throw SqlErrors.of("schema " + schema + " cannot be checked", e);
       }
-      return new PostgresEventStore(this, checked, with);
+      PostgresEventStore store =
+          new PostgresEventStore(this, engine, given == null, checked, with);
+      engine.add(store);
+      return store;
     }
   }
 }

@@ -160,7 +160,15 @@ class EngineThreadsTest {
                       .leaseTime(Duration.ofSeconds(1))
                       .handler(batch -> {})
                       .start());
-      view.awaitApplied(store.append("order-1"), PATIENCE);
+      view.awaitApplied(
+          in(
+              group,
+              () ->
+                  other.append(
+                      StreamId.of("order", "1"),
+                      ExpectedVersion.any(),
+                      List.of(TestStore.raw("happened")))),
+          PATIENCE);
       await().atMost(PATIENCE).until(() -> threads(group).containsAll(ENGINE));
 
       fails.set(true);

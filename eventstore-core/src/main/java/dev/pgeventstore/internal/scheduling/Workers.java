@@ -11,12 +11,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Does work at once, each piece in a thread of its own, as long as there are not too many: then it
- * waits its turn. A thread that is done waits a minute for more before it ends, so that a reader
- * that reads page after page starts no thread for each. Safe for many threads.
+ * waits its turn. A thread that is done waits a second for more before it ends, and one waits on, so that
+ * a reader that reads page after page starts no thread for each. Safe for many threads.
  */
 public final class Workers implements Executor, AutoCloseable {
 
-  private static final long IDLE_NANOS = TimeUnit.MINUTES.toNanos(1);
+  private static final long IDLE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private final Scheduler scheduler;
   private final String name;
@@ -27,6 +27,7 @@ public final class Workers implements Executor, AutoCloseable {
   private int threads;
   private int idle;
   private boolean closed;
+  private boolean retired;
 
   /**
    * As many threads as there is work.
@@ -75,6 +76,25 @@ public final class Workers implements Executor, AutoCloseable {
     }
   }
 
+  /**
+   * The same in a thread that has a name of its own meanwhile.
+   *
+   * @param as for thread dumps
+   */
+  public void execute(String as, Runnable work) {
+    execute(
+        () -> {
+          Thread thread = Thread.currentThread();
+          String before = thread.getName();
+          thread.setName(as);
+          try {
+            work.run();
+          } finally {
+            thread.setName(before);
+          }
+        });
+  }
+
   /** Whether what waits needs another thread, which is counted from now on. With the lock. */
   private boolean startsOne() {
     boolean starts = idle < queue.size() && threads < most;
@@ -105,6 +125,8 @@ public final class Workers implements Executor, AutoCloseable {
     boolean ended = false;
     try {
       for (Runnable work = take(); work != null; work = take()) {
+        // Left behind by the piece before, or by somebody who meant that one.
+        Thread.interrupted();
         work.run();
       }
       ended = true;
@@ -136,13 +158,18 @@ public final class Workers implements Executor, AutoCloseable {
     try {
       long remaining = IDLE_NANOS;
       while (queue.isEmpty()) {
-        if (closed || remaining <= 0) {
+        if (closed || retired || remaining <= 0) {
           threads--;
           return null;
         }
+        boolean waitsOn = idle == 0;
         idle++;
         try {
-          remaining = more.awaitNanos(remaining);
+          if (waitsOn) {
+            more.await();
+          } else {
+            remaining = more.awaitNanos(remaining);
+          }
         } catch (InterruptedException e) {
           // Nothing interrupts a thread that waits for work: the piece before has left this behind.
         } finally {
@@ -161,6 +188,17 @@ public final class Workers implements Executor, AutoCloseable {
     lock.lock();
     try {
       closed = true;
+      more.signalAll();
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** From now on no thread waits for more work. What still comes is done. */
+  public void retire() {
+    lock.lock();
+    try {
+      retired = true;
       more.signalAll();
     } finally {
       lock.unlock();

@@ -1,16 +1,24 @@
 package dev.pgeventstore.postgres.internal.fence;
 
+import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
 import java.sql.SQLException;
+import java.util.List;
 
-/** Where the fence is looked at. Not safe for several threads. */
+/** Where fences are looked at. Not safe for several threads. */
 public interface FenceView {
 
   /** One observation: what was drawn, then the transactions that hold the lock. */
-  Observation observe() throws SQLException;
+  Observation observe(FenceFunction fence) throws SQLException;
+
+  /**
+   * One observation of each fence, in one round trip. It fails as a whole, and soon where one of
+   * them waits for a lock: a schema that is locked must not hold up the others.
+   */
+  List<Observation> observeAll(List<FenceFunction> fences) throws SQLException;
 
   /** The largest checkpoint: the order is settled at least up to there. */
-  long settled() throws SQLException;
+  long settled(FenceFunction fence) throws SQLException;
 
   /** Gives back what looking needs, until it is looked again. */
   void release();

@@ -6,21 +6,21 @@ import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
+import java.util.List;
 import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The connection that the fence is observed through. It goes back to its pool as it came. Not safe
+ * The connection that fences are observed through. It goes back to its pool as it came. Not safe
  * for several threads.
  */
-final class ObserversConnection implements FenceView {
+public final class ObserversConnection implements FenceView {
 
   private static final Logger LOG = LoggerFactory.getLogger(ObserversConnection.class);
 
   private final DataSource dataSource;
-  private final FenceFunction function;
   private final Duration patience;
 
   /** Less than that of the connection, so that it breaks only if cancelling does not help. */
@@ -34,21 +34,25 @@ final class ObserversConnection implements FenceView {
    * @param patience how long an answer may take; then the server, or the way to it, counts as dead,
    *     and the connection is closed; 2 s or more
    */
-  ObserversConnection(DataSource dataSource, FenceFunction function, Duration patience) {
+  public ObserversConnection(DataSource dataSource, Duration patience) {
     this.dataSource = dataSource;
-    this.function = function;
     this.patience = patience;
     this.statementPatience = patience.minusSeconds(1);
   }
 
   @Override
-  public Observation observe() throws SQLException {
-    return function.observe(get(), statementPatience);
+  public Observation observe(FenceFunction fence) throws SQLException {
+    return fence.observe(get(), statementPatience);
   }
 
   @Override
-  public long settled() throws SQLException {
-    return function.settled(get(), statementPatience);
+  public List<Observation> observeAll(List<FenceFunction> fences) throws SQLException {
+    return FenceFunction.observeAll(get(), fences, statementPatience);
+  }
+
+  @Override
+  public long settled(FenceFunction fence) throws SQLException {
+    return fence.settled(get(), statementPatience);
   }
 
   /**

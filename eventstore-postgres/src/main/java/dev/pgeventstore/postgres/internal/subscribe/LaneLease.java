@@ -5,16 +5,12 @@ import dev.pgeventstore.internal.scheduling.Scheduler;
 /** How long a lane's lease is its own for certain. Safe for many threads. */
 final class LaneLease {
 
-  private static final long LOOK_AGAIN_MILLIS = 100;
-
   private final Scheduler scheduler;
-  private final Progress progress;
   private volatile long untilNanos;
   private volatile boolean lost;
 
-  LaneLease(Scheduler scheduler, Progress progress) {
+  LaneLease(Scheduler scheduler) {
     this.scheduler = scheduler;
-    this.progress = progress;
   }
 
   /** It was renewed: until then nobody else can have it. */
@@ -22,7 +18,7 @@ final class LaneLease {
     untilNanos = until;
   }
 
-  /** Somebody else has it. */
+  /** Another node has it. */
   void lose() {
     lost = true;
   }
@@ -31,10 +27,8 @@ final class LaneLease {
     return lost;
   }
 
-  /** Nothing is begun when somebody else may have the lease; to end it would be in vain. */
-  void await() {
-    while (untilNanos - scheduler.nanoTime() <= 0 && !progress.isStopping()) {
-      progress.pause(LOOK_AGAIN_MILLIS);
-    }
+  /** Nothing is begun when another node may have the lease; to end it would be in vain. */
+  boolean isCertain() {
+    return untilNanos - scheduler.nanoTime() > 0;
   }
 }

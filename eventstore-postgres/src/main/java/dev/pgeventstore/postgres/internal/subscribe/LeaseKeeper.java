@@ -3,13 +3,13 @@ package dev.pgeventstore.postgres.internal.subscribe;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.internal.scheduling.Scheduler.Task;
+import dev.pgeventstore.internal.scheduling.Workers;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.LeasesTable;
 import dev.pgeventstore.postgres.internal.tables.LeasesTable.Leased;
 import dev.pgeventstore.postgres.internal.tables.LeasesTable.Membership;
+import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import dev.pgeventstore.postgres.internal.tables.Tenure;
-import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -18,18 +18,17 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps the leases of all subscriptions of this store, with one statement for all of them: renews
- * its own, takes free ones, and hears which were lost. Safe for many threads.
+ * Keeps the leases of all subscriptions of a store, with one statement for all of them: renews its
+ * own, takes free ones, and learns which were lost. Safe for many threads.
  *
  * <p>A lease is for liveness: it says who should handle a partition. That nothing is handled twice
  * is the affair of the checkpoint's statement, which compares the tenure.
@@ -47,45 +46,52 @@ final class LeaseKeeper implements AutoCloseable {
   /** After the end of somebody's lease, by the clock of the database. */
   private static final long AFTER_END_MILLIS = 20;
 
+  static final long NOTHING_TO_DO_NANOS = TimeUnit.HOURS.toNanos(1);
   private static final long NOTHING_TO_DO_MILLIS = TimeUnit.HOURS.toMillis(1);
   private static final long RETRY_MILLIS = 500;
-  private static final long LONGEST_TELLING_NANOS = TimeUnit.SECONDS.toNanos(2);
-  private static final long CLOSING_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final long CLOSING_SECONDS = 10;
 
   private final Scheduler scheduler;
+  private final Workers workers;
+  private final LeaseRounds rounds;
   private final Connections connections;
   private final LeasesTable table;
   private final CommitSignals signals;
+  private final LeaseReturns returns;
   private final String owner;
 
   /** Held while leases are being kept. */
   private final Lock keeping;
 
-  /** Guards the following. */
+  /** Whether nothing is kept any more. Read and set while that is held. */
+  private boolean closed;
+
+  /** Guards the subscriptions. */
   private final Lock lock;
 
-  private final Condition woken;
   private final Set<RunningSubscription> subscriptions = new LinkedHashSet<>();
 
-  private boolean awake;
-  private boolean closed;
+  /** Of the thread of the rounds. */
   private boolean warned;
-  private @Nullable Task thread;
 
   LeaseKeeper(
       Scheduler scheduler,
+      Workers workers,
+      LeaseRounds rounds,
       Connections connections,
       LeasesTable table,
       CommitSignals signals,
       String owner) {
     this.scheduler = scheduler;
+    this.workers = workers;
+    this.rounds = rounds;
     this.connections = connections;
     this.table = table;
     this.signals = signals;
+    this.returns = new LeaseReturns(scheduler, connections, table, signals, owner);
     this.owner = owner;
     this.keeping = scheduler.newLock();
     this.lock = scheduler.newLock();
-    this.woken = lock.newCondition();
     signals.onLeases(this::wake);
   }
 
@@ -99,14 +105,14 @@ final class LeaseKeeper implements AutoCloseable {
     with(subscriptions -> subscriptions.add(subscription));
     boolean kept = false;
     try {
-      keepAll();
+      keepAll(Runnable::run);
       kept = true;
     } finally {
       if (!kept) {
         remove(subscription);
       }
     }
-    startOrWake();
+    rounds.add(this);
   }
 
   private boolean with(Predicate<Set<RunningSubscription>> what) {
@@ -118,18 +124,6 @@ final class LeaseKeeper implements AutoCloseable {
     }
   }
 
-  private void startOrWake() {
-    lock.lock();
-    try {
-      if (thread == null && !closed) {
-        thread = scheduler.start("eventstore-leases", this::run);
-      }
-    } finally {
-      lock.unlock();
-    }
-    wake();
-  }
-
   /** Takes no leases for it any more. Those that it has are its own affair. */
   void remove(RunningSubscription subscription) {
     with(subscriptions -> subscriptions.remove(subscription));
@@ -137,64 +131,47 @@ final class LeaseKeeper implements AutoCloseable {
 
   /** Something may have changed: looks now. */
   void wake() {
-    lock.lock();
+    rounds.wake(this);
+  }
+
+  /** Keeps all leases, in the thread of the rounds, and says when to do so again. */
+  void keep() {
+    long pause;
     try {
-      awake = true;
-      woken.signalAll();
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void run() {
-    long pause = NOTHING_TO_DO_MILLIS;
-    while (awaitWork(pause)) {
-      try {
-        pause = keepAll();
-        warned = false;
-      } catch (SQLException | RuntimeException | Error e) {
-        // Also an error: without this thread all leases would run out, and nobody would know.
-        if (!warned) {
-          LOG.warn("Leases of subscriptions cannot be kept, trying again: {}", Causes.text(e));
-          warned = true;
-        }
-        pause = RETRY_MILLIS;
+      // A listener that hangs must not hold up the leases of others.
+      pause = keepAll(workers);
+      warned = false;
+    } catch (SQLException | RuntimeException | Error e) {
+      // Also an error: without the thread all leases would expire, and nobody would know.
+      if (!warned) {
+        LOG.warn("Leases of subscriptions cannot be kept, trying again: {}", Causes.text(e));
+        warned = true;
       }
+      pause = RETRY_MILLIS;
     }
+    rounds.again(this, TimeUnit.MILLISECONDS.toNanos(pause));
   }
 
-  private boolean awaitWork(long millis) {
-    lock.lock();
-    try {
-      long remaining = TimeUnit.MILLISECONDS.toNanos(millis);
-      while (!awake && !closed && remaining > 0) {
-        remaining = woken.awaitNanos(remaining);
-      }
-      awake = false;
-      return !closed;
-    } catch (InterruptedException e) {
-      // Closing interrupts nothing: a data source, a driver or a listener has left it behind.
-      LOG.debug("The keeper of leases was interrupted", e);
-      return !closed;
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Keeps all leases, and says after how many milliseconds that is to be done again. */
-  private long keepAll() throws SQLException {
+  /**
+   * Keeps all leases.
+   *
+   * @param telling who tells listeners what has ended
+   * @return after how many milliseconds that is to be done again
+   */
+  private long keepAll(Executor telling) throws SQLException {
     Map<RunningSubscription, Throwable> ended = new LinkedHashMap<>();
     long pause;
     keeping.lock();
     try {
-      pause = keep(ended);
+      pause = closed ? NOTHING_TO_DO_MILLIS : keep(ended);
     } finally {
       keeping.unlock();
     }
-    // Without the lock: listeners hear of it, and may start a subscription or close the store,
-    // while
-    // another thread that does so waits for the lock. They may also be waited for by a lane.
-    EngineThread.run(() -> ended.forEach(RunningSubscription::failed));
+    // Without the lock: listeners may start a subscription or close the store while another thread
+    // that does so waits for the lock. They may also be waited for by a lane.
+    ended.forEach(
+        (subscription, cause) ->
+            telling.execute(() -> EngineThread.run(() -> subscription.failed(cause))));
     return pause;
   }
 
@@ -208,8 +185,7 @@ final class LeaseKeeper implements AutoCloseable {
     // Before it is sent: the time that is left was left later than this.
     long askedNanos = scheduler.nanoTime();
     Map<String, List<Leased>> leases =
-        connections.use(c -> table.keep(c, owner, memberships)).stream()
-            .collect(Collectors.groupingBy(lease -> lease.key().name()));
+        ask(memberships).stream().collect(Collectors.groupingBy(lease -> lease.key().name()));
     long pause = NOTHING_TO_DO_MILLIS;
     for (RunningSubscription subscription : known) {
       if (!with(subscriptions -> subscriptions.contains(subscription))) {
@@ -225,6 +201,18 @@ final class LeaseKeeper implements AutoCloseable {
       pause = Math.min(pause, pause(own, subscription.leaseTime()));
     }
     return pause;
+  }
+
+  private List<Leased> ask(List<Membership> memberships) throws SQLException {
+    if (!rounds.hasSeveral()) {
+      return connections.use(c -> table.keep(c, owner, memberships));
+    }
+    return connections.inTransaction(
+        connection -> {
+          // A schema that is locked must not hold up the leases of the others.
+          ServerFunctions.waitBrieflyForLocks(connection);
+          return table.keep(connection, owner, memberships);
+        });
   }
 
   private long pause(List<Leased> leases, Duration time) {
@@ -246,78 +234,32 @@ final class LeaseKeeper implements AutoCloseable {
     return pause;
   }
 
-  /** Gives the lease of a partition back, so that others need not wait until it runs out. */
+  /** Gives the lease of a partition back, so that others need not wait until it expires. */
   void giveBack(Tenure tenure) {
-    tell(connection -> table.giveBack(connection, tenure));
+    returns.giveBack(tenure);
   }
 
   /** Gives all leases of a subscription back; this node is none of its members any more. */
   void leave(String name) {
-    tell(connection -> table.leave(connection, name, owner));
+    returns.leave(name);
   }
 
-  /** For some time at most: a pool may have no connection to spare. */
-  private void tell(Statement statement) {
-    Task telling = scheduler.start("eventstore-leases-back", () -> giveBack(statement));
-    if (!ended(telling)) {
-      telling.interrupt();
-    }
-  }
-
-  /** Waits for it, also if this thread is interrupted: a lease that is not given back runs out. */
-  private boolean ended(Task telling) {
-    long deadline = scheduler.nanoTime() + LONGEST_TELLING_NANOS;
-    boolean interrupted = false;
+  /** Keeps nothing from now on. Waits for the statement that is under way, for some time at most. */
+  @Override
+  public void close() {
+    rounds.remove(this);
+    boolean interrupted = Thread.interrupted();
     try {
-      while (true) {
-        try {
-          return telling.join(deadline - scheduler.nanoTime());
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
+      if (keeping.tryLock(CLOSING_SECONDS, TimeUnit.SECONDS)) {
+        closed = true;
+        keeping.unlock();
       }
+    } catch (InterruptedException e) {
+      interrupted = true;
     } finally {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
     }
-  }
-
-  private void giveBack(Statement statement) {
-    try {
-      connections.inTransaction(
-          connection -> {
-            statement.on(connection);
-            signals.leasesGivenBack(connection);
-            return owner;
-          });
-    } catch (SQLException | RuntimeException e) {
-      LOG.info("A lease could not be given back and will run out: {}", Causes.text(e));
-    }
-  }
-
-  @Override
-  public void close() {
-    Task running;
-    lock.lock();
-    try {
-      closed = true;
-      woken.signalAll();
-      running = thread;
-    } finally {
-      lock.unlock();
-    }
-    if (running != null && !running.isCurrent()) {
-      try {
-        running.join(CLOSING_NANOS);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
-    }
-  }
-
-  /** What gives something back. */
-  private interface Statement {
-    void on(Connection connection) throws SQLException;
   }
 }

@@ -7,7 +7,6 @@ import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.subscription.FailurePolicy;
 import java.sql.SQLException;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Lock;
 
 /**
@@ -17,8 +16,10 @@ import java.util.concurrent.locks.Lock;
  */
 final class OneByOne {
 
-  private static final long TURN_MILLIS = 1_000;
-  private static final long DONE = -1;
+  /** That all is done. */
+  static final long DONE = -1;
+
+  private static final long TURN_MILLIS = 20;
 
   private final FailurePolicy policy;
   private final LaneCheckpoint checkpoint;
@@ -65,12 +66,22 @@ final class OneByOne {
     return suspected > 0;
   }
 
-  /** Handles those of a batch that are not handled yet, each alone, until asked to stop. */
-  void handle(List<RecordedEvent> batch, Mark mark) throws SQLException, InterruptedException {
+  /**
+   * Handles those of a batch that are not handled yet, each alone, until asked to stop.
+   *
+   * @return after how many milliseconds to go on with the batch; {@link #DONE} if that is over
+   */
+  long handle(List<RecordedEvent> batch, Mark mark) throws SQLException {
     boolean allClear = !suspectsAny();
     for (RecordedEvent event : batch) {
-      if (event.position().value() > checkpoint.position()) {
-        handleAlone(event, mark);
+      while (event.position().value() > checkpoint.position() && !progress.isStopping()) {
+        long pause =
+            !lease.isCertain()
+                ? LaneTurn.LEASE_MILLIS
+                : suspectsAny() ? trySuspect(event, mark) : tryAlone(event, mark);
+        if (pause > 0) {
+          return pause;
+        }
       }
       if (progress.isStopping()) {
         break;
@@ -81,28 +92,16 @@ final class OneByOne {
       suspected = 0;
       checkpoint.forgetAttempts();
     }
-  }
-
-  private void handleAlone(RecordedEvent event, Mark mark)
-      throws SQLException, InterruptedException {
-    while (!progress.isStopping()) {
-      lease.await();
-      long pause = suspectsAny() ? trySuspect(event, mark) : tryAlone(event, mark);
-      if (pause == DONE) {
-        return;
-      }
-      progress.pause(pause);
-    }
+    return DONE;
   }
 
   /**
    * Suspects of all lanes take turns, so that the end of this process is put down to none that was
    * handled beside the culprit.
    */
-  private long trySuspect(RecordedEvent event, Mark mark)
-      throws SQLException, InterruptedException {
-    if (!suspects.tryLock(TURN_MILLIS, TimeUnit.MILLISECONDS)) {
-      return 0;
+  private long trySuspect(RecordedEvent event, Mark mark) throws SQLException {
+    if (!suspects.tryLock()) {
+      return TURN_MILLIS;
     }
     try {
       return tryAlone(event, mark);

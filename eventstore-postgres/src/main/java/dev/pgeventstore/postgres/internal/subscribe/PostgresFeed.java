@@ -54,14 +54,13 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   private final Readers readers;
 
   public PostgresFeed(
-      Scheduler scheduler,
-      Connections connections,
+      Engine engine,
       Schema schema,
       EventsTable events,
       FenceFunction fence,
       HighWaterMark highWaterMark,
       CommitSignals signals) {
-    this.connections = connections;
+    this.connections = engine.connections();
     this.schema = schema;
     this.events = events;
     this.fence = fence;
@@ -72,10 +71,10 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
     this.deletions = new MessageDeletions(connections, outbox);
     this.highWaterMark = highWaterMark;
     this.durableMark = new DurableMark(highWaterMark, connections);
-    this.scheduler = scheduler;
+    this.scheduler = engine.scheduler();
     this.readers =
         new Readers(
-            scheduler,
+            engine,
             highWaterMark,
             signals,
             (query, durability) -> pages(query, durability)::readBounded);

@@ -10,6 +10,7 @@ import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.fence.Mark;
+import dev.pgeventstore.postgres.internal.fence.Watch;
 import dev.pgeventstore.postgres.internal.subscribe.SharedPages.Source;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.spi.EventFeed.Durability;
@@ -18,6 +19,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
@@ -42,6 +44,10 @@ public final class PrefetchingReader implements FeedReader {
   /** Whether what lies below a mark is durable only if a page was read below it. */
   private final boolean flushed;
 
+  private final Watch watch;
+
+  private final Waking waking;
+
   /** The mark that was handed out last. */
   private long known;
 
@@ -49,8 +55,23 @@ public final class PrefetchingReader implements FeedReader {
   private String incarnation = "";
   private boolean near;
   private boolean closed;
-  private @Nullable Future<SettledPage> ahead;
 
+  /** The page behind the last one, read beforehand. */
+  private @Nullable CompletableFuture<SettledPage> ahead;
+
+  /** The page that is waited for. */
+  private @Nullable CompletableFuture<SettledPage> pending;
+
+  /** Whether it is one of those of all events. */
+  private boolean pendingIsShared;
+
+  /** Whether the reader is woken by it. */
+  private boolean pendingWakes;
+
+  /** Since when it has been there, if the reader was woken. */
+  private volatile long pendingSince;
+
+  /** A reader whose caller waits. */
   PrefetchingReader(
       Scheduler scheduler,
       HighWaterMark highWaterMark,
@@ -58,6 +79,20 @@ public final class PrefetchingReader implements FeedReader {
       EventQuery query,
       Durability durability,
       long after) {
+    this(scheduler, highWaterMark, pages, query, durability, after, Waking.NOBODY);
+  }
+
+  /** A reader whose caller polls. */
+  PrefetchingReader(
+      Scheduler scheduler,
+      HighWaterMark highWaterMark,
+      SharedPages pages,
+      EventQuery query,
+      Durability durability,
+      long after,
+      Waking waking) {
+    this.waking = waking;
+    this.watch = highWaterMark.watch(waking::mayHaveNews);
     this.scheduler = scheduler;
     this.highWaterMark = highWaterMark;
     this.query = query;
@@ -70,28 +105,98 @@ public final class PrefetchingReader implements FeedReader {
   @Override
   public EventPage next(int limit, Duration maxWait) throws InterruptedException {
     try {
-      Mark mark = awaitMark(maxWait);
+      adopt();
+      Mark mark = highWaterMark.await(after, incarnation, maxWait);
+      requireSameLife(mark);
       if (mark.position() <= after) {
-        return EventPage.of(List.of(), Position.of(after), Position.of(mark.position()));
+        return nothing(mark);
       }
-      EventPage page = isShared(mark) ? pick(mark, limit) : read(mark, limit);
-      // Last, so that a page that could not be given out is read again.
-      after = page.upTo().value();
+      EventPage page;
+      do {
+        Future<SettledPage> asked = ask(mark, limit);
+        page = take(await(asked), mark, limit);
+      } while (page == null);
       return page;
     } catch (SQLException e) {
-      throw SqlErrors.of("the settled events after position " + after + " cannot be read", e);
+      throw unreadable(e);
+    } catch (InterruptedException e) {
+      pending = null;
+      throw e;
     }
   }
 
-  private Mark awaitMark(Duration maxWait) throws SQLException, InterruptedException {
-    if (incarnation.isEmpty()) {
-      // Adopted by observing, so that a mark of an earlier life is not taken for the present one's.
-      Mark observed = highWaterMark.observe();
-      incarnation = observed.incarnation();
+  /** Begins to read in the incarnation that the server is in now. */
+  void begin() {
+    try {
+      adopt();
+    } catch (SQLException e) {
+      throw unreadable(e);
     }
-    Mark mark = highWaterMark.await(after, incarnation, maxWait);
-    requireSameLife(mark);
-    return mark;
+  }
+
+  /**
+   * The next page, if that needs no waiting. Otherwise the reader is woken when it is worth asking
+   * again. For a reader that has begun.
+   *
+   * @return null if there is none yet
+   */
+  @Nullable EventPage poll(int limit) throws InterruptedException {
+    try {
+      Mark mark = highWaterMark.poll(after, incarnation, watch);
+      if (mark == null) {
+        return null;
+      }
+      requireSameLife(mark);
+      EventPage page;
+      do {
+        CompletableFuture<SettledPage> asked = ask(mark, limit);
+        if (!asked.isDone()) {
+          wakeAfter(asked);
+          return null;
+        }
+        boolean old =
+            pendingWakes && scheduler.nanoTime() - pendingSince > SharedPages.KEPT_NANOS;
+        page = old ? null : take(await(asked), mark, limit);
+        pending = null;
+      } while (page == null);
+      return page;
+    } catch (SQLException e) {
+      throw unreadable(e);
+    }
+  }
+
+  /**
+   * An empty page, for a reader that has polled in vain for a while.
+   *
+   * @return null if there is one to be polled, or on its way
+   * @throws EventStoreException if there is none because the mark cannot be observed
+   */
+  @Nullable EventPage nothing() throws InterruptedException {
+    if (pending != null) {
+      return null;
+    }
+    try {
+      Mark mark = highWaterMark.await(after, incarnation, Duration.ZERO);
+      requireSameLife(mark);
+      return mark.position() > after ? null : nothing(mark);
+    } catch (SQLException e) {
+      throw unreadable(e);
+    }
+  }
+
+  private EventPage nothing(Mark mark) {
+    return EventPage.of(List.of(), Position.of(after), Position.of(mark.position()));
+  }
+
+  private EventStoreException unreadable(SQLException e) {
+    return SqlErrors.of("the settled events after position " + after + " cannot be read", e);
+  }
+
+  /** Adopted by observing, so that a mark of an earlier life is not taken for the present one's. */
+  private void adopt() throws SQLException {
+    if (incarnation.isEmpty()) {
+      incarnation = highWaterMark.incarnationSince(scheduler.nanoTime());
+    }
   }
 
   private void requireSameLife(Mark mark) {
@@ -111,23 +216,68 @@ public final class PrefetchingReader implements FeedReader {
     return near && own != everything && own.othersAreLive();
   }
 
-  private EventPage pick(Mark mark, int limit) throws SQLException, InterruptedException {
-    ahead = null;
-    SettledPage first = await(everything, mark, NEAR);
-    return page(everything.run(first, NEAR), mark, limit, false);
+  /** The page that is waited for, or is to be from now on. */
+  private CompletableFuture<SettledPage> ask(Mark mark, int limit)
+      throws SQLException, InterruptedException {
+    CompletableFuture<SettledPage> asked = pending;
+    if (asked == null) {
+      pendingIsShared = isShared(mark);
+      if (pendingIsShared) {
+        ahead = null;
+        asked = everything.page(after, mark, NEAR);
+      } else {
+        CompletableFuture<SettledPage> usable = takeAhead();
+        asked = usable == null ? own.page(after, mark, limit) : usable;
+      }
+      pending = asked;
+      pendingWakes = false;
+    }
+    return asked;
   }
 
-  private EventPage read(Mark mark, int limit) throws SQLException, InterruptedException {
-    SettledPage first = takeAhead();
-    if (first == null) {
-      first = await(own, mark, limit);
+  /** The page that was read beforehand, unless it has become old. */
+  private @Nullable CompletableFuture<SettledPage> takeAhead()
+      throws SQLException, InterruptedException {
+    CompletableFuture<SettledPage> taken = ahead;
+    ahead = null;
+    // One that is still being read is as fresh as one that would be read now.
+    boolean usable =
+        taken != null && (!taken.isDone() || own.isUsable(await(taken), after, incarnation));
+    return usable ? taken : null;
+  }
+
+  private void wakeAfter(CompletableFuture<SettledPage> asked) {
+    if (!pendingWakes) {
+      pendingWakes = true;
+      CompletableFuture<SettledPage> unused =
+          asked.whenComplete(
+              (page, failure) -> {
+                pendingSince = scheduler.nanoTime();
+                waking.hasPage();
+              });
     }
-    List<SettledPage> run = own.run(first, limit);
-    EventPage page = page(run, mark, limit, true);
-    SettledPage last = run.get(run.size() - 1);
-    if (last.isCut() && page.upTo().value() == last.upTo()) {
-      readAhead(last.upTo(), limit);
+  }
+
+  /** What this reader wants of the page that it has waited for; null if that is read anew. */
+  private @Nullable EventPage take(SettledPage first, Mark mark, int limit) {
+    pending = null;
+    if (!first.reachesBeyond(after)) {
+      // Large events have ended the page that another reader was reading before this place.
+      return null;
     }
+    EventPage page;
+    if (pendingIsShared) {
+      page = page(everything.run(first, NEAR), mark, limit, false);
+    } else {
+      List<SettledPage> run = own.run(first, limit);
+      page = page(run, mark, limit, true);
+      SettledPage last = run.get(run.size() - 1);
+      if (last.isCut() && page.upTo().value() == last.upTo()) {
+        readAhead(last.upTo(), limit);
+      }
+    }
+    // Last, so that a page that could not be given out is read again.
+    after = page.upTo().value();
     return page;
   }
 
@@ -138,33 +288,11 @@ public final class PrefetchingReader implements FeedReader {
     }
   }
 
-  private @Nullable SettledPage takeAhead() throws SQLException, InterruptedException {
-    Future<SettledPage> taken = ahead;
-    ahead = null;
-    if (taken == null) {
-      return null;
-    }
-    // One that is still being read is as fresh as one that would be read now.
-    boolean isDone = taken.isDone();
-    SettledPage page = await(taken);
-    boolean usable = isDone ? own.isUsable(page, after, incarnation) : page.reachesBeyond(after);
-    return usable ? page : null;
-  }
-
-  private SettledPage await(Source source, Mark mark, int limit)
-      throws SQLException, InterruptedException {
-    SettledPage page;
-    do {
-      page = await(source.page(after, mark, limit));
-      // Large events may have ended the page that another reader was reading before this place.
-    } while (!page.reachesBeyond(after));
-    return page;
-  }
-
   private SettledPage await(Future<SettledPage> page) throws SQLException, InterruptedException {
     try {
       return scheduler.await(page);
     } catch (ExecutionException e) {
+      pending = null;
       if (e.getCause() instanceof SQLException sql) {
         throw sql;
       }
@@ -224,11 +352,33 @@ public final class PrefetchingReader implements FeedReader {
       return;
     }
     closed = true;
+    watch.cancel();
     ahead = null;
+    pending = null;
     if (near) {
       own.live(false);
     }
     own.close();
     everything.close();
+  }
+
+  /** Is told when it is worth polling again. Must not block. */
+  interface Waking {
+
+    /** For readers that do not poll. */
+    Waking NOBODY =
+        new Waking() {
+          @Override
+          public void mayHaveNews() {}
+
+          @Override
+          public void hasPage() {}
+        };
+
+    /** The mark has moved. Called by the thread that observes it. */
+    void mayHaveNews();
+
+    /** A page that was asked for is there, or could not be read. Called by a thread for pages. */
+    void hasPage();
   }
 }

@@ -1,23 +1,17 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * How far a lane has come, and whether it is to stop. Safe for many threads. All lanes of a
  * subscription share one lock, so that somebody can wait for any of them.
  */
 final class Progress {
-
-  private static final Logger LOG = LoggerFactory.getLogger(Progress.class);
 
   private final Scheduler scheduler;
   private final Lock lock;
@@ -28,7 +22,7 @@ final class Progress {
   private boolean caughtUp;
   private @Nullable Throwable error;
   private boolean stopping;
-  private boolean interruptible;
+  private boolean ended;
 
   Progress(Scheduler scheduler, Lock lock, Condition changed) {
     this.scheduler = scheduler;
@@ -103,63 +97,34 @@ final class Progress {
     }
   }
 
-  /** Asks the lane's thread to stop. It is interrupted only while it waits for events. */
-  void askToStop(@Nullable Task task) {
+  /** Asks the lane to stop. */
+  void askToStop() {
+    update(() -> stopping = true);
+  }
+
+  /** The lane has ended: nothing of it goes on. */
+  void end() {
+    update(() -> ended = true);
+  }
+
+  boolean hasEnded() {
     lock.lock();
     try {
-      stopping = true;
-      changed.signalAll();
-      if (interruptible && task != null) {
-        task.interrupt();
-      }
+      return ended;
     } finally {
       lock.unlock();
     }
   }
 
-  /**
-   * Waits for something, until asked to stop.
-   *
-   * @return null if asked to stop
-   * @throws InterruptedException if something else has interrupted the thread
-   */
-  <T> @Nullable T interruptibly(Waiting<T> waiting) throws InterruptedException {
-    lock.lock();
+  void awaitEnd() throws InterruptedException {
+    lock.lockInterruptibly();
     try {
-      if (stopping) {
-        return null;
+      while (!ended) {
+        changed.await();
       }
-      interruptible = true;
     } finally {
       lock.unlock();
     }
-    try {
-      return waiting.await();
-    } catch (InterruptedException | RuntimeException e) {
-      // A pool that is interrupted while it waits for a connection throws what it likes.
-      if (isStopping()) {
-        return null;
-      }
-      if (Thread.interrupted()) {
-        throw interrupted(e);
-      }
-      throw e;
-    } finally {
-      lock.lock();
-      try {
-        interruptible = false;
-        // An interrupt that came too late must not reach the handler's or the last statement.
-        Thread.interrupted();
-      } finally {
-        lock.unlock();
-      }
-    }
-  }
-
-  private static InterruptedException interrupted(Exception cause) {
-    InterruptedException interrupted = new InterruptedException(cause.getMessage());
-    interrupted.initCause(cause);
-    return interrupted;
   }
 
   /** It will try again what has failed. */
@@ -169,27 +134,6 @@ final class Progress {
           state = State.RETRYING;
           error = cause;
         });
-  }
-
-  /** Pauses after a failure, unless asked to stop. */
-  void retryAfter(Throwable cause, long millis) {
-    retrying(cause);
-    pause(millis);
-  }
-
-  /** Pauses, unless asked to stop. An interrupt, which is not for the lane, ends the pause. */
-  void pause(long millis) {
-    lock.lock();
-    try {
-      long remaining = TimeUnit.MILLISECONDS.toNanos(millis);
-      while (remaining > 0 && !stopping) {
-        remaining = changed.awaitNanos(remaining);
-      }
-    } catch (InterruptedException e) {
-      LOG.debug("A pause was interrupted", e);
-    } finally {
-      lock.unlock();
-    }
   }
 
   /**
@@ -203,13 +147,4 @@ final class Progress {
    */
   record Snapshot(
       State state, long position, boolean caughtUp, long unmovedNanos, Optional<Throwable> error) {}
-
-  /**
-   * Something that waits.
-   *
-   * @param <T> for what
-   */
-  interface Waiting<T> {
-    T await() throws InterruptedException;
-  }
 }

@@ -2,32 +2,30 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.internal.scheduling.Workers;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.subscribe.PrefetchingReader.Waking;
 import dev.pgeventstore.spi.EventFeed.Durability;
 
-/** All that reads the settled order in this store. They share a mark and pages. */
+/** All that reads the settled order in a store. They share a mark and pages. */
 public final class Readers implements AutoCloseable {
 
   private final Scheduler scheduler;
   private final HighWaterMark highWaterMark;
   private final CommitSignals signals;
-
-  /** One thread for each page that is being read; none while all wait. */
-  private final Workers reading;
-
   private final SharedPages pages;
 
-  public Readers(
-      Scheduler scheduler,
+  /** Pages are read by the engine's workers: one for each page that is being read. */
+  Readers(
+      Engine engine,
       HighWaterMark highWaterMark,
       CommitSignals signals,
       SharedPages.Loading loading) {
-    this.scheduler = scheduler;
+    this.scheduler = engine.scheduler();
     this.highWaterMark = highWaterMark;
     this.signals = signals;
-    this.reading = new Workers(scheduler, "eventstore-pages");
-    this.pages = new SharedPages(loading, reading, scheduler);
+    this.pages =
+        new SharedPages(
+            loading, engine.pages(), scheduler);
   }
 
   /** A reader of what a query wants behind a position. */
@@ -36,8 +34,15 @@ public final class Readers implements AutoCloseable {
     return new PrefetchingReader(scheduler, highWaterMark, pages, query, durability, after);
   }
 
+  /** The same for a reader that polls, and is woken when that is worth while. */
+  PrefetchingReader poll(EventQuery query, long after, Durability durability, Waking waking) {
+    signals.startListening();
+    return new PrefetchingReader(
+        scheduler, highWaterMark, pages, query, durability, after, waking);
+  }
+
   @Override
   public void close() {
-    reading.close();
+    pages.close();
   }
 }

@@ -1,27 +1,20 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.AppendResult;
-import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.Listeners;
-import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.LeasesTable.Leased;
 import dev.pgeventstore.postgres.internal.tables.LeasesTable.Membership;
-import dev.pgeventstore.postgres.internal.tables.Tenure;
 import dev.pgeventstore.spi.SubscriptionSpec;
 import dev.pgeventstore.subscription.ParkedEvents;
-import dev.pgeventstore.subscription.QueryMismatchException;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionListener;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
@@ -30,57 +23,43 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A subscription on this node: a lane for each partition whose lease it has. Safe for many threads.
+ *
+ * <pre>
+ *   RUNNING --> closing, or failed --> over, when the last lane has ended
+ * </pre>
  */
 final class RunningSubscription implements Subscription {
 
-  private final Scheduler scheduler;
   private final SubscriptionSpec spec;
-  private final Readers readers;
-  private final SubscriptionTables tables;
   private final ParkingLot parked;
   private final LeaseKeeper keeper;
   private final StatusReport report;
   private final AppliedWait applied;
 
-  /** Of the whole process: held while an event is handled that may have ended the last owner. */
-  private final Lock suspects;
-
+  /** Guards the following. */
   private final Lock lock;
+
   private final Condition changed;
-  private final Map<Integer, Lane> lanes = new HashMap<>();
-
-  /** Also those that are no longer among the lanes but have not ended. */
-  private final List<Lane> alive = new ArrayList<>();
-
-  private int partitions = 1;
-
-  /** Where the lane stood that ended last. */
-  private long reached;
-
+  private final Lanes lanes;
   private boolean closing;
   private @Nullable Throwable failure;
 
   RunningSubscription(
-      Scheduler scheduler,
-      SubscriptionSpec spec,
-      Readers readers,
-      SubscriptionTables tables,
+      Engine engine,
+      LaneSetting setting,
       ParkingLot parked,
       LeaseKeeper keeper,
-      StatusReport report,
-      Lock suspects) {
-    this.scheduler = scheduler;
-    this.spec = spec;
-    this.readers = readers;
-    this.tables = tables;
+      StatusReport report) {
+    this.spec = setting.spec();
     this.parked = parked;
     this.keeper = keeper;
     this.report = report;
-    this.suspects = suspects;
-    this.lock = scheduler.newLock();
+    this.lock = engine.scheduler().newLock();
     this.changed = lock.newCondition();
+    this.lanes = new Lanes(engine, this, setting, keeper.owner(), lock, changed);
     this.applied =
-        new AppliedWait(scheduler, spec.name(), tables, report, lock, changed, new Here());
+        new AppliedWait(
+            engine.scheduler(), name(), setting.tables(), report, lock, changed, new Here());
   }
 
   @Override
@@ -103,105 +82,19 @@ final class RunningSubscription implements Subscription {
    * @return what ends the subscription on this node; the caller tells it so when it holds no lock
    */
   Optional<Throwable> leases(List<Leased> leases, long askedNanos) {
-    Optional<Throwable> end = endOf(leases);
+    Optional<Throwable> end =
+        LeaseVerdict.end(name(), spec.query().canonicalText(), leases);
     if (end.isEmpty()) {
-      take(leases, askedNanos);
+      lock.lock();
+      try {
+        if (!closing && failure == null) {
+          lanes.take(leases, askedNanos);
+        }
+      } finally {
+        lock.unlock();
+      }
     }
     return end;
-  }
-
-  private Optional<Throwable> endOf(List<Leased> leases) {
-    String query = spec.query().canonicalText();
-    Optional<String> other =
-        leases.stream()
-            .flatMap(lease -> lease.query().stream())
-            .filter(declared -> !declared.equals(query))
-            .findFirst();
-    if (other.isPresent()) {
-      return Optional.of(
-          new QueryMismatchException(
-              "subscription %s was declared anew with the query [%s]; this node declares [%s], so it has left. What it has not committed, a node that declares the new query handles"
-                  .formatted(name(), other.get(), query),
-              other.get(),
-              query));
-    }
-    Optional<Leased> stopped = leases.stream().filter(Leased::stopped).findFirst();
-    if (stopped.isPresent()) {
-      return Optional.of(
-          new EventStoreException(
-              "subscription %s was stopped by an error: %s"
-                  .formatted(name(), stopped.get().error().orElse("unknown"))));
-    }
-    return leases.isEmpty()
-        ? Optional.of(
-            new EventStoreException(
-                "subscription %s was removed: it has no checkpoint any more".formatted(name())))
-        : Optional.empty();
-  }
-
-  private void take(List<Leased> leases, long askedNanos) {
-    lock.lock();
-    try {
-      if (closing || failure != null) {
-        return;
-      }
-      for (Leased lease : leases) {
-        partitions = lease.partitions();
-        if (lease.owner().filter(keeper.owner()::equals).isPresent()) {
-          have(lease, askedNanos + TimeUnit.MILLISECONDS.toNanos(lease.millisLeft()));
-        } else {
-          lose(lease.key().partition());
-        }
-      }
-      for (int number : List.copyOf(lanes.keySet())) {
-        if (leases.stream().noneMatch(lease -> lease.key().partition() == number)) {
-          lose(number);
-        }
-      }
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void have(Leased lease, long untilNanos) {
-    int number = lease.key().partition();
-    Lane lane = lanes.get(number);
-    if (lane != null && lane.tenure().epoch() == lease.epoch()) {
-      lane.renewed(untilNanos);
-      if (lease.givesBack()) {
-        lane.askToStop();
-      }
-      return;
-    }
-    if (lane != null) {
-      lane.lose();
-    }
-    Lane next =
-        new Lane(
-            scheduler,
-            this,
-            spec,
-            readers,
-            tables,
-            suspects,
-            new Share(new Tenure(lease.key(), keeper.owner(), lease.epoch()), lease.partitions()),
-            new Progress(scheduler, lock, changed));
-    next.renewed(untilNanos);
-    lanes.put(number, next);
-    Lane before =
-        alive.stream()
-            .filter(other -> other.tenure().key().partition() == number)
-            .reduce((first, last) -> last)
-            .orElse(null);
-    alive.add(next);
-    next.start(before);
-  }
-
-  private void lose(int number) {
-    Lane lane = lanes.remove(number);
-    if (lane != null) {
-      lane.lose();
-    }
   }
 
   /** A lane begins to handle events. */
@@ -227,10 +120,8 @@ final class RunningSubscription implements Subscription {
     boolean last;
     lock.lock();
     try {
-      lanes.remove(lane.tenure().key().partition(), lane);
-      alive.remove(lane);
-      reached = lane.progress().position();
-      last = alive.isEmpty() && (closing || failure != null);
+      lanes.ended(lane);
+      last = lanes.isEmpty() && (closing || failure != null);
       changed.signalAll();
     } finally {
       lock.unlock();
@@ -239,6 +130,16 @@ final class RunningSubscription implements Subscription {
       keeper.leave(name());
     }
     keeper.wake();
+  }
+
+  /** A lane is over, and another one may have waited for that. */
+  void wakeLanes() {
+    lock.lock();
+    try {
+      lanes.wake();
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** A lane stands at a barrier: if all do, the partitions are to be divided anew. */
@@ -256,16 +157,17 @@ final class RunningSubscription implements Subscription {
         return;
       }
       failure = cause;
-      lanes.values().forEach(Lane::askToStop);
-      none = alive.isEmpty();
+      lanes.askToStop();
+      none = lanes.isEmpty();
       changed.signalAll();
     } finally {
       lock.unlock();
     }
-    tell(listener -> listener.stopped(new Stopped(name(), cause)));
     if (none) {
+      // First: a listener may wait for that before it starts the subscription anew.
       keeper.leave(name());
     }
+    tell(listener -> listener.stopped(new Stopped(name(), cause)));
   }
 
   /** Tells the listener, whatever it throws, and whatever interrupt it leaves behind. */
@@ -280,12 +182,12 @@ final class RunningSubscription implements Subscription {
 
   @Override
   public SubscriptionStatus status() {
-    Map<Integer, Progress.Snapshot> local = new HashMap<>();
+    Map<Integer, Progress.Snapshot> local;
     State state;
     Throwable error;
     lock.lock();
     try {
-      lanes.forEach((number, lane) -> local.put(number, lane.progress()));
+      local = lanes.progress();
       error = failure;
       state = state();
     } finally {
@@ -305,12 +207,12 @@ final class RunningSubscription implements Subscription {
     if (isOver()) {
       return failure != null ? State.FAILED : State.STOPPED;
     }
-    return alive.isEmpty() ? State.WAITING : State.RUNNING;
+    return lanes.isEmpty() ? State.WAITING : State.RUNNING;
   }
 
   /** It does nothing any more; what it was doing is done. The lock is held. */
   private boolean isOver() {
-    return (closing || failure != null) && alive.isEmpty();
+    return (closing || failure != null) && lanes.isEmpty();
   }
 
   boolean hasEnded() {
@@ -330,7 +232,7 @@ final class RunningSubscription implements Subscription {
   /**
    * Asks it to stop.
    *
-   * @return the lanes that have not ended; none if it was asked before
+   * @return the lanes that have not ended
    */
   List<Lane> askToStop() {
     boolean none;
@@ -338,18 +240,15 @@ final class RunningSubscription implements Subscription {
     leaveKeeper();
     lock.lock();
     try {
-      if (closing) {
-        return List.of();
-      }
+      none = lanes.isEmpty() && !closing && failure == null;
       closing = true;
-      none = alive.isEmpty();
-      toEnd = List.copyOf(alive);
-      toEnd.forEach(Lane::askToStop);
+      toEnd = lanes.alive();
+      lanes.askToStop();
       changed.signalAll();
     } finally {
       lock.unlock();
     }
-    if (none && failure == null) {
+    if (none) {
       keeper.leave(name());
     }
     return toEnd;
@@ -382,12 +281,12 @@ final class RunningSubscription implements Subscription {
 
     @Override
     public int partitions() {
-      return partitions;
+      return lanes.partitions();
     }
 
     @Override
     public @Nullable Lane lane(int partition) {
-      return lanes.get(partition);
+      return lanes.of(partition);
     }
 
     @Override
@@ -402,7 +301,7 @@ final class RunningSubscription implements Subscription {
 
     @Override
     public long reached() {
-      return reached;
+      return lanes.reached();
     }
 
     @Override

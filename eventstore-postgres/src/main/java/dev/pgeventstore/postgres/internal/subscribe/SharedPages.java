@@ -18,8 +18,6 @@ import java.util.NavigableMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.concurrent.Future;
-import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Pages are kept for a short time only, since events may be erased, and so many as fit into some
  * megabytes. A reader that is slower reads again.
  */
-public final class SharedPages {
+public final class SharedPages implements AutoCloseable {
 
   /** For the whole store. One page stays whatever it weighs. */
   static final long MOST_BYTES = 8 << 20;
@@ -58,6 +56,7 @@ public final class SharedPages {
   private final Deque<Kept> oldestFirst = new ArrayDeque<>();
   private long bytes;
   private int open;
+  private boolean closed;
 
   /** How many queries are followed near the mark by somebody. */
   private final Map<Durability, Integer> liveQueries = new EnumMap<>(Durability.class);
@@ -80,6 +79,17 @@ public final class SharedPages {
       source.readers++;
       open++;
       return source;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Reads no more pages. Those that are being read are still answered. */
+  @Override
+  public void close() {
+    lock.lock();
+    try {
+      closed = true;
     } finally {
       lock.unlock();
     }
@@ -188,7 +198,7 @@ public final class SharedPages {
      *
      * @param mark beyond the position
      */
-    Future<SettledPage> page(long after, Mark mark, int limit) {
+    CompletableFuture<SettledPage> page(long after, Mark mark, int limit) {
       lock.lock();
       try {
         SettledPage found = find(after, mark.incarnation());
@@ -200,14 +210,15 @@ public final class SharedPages {
             return flight.page;
           }
         }
+        if (closed) {
+          throw new IllegalStateException("the event store is closed");
+        }
         Flight flight = new Flight(after, mark, limit, new CompletableFuture<>());
         flights.add(flight);
         boolean begun = false;
         try {
           executor.execute(() -> fly(flight));
           begun = true;
-        } catch (RejectedExecutionException e) {
-          throw new IllegalStateException("the event store is closed", e);
         } finally {
           if (!begun) {
             flights.remove(flight);

@@ -2,7 +2,6 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
-import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
@@ -22,7 +21,7 @@ import java.util.concurrent.locks.Lock;
 /** The subscriptions that run in this store. */
 public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
 
-  private final Scheduler scheduler;
+  private final Engine engine;
   private final Readers readers;
   private final SubscriptionTables tables;
   private final StartPosition starts;
@@ -30,6 +29,7 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
   private final LeaseKeeper keeper;
   private final StatusReport report;
   private final Lock suspects;
+  private final Errands errands = new Errands();
 
   /** Held while one is started or this is closed. */
   private final Lock lock;
@@ -41,22 +41,22 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
    * @param node tells this store from all others that run the same subscriptions
    */
   public SubscriptionRuns(
-      Scheduler scheduler,
+      Engine engine,
       Readers readers,
       SubscriptionTables tables,
       HighWaterMark highWaterMark,
       CommitSignals signals,
       String node) {
-    this.scheduler = scheduler;
+    this.engine = engine;
     this.readers = readers;
     this.tables = tables;
     DurableMark durableMark = new DurableMark(highWaterMark, tables.connections());
     this.starts = new StartPosition(tables.connections(), tables.events(), durableMark);
     this.signals = signals;
-    this.keeper = new LeaseKeeper(scheduler, tables.connections(), tables.leases(), signals, node);
+    this.keeper = engine.leaseKeeper(tables.leases(), signals, node);
     this.report = new StatusReport(tables, highWaterMark, durableMark);
-    this.suspects = scheduler.newLock();
-    this.lock = scheduler.newLock();
+    this.suspects = engine.scheduler().newLock();
+    this.lock = engine.scheduler().newLock();
   }
 
   /** Tells this store from all others, also of the same process, and people where to look. */
@@ -89,14 +89,11 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
     }
     RunningSubscription subscription =
         new RunningSubscription(
-            scheduler,
-            spec,
-            readers,
-            tables,
+            engine,
+            new LaneSetting(spec, readers, tables, suspects, errands),
             new ParkingLot(spec.name(), spec.handler(), tables),
             keeper,
-            report,
-            suspects);
+            report);
     boolean added = false;
     try {
       arrange(spec);
@@ -160,20 +157,27 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
     }
   }
 
-  @Override
-  public void close() {
-    List<RunningSubscription> toClose;
+  /** Asks all subscriptions to stop, and waits for none. */
+  public void askToStop() {
+    List<Lane> unused = lanesAskedToStop();
+  }
+
+  private List<Lane> lanesAskedToStop() {
+    List<RunningSubscription> toStop;
     lock.lock();
     try {
       closed = true;
-      toClose = List.copyOf(running);
+      toStop = List.copyOf(running);
     } finally {
       lock.unlock();
     }
+    return toStop.stream().flatMap(subscription -> subscription.askToStop().stream()).toList();
+  }
+
+  @Override
+  public void close() {
     // All before the first is waited for: that one's handler may wait for another one's end.
-    List<Lane> lanes =
-        toClose.stream().flatMap(subscription -> subscription.askToStop().stream()).toList();
-    RunningSubscription.join(lanes);
+    RunningSubscription.join(lanesAskedToStop());
     keeper.close();
   }
 }

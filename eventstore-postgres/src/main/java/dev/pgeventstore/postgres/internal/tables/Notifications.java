@@ -5,25 +5,37 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
-/** The notifications on the channel of a store. Safe for many threads. */
+/** Notifications between processes, on a channel for each schema. Safe for many threads. */
 public interface Notifications {
 
   /** Notifies the listeners, in the transaction of a connection. */
-  void send(Connection connection, String payload) throws SQLException;
+  void send(Connection connection, List<Notification> notifications) throws SQLException;
 
   /**
-   * Begins to listen.
+   * Begins to listen, to no channel yet.
    *
    * @return empty if a pooler stands between, through which nothing would be heard
    */
   Optional<Hearing> listen() throws SQLException;
 
+  /**
+   * What is sent.
+   *
+   * @param channel of a schema
+   * @param payload what it says
+   */
+  record Notification(String channel, String payload) {}
+
   /** Hears what is sent until it is closed. For one thread. */
   interface Hearing extends AutoCloseable {
 
-    /** The payloads that came, as soon as there are any; none if the time is over. */
-    List<String> next(Duration atMost) throws SQLException;
+    /** Listens to these channels from now on, and to no others. */
+    void to(Set<String> channels) throws SQLException;
+
+    /** What has come, as soon as there is anything; nothing if the time is over. */
+    List<Notification> next(Duration atMost) throws SQLException;
 
     @Override
     void close() throws SQLException;

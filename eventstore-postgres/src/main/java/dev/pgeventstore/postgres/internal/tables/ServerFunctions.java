@@ -24,6 +24,8 @@ public final class ServerFunctions {
              pg_logical_emit_message(true, 'pgeventstore', 'flush')
       """;
 
+  private static final String WAIT_BRIEFLY = "select set_config('lock_timeout', '1s', true)";
+
   private ServerFunctions() {}
 
   /** What tells this database from every other, in whatever cluster; the same after a restart. */
@@ -59,5 +61,10 @@ public final class ServerFunctions {
   /** Whether the log is on the server's disk as far as it was written at some time. */
   public static boolean isFlushed(Connection connection, long upTo) throws SQLException {
     return Statements.one(connection, IS_FLUSHED, row -> row.getBoolean(1), upTo);
+  }
+
+  /** Lets the statements of a transaction fail that wait for a lock for longer than a second. */
+  public static void waitBrieflyForLocks(Connection connection) throws SQLException {
+    Statements.one(connection, WAIT_BRIEFLY, row -> row.getString(1));
   }
 }

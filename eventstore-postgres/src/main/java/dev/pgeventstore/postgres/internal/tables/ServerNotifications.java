@@ -1,13 +1,17 @@
 package dev.pgeventstore.postgres.internal.tables;
 
+import java.sql.Array;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import javax.sql.DataSource;
 import org.postgresql.PGConnection;
@@ -18,28 +22,35 @@ public final class ServerNotifications implements Notifications {
 
   // A notifying transaction has a commit record; nobody needs it to be durable.
   private static final String NOTIFY =
-      "select set_config('synchronous_commit', 'off', true), pg_notify(?, ?)";
+      """
+      select set_config('synchronous_commit', 'off', true), pg_notify(channel, payload)
+        from unnest(?::text[], ?::text[]) as sent (channel, payload)
+      """;
 
   private final DataSource dataSource;
-  private final String channel;
   private final boolean throughPoolers;
 
   /**
    * @param throughPoolers whether to listen on any connection
    */
-  public ServerNotifications(DataSource dataSource, Schema schema, boolean throughPoolers) {
+  public ServerNotifications(DataSource dataSource, boolean throughPoolers) {
     this.dataSource = dataSource;
-    this.channel = schema.channel();
     this.throughPoolers = throughPoolers;
   }
 
   @Override
-  public void send(Connection connection, String payload) throws SQLException {
+  public void send(Connection connection, List<Notification> notifications) throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(NOTIFY)) {
-      statement.setString(1, channel);
-      statement.setString(2, payload);
+      statement.setArray(1, texts(connection, notifications, Notification::channel));
+      statement.setArray(2, texts(connection, notifications, Notification::payload));
       statement.execute();
     }
+  }
+
+  private static Array texts(
+      Connection connection, List<Notification> of, Function<Notification, String> text)
+      throws SQLException {
+    return connection.createArrayOf("text", of.stream().map(text).toArray(String[]::new));
   }
 
   @Override
@@ -54,7 +65,6 @@ public final class ServerNotifications implements Notifications {
         connection.setAutoCommit(listener.autoCommit);
         return Optional.empty();
       }
-      execute(connection, "listen \"" + channel + '"');
       listens = true;
       return Optional.of(listener);
     } finally {
@@ -74,18 +84,13 @@ public final class ServerNotifications implements Notifications {
     }
   }
 
-  private static void execute(Connection connection, String sql) throws SQLException {
-    try (Statement statement = connection.createStatement()) {
-      statement.execute(sql);
-    }
-  }
-
   /** The connection goes back to its pool as it came. */
-  private final class Listener implements Hearing {
+  private static final class Listener implements Hearing {
 
     private final Connection connection;
     private final PGConnection postgres;
     private final boolean autoCommit;
+    private final Set<String> heard = new HashSet<>();
 
     Listener(Connection connection, PGConnection postgres, boolean autoCommit) {
       this.connection = connection;
@@ -94,18 +99,40 @@ public final class ServerNotifications implements Notifications {
     }
 
     @Override
-    public List<String> next(Duration atMost) throws SQLException {
-      PGNotification[] heard = postgres.getNotifications(Math.toIntExact(atMost.toMillis()));
-      return heard == null
+    public void to(Set<String> channels) throws SQLException {
+      for (String channel : channels) {
+        if (!heard.contains(channel)) {
+          execute("listen", channel);
+          heard.add(channel);
+        }
+      }
+      for (String channel : List.copyOf(heard)) {
+        if (!channels.contains(channel)) {
+          execute("unlisten", channel);
+          heard.remove(channel);
+        }
+      }
+    }
+
+    private void execute(String what, String channel) throws SQLException {
+      try (Statement statement = connection.createStatement()) {
+        statement.execute(what + " \"" + channel + '"');
+      }
+    }
+
+    @Override
+    public List<Notification> next(Duration atMost) throws SQLException {
+      PGNotification[] came = postgres.getNotifications(Math.toIntExact(atMost.toMillis()));
+      return came == null
           ? List.of()
-          : Stream.of(heard).map(PGNotification::getParameter).toList();
+          : Stream.of(came).map(n -> new Notification(n.getName(), n.getParameter())).toList();
     }
 
     @Override
     public void close() throws SQLException {
       try (connection) {
         if (!connection.isClosed()) {
-          execute(connection, "unlisten \"" + channel + '"');
+          to(Set.of());
           connection.setAutoCommit(autoCommit);
         }
       }

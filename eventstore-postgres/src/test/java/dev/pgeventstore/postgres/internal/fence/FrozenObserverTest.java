@@ -12,8 +12,6 @@ import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.PostgresEventStore;
-import dev.pgeventstore.postgres.internal.tables.FenceFunction;
-import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.io.IOException;
@@ -48,6 +46,7 @@ class FrozenObserverTest {
   private Database database;
   private PostgresEventStore store;
   private HikariDataSource observers;
+  private LoneMark lone;
   private HighWaterMark mark;
   private Reader reader;
 
@@ -63,15 +62,19 @@ class FrozenObserverTest {
     config.setMaximumPoolSize(2);
     config.setMinimumIdle(0);
     observers = new HikariDataSource(config);
-    mark = mark(observers, LONGER_THAN_A_TEST);
+    look(LONGER_THAN_A_TEST);
     reader = new Reader();
   }
 
-  private static HighWaterMark mark(DataSource dataSource, Duration patience) {
-    return new HighWaterMark(
+  private void look(Duration patience) {
+    lone = mark(observers, patience);
+    mark = lone.mark();
+  }
+
+  private static LoneMark mark(DataSource dataSource, Duration patience) {
+    return new LoneMark(
         Scheduler.threads(),
-        dataSource,
-        new FenceFunction(new Schema("eventstore")),
+        () -> new ObserversConnection(dataSource, patience),
         Duration.ofMillis(20),
         patience);
   }
@@ -79,7 +82,7 @@ class FrozenObserverTest {
   @AfterEach
   void close() throws InterruptedException {
     reader.stop();
-    mark.close();
+    lone.close();
     observers.close();
     store.close();
   }
@@ -110,12 +113,12 @@ class FrozenObserverTest {
               late.set(connection);
               return connection;
             });
-    HighWaterMark waiting = mark(exhausted, SHORT);
+    LoneMark waiting = mark(exhausted, SHORT);
     Thread reading =
         new Thread(
             () -> {
               try {
-                waiting.await(0, "", LONGER_THAN_A_TEST);
+                waiting.mark().await(0, "", LONGER_THAN_A_TEST);
               } catch (SQLException | InterruptedException | IllegalStateException e) {
                 // Closed.
               }
@@ -199,7 +202,7 @@ class FrozenObserverTest {
 
   @Test
   void a_frozen_observer_is_given_up_and_another_connection_moves_the_mark() throws Exception {
-    mark = mark(observers, SHORT);
+    look(SHORT);
     reader.start();
     append();
     until(() -> assertThat(reader.position()).isEqualTo(1));
@@ -225,7 +228,7 @@ class FrozenObserverTest {
   /** Connections that are given up would each leave a process behind that waits for the lock. */
   @Test
   void an_observer_that_waits_for_a_lock_is_cancelled_and_keeps_its_connection() throws Exception {
-    mark = mark(observers, SHORT);
+    look(SHORT);
     reader.start();
     append();
     until(() -> assertThat(reader.position()).isEqualTo(1));
@@ -252,8 +255,8 @@ class FrozenObserverTest {
       only.setAutoCommit(false);
       only.setNetworkTimeout(Runnable::run, 123_456);
       List<Integer> timeOuts = new ArrayList<>();
-      try (HighWaterMark careful = mark(lending(only, timeOuts), SHORT)) {
-        careful.observe();
+      try (LoneMark careful = mark(lending(only, timeOuts), SHORT)) {
+        careful.mark().observe();
       }
 
       assertThat(timeOuts).containsExactly(2_000, 123_456);

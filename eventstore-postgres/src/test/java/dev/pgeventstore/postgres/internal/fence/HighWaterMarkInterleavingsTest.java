@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.fence;
 
 import dev.pgeventstore.postgres.internal.scheduling.Interleavings;
 import dev.pgeventstore.postgres.internal.scheduling.Untimed;
+import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -25,14 +26,15 @@ class HighWaterMarkInterleavingsTest {
     @Override
     protected void play() throws Exception {
       AtomicInteger committed = new AtomicInteger(1);
-      HighWaterMark mark = new HighWaterMark(new Untimed(), new Committed(committed), DAY);
+      LoneMark lone = new LoneMark(new Untimed(), new Committed(committed), DAY);
+      HighWaterMark mark = lone.mark();
       Thread reader =
           new Thread(() -> require(await(mark, 1).position() == 2, "it waits for the commit"));
       reader.start();
       committed.set(2);
       mark.appended();
       reader.join();
-      mark.close();
+      lone.close();
     }
   }
 
@@ -45,8 +47,8 @@ class HighWaterMarkInterleavingsTest {
   public static final class Closing extends Interleavings {
     @Override
     protected void play() throws Exception {
-      HighWaterMark mark =
-          new HighWaterMark(new Untimed(), new Committed(new AtomicInteger(1)), DAY);
+      LoneMark lone = new LoneMark(new Untimed(), new Committed(new AtomicInteger(1)), DAY);
+      HighWaterMark mark = lone.mark();
       Thread reader =
           new Thread(
               () -> {
@@ -57,7 +59,7 @@ class HighWaterMarkInterleavingsTest {
                 }
               });
       reader.start();
-      mark.close();
+      lone.close();
       reader.join();
     }
   }
@@ -78,13 +80,18 @@ class HighWaterMarkInterleavingsTest {
   private record Committed(AtomicInteger last) implements FenceView {
 
     @Override
-    public Observation observe() {
+    public Observation observe(FenceFunction fence) {
       int position = last.get();
       return new Observation(position, position, INCARNATION, List.of());
     }
 
     @Override
-    public long settled() {
+    public List<Observation> observeAll(List<FenceFunction> fences) {
+      return fences.stream().map(this::observe).toList();
+    }
+
+    @Override
+    public long settled(FenceFunction fence) {
       return 0;
     }
 

@@ -88,7 +88,7 @@ class MutantsTest {
         new Mutant(
             "a fence is kept over a restart",
             Focus.HISTORY,
-            "fence.HighWaterMark",
+            "fence.ObservedFence",
             "while (!seen.incarnation().equals(known)) {",
             "while (known.isEmpty()) {"),
         new Mutant(
@@ -100,7 +100,7 @@ class MutantsTest {
             .and("simulation.SimulatedLeases", "&& query.equals(at(cell).query)\n", "\n")
             .and("simulation.SimulatedLeases", "if (!query.equals(declared)) {", "if (false) {")
             .and(
-                "subscribe.RunningSubscription",
+                "subscribe.LeaseVerdict",
                 ".filter(declared -> !declared.equals(query))",
                 ".filter(String::isEmpty)"),
         new Mutant(

@@ -9,6 +9,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.postgres.internal.fence.FenceView;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.subscribe.CommitSignals;
+import dev.pgeventstore.postgres.internal.subscribe.Engine;
 import dev.pgeventstore.postgres.internal.subscribe.PostgresFeed;
 import dev.pgeventstore.postgres.internal.subscribe.SubscriptionRuns;
 import dev.pgeventstore.postgres.internal.subscribe.SubscriptionTables;
@@ -23,6 +24,7 @@ import dev.pgeventstore.testkit.internal.simulation.SimulatedScheduler;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /** A process with a store: the engine's own classes, on the simulated scheduler and database. */
@@ -32,6 +34,7 @@ final class SimulatedNode {
   private static final Duration PATIENCE = Duration.ofSeconds(4);
 
   final SimulatedScheduler.Node process;
+  final Engine engine;
   final HighWaterMark highWaterMark;
   final CommitSignals signals;
   final PostgresFeed feed;
@@ -44,19 +47,20 @@ final class SimulatedNode {
     Connections connections = new PooledConnections(SimulatedConnections.of(postgres, process));
     FenceFunction fence = new FenceFunction(schema);
     EventsTable events = new EventsTable(schema, new NoCodec());
-    highWaterMark = new HighWaterMark(process, new View(connections, fence), POLL);
-    signals =
-        new CommitSignals(
+    engine =
+        new Engine(
             process,
             connections,
             new SimulatedNotifications(postgres, process),
-            highWaterMark,
+            () -> new View(connections),
             POLL,
             true);
-    feed = new PostgresFeed(process, connections, schema, events, fence, highWaterMark, signals);
+    highWaterMark = engine.mark(fence);
+    signals = engine.signals(SimulatedNotifications.CHANNEL, highWaterMark);
+    feed = new PostgresFeed(engine, schema, events, fence, highWaterMark, signals);
     subscriptions =
         new SubscriptionRuns(
-            process,
+            engine,
             feed.readers(),
             new SubscriptionTables(connections, schema, events),
             highWaterMark,
@@ -69,17 +73,23 @@ final class SimulatedNode {
     signals.close();
     feed.close();
     highWaterMark.close();
+    engine.close();
   }
 
-  private record View(Connections connections, FenceFunction fence) implements FenceView {
+  private record View(Connections connections) implements FenceView {
 
     @Override
-    public Observation observe() throws SQLException {
+    public Observation observe(FenceFunction fence) throws SQLException {
       return connections.use(connection -> fence.observe(connection, PATIENCE));
     }
 
     @Override
-    public long settled() throws SQLException {
+    public List<Observation> observeAll(List<FenceFunction> fences) {
+      throw new UnsupportedOperationException("there is one store");
+    }
+
+    @Override
+    public long settled(FenceFunction fence) throws SQLException {
       return connections.use(connection -> fence.settled(connection, PATIENCE));
     }
 

@@ -9,16 +9,21 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** Listens on a connection of the simulated server. */
 record SimulatedNotifications(SimulatedPostgres postgres, SimulatedScheduler.Node client)
     implements Notifications {
 
+  static final String CHANNEL = "channel";
+
   @Override
-  public void send(Connection connection, String payload) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(SimulatedStatements.NOTIFY)) {
-      statement.setString(1, payload);
-      statement.execute();
+  public void send(Connection connection, List<Notification> notifications) throws SQLException {
+    for (Notification notification : notifications) {
+      try (PreparedStatement statement = connection.prepareStatement(SimulatedStatements.NOTIFY)) {
+        statement.setString(1, notification.payload());
+        statement.execute();
+      }
     }
   }
 
@@ -29,8 +34,15 @@ record SimulatedNotifications(SimulatedPostgres postgres, SimulatedScheduler.Nod
     return Optional.of(
         new Hearing() {
           @Override
-          public List<String> next(Duration atMost) throws SQLException {
-            return session.hear(atMost.toNanos());
+          public void to(Set<String> channels) {
+            // There is one.
+          }
+
+          @Override
+          public List<Notification> next(Duration atMost) throws SQLException {
+            return session.hear(atMost.toNanos()).stream()
+                .map(payload -> new Notification(CHANNEL, payload))
+                .toList();
           }
 
           @Override

@@ -15,10 +15,12 @@ import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.internal.fence.FenceView;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.fence.LoneMark;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.scheduling.TurnedClock;
 import dev.pgeventstore.postgres.internal.tables.CheckpointsTable;
 import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
 import dev.pgeventstore.postgres.internal.tables.LeaseKey;
 import dev.pgeventstore.postgres.internal.tables.Schema;
@@ -79,7 +81,8 @@ class BordersTest {
 
   @Test
   void a_mark_below_which_positions_are_drawn_again_is_not_believed() throws SQLException {
-    try (HighWaterMark mark = mark()) {
+    try (LoneMark lone = lone()) {
+      HighWaterMark mark = lone.mark();
       mark.observe();
       drawn = 59;
 
@@ -188,11 +191,11 @@ class BordersTest {
 
   private PrefetchingReader reader(SharedPages.Loader loader) {
     SharedPages pages = new SharedPages((query, durability) -> loader, Runnable::run, clock);
-    return new PrefetchingReader(clock, mark(), pages, EventQuery.all(), Durability.VISIBLE, 0);
+    return new PrefetchingReader(clock, lone().mark(), pages, EventQuery.all(), Durability.VISIBLE, 0);
   }
 
-  private HighWaterMark mark() {
-    return new HighWaterMark(clock, new View(), Duration.ofHours(1));
+  private LoneMark lone() {
+    return new LoneMark(clock, new View(), Duration.ofHours(1));
   }
 
   private static SettledPage page(long from, long upTo, Mark mark, long... positions) {
@@ -217,12 +220,17 @@ class BordersTest {
 
   private final class View implements FenceView {
     @Override
-    public Observation observe() {
+    public Observation observe(FenceFunction fence) {
       return new Observation(drawn, drawn, "this incarnation", List.of());
     }
 
     @Override
-    public long settled() {
+    public List<Observation> observeAll(List<FenceFunction> fences) {
+      return fences.stream().map(this::observe).toList();
+    }
+
+    @Override
+    public long settled(FenceFunction fence) {
       return 0;
     }
 

@@ -1,19 +1,18 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
-import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.fence.FenceView;
-import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
 import dev.pgeventstore.postgres.internal.scheduling.Interleavings;
 import dev.pgeventstore.postgres.internal.scheduling.Untimed;
 import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
 import dev.pgeventstore.postgres.internal.tables.Notifications;
+import dev.pgeventstore.postgres.internal.tables.Schema;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
@@ -81,7 +80,7 @@ class ClosingInterleavingsTest {
     }
 
     @Override
-    public void send(Connection connection, String payload) {}
+    public void send(Connection connection, List<Notification> notifications) {}
 
     @Override
     public Optional<Hearing> listen() {
@@ -89,12 +88,17 @@ class ClosingInterleavingsTest {
     }
 
     @Override
-    public Observation observe() {
+    public Observation observe(FenceFunction fence) {
       return new Observation(0, 0, "one", List.of());
     }
 
     @Override
-    public long settled() {
+    public List<Observation> observeAll(List<FenceFunction> fences) {
+      return fences.stream().map(this::observe).toList();
+    }
+
+    @Override
+    public long settled(FenceFunction fence) {
       return 0;
     }
 
@@ -102,14 +106,13 @@ class ClosingInterleavingsTest {
     public void release() {}
   }
 
-  private static CommitSignals signals(Scheduler scheduler, FakeDatabase database) {
-    return new CommitSignals(
-        scheduler,
-        database,
-        database,
-        new HighWaterMark(scheduler, database, Duration.ofSeconds(1)),
-        Duration.ofSeconds(1),
-        false);
+  private static Engine engine(FakeDatabase database) {
+    return new Engine(
+        new Untimed(), database, database, () -> database, Duration.ofSeconds(1), false);
+  }
+
+  private static CommitSignals signals(Engine engine) {
+    return engine.signals("channel", engine.mark(new FenceFunction(new Schema("eventstore"))));
   }
 
   /** What is committed after the pool has failed. */
@@ -117,13 +120,14 @@ class ClosingInterleavingsTest {
     @Override
     protected void play() throws Exception {
       FakeDatabase database = new FakeDatabase(1);
-      CommitSignals signals = signals(new Untimed(), database);
+      Engine engine = engine(database);
+      CommitSignals signals = signals(engine);
       signals.appended();
       database.awaitAttempts(1);
       // The first one failed. What is committed now is notified all the same.
       signals.appended();
       database.awaitAttempts(2);
-      signals.close();
+      engine.close();
     }
   }
 
@@ -136,10 +140,10 @@ class ClosingInterleavingsTest {
   public static final class Commit extends Interleavings {
     @Override
     protected void play() throws Exception {
-      CommitSignals signals = signals(new Untimed(), new FakeDatabase(0));
-      Thread committing = new Thread(signals::appended);
+      Engine engine = engine(new FakeDatabase(0));
+      Thread committing = new Thread(signals(engine)::appended);
       committing.start();
-      signals.close();
+      engine.close();
       committing.join();
     }
   }
@@ -147,58 +151,5 @@ class ClosingInterleavingsTest {
   @Test
   void closing_the_notifier_beside_commits_ends_it() {
     Interleavings.explore(Commit.class, MOST);
-  }
-
-  /** A lane's wait may be over in the moment in which it is asked to stop. */
-  public static final class Lane extends Interleavings {
-    @Override
-    protected void play() throws Exception {
-      Scheduler scheduler = new Untimed();
-      Lock lock = scheduler.newLock();
-      Progress progress = new Progress(scheduler, lock, lock.newCondition());
-      Lock feed = scheduler.newLock();
-      Condition events = feed.newCondition();
-      AtomicInteger leaked = new AtomicInteger();
-      Thread lane =
-          new Thread(
-              () -> {
-                while (!progress.isStopping()) {
-                  try {
-                    progress.interruptibly(() -> await(feed, events));
-                  } catch (InterruptedException e) {
-                    leaked.incrementAndGet();
-                  }
-                  // Here the handler and the last statement run.
-                  if (Thread.currentThread().isInterrupted()) {
-                    leaked.incrementAndGet();
-                  }
-                }
-              });
-      lane.start();
-      feed.lock();
-      try {
-        events.signalAll();
-      } finally {
-        feed.unlock();
-      }
-      progress.askToStop(Untimed.task(lane));
-      lane.join();
-      require(leaked.get() == 0, "no interrupt reaches the handler");
-    }
-
-    private static String await(Lock feed, Condition events) throws InterruptedException {
-      feed.lockInterruptibly();
-      try {
-        events.await();
-        return "";
-      } finally {
-        feed.unlock();
-      }
-    }
-  }
-
-  @Test
-  void a_lane_that_is_asked_to_stop_ends_without_an_interrupt_for_its_handler() {
-    Interleavings.explore(Lane.class, MOST);
   }
 }

@@ -13,7 +13,9 @@ import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.internal.fence.FenceView;
 import dev.pgeventstore.postgres.internal.fence.HighWaterMark;
+import dev.pgeventstore.postgres.internal.fence.LoneMark;
 import dev.pgeventstore.postgres.internal.scheduling.TurnedClock;
+import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
 import dev.pgeventstore.spi.EventFeed.Durability;
 import dev.pgeventstore.spi.StoredEvent;
@@ -41,15 +43,15 @@ class PrefetchingReaderTest {
   private final TurnedClock clock = TurnedClock.standing(0);
   private long mark = 60;
 
-  private final HighWaterMark highWaterMark =
-      new HighWaterMark(clock, new LastPosition(), Duration.ofHours(1));
+  private final LoneMark lone = new LoneMark(clock, new LastPosition(), Duration.ofHours(1));
+  private final HighWaterMark highWaterMark = lone.mark();
 
   private final SharedPages pages =
       new SharedPages((query, durability) -> reading(query), Runnable::run, clock);
 
   @AfterEach
   void close() {
-    highWaterMark.close();
+    lone.close();
   }
 
   /** Three readers of one query: the first pages of one of them have gone stale. */
@@ -219,12 +221,17 @@ class PrefetchingReaderTest {
   private final class LastPosition implements FenceView {
 
     @Override
-    public Observation observe() {
+    public Observation observe(FenceFunction fence) {
       return new Observation(mark, mark, INCARNATION, List.of());
     }
 
     @Override
-    public long settled() {
+    public List<Observation> observeAll(List<FenceFunction> fences) {
+      return fences.stream().map(this::observe).toList();
+    }
+
+    @Override
+    public long settled(FenceFunction fence) {
       return 0;
     }
 

@@ -1,0 +1,97 @@
+package dev.pgeventstore.postgres.internal.subscribe;
+
+import dev.pgeventstore.internal.Causes;
+import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.internal.scheduling.Scheduler.Task;
+import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.LeasesTable;
+import dev.pgeventstore.postgres.internal.tables.Tenure;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Gives leases back, for some time at most: a pool may have no connection to spare, and a lease that
+ * is not given back expires. Safe for many threads.
+ */
+final class LeaseReturns {
+
+  private static final Logger LOG = LoggerFactory.getLogger(LeaseReturns.class);
+
+  private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(2);
+
+  private final Scheduler scheduler;
+  private final Connections connections;
+  private final LeasesTable table;
+  private final CommitSignals signals;
+  private final String owner;
+
+  LeaseReturns(
+      Scheduler scheduler,
+      Connections connections,
+      LeasesTable table,
+      CommitSignals signals,
+      String owner) {
+    this.scheduler = scheduler;
+    this.connections = connections;
+    this.table = table;
+    this.signals = signals;
+    this.owner = owner;
+  }
+
+  /** Gives the lease of a partition back, so that others need not wait until it expires. */
+  void giveBack(Tenure tenure) {
+    run(connection -> table.giveBack(connection, tenure));
+  }
+
+  /** Gives all leases of a subscription back; this node is none of its members any more. */
+  void leave(String name) {
+    run(connection -> table.leave(connection, name, owner));
+  }
+
+  private void run(Statement statement) {
+    Task returning = scheduler.start("eventstore-leases-back", () -> commit(statement));
+    if (!hasEnded(returning)) {
+      returning.interrupt();
+    }
+  }
+
+  /** Waits for it, also if this thread is interrupted. */
+  private boolean hasEnded(Task returning) {
+    long deadline = scheduler.nanoTime() + LONGEST_NANOS;
+    boolean interrupted = false;
+    try {
+      while (true) {
+        try {
+          return returning.join(deadline - scheduler.nanoTime());
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private void commit(Statement statement) {
+    try {
+      connections.inTransaction(
+          connection -> {
+            statement.on(connection);
+            signals.leasesGivenBack(connection);
+            return owner;
+          });
+    } catch (SQLException | RuntimeException e) {
+      LOG.info("A lease could not be given back and will expire: {}", Causes.text(e));
+    }
+  }
+
+  /** What gives something back. */
+  private interface Statement {
+    void on(Connection connection) throws SQLException;
+  }
+}

@@ -1,0 +1,34 @@
+package dev.pgeventstore.postgres.internal.fence;
+
+import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.postgres.internal.tables.FenceFunction;
+import dev.pgeventstore.postgres.internal.tables.Schema;
+import java.time.Duration;
+import java.util.function.Supplier;
+
+/** The mark of one schema, with an observer of its own. */
+public final class LoneMark implements AutoCloseable {
+
+  private final Observer observer;
+  private final HighWaterMark mark;
+
+  public LoneMark(Scheduler scheduler, FenceView view, Duration pollInterval) {
+    this(scheduler, () -> view, pollInterval, Duration.ofSeconds(5));
+  }
+
+  public LoneMark(
+      Scheduler scheduler, Supplier<FenceView> views, Duration pollInterval, Duration patience) {
+    observer = new Observer(scheduler, views, Runnable::run, pollInterval, patience);
+    mark = observer.mark(new FenceFunction(new Schema("eventstore")));
+  }
+
+  public HighWaterMark mark() {
+    return mark;
+  }
+
+  @Override
+  public void close() {
+    mark.close();
+    observer.close();
+  }
+}
