@@ -1,13 +1,13 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.postgres.internal.fence.FenceView;
+import dev.pgeventstore.postgres.internal.fence.LoneMark;
 import dev.pgeventstore.postgres.internal.scheduling.Interleavings;
 import dev.pgeventstore.postgres.internal.scheduling.Untimed;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
 import dev.pgeventstore.postgres.internal.tables.Notifications;
-import dev.pgeventstore.postgres.internal.tables.Schema;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -112,7 +112,7 @@ class ClosingInterleavingsTest {
   }
 
   private static CommitSignals signals(Engine engine) {
-    return engine.signals("channel", engine.mark(new FenceFunction(new Schema("eventstore"))));
+    return engine.signals("channel", engine.mark(LoneMark.FENCE));
   }
 
   /** What is committed after the pool has failed. */
