@@ -21,8 +21,8 @@ import javax.sql.DataSource;
  * <p>However many stores there are, and however many subscriptions they have, one connection
  * observes their fences and one listens for other processes' commits, both while something
  * subscribes or reads on; one thread does each of that, one keeps all leases, and handlers run in
- * threads that are shared: as many as run at once. A schema that was dropped, is locked or may not be
- * read does not hold up the others.
+ * threads that are shared: as many as run at once. A schema that was dropped, is locked or may not
+ * be read does not hold up the others.
  *
  * <pre>{@code
  * try (PostgresEngine engine = PostgresEngine.builder(pool).build();

@@ -57,10 +57,11 @@ import org.jspecify.annotations.Nullable;
  * <p>It takes its connections from a {@link DataSource}, which should be a pool. While something
  * subscribes, two connections are held all the time: one to observe the fence, one to listen for
  * other processes' commits. Stores of one {@link PostgresEngine} share these two. So a pool needs
- * three at the least: with two, every append and every page would wait in vain. Every partition that
- * is being handled uses one for as long as its handler takes, and one more now and then renews the
- * leases of all: a pool that never has one to spare for that loses them to other nodes. Behind a
- * pooler it does not listen unless told to ({@link Listening}), and polling takes the place of that.
+ * three at the least: with two, every append and every page would wait in vain. Every partition
+ * that is being handled uses one for as long as its handler takes, and one more now and then renews
+ * the leases of all: a pool that never has one to spare for that loses them to other nodes. Behind
+ * a pooler it does not listen unless told to ({@link Listening}), and polling takes the place of
+ * that.
  *
  * <p>The server must be a primary, version 14 or newer.
  */
@@ -417,8 +418,7 @@ public final class PostgresEventStore implements EventStore {
       } catch (SQLException e) {
         throw SqlErrors.of("schema " + schema + " cannot be checked", e);
       }
-      PostgresEventStore store =
-          new PostgresEventStore(this, engine, given == null, checked, with);
+      PostgresEventStore store = new PostgresEventStore(this, engine, given == null, checked, with);
       engine.add(store);
       return store;
     }

@@ -235,8 +235,7 @@ class PostgresEngineTest {
           "lock table tenant_1.events, tenant_1.leases, tenant_1.subscriptions"
               + " in access exclusive mode");
       for (int i = 0; i < 6; i++) {
-        awaitApplied(
-            List.of(stores.get(0), stores.get(2)), List.of(views.get(0), views.get(2)));
+        awaitApplied(List.of(stores.get(0), stores.get(2)), List.of(views.get(0), views.get(2)));
         TimeUnit.SECONDS.sleep(1);
       }
       stranger.rollback();
@@ -353,8 +352,7 @@ class PostgresEngineTest {
     assertThat(views).allMatch(view -> view.status().state() == State.STOPPED);
     for (int i = 0; i < 3; i++) {
       assertThat(owned("tenant_" + i)).isEqualTo("0");
-      assertThat(query("select position from tenant_%d.subscriptions".formatted(i)))
-          .isEqualTo("1");
+      assertThat(query("select position from tenant_%d.subscriptions".formatted(i))).isEqualTo("1");
     }
     assertThat(pool.getHikariPoolMXBean().getActiveConnections()).isZero();
   }

@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Does work at once, each piece in a thread of its own, as long as there are not too many: then it
- * waits its turn. A thread that is done waits a second for more before it ends, and one waits on, so that
- * a reader that reads page after page starts no thread for each. Safe for many threads.
+ * waits its turn. A thread that is done waits a second for more before it ends, and one waits on,
+ * so that a reader that reads page after page starts no thread for each. Safe for many threads.
  */
 public final class Workers implements Executor, AutoCloseable {
 

@@ -27,7 +27,9 @@ public final class CommitSignals implements AutoCloseable {
   /** Tells this store's own notifications, which it need not hear, from those of others. */
   private final String sender = UUID.randomUUID().toString();
 
-  /** Something was committed since the last notification. The notifier sets it and takes it back. */
+  /**
+   * Something was committed since the last notification. The notifier sets it and takes it back.
+   */
   private volatile boolean committed;
 
   private volatile boolean hears;
@@ -36,8 +38,7 @@ public final class CommitSignals implements AutoCloseable {
   /**
    * @param channel of the store's schema
    */
-  CommitSignals(
-      Notifier notifier, Listener listener, String channel, HighWaterMark highWaterMark) {
+  CommitSignals(Notifier notifier, Listener listener, String channel, HighWaterMark highWaterMark) {
     this.notifier = notifier;
     this.listener = listener;
     this.channel = channel;

@@ -15,8 +15,8 @@ import java.util.function.Supplier;
 
 /**
  * What the stores of a data source share, however many they are: who observes their fences, listens
- * for others' commits, notifies others and keeps leases, and the threads that do the rest (docs/adr/0030).
- * Safe for many threads.
+ * for others' commits, notifies others and keeps leases, and the threads that do the rest
+ * (docs/adr/0030). Safe for many threads.
  */
 public final class Engine implements AutoCloseable {
 
@@ -28,6 +28,7 @@ public final class Engine implements AutoCloseable {
 
   private final Scheduler scheduler;
   private final Connections connections;
+
   /** For what waits for the database, and runs nothing of the application's. */
   private final Workers pages;
 
@@ -61,13 +62,7 @@ public final class Engine implements AutoCloseable {
     this.workers = new Workers(scheduler, "eventstore-worker");
     this.lookers = new Workers(scheduler, "eventstore-lanes", LOOKERS);
     this.timer = new Timer(scheduler);
-    this.observer =
-        new Observer(
-            scheduler,
-            views,
-            pages,
-            pollInterval,
-            PATIENCE);
+    this.observer = new Observer(scheduler, views, pages, pollInterval, PATIENCE);
     this.notifier = new Notifier(scheduler, connections, notifications);
     this.listener = new Listener(scheduler, notifications, pollInterval, listen);
     this.leases = new LeaseRounds(scheduler);
@@ -106,8 +101,7 @@ public final class Engine implements AutoCloseable {
    * @param name of that thread meanwhile
    */
   Turns turns(String name, Turns.Work work) {
-    return new Turns(
-        scheduler, timer, lookers::execute, turn -> workers.execute(name, turn), work);
+    return new Turns(scheduler, timer, lookers::execute, turn -> workers.execute(name, turn), work);
   }
 
   LeaseKeeper leaseKeeper(LeasesTable table, CommitSignals signals, String node) {

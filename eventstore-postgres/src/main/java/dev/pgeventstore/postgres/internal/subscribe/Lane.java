@@ -6,9 +6,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Handles the events of one partition while this node has its lease, in {@link LaneTurn turns}. It
- * has a thread while its handler runs, and for a moment when something is to be read or stored; none
- * while it waits: for events, its lease, its predecessor, the end of a back-off, or other partitions.
- * Safe for many threads.
+ * has a thread while its handler runs, and for a moment when something is to be read or stored;
+ * none while it waits: for events, its lease, its predecessor, the end of a back-off, or other
+ * partitions. Safe for many threads.
  *
  * <p>The checkpoint moves only in the lane's own tenure, from where the lane stands, and in the
  * life of the server that the events were read in. So whatever happens to the lane, the lease or
@@ -75,9 +75,7 @@ final class Lane {
   /** Whether it has come to a position in an incarnation of the server. */
   boolean hasReached(long position, String in) {
     // Asked before and after: in between it may have been set back.
-    return incarnation.equals(in)
-        && progress().position() >= position
-        && incarnation.equals(in);
+    return incarnation.equals(in) && progress().position() >= position && incarnation.equals(in);
   }
 
   /** Whether its position is known to be one of an incarnation. */

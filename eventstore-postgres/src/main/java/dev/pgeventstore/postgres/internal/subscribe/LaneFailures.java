@@ -59,7 +59,9 @@ final class LaneFailures {
     return backOff(e);
   }
 
-  /** Whatever the database had to do with it, a handler that was found to have failed has failed. */
+  /**
+   * Whatever the database had to do with it, a handler that was found to have failed has failed.
+   */
   private static boolean isForGood(Throwable e) {
     if (e instanceof LeaseLostException
         || e instanceof DeclinedException

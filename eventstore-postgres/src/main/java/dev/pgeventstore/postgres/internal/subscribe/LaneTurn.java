@@ -14,9 +14,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a lane does when it has its turn: page, then handler and checkpoint in one transaction, again
- * and again, until there is nothing to do. Whatever would wait ends the turn instead. For one thread
- * at a time.
+ * What a lane does when it has its turn: page, then handler and checkpoint in one transaction,
+ * again and again, until there is nothing to do. Whatever would wait ends the turn instead. For one
+ * thread at a time.
  *
  * <pre>
  *   predecessor --> checkpoint --> pages &lt;--> batches

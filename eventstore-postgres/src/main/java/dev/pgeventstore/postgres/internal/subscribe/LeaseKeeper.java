@@ -244,7 +244,9 @@ final class LeaseKeeper implements AutoCloseable {
     returns.leave(name);
   }
 
-  /** Keeps nothing from now on. Waits for the statement that is under way, for some time at most. */
+  /**
+   * Keeps nothing from now on. Waits for the statement that is under way, for some time at most.
+   */
   @Override
   public void close() {
     rounds.remove(this);

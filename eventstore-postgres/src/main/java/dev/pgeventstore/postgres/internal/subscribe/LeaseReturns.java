@@ -13,8 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Gives leases back, for some time at most: a pool may have no connection to spare, and a lease that
- * is not given back expires. Safe for many threads.
+ * Gives leases back, for some time at most: a pool may have no connection to spare, and a lease
+ * that is not given back expires. Safe for many threads.
  */
 final class LeaseReturns {
 

@@ -132,7 +132,9 @@ final class LeaseRounds implements AutoCloseable {
     }
   }
 
-  /** Its thread may be telling a listener, and a listener may be what closes: that does not wait. */
+  /**
+   * Its thread may be telling a listener, and a listener may be what closes: that does not wait.
+   */
   @Override
   public void close() {
     Task running;

@@ -28,7 +28,9 @@ final class Listener implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(Listener.class);
 
-  /** How soon it is listened for a store that comes while the listener waits; it polls until then. */
+  /**
+   * How soon it is listened for a store that comes while the listener waits; it polls until then.
+   */
   private static final Duration LISTENING = Duration.ofMillis(500);
 
   private final Scheduler scheduler;

@@ -105,7 +105,10 @@ public final class PrefetchingReader implements FeedReader {
   @Override
   public EventPage next(int limit, Duration maxWait) throws InterruptedException {
     try {
-      adopt();
+      if (incarnation.isEmpty()) {
+        // By observing, so that a mark of an earlier life is not taken for the present one's.
+        incarnation = highWaterMark.observe().incarnation();
+      }
       Mark mark = highWaterMark.await(after, incarnation, maxWait);
       requireSameLife(mark);
       if (mark.position() <= after) {
@@ -125,10 +128,12 @@ public final class PrefetchingReader implements FeedReader {
     }
   }
 
-  /** Begins to read in the incarnation that the server is in now. */
+  /**
+   * Begins to read in the incarnation that the server is in now, which others may have observed.
+   */
   void begin() {
     try {
-      adopt();
+      incarnation = highWaterMark.incarnationSince(scheduler.nanoTime());
     } catch (SQLException e) {
       throw unreadable(e);
     }
@@ -154,8 +159,7 @@ public final class PrefetchingReader implements FeedReader {
           wakeAfter(asked);
           return null;
         }
-        boolean old =
-            pendingWakes && scheduler.nanoTime() - pendingSince > SharedPages.KEPT_NANOS;
+        boolean old = pendingWakes && scheduler.nanoTime() - pendingSince > SharedPages.KEPT_NANOS;
         page = old ? null : take(await(asked), mark, limit);
         pending = null;
       } while (page == null);
@@ -190,13 +194,6 @@ public final class PrefetchingReader implements FeedReader {
 
   private EventStoreException unreadable(SQLException e) {
     return SqlErrors.of("the settled events after position " + after + " cannot be read", e);
-  }
-
-  /** Adopted by observing, so that a mark of an earlier life is not taken for the present one's. */
-  private void adopt() throws SQLException {
-    if (incarnation.isEmpty()) {
-      incarnation = highWaterMark.incarnationSince(scheduler.nanoTime());
-    }
   }
 
   private void requireSameLife(Mark mark) {

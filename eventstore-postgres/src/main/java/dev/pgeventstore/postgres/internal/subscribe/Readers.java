@@ -23,9 +23,7 @@ public final class Readers implements AutoCloseable {
     this.scheduler = engine.scheduler();
     this.highWaterMark = highWaterMark;
     this.signals = signals;
-    this.pages =
-        new SharedPages(
-            loading, engine.pages(), scheduler);
+    this.pages = new SharedPages(loading, engine.pages(), scheduler);
   }
 
   /** A reader of what a query wants behind a position. */
@@ -37,8 +35,7 @@ public final class Readers implements AutoCloseable {
   /** The same for a reader that polls, and is woken when that is worth while. */
   PrefetchingReader poll(EventQuery query, long after, Durability durability, Waking waking) {
     signals.startListening();
-    return new PrefetchingReader(
-        scheduler, highWaterMark, pages, query, durability, after, waking);
+    return new PrefetchingReader(scheduler, highWaterMark, pages, query, durability, after, waking);
   }
 
   @Override

@@ -82,8 +82,7 @@ final class RunningSubscription implements Subscription {
    * @return what ends the subscription on this node; the caller tells it so when it holds no lock
    */
   Optional<Throwable> leases(List<Leased> leases, long askedNanos) {
-    Optional<Throwable> end =
-        LeaseVerdict.end(name(), spec.query().canonicalText(), leases);
+    Optional<Throwable> end = LeaseVerdict.end(name(), spec.query().canonicalText(), leases);
     if (end.isEmpty()) {
       lock.lock();
       try {

@@ -191,7 +191,8 @@ class BordersTest {
 
   private PrefetchingReader reader(SharedPages.Loader loader) {
     SharedPages pages = new SharedPages((query, durability) -> loader, Runnable::run, clock);
-    return new PrefetchingReader(clock, lone().mark(), pages, EventQuery.all(), Durability.VISIBLE, 0);
+    return new PrefetchingReader(
+        clock, lone().mark(), pages, EventQuery.all(), Durability.VISIBLE, 0);
   }
 
   private LoneMark lone() {
