@@ -148,24 +148,20 @@ public final class Observer implements AutoCloseable {
             pause = Long.MAX_VALUE;
           }
         }
-        await(pause);
+        try {
+          if (pause == Long.MAX_VALUE) {
+            work.await();
+          } else {
+            long unused = work.awaitNanos(pause);
+          }
+        } catch (InterruptedException e) {
+          // Not from here: a data source or a driver has left it behind.
+          LOG.debug("The observer of the high-water marks was interrupted", e);
+        }
       }
       return null;
     } finally {
       lock.unlock();
-    }
-  }
-
-  private void await(long nanos) {
-    try {
-      if (nanos == Long.MAX_VALUE) {
-        work.await();
-      } else {
-        long unused = work.awaitNanos(nanos);
-      }
-    } catch (InterruptedException e) {
-      // Not from here: a data source or a driver has left it behind.
-      LOG.debug("The observer of the high-water marks was interrupted", e);
     }
   }
 
