@@ -123,7 +123,7 @@ final class Timer implements AutoCloseable {
         if (thread == null && !closed) {
           thread = scheduler.start("eventstore-timer", Timer.this::run);
         }
-        if (set.first() == this) {
+        if (set.first().equals(this)) {
           changed.signal();
         }
       } finally {
