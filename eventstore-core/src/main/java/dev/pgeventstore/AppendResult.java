@@ -5,7 +5,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
-/** What an append came to. Immutable. */
+/** The result of an append. Immutable. */
 public final class AppendResult {
 
   private final Position position;
@@ -31,8 +31,7 @@ public final class AppendResult {
    * For stores: a result.
    *
    * @param position of the last event or message
-   * @param versions of the last event of each written stream; with none it stands for the position
-   *     alone
+   * @param versions of the last event of each written stream; with none the result is only a position
    * @param replayed whether an earlier append had written the events already
    * @return the result
    */
@@ -58,11 +57,9 @@ public final class AppendResult {
   }
 
   /**
-   * The position of the last event, or of the last message if the append had any. It serves to wait
-   * until a subscription or a relay has come that far; it is no expectation.
+   * The position of the last event, or of the last message if the append had any. Use it to wait until a subscription or a relay has reached it; it is not an expected version.
    *
-   * <p>Of a retry it is the one that the first try had. But if the append has messages it may be a
-   * later one, since they may be published and gone: who waits for it waits for them too.
+   * <p>For a retry it is the position of the first attempt. If the append has messages, it may be later, since they may already be published and deleted; a caller that waits for it waits for them too.
    *
    * @return no smaller than any position of this append
    */
@@ -112,7 +109,7 @@ public final class AppendResult {
    * What was written to each stream. By it an append is recognised after the server has crashed or
    * failed over.
    *
-   * @return unmodifiable; empty if the store has not said
+   * @return unmodifiable; empty if the store has not reported it
    */
   public Map<StreamId, Part> parts() {
     return parts;
@@ -130,8 +127,7 @@ public final class AppendResult {
   }
 
   /**
-   * Whether an earlier try of the same append, told by its event ids, had written the events
-   * already. Then this is the result of that one, and nothing was written now.
+   * Whether an earlier attempt at the same append, recognised by its event ids, had already written the events. Then this is the result of that attempt, and nothing was written now.
    *
    * @return true for a retry of what was committed before
    */

@@ -26,8 +26,8 @@ public interface Conflict {
      * For stores: a conflict.
      *
      * @param stream which was at another version
-     * @param expected what the append was decided on
-     * @param actual its version when the append was tried, 0 for an unknown stream
+     * @param expected the version the append was decided on
+     * @param actual its version when the append was attempted, 0 for an unknown stream
      * @return the conflict
      */
     public static StreamVersion of(StreamId stream, ExpectedVersion expected, long actual) {
@@ -53,7 +53,7 @@ public interface Conflict {
     }
 
     /**
-     * The version that the stream was at when the append was tried.
+     * The version that the stream was at when the append was attempted.
      *
      * @return 0 for an unknown stream
      */

@@ -29,7 +29,7 @@ public class ConflictException extends EventStoreException {
   /**
    * For a caller that has decided and appended several times, each time with a conflict.
    *
-   * @param last of the last try: its conflicts, and the cause
+   * @param last of the last attempt: its conflicts, and the cause
    * @param tries how many there were
    */
   public ConflictException(ConflictException last, int tries) {

@@ -73,7 +73,7 @@ public final class EventPage {
   /**
    * Whether the page reached the high-water mark.
    *
-   * @return true if nothing settled was left behind it
+   * @return true if nothing settled comes after it
    */
   public boolean isLast() {
     return upTo.compareTo(highWaterMark) >= 0;

@@ -44,7 +44,7 @@ public final class EventQuery {
    * @param names at least one
    * @return a narrower copy
    * @throws IllegalArgumentException if there is none, one is blank or has a {@code -}, or the
-   *     query has categories already: whether both or either are meant, only {@link #or} can tell
+   *     query has categories already: use {@link #or} to state whether both or either are meant
    */
   public EventQuery categories(String... names) {
     Set<String> wanted = requireNames("category", names);

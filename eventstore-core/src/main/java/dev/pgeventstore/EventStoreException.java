@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Something went wrong in the store or on the way to it. The subclasses name the conditions that a
- * caller can act on; of an append, any other one says that nothing was written.
+ * caller can act on; for an append, any other exception means that nothing was written.
  */
 public class EventStoreException extends RuntimeException {
 
@@ -31,13 +31,9 @@ public class EventStoreException extends RuntimeException {
   }
 
   /**
-   * Whether the same call may succeed when it is made again later, without anybody mending
-   * anything: the database was away or out of something, a lock was not to be had, or a race was
-   * lost that the server resolves by failing. Told by the SQLSTATE of what caused this, by the one
-   * list that the whole library goes by.
+   * Whether the same call may succeed if it is retried later, without any intervention: the database was unavailable or out of a resource, a lock was not available, or the call lost a race that the server resolves by failing it. Determined by the SQLSTATE of the cause, with one list for the whole library.
    *
-   * <p>A {@link ConflictException} is none: the same append fails again, so read again, decide
-   * again, and retry. In a transaction of the caller's the whole transaction is to be made again.
+   * <p>A {@link ConflictException} is not transient: the same append fails again, so read again, decide again, and retry. In a transaction of the caller, retry the whole transaction.
    *
    * @return false where the same call would fail again, or where that is not known
    */

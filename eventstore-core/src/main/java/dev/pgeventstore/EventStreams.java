@@ -18,14 +18,12 @@ public interface EventStreams {
    *
    * <p>Everything that can be checked without the database is checked before anything is sent.
    *
-   * <p>A retry is told by the ids of its events, and gets the result of the first try. What is
-   * recognised depends on what is expected of a stream:
+   * <p>A retry is recognised by the ids of its events, and returns the result of the first attempt. What is recognised depends on the expected version of each stream:
    *
    * <ul>
    *   <li>{@link ExpectedVersion#noStream() no stream} or {@link ExpectedVersion#exactly an exact
-   *       version}: ids are looked for at the place behind that version, once it is taken. So an
-   *       append that expects the same version again is recognised, also when the stream has gone
-   *       on. One that expects another version is not: if the stream is at that version, the events
+   *       version}: ids are looked for at the place after that version, once it is taken. So an
+   *       append that expects the same version again is recognised, even if the stream has grown since. One that expects another version is not: if the stream is at that version, the events
    *       are written once more.
    *   <li>{@link ExpectedVersion#any() Any version} or {@link ExpectedVersion#streamExists() an
    *       existing stream}: ids are looked for in the whole stream, if they are the caller's
@@ -34,8 +32,7 @@ public interface EventStreams {
    *       Otherwise nothing is looked for.
    * </ul>
    *
-   * <p>Domain objects that are given again get new ids, which tell nothing. That ids are unique
-   * beyond this is not checked.
+   * <p>Domain objects that are passed again get new ids, so they are not recognised. Beyond this, the store does not check that ids are unique.
    *
    * @param append the events, and the conditions they were decided on
    * @return the new versions and the last position
@@ -46,7 +43,7 @@ public interface EventStreams {
    * @throws EventIdReusedException if some of the ids are found, but this is no retry: with other
    *     content, in another order, or without the other streams
    * @throws TombstonedException if a stream that it writes to or checks is gone for good
-   * @throws OutcomeUnknownException if the answer was lost; send the same append again
+   * @throws OutcomeUnknownException if the response was lost; send the same append again
    */
   AppendResult append(Append append);
 
@@ -63,8 +60,7 @@ public interface EventStreams {
    * @throws EventIdReusedException if some of the ids are found, but this is no retry: with other
    *     content or in another order
    * @throws TombstonedException if the stream is gone for good
-   * @throws OutcomeUnknownException if the answer was lost. To be able to send the same events
-   *     again, give {@link NewEvent}s: domain objects get new ids each time
+   * @throws OutcomeUnknownException if the response was lost. To be able to send the same events again, pass {@link NewEvent}s: domain objects get new ids each time
    */
   default AppendResult append(StreamId stream, ExpectedVersion expected, List<?> events) {
     return append(Append.to(stream, expected, events));
@@ -94,19 +90,14 @@ public interface EventStreams {
    * Reads a part of a stream while it is consumed, so that a stream of any length fits into the
    * heap: no more than 500 of its events are held at a time.
    *
-   * <p>Nothing is read before the first event is asked for. Then the events come in slices, each of
-   * which is a {@link #read(StreamId, StreamRange) read} of its own that begins behind the last
-   * event of the one before. No connection and no transaction is held between two slices, so there
-   * is nothing to close, whoever stops early leaves nothing behind, and any pooler may stand
-   * between.
+   * <p>Nothing is read before the first event is requested. Then the events are read in slices, each of
+   * which is a {@link #read(StreamId, StreamRange) read} of its own that begins after the last event of the one before. No connection and no transaction is held between two slices, so there
+   * is nothing to close, a caller that stops early leaves nothing behind, and any pooler may be used.
    *
-   * <p>What comes has no gaps and no repetitions, and has every event that was there at the
-   * beginning, whatever is appended meanwhile. Events appended meanwhile come as well or not if it
-   * reads forwards, and do not if it reads backwards; {@link StreamRange#upTo} says where to end.
+   * <p>The result has no gaps and no repetitions, and has every event that was there at the beginning, whatever is appended meanwhile. Events appended meanwhile may be included if it reads forwards, and are not if it reads backwards; {@link StreamRange#upTo} sets where to end.
    *
    * <p>Making the result {@linkplain Stream#parallel() parallel} has no effect. If a slice cannot
-   * be read, the operation that consumes the stream throws what {@code read} throws; to go on, read
-   * again from behind the last event that came.
+   * be read, the operation that consumes the stream throws what {@code read} throws; to continue, read again from after the last event that was returned.
    *
    * @param stream what to read
    * @param range which events, and in which direction
@@ -117,10 +108,9 @@ public interface EventStreams {
   }
 
   /**
-   * Finds what these streams can do beyond this interface. The other parts of this library ask for
-   * what they need by it: {@link Outbox#of}, subscriptions, projections, snapshots and relays.
+   * Finds what these streams can do beyond this interface. The other parts of this library use it to get what they need: {@link Outbox#of}, subscriptions, projections, snapshots and relays.
    *
-   * <p>What wraps a store answers as the store does: {@code return wrapped.unwrap(type)}. Then all
+   * <p>A wrapper of a store delegates this method: {@code return wrapped.unwrap(type)}. Then all
    * of them work with the wrapper.
    *
    * @param <T> an interface, or the class of a store

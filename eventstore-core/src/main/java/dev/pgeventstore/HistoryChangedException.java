@@ -1,7 +1,7 @@
 package dev.pgeventstore;
 
 /**
- * The server is not the one, or not in the life, that was read from before: it crashed, restarted
+ * The server, or its incarnation, is not the one that was read from before: it crashed, restarted
  * or was replaced. It may have lost commits that were visible, and hand their positions out again,
  * so whatever was remembered of the old order must be loaded afresh.
  */

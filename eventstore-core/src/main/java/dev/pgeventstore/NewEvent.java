@@ -16,7 +16,7 @@ public final class NewEvent {
   private final boolean idSupplied;
   private final Metadata metadata;
 
-  /** Shared by all copies with the same generated id: each may be given to a store by itself. */
+  /** Shared by all copies with the same generated id: each may be passed to a store by itself. */
   private final AtomicInteger sent;
 
   private NewEvent(
@@ -57,10 +57,9 @@ public final class NewEvent {
   }
 
   /**
-   * The same event with other metadata. A store takes the copy for the same event, which matters
-   * when an append is tried again and each try decorates its events anew.
+   * The same event with other metadata. A store treats the copy as the same event. This matters if an append is retried and each attempt decorates its events anew.
    *
-   * @param newMetadata why and by whom it came about
+   * @param newMetadata its cause, and the user on whose behalf it is appended
    * @return a copy that has it
    */
   public NewEvent withMetadata(Metadata newMetadata) {
@@ -95,8 +94,7 @@ public final class NewEvent {
   }
 
   /**
-   * For stores: notes that an append with this event is about to be sent. It cannot be taken back,
-   * whatever the append comes to.
+   * For stores: notes that an append with this event is about to be sent. This cannot be undone, whatever the outcome of the append.
    */
   public void sending() {
     sent.incrementAndGet();
@@ -105,8 +103,7 @@ public final class NewEvent {
   /**
    * For stores: whether its stream may have this event already, because the id came from the
    * caller, or because this event, or a copy with other metadata, is being sent for the second time
-   * at least. Only then an append that expects {@link ExpectedVersion#any()} or {@link
-   * ExpectedVersion#streamExists()} looks for it.
+   * at least. Only then does an append that expects {@link ExpectedVersion#any()} or {@link ExpectedVersion#streamExists()} look for it.
    *
    * @return false for an event that is new for certain
    */
@@ -115,7 +112,7 @@ public final class NewEvent {
   }
 
   /**
-   * Why and by whom the event came about.
+   * The cause of the event, and the user on whose behalf it was appended.
    *
    * @return possibly empty, never null
    */

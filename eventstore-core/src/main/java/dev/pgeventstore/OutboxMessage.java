@@ -11,8 +11,7 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Something to publish that is not an event: what other services are told, as opposed to what this
- * one remembers. It is written in the transaction of the events it belongs to, is published by a
+ * Something to publish that is not an event: what is sent to other services, as opposed to what this service stores. It is written in the transaction of the events it belongs to, is published by a
  * relay in the same global order as they are, and is deleted when that is done. Immutable.
  *
  * <pre>{@code
@@ -21,8 +20,7 @@ import org.jspecify.annotations.Nullable;
  *         .message(OutboxMessage.to("public", "shipments").key("42").json("{\"order\": 42}")));
  * }</pre>
  *
- * <p>The relay gives the record an id, {@code ce_id}. A type, by which consumers route it, is the
- * caller's to give: {@code header("ce_type", "shipment-announced")}.
+ * <p>The relay gives the record an id, {@code ce_id}. The caller sets a type, by which consumers route it: {@code header("ce_type", "shipment-announced")}.
  */
 public final class OutboxMessage {
 
@@ -103,8 +101,7 @@ public final class OutboxMessage {
   }
 
   /**
-   * The same with JSON for a value, and a {@code content-type} that says so. Whether it is JSON is
-   * not looked at.
+   * The same with JSON for a value, and a {@code content-type} that says so. It is not checked that it is JSON.
    *
    * @param text sent in UTF-8
    * @return a copy
@@ -157,7 +154,7 @@ public final class OutboxMessage {
   }
 
   /**
-   * What tells it from every other message.
+   * The id, unique among all messages.
    *
    * @return the id
    */

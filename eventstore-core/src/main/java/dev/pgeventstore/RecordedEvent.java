@@ -73,7 +73,7 @@ public interface RecordedEvent {
   Instant recordedAt();
 
   /**
-   * Whether the content was erased. What is left is the place: position, stream, version, id and
+   * Whether the content was erased. What is left is its place: position, stream, version, id and
    * time.
    *
    * @return true if there is no {@link #payload()} any more
@@ -91,7 +91,7 @@ public interface RecordedEvent {
   Object payload();
 
   /**
-   * Why and by whom the event came about.
+   * The cause of the event, and the user on whose behalf it was appended.
    *
    * @return possibly empty
    * @throws UndecodableEventException if the codec cannot decode it

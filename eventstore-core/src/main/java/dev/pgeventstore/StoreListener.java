@@ -4,19 +4,17 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * Is told what becomes of the appends of a store in this process: for metrics, traces and logs.
- * Every method does nothing unless overridden. What is told may get more methods; applications do
- * not implement it, but in tests of theirs.
+ * Notified of the outcome of every append of a store in this process: for metrics, traces and logs.
+ * Every method does nothing unless overridden. The arguments may get more methods; applications implement them in tests only.
  *
- * <p>Of each append one of {@link #committed}, {@link #written}, {@link #conflicted} and {@link
- * #failed} is called, once: by the thread that appends, before it has its answer; for {@link
+ * <p>For each append one of {@link #committed}, {@link #written}, {@link #conflicted} and {@link
+ * #failed} is called, once: by the thread that appends, before it has its result; for {@link
  * EventStore#appendAsync} by the thread that completes its future, before it does. No lock is held,
- * so a slow listener delays that answer and, with {@code appendAsync}, those behind it. What a
+ * so a slow listener delays that result and, with {@code appendAsync}, those behind it. What a
  * method throws is logged and changes nothing, and an interrupt that it leaves behind is cleared.
  * Several threads call at the same time.
  *
- * <p>Nothing is told of an append that is refused because of what it is: one that cannot be
- * encoded, or is too large.
+ * <p>An append that is refused because of its content is not reported: one that cannot be encoded, or is too large.
  */
 public interface StoreListener {
 
@@ -28,8 +26,7 @@ public interface StoreListener {
   default void committed(Committed append) {}
 
   /**
-   * An append was written in a transaction of the caller's, who may commit it or roll it back: the
-   * store does not learn which.
+   * An append was written in a transaction of the caller's, which may commit it or roll it back: the store does not learn which.
    *
    * @param append what was written
    */
@@ -50,8 +47,7 @@ public interface StoreListener {
   default void failed(Failed append) {}
 
   /**
-   * Appends that go together were sent. Called by the thread that sent them, one of a caller or of
-   * the store, after they have their answers; the next ones that this thread sends wait for it. A
+   * Appends that go together were sent. Called by the thread that sent them, of a caller or of the store, after they have their results; the next appends that this thread sends wait for it. A
    * store that sends every append alone never calls it.
    *
    * @param batch what was sent

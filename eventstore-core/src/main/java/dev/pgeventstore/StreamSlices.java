@@ -27,7 +27,7 @@ final class StreamSlices extends LazyEvents {
     }
     int size = Math.min(AT_A_TIME, range.limit());
     List<RecordedEvent> events = streams.read(stream, range.limit(size));
-    // A slice that is not full was the last: there was nothing behind it when it was read.
+    // A slice that is not full was the last: nothing came after it when it was read.
     rest = events.size() < size ? null : range.after(events.get(size - 1).version(), size);
     return events;
   }

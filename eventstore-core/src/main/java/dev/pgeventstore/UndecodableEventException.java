@@ -5,10 +5,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * A stored event cannot be decoded here: its type is unknown, its revision is newer than the known
  * one, its JSON does not fit the class, or an upcaster failed. Another build of the application may
- * be able to, so a subscription gives the partition up to a node that can.
+ * be able to, so a subscription releases the partition to a node that can.
  *
- * <p>A handler that catches this exception and throws another one should give it as the cause, or
- * the failure is taken for the handler's own.
+ * <p>A handler that catches this exception and throws another one should give it as the cause, or the failure counts as the handler's own.
  */
 public class UndecodableEventException extends EventStoreException {
 

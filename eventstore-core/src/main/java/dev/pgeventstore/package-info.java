@@ -1,4 +1,4 @@
-/** Streams of events: what an application appends, reads back and is told when it loses a race. */
+/** Streams of events: what an application appends and reads back, and the exceptions that report a lost race. */
 @NullMarked
 package dev.pgeventstore;
 

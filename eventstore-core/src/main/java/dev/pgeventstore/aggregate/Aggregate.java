@@ -41,8 +41,7 @@ public interface Aggregate<S> {
   }
 
   /**
-   * What an append that is decided on this state expects, for whoever appends without {@link
-   * Aggregates#execute}.
+   * What an append that is decided on this state expects, for appending without {@link Aggregates#execute}.
    *
    * @return exactly this version
    */

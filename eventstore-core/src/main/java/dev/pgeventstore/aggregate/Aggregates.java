@@ -23,8 +23,7 @@ import org.jspecify.annotations.Nullable;
  * The streams of one category as states to decide on. Immutable, and safe for many threads if the
  * streams it was made with are.
  *
- * <p>Events whose content was erased are passed over, and count in the version. Of a truncated
- * stream the state is what the events from the truncation on add up to.
+ * <p>Events whose content was erased are skipped, but count in the version. For a truncated stream, the state is built from the events that are left.
  *
  * <pre>{@code
  * Aggregates<Order, OrderEvent> orders = Aggregates.of(store, "order", Order.EVOLUTION);
@@ -36,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Aggregates<S, E> {
 
-  /** How many more times {@link #execute} tries after a conflict, unless told otherwise. */
+  /** How often {@link #execute} retries after a conflict by default. */
   public static final int DEFAULT_RETRIES = 10;
 
   private static final long LONGEST_PAUSE_MILLIS = 250;
@@ -78,7 +77,7 @@ public final class Aggregates<S, E> {
   /**
    * The same with another bound on what {@link #execute} does after a conflict.
    *
-   * @param atMost how many more times it tries, 0 or more; {@value #DEFAULT_RETRIES} by default
+   * @param atMost how often it retries, 0 or more; {@value #DEFAULT_RETRIES} by default
    * @return a changed copy
    * @throws IllegalArgumentException if it is negative
    */
@@ -96,12 +95,9 @@ public final class Aggregates<S, E> {
    *
    * <p>When the state that {@link #execute} decided on has passed a multiple of {@code events}
    * since the last snapshot, it is written after the append has been committed, in a transaction of
-   * its own. A load writes none, and in a transaction of the caller's they are read only. Of each
-   * stream the latest one is kept, under the name that the codec has.
+   * its own. A load writes none, nor does an append in a transaction of the caller. For each stream the latest snapshot is kept, under the name of the codec.
    *
-   * <p>Snapshots change how long a load takes and never what it comes to. One that cannot be read,
-   * is of another revision, or is later than the version asked for is passed over; one that cannot
-   * be written is logged, and the command has succeeded all the same.
+   * <p>Snapshots affect how long a load takes, never its result. A snapshot that cannot be read, has another revision, or is later than the requested version is skipped. If one cannot be written, this is logged, and the command still succeeds.
    *
    * @param events how many events from one snapshot to the next, 1 or more; a few hundred for most
    * @param codec of the states
@@ -138,7 +134,7 @@ public final class Aggregates<S, E> {
    *
    * @param key of the stream
    * @param atVersion the last version to take in, 0 or more
-   * @return the state; the present one if the stream has not come that far
+   * @return the state; the present one if the stream is not at that version yet
    * @throws IllegalArgumentException if the version is negative
    */
   public Aggregate<S> load(String key, long atVersion) {
@@ -175,8 +171,8 @@ public final class Aggregates<S, E> {
         : snapshots.beginning(stream, initial, upTo);
   }
 
-  // The evolution was written for what its category holds; anything else fails in its evolve. What
-  // was erased it cannot know, and need not: only the version goes on.
+  // The evolution was written for what its category holds; anything else fails in its evolve. It
+  // cannot know what was erased, and need not: only the version counts it.
   @SuppressWarnings("unchecked")
   private S evolve(S state, RecordedEvent event) {
     return event.isErased() ? state : evolution.evolve(state, (E) event.payload());
@@ -189,9 +185,8 @@ public final class Aggregates<S, E> {
    * @param decide what happens, given the state. It may be called several times, so it must do
    *     nothing else
    * @return the state after the decision; nothing is appended if it was empty
-   * @throws ConflictException if other writers were faster at every try; nothing was written. The
-   *     message says how often it was tried
-   * @throws OutcomeUnknownException if the answer was lost and asking again did not bring it
+   * @throws ConflictException if other writers were faster at every attempt; nothing was written. The message says how many attempts were made
+   * @throws OutcomeUnknownException if the response was lost, and retries did not bring a result
    * @see #execute(String, Metadata, Function)
    */
   public Execution<S> execute(String key, Function<? super S, ? extends List<? extends E>> decide) {
@@ -202,9 +197,7 @@ public final class Aggregates<S, E> {
    * Loads, decides and appends, with metadata on each event.
    *
    * <p>If another writer is faster, all of it is done again on the fresh state, after a short pause
-   * of random length (up to a quarter of a second), as often as {@link #retries} says; an interrupt
-   * ends that, with the last conflict thrown and the interrupt kept. If an answer is lost, the same
-   * events are sent again under the same ids, which is safe, within the same bound. What {@code
+   * of random length (up to a quarter of a second), as often as {@link #retries} allows. An interrupt ends this: the last conflict is thrown and the interrupt kept. If a response is lost, the same events are sent again under the same ids, which is safe, within the same limit. What {@code
    * decide} throws is passed on.
    *
    * @param key of the stream
@@ -212,9 +205,8 @@ public final class Aggregates<S, E> {
    * @param decide what happens, given the state. It may be called several times, so it must do
    *     nothing else
    * @return the state after the decision; nothing is appended if it was empty
-   * @throws ConflictException if other writers were faster at every try; nothing was written. The
-   *     message says how often it was tried
-   * @throws OutcomeUnknownException if the answer was lost and asking again did not bring it
+   * @throws ConflictException if other writers were faster at every attempt; nothing was written. The message says how many attempts were made
+   * @throws OutcomeUnknownException if the response was lost, and retries did not bring a result
    */
   public Execution<S> execute(
       String key, Metadata metadata, Function<? super S, ? extends List<? extends E>> decide) {
@@ -226,7 +218,7 @@ public final class Aggregates<S, E> {
       if (decided.isEmpty()) {
         return new Execution<>(before, null);
       }
-      // Made once per decision: a lost answer is asked for again under the same ids.
+      // Made once per decision: after a lost response the same ids are sent again.
       List<NewEvent> events =
           decided.stream()
               .<NewEvent>map(event -> NewEvent.of(event).withMetadata(metadata))
@@ -268,7 +260,7 @@ public final class Aggregates<S, E> {
         if (unknown == null) {
           throw e;
         }
-        // This try wrote nothing, but nobody knows that of the one before.
+        // This attempt wrote nothing, but the one before may have.
         unknown.addSuppressed(e);
         throw unknown;
       }
@@ -277,7 +269,7 @@ public final class Aggregates<S, E> {
 
   private record Folded<S>(StreamId stream, long version, S state) implements Aggregate<S> {}
 
-  /** A state, and the version of the snapshot that it was come to from; 0 if from none. */
+  /** A state, and the version of the snapshot that it was built from; 0 if from none. */
   private record Loaded<S>(Aggregate<S> aggregate, long snapshotVersion) {}
 
   /** How often to try again, and the pause before it. For one call. */

@@ -5,7 +5,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a decision came to. Immutable.
+ * The result of a decision. Immutable.
  *
  * @param <S> the state
  */

@@ -15,8 +15,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The snapshots of some aggregates. They save work and are never the truth: whatever goes wrong
- * with one is logged, and the events tell the state.
+ * The snapshots of some aggregates. They save work and are never the truth: if one cannot be used, this is logged, and the state is built from the events.
  */
 final class Snapshots<S> {
 
@@ -55,7 +54,7 @@ final class Snapshots<S> {
     try {
       return codec.decode(snapshot.stateUtf8());
     } catch (RuntimeException e) {
-      // Once: a shape that changed without its revision would say it at every load.
+      // Once: a shape that changed without its revision would log this at every load.
       if (unreadable.compareAndSet(false, true)) {
         LOG.info(
             "Snapshot {} of stream {} cannot be read, so all events are, as with every other such"
@@ -69,11 +68,9 @@ final class Snapshots<S> {
   }
 
   /**
-   * Keeps a state if it is time. It is one that was loaded, not one that was just decided: what it
-   * takes in has been stored, and comes back from there to everybody. Nothing is thrown, as the
-   * command has succeeded already.
+   * Stores a snapshot of a state if one is due. The state is one that was loaded, not one that was just decided: its events are stored, and every reader gets the same from there. Nothing is thrown, as the command has already succeeded.
    *
-   * @param begun the version of the snapshot that the state was come to from, 0 if from none
+   * @param begun the version of the snapshot that the state was built from, 0 if from none
    */
   void keep(Aggregate<S> loaded, long begun) {
     if (loaded.version() / every == begun / every) {
@@ -98,8 +95,8 @@ final class Snapshots<S> {
    *
    * @param state at {@code version}
    * @param version of the snapshot, 0 if there is none
-   * @param tail events behind it
-   * @param complete whether there was nothing behind the tail
+   * @param tail the events after it
+   * @param complete whether nothing came after the tail
    */
   record Beginning<S>(S state, long version, List<RecordedEvent> tail, boolean complete) {}
 }

@@ -25,7 +25,7 @@ public final class EventTypes {
   }
 
   /**
-   * No types: for whoever passes events on as they are stored.
+   * No types: for readers that pass events on as they are stored.
    *
    * @return the empty registry
    */
@@ -38,7 +38,7 @@ public final class EventTypes {
    *
    * @param classes sealed ones, which are walked down through what they permit, or annotated ones
    * @return the registry
-   * @throws IllegalArgumentException if a class has no annotation, or a class or a name comes twice
+   * @throws IllegalArgumentException if a class has no annotation, or a class or a name occurs twice
    */
   public static EventTypes of(Class<?>... classes) {
     return builder().annotated(classes).build();
@@ -54,7 +54,7 @@ public final class EventTypes {
   }
 
   /**
-   * Every type, for those who write a codec.
+   * Every type, for authors of codecs.
    *
    * @return in the order in which they were registered; unmodifiable
    */
@@ -86,7 +86,7 @@ public final class EventTypes {
      *     registered already, or one of them is not allowed
      */
     public Builder type(Class<?> payloadClass, String name, int revision) {
-      // What a type may be called is said in one place.
+      // One place defines which names a type may have.
       EncodedEvent unused = EncodedEvent.of(name, revision, new byte[0]);
       if (name.startsWith("$")) {
         throw new IllegalArgumentException(

@@ -3,7 +3,7 @@ package dev.pgeventstore.codec;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a library writes and reads the objects of one class. For those who write a codec; safe for
+ * How a library writes and reads the objects of one class. For authors of codecs; safe for
  * many threads.
  *
  * @param <T> the library's tree of a JSON value

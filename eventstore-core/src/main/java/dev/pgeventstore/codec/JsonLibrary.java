@@ -3,7 +3,7 @@ package dev.pgeventstore.codec;
 import java.util.Set;
 
 /**
- * How a library writes and reads JSON. For those who write a codec.
+ * How a library writes and reads JSON. For authors of codecs.
  *
  * @param <M> the library's mapper
  * @param <T> the library's tree of a JSON value
@@ -26,7 +26,7 @@ public interface JsonLibrary<M, T> {
   M copy(M mapper);
 
   /**
-   * A mapper that takes nothing for what it is not: no absent value, no text for a number.
+   * A strict mapper: it accepts no absent value, and no text for a number.
    *
    * @param mapper to begin with; not changed
    * @param refusesUnknown whether a property that a class does not have is an error, too; if not,

@@ -6,7 +6,7 @@ import java.util.Set;
 import java.util.function.Function;
 
 /**
- * What all codecs on JSON are told when they are built. For those who write a codec; for one
+ * The options that all codecs on JSON have when they are built. For authors of codecs; for one
  * thread.
  *
  * @param <M> the library's mapper
@@ -50,9 +50,7 @@ public abstract class JsonOptions<M, T, B extends JsonOptions<M, T, B>> {
   }
 
   /**
-   * Reads leniently: a property that is missing is null, zero, false or empty; text is taken for a
-   * number where it looks like one, and so on, as the mapper says; and a snapshot may have what the
-   * class has not. Default: it is an error.
+   * Reads leniently: a property that is missing is null, zero, false or empty; text that looks like a number is accepted as one, and so on, as the mapper is configured; and a snapshot may have properties that the class does not have. Default: all of this is an error.
    *
    * @return this builder
    */
@@ -62,8 +60,7 @@ public abstract class JsonOptions<M, T, B extends JsonOptions<M, T, B>> {
   }
 
   /**
-   * Does not look into some classes, neither as event types or states nor inside of others: that
-   * their objects come back as they were is up to the application. Default: every class is checked.
+   * Does not look into some classes, neither as event types or states nor inside of others: the application must make sure that their objects come back equal. Default: every class is checked.
    *
    * @param classes in addition to those of earlier calls
    * @return this builder
@@ -74,8 +71,7 @@ public abstract class JsonOptions<M, T, B extends JsonOptions<M, T, B>> {
   }
 
   /**
-   * How events are written and read: what the JSON has more than the class is passed over, as the
-   * mapper says.
+   * How events are written and read: a property that the class does not have is ignored, as the mapper is configured.
    *
    * @return for a class that was checked
    */

@@ -4,8 +4,8 @@ import dev.pgeventstore.EventStoreException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Snapshots as JSON, whatever library writes and reads it. For those who write a codec;
- * applications take one that is there.
+ * Snapshots as JSON, whatever library writes and reads it. For authors of codecs;
+ * applications use an existing one.
  *
  * @param <S> the state
  */
@@ -20,7 +20,7 @@ public abstract class JsonSnapshots<S> implements SnapshotCodec<S> {
    * Snapshots of one class of states.
    *
    * @param stateClass of the states
-   * @param name what tells them from other snapshots of the same streams
+   * @param name distinguishes them from other snapshots of the same streams
    * @param revision of the state's shape and meaning, 1 or more
    * @param binding how the library writes and reads the class
    * @throws IllegalArgumentException if the name is blank, longer than {@value #MAX_NAME_LENGTH}

@@ -6,7 +6,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** Metadata as one flat JSON object. For those who write a codec. */
+/** Metadata as one flat JSON object. For authors of codecs. */
 public final class MetadataJson {
 
   private static final String ESCAPED = "\"\\\b\f\n\r\t";

@@ -1,6 +1,6 @@
 package dev.pgeventstore.codec;
 
-/** A class and how its events are stored. For those who write a codec. */
+/** A class and how its events are stored. For authors of codecs. */
 public final class RegisteredType {
 
   private final Class<?> payloadClass;
@@ -25,7 +25,7 @@ public final class RegisteredType {
   /**
    * The name in the store.
    *
-   * @return the same for ever
+   * @return permanent
    */
   public String name() {
     return name;

@@ -3,11 +3,10 @@ package dev.pgeventstore.codec;
 /**
  * Turns states into stored snapshots and back. Safe for many threads.
  *
- * <p>A snapshot is only used under the name and the revision it was stored with. Raise the revision
- * whenever the same events come to another state than before, or the same state to another JSON:
+ * <p>A snapshot is only used under the name and the revision it was stored with. Raise the revision whenever the same events give another state than before, or the same state another JSON:
  * the shape of the state has changed, or how it evolves, or an upcaster. Snapshots of other
  * revisions are then not read any more, states are folded from the events, and new snapshots take
- * the place of the old ones. Forgetting it makes the old states go on.
+ * the place of the old ones. If it is not raised, old states are used on.
  *
  * @param <S> the state
  */
@@ -17,9 +16,9 @@ public interface SnapshotCodec<S> {
   int MAX_NAME_LENGTH = 100;
 
   /**
-   * What tells these snapshots from those that other aggregates keep of the same streams.
+   * Distinguishes these snapshots from those of other aggregates for the same streams.
    *
-   * @return 1 to {@value #MAX_NAME_LENGTH} characters, the same for ever
+   * @return 1 to {@value #MAX_NAME_LENGTH} characters, permanent
    */
   String name();
 

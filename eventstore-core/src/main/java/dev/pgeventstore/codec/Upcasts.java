@@ -9,7 +9,7 @@ import java.util.stream.IntStream;
 
 /**
  * The steps from older revisions of event types to the next ones, before it is known that none is
- * missing. For those who write a codec.
+ * missing. For authors of codecs.
  *
  * @param <T> the library's tree of a JSON value
  */

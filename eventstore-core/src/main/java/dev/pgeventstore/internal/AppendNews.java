@@ -8,7 +8,7 @@ import java.time.Duration;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** Tells a store's listener what becomes of one append. There is none where nobody listens. */
+/** Notifies a store's listener of the outcome of one append. Null if there is no listener. */
 public final class AppendNews {
 
   private final StoreListener listener;
@@ -29,9 +29,9 @@ public final class AppendNews {
   }
 
   /**
-   * That of an append that has been called for.
+   * The news of an append that was requested.
    *
-   * @return null if nobody listens
+   * @return null if there is no listener
    */
   public static @Nullable AppendNews of(
       @Nullable StoreListener listener, Append append, LongSupplier nanoTime) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.internal;
 
-/** Pauses between tries: each is twice the one before, up to a longest. For one thread. */
+/** Pauses between attempts: each is twice the one before, up to a longest. For one thread. */
 public final class Backoff {
 
   private final long first;

@@ -11,8 +11,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a failure says of itself, and what it was caused by. The failures are the application's, so
- * their methods may do anything: a chain of causes may be a ring, and a message may not be made.
+ * The message of a failure, and its causes. The failures are the application's, so their methods may do anything: a chain of causes may form a cycle, and {@code getMessage} may throw.
  */
 public final class Causes {
 
@@ -46,7 +45,7 @@ public final class Causes {
   }
 
   /**
-   * Whether a failure says that the virtual machine cannot go on, whatever it was doing: it is out
+   * Whether a failure means that the virtual machine cannot continue, whatever it was doing: it is out
    * of memory, or broken. A stack that was too deep is gone with the call.
    *
    * @param failure the outermost
@@ -60,7 +59,7 @@ public final class Causes {
    * A failure in words.
    *
    * @param failure the outermost
-   * @return what it says, or the name of its class if it fails to say anything
+   * @return its message, or the name of its class if it fails to give one
    */
   public static String text(Throwable failure) {
     try {

@@ -4,8 +4,7 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Lengths of time as numbers that can be added to a clock. Whoever waits "for ever" passes a
- * duration that no {@code long} of nanoseconds holds, and means it.
+ * Lengths of time as numbers that can be added to a clock. A caller that waits without a limit may pass a duration that no {@code long} of nanoseconds holds.
  */
 public final class Durations {
 

@@ -76,7 +76,7 @@ public final class EngineThread {
   /**
    * What is found out.
    *
-   * @param <T> what comes of it
+   * @param <T> the type of the result
    * @param <E> what it throws
    */
   @FunctionalInterface
@@ -85,7 +85,7 @@ public final class EngineThread {
     /**
      * Finds it out.
      *
-     * @return what comes of it
+     * @return the result
      * @throws E if that fails
      */
     T ask() throws E;

@@ -10,8 +10,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection that refuses to end its transaction, and says when it is used for the first time.
- * Everything else, savepoints too, goes to the connection behind it.
+ * A connection that refuses to end its transaction, and reports its first use. Everything else, savepoints too, goes to the wrapped connection.
  */
 final class GuardedConnection implements InvocationHandler {
 

@@ -6,8 +6,7 @@ import java.util.UUID;
 /**
  * Lends transactions to one piece of the application's code. Safe for many threads.
  *
- * <p>The token says no more than that a setting is the lender's: it lasts no longer than the
- * transaction. So it need not change, and the statement that sets it stays prepared.
+ * <p>The token only marks a setting as the lender's. The setting lasts no longer than the transaction. So it need not change, and the statement that sets it stays prepared.
  */
 public final class Lender {
 
@@ -21,9 +20,9 @@ public final class Lender {
   }
 
   /**
-   * Lends transactions of PostgreSQL, whose end is noticed by whatever means they are ended.
+   * Lends transactions of PostgreSQL, whose end is noticed, however they are ended.
    *
-   * @param borrower who gets the connection, as messages call it
+   * @param borrower what gets the connection, as messages name it
    * @return the lender
    */
   public static Lender to(String borrower) {
@@ -34,7 +33,7 @@ public final class Lender {
    * Lends transactions of any database, or such whose end is noticed otherwise: the connection
    * refuses to end them, and that is all.
    *
-   * @param borrower who gets the connection, as messages call it
+   * @param borrower what gets the connection, as messages name it
    * @return the lender
    */
   public static Lender refusing(String borrower) {

@@ -71,8 +71,8 @@ public final class LentTransaction {
   /**
    * The borrower has returned. Its connection is of no use any more.
    *
-   * @throws EventStoreException if it has closed what is behind the connection
-   * @throws SQLException if that cannot be told
+   * @throws EventStoreException if it has closed the wrapped connection
+   * @throws SQLException if that cannot be determined
    */
   public void takeBack() throws SQLException {
     guarded.end();
@@ -81,7 +81,7 @@ public final class LentTransaction {
     }
   }
 
-  /** A pool's connection does not know that the one behind it was closed. */
+  /** A pool's connection does not know that the one it wraps was closed. */
   private boolean isClosed() throws SQLException {
     return lent.isClosed()
         || (lent.isWrapperFor(Connection.class) && lent.unwrap(Connection.class).isClosed());
@@ -101,7 +101,7 @@ public final class LentTransaction {
   }
 
   /**
-   * Requires that the transaction goes on.
+   * Requires that the transaction is still open.
    *
    * @throws EventStoreException if the borrower has ended it
    * @throws SQLException if the database cannot be asked

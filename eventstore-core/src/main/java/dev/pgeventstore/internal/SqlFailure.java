@@ -10,13 +10,12 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What kind of failure of a database something is, told by its SQLSTATE and never by its text. The
- * only list of the project that says what is worth trying again. Whose fault that was is another
+ * The kinds of failures of a database, determined by the SQLSTATE and never by the text. The only list in the project of what is worth a retry. Whose fault that was is another
  * question (docs/adr/0016).
  */
 public enum SqlFailure {
 
-  /** Trying again comes to the same: no failure of a database, or one that has to be mended. */
+  /** A retry has the same result: not a failure of a database, or one that needs an intervention. */
   PERMANENT,
 
   /** A serialization failure or a deadlock: nothing was done. */
@@ -25,7 +24,7 @@ public enum SqlFailure {
   /** The connection or the server went away: what was sent last may have been done or not. */
   LOST,
 
-  /** No disk, no memory, no connection to spare. What is missing is missing for all. */
+  /** No disk, no memory, no free connection. The resource is missing for all sessions. */
   EXHAUSTED,
 
   /** One statement was refused for now: a time-out, a lock, a limit, a read-only transaction. */
@@ -47,7 +46,7 @@ public enum SqlFailure {
   private static final Set<String> REFUSALS = Set.of("57014", "55P03", "25006", LIMIT);
 
   /**
-   * Whether waiting and trying again may help, without anybody mending anything.
+   * Whether to wait and retry may help, without any intervention.
    *
    * @return true for all kinds but one
    */
@@ -126,8 +125,7 @@ public enum SqlFailure {
   }
 
   /**
-   * Whether the network has failed, or the other end has hung up: whatever the server may have said
-   * before, the connection is gone.
+   * Whether the network has failed, or the other end has hung up: whatever the server has reported before, the connection is gone.
    *
    * @param e with its causes, and the failures that followed it
    * @return false if the failure came over a connection that lived on

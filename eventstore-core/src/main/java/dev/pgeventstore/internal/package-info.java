@@ -1,4 +1,4 @@
-/** What the modules of the store share, and applications have no need of. No API. */
+/** What the modules of the store share, and applications do not need. No API. */
 @NullMarked
 package dev.pgeventstore.internal;
 

@@ -7,7 +7,7 @@ import java.util.Deque;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
-/** How fast a position goes forward, from where it was when somebody looked. */
+/** How fast a position advances, from where it was at earlier observations. */
 final class Pace {
 
   private static final long WINDOW_NANOS = TimeUnit.SECONDS.toNanos(30);

@@ -93,7 +93,7 @@ public final class Projection implements AutoCloseable {
    *
    * @param append what to wait for
    * @param timeout how long to wait
-   * @throws TimeoutException if it has not come that far
+   * @throws TimeoutException if it has not got that far in that time
    * @throws InterruptedException if the thread was interrupted
    * @see Subscription#awaitApplied(AppendResult, Duration) what is promised, and what else is
    *     thrown
@@ -108,7 +108,7 @@ public final class Projection implements AutoCloseable {
    *
    * @param position what to wait for
    * @param timeout how long to wait
-   * @throws TimeoutException if it has not come that far
+   * @throws TimeoutException if it has not got that far in that time
    * @throws InterruptedException if the thread was interrupted
    * @see Subscription#awaitApplied(Position, Duration) what is promised, and what else is thrown
    */
@@ -118,24 +118,18 @@ public final class Projection implements AutoCloseable {
   }
 
   /**
-   * Makes this version the one that readers see, as soon as it has come far enough: to the
-   * high-water mark of this call, and to where the live version stands. That is kept from moving
-   * meanwhile, for a few seconds at most and at most a third of the time, so that readers never go
+   * Makes this version the one that readers see, as soon as it has come far enough: to the high-water mark of this call, and to the position of the live version. The live version is kept from moving meanwhile, for a few seconds at most and at most a third of the time, so that readers never go
    * back in time. What {@link ProjectionDefinition#promote} does and the change of the live version
    * are one transaction.
    *
-   * <p>It only goes upwards: if this version or a newer one was ever live nothing is done, so a
-   * program may call it whenever it starts. A node that still runs an old program does not take the
-   * view back, and one that is started again does not undo what {@link #makeLive} has done. {@link
+   * <p>Only a newer version becomes live: if this version or a newer one was ever live, nothing is done, so a program may call it whenever it starts. A node that still runs an old program does not revert the view, and a restarted node does not undo what {@link #makeLive} has done. {@link
    * #isLive} says which case it is, and so does a warning in the log.
    *
-   * <p>Of several nodes that promote a version at the same time one does it. When the answer is
-   * lost, call it again.
+   * <p>If several nodes promote a version at the same time, one of them does it. After a lost response, call it again.
    *
    * @param timeout how long to wait
    * @return false if nothing was done, because this version or a newer one was live already
-   * @throws TimeoutException if it has not come far enough in that time; the live version stays,
-   *     and the message says how far this one is behind
+   * @throws TimeoutException if it has not got far enough in that time; the live version is not changed, and the message says how far this one is behind
    * @throws IllegalStateException if it was dropped, has stopped with an error, or has parked
    *     events
    * @throws InterruptedException if the thread was interrupted
@@ -145,13 +139,12 @@ public final class Projection implements AutoCloseable {
   }
 
   /**
-   * Makes this version the one that readers see, whichever was before: takes a newer version back,
-   * or shows one again that was taken back. It is for an operator's decision, not for the start of
+   * Makes this version the one that readers see, whichever was live before: it reverts a newer version, or shows one again that was reverted. It is for an operator's decision, not for the start of
    * a program. All else is as for {@link #promote}: an older version must still follow the store.
    *
    * @param timeout how long to wait
    * @return false if it is live already
-   * @throws TimeoutException if it has not come far enough in that time; the live version stays
+   * @throws TimeoutException if it has not got far enough in that time; the live version stays
    * @throws IllegalStateException if it was dropped, has stopped with an error, or has parked
    *     events; or if another version was made live during this call
    * @throws InterruptedException if the thread was interrupted
@@ -183,7 +176,7 @@ public final class Projection implements AutoCloseable {
   }
 
   /**
-   * Stops following on this node. The version stays as it is, and goes on when it is started again.
+   * Stops following on this node. The version stays as it is, and continues when it is started again.
    */
   @Override
   public void close() {

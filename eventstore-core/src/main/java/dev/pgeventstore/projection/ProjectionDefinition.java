@@ -10,7 +10,7 @@ import java.sql.Connection;
  *
  * <p>All connections are those of a transaction that the caller ends. They refuse to commit, roll
  * back or close; savepoints work. A definition that ends the transaction by other means has failed.
- * The isolation level cannot be set: the transaction has begun with a query.
+ * The isolation level cannot be set, since the transaction has already run a query.
  */
 @FunctionalInterface
 public interface ProjectionDefinition {
@@ -41,8 +41,7 @@ public interface ProjectionDefinition {
    * visits_v2}. It commits together with the change of the live version. The default is nothing,
    * for readers that ask for {@link Projections#liveVersion}.
    *
-   * <p>Locks are waited for one second at a time; when that is not enough, all is rolled back and
-   * tried again, so it may be called several times.
+   * <p>Locks are waited for one second at a time; if that is not enough, everything is rolled back and retried, so it may be called several times.
    *
    * @param table of the version that becomes the live one
    * @param connection of the transaction

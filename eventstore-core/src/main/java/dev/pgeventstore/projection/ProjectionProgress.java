@@ -4,7 +4,7 @@ import dev.pgeventstore.Position;
 import java.time.Duration;
 import java.util.Optional;
 
-/** How far a version of a projection has come, on all nodes. It may get more methods. */
+/** The progress of a version of a projection, on all nodes. It may get more methods. */
 public interface ProjectionProgress {
 
   /**
@@ -30,7 +30,7 @@ public interface ProjectionProgress {
   double eventsPerSecond();
 
   /**
-   * How long it will take to come to the high-water mark if it goes on like this.
+   * The time until it reaches the high-water mark at this rate.
    *
    * @return zero if it is there, empty if it does not move
    */

@@ -27,8 +27,7 @@ import org.jspecify.annotations.Nullable;
  * Read models of a store. Safe for many threads.
  *
  * <p>A projection has a name, and versions with tables of their own. One version is live: readers
- * see it. Another is built beside it, from the beginning of the store, while readers go on; once it
- * has come as far, {@link Projection#promote} makes it the live one in one transaction.
+ * see it. Another is built beside it, from the beginning of the store, while readers use the live one; once it has caught up, {@link Projection#promote} makes it the live one in one transaction.
  */
 public final class Projections {
 
@@ -284,7 +283,7 @@ public final class Projections {
     }
 
     /**
-     * Who is told what happens in this process. The default is nobody.
+     * The listener that is notified of what happens in this process. Default: none.
      *
      * @param who called by the threads that handle events
      * @return this builder
@@ -314,7 +313,7 @@ public final class Projections {
      *     than one that readers have seen
      * @throws IllegalStateException if there is no definition, or if it runs in this store already
      * @throws QueryMismatchException if this version is declared with another query: give the new
-     *     one a new version. Nothing was changed, and nodes that run it go on
+     *     one a new version. Nothing was changed, and nodes that run it continue
      */
     public Projection start() {
       ProjectionDefinition what = definition;

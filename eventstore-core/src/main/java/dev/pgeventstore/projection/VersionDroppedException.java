@@ -4,9 +4,7 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * A version of a projection is not made again: it was dropped, or readers have seen a newer one
- * already. It says that this program is an old one; a version that is to be built takes a new
- * number.
+ * A version of a projection is not created again: it was dropped, or it is older than one that readers have seen. The node that reports this runs an old program. To build another version, give it a new number.
  */
 public class VersionDroppedException extends IllegalStateException {
 

@@ -11,11 +11,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Waits for an append at a reader of a feed. A position says nothing of an append once the server
- * has crashed or failed over, since it may be another event's by then, and a reader may stand there
- * in the life that is over. So the life in which the reader stands is compared with that of the
- * server, observed after the reader was found there; if the append was not sent in that life, it is
- * looked for.
+ * Waits for an append at a reader of a feed. A position identifies no append once the server has crashed or failed over, since it may belong to another event by then, and a reader may still be in the previous incarnation. So the reader's incarnation is compared with that of the server, observed after the reader was found there. If the append was not sent in that incarnation, it is looked up.
  *
  * <p>For readers of a feed, in this process.
  */
@@ -42,10 +38,9 @@ public final class AppendWait {
    *
    * @param append what to wait for
    * @param timeout how long to wait
-   * @throws TimeoutException if it has not come that far
+   * @throws TimeoutException if it has not got that far in that time
    * @throws AppendLostException if the server has lost the append
-   * @throws EventStoreException if the server could not be asked for the life that it is in until
-   *     the time was over, or will not answer that
+   * @throws EventStoreException if the server's incarnation could not be observed within the timeout, or the server refuses to report it
    * @throws InterruptedException if the thread was interrupted
    */
   public void until(AppendResult append, Duration timeout)
@@ -65,7 +60,7 @@ public final class AppendWait {
         throw e;
       }
       try {
-        // Only now: the reader may stand in a life that is over, and not know it yet.
+        // Only now: the reader may be in an incarnation that has ended, and not know it yet.
         if (!feed.life().equals(life)) {
           over = life;
           continue;
@@ -84,7 +79,7 @@ public final class AppendWait {
     }
   }
 
-  /** A connection that is lost is no answer, and the time is not over for it. */
+  /** A lost connection is not a response, and does not end the wait. */
   private static void askAgainAfter(EventStoreException failure, long deadline)
       throws InterruptedException {
     long left = deadline - System.nanoTime();
@@ -94,7 +89,7 @@ public final class AppendWait {
     TimeUnit.NANOSECONDS.sleep(Math.min(left, PAUSE_NANOS));
   }
 
-  /** Says more than that the time is over, if the database says more. */
+  /** Says more than that the timeout has expired, if the database does. */
   private boolean isLost(AppendResult append) {
     if (append.parts().isEmpty()) {
       return false;
@@ -112,12 +107,12 @@ public final class AppendWait {
   public interface Reader {
 
     /**
-     * Waits until it has passed a position, in another life of the server than one that is over.
+     * Waits until it has passed a position, in another incarnation of the server than one that has ended.
      *
      * @param position what to wait for
-     * @param over the life that is over; empty if none is known to be
+     * @param over the incarnation that has ended; empty if none is known to have
      * @param timeout how long to wait
-     * @return the life in which it stands there
+     * @return the incarnation in which it was found there
      * @throws TimeoutException if the position is not passed
      * @throws InterruptedException if the thread was interrupted
      */

@@ -37,7 +37,7 @@ public interface EventFeed {
    * The settled event at a position.
    *
    * @param position any
-   * @return the event; empty if no event stands there, it is not settled, or it was truncated or
+   * @return the event; empty if there is no event there, it is not settled, or it was truncated or
    *     its stream tombstoned
    */
   Optional<RecordedEvent> eventAt(Position position);
@@ -71,7 +71,7 @@ public interface EventFeed {
   }
 
   /**
-   * What tells this store from every other: PostgreSQL's system identifier, the number of the
+   * Identifies this store among all others: PostgreSQL's system identifier, the number of the
    * database in that cluster, and the name of the schema.
    *
    * @return the same for the life of a database, also after a restart; another one in a copy made
@@ -80,17 +80,14 @@ public interface EventFeed {
   String databaseId();
 
   /**
-   * The life that the server is in: another one after a crash, a restart or a fail-over, after
-   * which commits that were visible may be lost, and their positions handed out again. What was
-   * read while this answered the same before and after is of one history.
+   * The incarnation of the server. It changes with a crash, a restart or a fail-over, after which commits that were visible may be lost, and their positions assigned again. What was read between two calls with the same result is of one history.
    *
-   * @return what tells this life from every other one; observed by this call
+   * @return identifies this incarnation among all others; observed by this call
    */
   String life();
 
   /**
-   * Where an append stands now, whatever has become of its events since: also if they were
-   * truncated, erased or purged. It is recognised by the ids of its events.
+   * The position of an append now, whatever has happened to its events since: also if they were truncated, erased or purged. It is recognised by the ids of its events.
    *
    * @param append as it was acknowledged
    * @return the position of its last event; empty if the server has lost it
@@ -98,31 +95,29 @@ public interface EventFeed {
   Optional<Position> find(AppendResult append);
 
   /**
-   * Tries to take a lease: the right, kept in the database and limited in time by its clock, to do
-   * something alone. It is for liveness. What must not happen twice needs a fence of its own.
+   * Tries to take a lease: the right, kept in the database and limited in time by its clock, to do something exclusively. It is for liveness; what must not happen twice needs a fence of its own.
    *
    * @param name of the reader that the lease is for
    * @param partition of that reader, 0 if it has one only
-   * @param owner who wants it; unique among processes
+   * @param owner the process that takes it; unique among processes
    * @param ttl how long it lasts unless renewed
    * @return the lease; empty while another owner has it
    */
   Optional<Lease> tryLease(String name, int partition, String owner, Duration ttl);
 
   /**
-   * Takes a lease from whoever has it. For operators who must change what a reader works by: that
-   * reader notices when it renews its lease next, and until then believes that it has it.
+   * Takes a lease from its current owner. For operators that must change the state of a reader: that reader notices when it next renews its lease, and until then believes that it still has it.
    *
    * @param name of the reader that the lease is for
    * @param partition of that reader, 0 if it has one only
-   * @param owner who wants it; unique among processes
+   * @param owner the process that takes it; unique among processes
    * @param ttl how long it lasts unless renewed
    * @return the lease
    */
   Lease seizeLease(String name, int partition, String owner, Duration ttl);
 
   /**
-   * What owners of a lease have noted, whoever has it now.
+   * What owners of a lease have noted, whichever process has it now.
    *
    * @param name of the reader that the lease is for
    * @param partition of that reader, 0 if it has one only
@@ -160,22 +155,21 @@ public interface EventFeed {
   void deleteMessages(String relay, int lane, int lanes, Position upTo);
 
   /**
-   * The last position that was drawn, whether or not what it was for was committed. No event and no
-   * message of this history stands beyond it. It is not durable: a crash may set it back.
+   * The last position that was drawn, whether or not what it was for was committed. No event and no message of this history has a higher one. It is not durable: a crash may set it back.
    *
    * @return of this moment
    */
   Position lastDrawn();
 
   /**
-   * Who holds the high-water mark back: whoever has appended and not ended the transaction.
+   * The transactions that hold the high-water mark back: those that have appended and are still open.
    *
    * @param age for how long, at the least
-   * @return the oldest first; empty if there is none, or if they cannot be told
+   * @return the oldest first; empty if there is none, or if they cannot be determined
    */
   List<Blocker> blockers(Duration age);
 
-  /** What must be true of events before a reader gives them out. */
+  /** What must be true of events before a reader returns them. */
   enum Durability {
     /** They are committed and visible, as for any query. */
     VISIBLE,

@@ -13,8 +13,7 @@ public interface FeedReader extends AutoCloseable {
    *
    * @param limit the most events to return, 1 or more
    * @param maxWait how long to wait for something new
-   * @return the page; without events if the wait was over or if nothing wanted was among what is
-   *     new. Its {@code upTo} is where reading has come to, in either case
+   * @return the page; without events if the wait expired or if no new event matches. In either case its {@code upTo} is where reading has got to
    * @throws InterruptedException if the thread was interrupted
    * @throws HistoryChangedException if the server crashed, restarted or was replaced since this
    *     reader was opened: reload your position, and open a new one
@@ -23,7 +22,7 @@ public interface FeedReader extends AutoCloseable {
   EventPage next(int limit, Duration maxWait) throws InterruptedException;
 
   /**
-   * The life of the server in which all pages so far were read ({@link EventFeed#life}).
+   * The incarnation of the server in which all pages so far were read ({@link EventFeed#life}).
    *
    * @return the same for all pages of this reader; empty before the first
    */

@@ -36,16 +36,13 @@ public interface Lease extends AutoCloseable {
   boolean note(Map<String, @Nullable String> changes);
 
   /**
-   * Replaces a note, if the lease is still this owner's, the note is what the owner takes it for,
-   * and the server is still in one life. It is durable when this returns, however the sessions of
-   * the store commit: a copy of the database that has it has everything that was read in that life
-   * before this was called.
+   * Replaces a note, if the lease is still this owner's, the note is as expected, and the server is still in that incarnation. It is durable when this returns, however the sessions of the store commit: a copy of the database that has the note has everything that was read in that incarnation before this was called.
    *
    * @param life of the server, as {@link EventFeed#life()} and {@link FeedReader#life()} say it
    * @param name of the note
    * @param expected what it is now; null for none
    * @param text what it becomes
-   * @return false if nothing was noted: take over anew, and look what has changed
+   * @return false if nothing was noted: take over anew, and check what has changed
    */
   boolean replaceNote(String life, String name, @Nullable String expected, String text);
 

@@ -11,7 +11,7 @@ import java.util.concurrent.TimeoutException;
 
 /**
  * Which versions of projections there are, and which are live. Stores implement it, for {@link
- * Projections}; applications have no need of it. What is promised of each call is said there.
+ * Projections}; applications do not need it. The promises of each call are stated there.
  */
 public interface ProjectionRegistry {
 
@@ -52,7 +52,7 @@ public interface ProjectionRegistry {
   OptionalInt liveVersion(String name, Connection connection);
 
   /**
-   * How far a version has come.
+   * The progress of a version.
    *
    * @param version which one
    * @return the lowest of its checkpoints
@@ -63,23 +63,23 @@ public interface ProjectionRegistry {
    * Makes a version the live one, if it is newer than all that ever were.
    *
    * @param version which one
-   * @param timeout how long to wait until it has come far enough
+   * @param timeout how long to wait until it has got far enough
    * @param show shows it to readers, in the same transaction
    * @return false if it or a newer one was live already
-   * @throws TimeoutException if it has not come far enough
+   * @throws TimeoutException if it has not got far enough
    * @throws InterruptedException if the thread was interrupted
    */
   boolean promote(ProjectionVersion version, Duration timeout, Step show)
       throws TimeoutException, InterruptedException;
 
   /**
-   * Makes a version the live one, whichever was before.
+   * Makes a version the live one, whichever was live before.
    *
    * @param version which one
-   * @param timeout how long to wait until it has come far enough
+   * @param timeout how long to wait until it has got far enough
    * @param show shows it to readers, in the same transaction
    * @return false if it is live already
-   * @throws TimeoutException if it has not come far enough
+   * @throws TimeoutException if it has not got far enough
    * @throws InterruptedException if the thread was interrupted
    */
   boolean makeLive(ProjectionVersion version, Duration timeout, Step show)
@@ -98,9 +98,9 @@ public interface ProjectionRegistry {
   /**
    * Does something in a transaction that is rolled back.
    *
-   * @param <T> what comes of it
+   * @param <T> the type of the result
    * @param work what to do
-   * @return what came of it
+   * @return the result
    */
   <T> T tentatively(Work<T> work);
 
@@ -120,7 +120,7 @@ public interface ProjectionRegistry {
   /**
    * Something to find out in a transaction.
    *
-   * @param <T> what comes of it
+   * @param <T> the type of the result
    */
   @FunctionalInterface
   interface Work<T> {
@@ -129,7 +129,7 @@ public interface ProjectionRegistry {
      * Does it.
      *
      * @param connection of the transaction
-     * @return what comes of it
+     * @return the result
      * @throws Exception if it is impossible: the transaction is rolled back
      */
     T in(Connection connection) throws Exception;

@@ -5,8 +5,7 @@ import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 
 /**
- * Where a reader of the global order stands. Each page must go on from there, and none may be below
- * an older mark than the page before, or events would be handled twice or left out. For one thread.
+ * The position of a reader of the global order. Each page must continue from there, and none may be below an older mark than the page before, or events would be handled twice or left out. For one thread.
  */
 public final class ReadingPlace {
 
@@ -35,7 +34,7 @@ public final class ReadingPlace {
    *
    * @param page the next
    * @return the same page
-   * @throws InvariantBrokenException if it does not go on from this place
+   * @throws InvariantBrokenException if it does not continue from this place
    */
   public EventPage advance(EventPage page) {
     boolean repeats =

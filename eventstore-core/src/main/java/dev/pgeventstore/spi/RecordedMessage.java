@@ -20,7 +20,7 @@ public final class RecordedMessage {
   /**
    * A message from its stored parts.
    *
-   * @param position its place in the global order, in which events and messages stand together
+   * @param position its place in the global order, which events and messages share
    * @param message what to publish
    * @param recordedAt when the database stored it, by its clock
    * @return the message
@@ -30,7 +30,7 @@ public final class RecordedMessage {
   }
 
   /**
-   * Its place in the global order, in which events and messages stand together.
+   * Its place in the global order, which events and messages share.
    *
    * @return unique in the store
    */
@@ -41,7 +41,7 @@ public final class RecordedMessage {
   /**
    * What to publish.
    *
-   * @return as it was given
+   * @return as it was published
    */
   public OutboxMessage message() {
     return message;

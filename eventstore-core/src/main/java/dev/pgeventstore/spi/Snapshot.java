@@ -37,7 +37,7 @@ public final class Snapshot {
   /**
    * Whose state it is.
    *
-   * @return what tells it from other snapshots of the stream
+   * @return distinguishes it from other snapshots of the stream
    */
   public String name() {
     return name;

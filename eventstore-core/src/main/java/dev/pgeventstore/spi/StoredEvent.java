@@ -145,7 +145,7 @@ public final class StoredEvent implements RecordedEvent {
     return decoded;
   }
 
-  /** Whatever a codec throws, it must not be taken for a failure of what is done with the event. */
+  /** Whatever a codec throws, it must not count as a failure of the event's handler. */
   private <T> T decoded(Supplier<T> decoding) {
     try {
       return decoding.get();

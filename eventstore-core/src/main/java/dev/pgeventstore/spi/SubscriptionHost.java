@@ -16,7 +16,7 @@ public interface SubscriptionHost {
   Subscription start(SubscriptionSpec spec);
 
   /**
-   * Where a subscription has come to.
+   * The checkpoint of a subscription.
    *
    * @param name of the subscription
    * @param connection of the transaction that sees it

@@ -68,14 +68,14 @@ public interface SubscriptionSpec {
   Duration leaseTime();
 
   /**
-   * How long it may stand still while it is behind.
+   * How long it may make no progress while it is behind.
    *
    * @return more than zero
    */
   Duration unhealthyAfter();
 
   /**
-   * What is called about it.
+   * The listener of what happens.
    *
    * @return one that does nothing if nothing is to be called
    */

@@ -22,9 +22,8 @@ public interface EventBatch extends Iterable<RecordedEvent> {
 
   /**
    * The connection of the transaction that moves the checkpoint. It refuses to commit, roll back or
-   * close; savepoints work. A handler that ends the transaction by other means has failed: the
-   * checkpoint does not move, and what it has committed by itself will be there twice. It is a
-   * proxy, so use {@code unwrap}. A {@code COPY} that the handler begins it must end. An isolation
+   * close; savepoints work. A handler that ends the transaction by other means has failed: the checkpoint does not move, and what it has committed by itself will be written twice. It is a
+   * proxy, so use {@code unwrap}. A handler that begins a {@code COPY} must end it. An isolation
    * level can be set first, but not in a replay or by a projection; under one that is stricter than
    * {@code READ COMMITTED} the handler must be done within a third of the lease time.
    *
@@ -58,7 +57,7 @@ public interface EventBatch extends Iterable<RecordedEvent> {
   /**
    * Whether these events were parked and are replayed now.
    *
-   * @return false for events that come in their turn
+   * @return false for events that are handled in their regular order
    */
   boolean isReplay();
 

@@ -3,7 +3,7 @@ package dev.pgeventstore.subscription;
 import dev.pgeventstore.RecordedEvent;
 import java.sql.Connection;
 
-/** One event that a handler is given, and what it came with. Immutable. */
+/** One event that a handler is given, and its batch. Immutable. */
 public final class EventContext {
 
   private final RecordedEvent event;
@@ -15,7 +15,7 @@ public final class EventContext {
   }
 
   /**
-   * The event: where it stands, when it was recorded, and its metadata.
+   * The event: its position, when it was recorded, and its metadata.
    *
    * @return the stored event
    */
@@ -24,7 +24,7 @@ public final class EventContext {
   }
 
   /**
-   * The batch that it came with.
+   * The batch that it is part of.
    *
    * @return this event, and perhaps others
    */

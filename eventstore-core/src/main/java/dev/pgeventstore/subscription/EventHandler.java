@@ -16,8 +16,7 @@ public interface EventHandler {
    * interrupt its handler; see {@link EventBatch#isStopping()}.
    *
    * @param batch the events, and the transaction that they are handled in
-   * @throws Exception if they cannot be handled: the transaction is rolled back, and the {@link
-   *     FailurePolicy} says what comes next
+   * @throws Exception if they cannot be handled: the transaction is rolled back, and the {@link FailurePolicy} decides what happens next
    */
   void handle(EventBatch batch) throws Exception;
 
@@ -42,7 +41,7 @@ public interface EventHandler {
    * @param <E> a class of payloads
    * @param payloadClass this one and its subclasses
    * @param handler called for each such event, in their order
-   * @return a handler that passes over all other events, and over erased ones
+   * @return a handler that ignores all other events, and erased ones
    */
   static <E> TypedHandler on(Class<E> payloadClass, TypedHandler.On<? super E> handler) {
     return TypedHandler.NONE.on(payloadClass, handler);

@@ -6,24 +6,15 @@ import java.util.Objects;
 /**
  * What a subscription does when its handler fails. Immutable.
  *
- * <p>A batch that failed is handled again one event at a time, so that those before the culprit are
- * finished and it is known which one it is. That one is tried a number of times, with pauses; then
- * the subscription stops, or the event is parked. Nothing is ever skipped.
+ * <p>A batch that failed is handled again one event at a time, so that the events before the one that fails are finished, and it is known which one fails. That event is retried, with pauses; then the subscription stops, or the event is parked. Nothing is ever skipped.
  *
- * <p>An event that a node cannot decode ({@link dev.pgeventstore.UndecodableEventException}) is
- * left to a node that can: this one gives the partition up, and takes it again only when no other
- * is left, or some time after the event was handled. The policy applies once every live node has
+ * <p>An event that a node cannot decode ({@link dev.pgeventstore.UndecodableEventException}) is left to a node that can: this node releases the partition, and takes it again only if no other node is left, or some time after the event was handled. The policy applies once every live node has
  * declined it.
  *
- * <p>It concerns the handler only. A database that cannot be reached, is read-only, or has no disk
- * or connection to spare is retried without end, and does not count as an attempt. What looks like
- * that but fails while the database is well, such as a statement timeout, a lock timeout or a limit
- * of one statement, does. Deadlocks, serialization failures and lost connections are retried at
- * first, and count as one attempt when ten come in a row at one place.
+ * <p>It applies to the handler only. If the database cannot be reached, is read-only, or has no free disk space or connection, it is retried without end, and this does not count as an attempt. A similar failure while the database is well, such as a statement timeout, a lock timeout or a limit of one statement, does count. Deadlocks, serialization failures and lost connections are retried at
+ * first, and ten in a row at one place count as one attempt.
  *
- * <p>An {@link Error} that the handler throws counts like an exception, also a {@link
- * StackOverflowError}. Any other {@link VirtualMachineError}, such as an {@link OutOfMemoryError},
- * stops the subscription whatever the policy says.
+ * <p>An {@link Error} that the handler throws, such as an {@link AssertionError} or a {@link StackOverflowError}, counts as an attempt, just as an exception does. Any other {@link VirtualMachineError}, such as an {@link OutOfMemoryError}, does not count as an attempt: the subscription stops, and parks nothing.
  */
 public final class FailurePolicy {
 
@@ -53,12 +44,12 @@ public final class FailurePolicy {
   }
 
   /**
-   * Tries an event that failed some more times, alone. Say what comes then: {@link
+   * Retries an event that failed, alone. Then choose what follows: {@link
    * Retries#thenStop()} or {@link Retries#thenPark()}. The first pause is 100 ms, each is twice the
    * one before, and none is longer than 10 s.
    *
    * @param times 1 to 1,000
-   * @return how often it is tried
+   * @return how often it is retried
    * @throws IllegalArgumentException if that is out of range
    */
   public static Retries retry(int times) {
@@ -69,7 +60,7 @@ public final class FailurePolicy {
   }
 
   /**
-   * How often an event that failed is tried again.
+   * How often an event that failed is retried.
    *
    * @return 0 or more
    */
@@ -105,7 +96,7 @@ public final class FailurePolicy {
         : "retry %d times, then %s".formatted(retries, parks ? "park" : "stop");
   }
 
-  /** How often an event that failed is tried again, and how long the pauses are. Immutable. */
+  /** How often an event that failed is retried, and how long the pauses are. Immutable. */
   public static final class Retries {
 
     private static final Duration MOST = Duration.ofHours(1);
@@ -151,8 +142,7 @@ public final class FailurePolicy {
     }
 
     /**
-     * Then the event is set aside, and so are the later events of its stream, in order. All others
-     * go on. See {@link Subscription#parked()}.
+     * Then the event and the later events of its stream are parked, in order; all others continue. See {@link Subscription#parked()}.
      *
      * @return the policy
      */

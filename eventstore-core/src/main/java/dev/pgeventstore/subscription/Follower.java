@@ -11,18 +11,14 @@ import java.util.concurrent.TimeoutException;
 
 /**
  * A running reader of this process alone: it has no name, no checkpoint and no lease, and writes
- * nothing to the database. For what every process does for itself, such as a cache, or what keeps
- * its position elsewhere. Safe for many threads.
+ * nothing to the database. For what each process does for itself, such as a cache, and for readers that store their position elsewhere. Safe for many threads.
  *
- * <p>Every settled event that is wanted and stands behind the start reaches the handler, in
- * position order, and once: as long as the handler does not fail, and the server keeps its history.
+ * <p>Every settled event after the start that matches the query reaches the handler, in position order, and once, as long as the handler does not fail and the server keeps its history.
  * A crash or a restart of the server may have lost what was visible, so the follower {@linkplain
  * FollowerBuilder#load loads its start afresh} then, or ends with a {@link
  * dev.pgeventstore.HistoryChangedException} if it started at a fixed position.
  *
- * <p>A database that cannot be reached or refuses is asked again, with pauses of 50 ms to 5 s,
- * until it answers or the follower is closed. What the handler throws ends the follower: it may be
- * in the middle of something. Close it before its store.
+ * <p>If the database cannot be reached or refuses, the follower retries, with pauses of 50 ms to 5 s, until it responds or the follower is closed. An exception from the handler ends the follower, since the handler may have been interrupted in the middle of its work. Close it before its store.
  */
 public interface Follower extends AutoCloseable {
 
@@ -34,7 +30,7 @@ public interface Follower extends AutoCloseable {
   Status status();
 
   /**
-   * Where it stands: everything wanted up to here has been handled.
+   * Its position: every matching event up to here has been handled.
    *
    * @return a position; smaller than before if it was loaded afresh
    */
@@ -43,33 +39,28 @@ public interface Follower extends AutoCloseable {
   }
 
   /**
-   * Waits until it has handled an append, or passed over it if its filter drops the events.
+   * Waits until it has handled an append, or has skipped it because its filter excludes the events.
    *
    * @param append what to wait for
    * @param timeout how long to wait
-   * @throws TimeoutException if it has not come that far; the message says where it is
+   * @throws TimeoutException if it has not got that far in that time; the message says where it is
    * @throws IllegalStateException if it has ended, with the error that ended it as the cause
    * @throws dev.pgeventstore.AppendLostException if the server has lost the append, by a fail-over
    *     for example, or if the caller's transaction that it was made in was rolled back
-   * @throws dev.pgeventstore.EventStoreException if the database cannot be asked whether the append
-   *     is still there
+   * @throws dev.pgeventstore.EventStoreException if the database cannot be queried whether the append is still there
    * @throws InterruptedException if the thread was interrupted
    */
   void awaitApplied(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException;
 
   /**
-   * Waits until it has come to a position. After a crash or a fail-over of the server the position
-   * may be another event's, or may come later than the event that is meant, and nothing can be told
-   * of an event that was lost; for an append wait with its result. It is passed in the history that
-   * the server has while this method waits.
+   * Waits until it has reached a position. After a crash or a fail-over of the server the position may belong to another event, or may be later than the intended event, and a lost event is not noticed; for an append, wait with its result. The position is reached in the history that the server has while this method waits.
    *
    * @param position what to wait for
    * @param timeout how long to wait
-   * @throws TimeoutException if it has not come that far; the message says where it is
+   * @throws TimeoutException if it has not got that far in that time; the message says where it is
    * @throws IllegalStateException if it has ended, with the error that ended it as the cause
-   * @throws dev.pgeventstore.EventStoreException if the database cannot be asked which history it
-   *     has
+   * @throws dev.pgeventstore.EventStoreException if the database cannot be queried which history it has
    * @throws InterruptedException if the thread was interrupted
    */
   default void awaitApplied(Position position, Duration timeout)
@@ -105,7 +96,7 @@ public interface Follower extends AutoCloseable {
     void handle(List<RecordedEvent> events) throws Exception;
   }
 
-  /** What finds the start, and makes ready what the handler goes on with. */
+  /** Finds the start, and prepares what the handler continues with. */
   @FunctionalInterface
   interface Load {
 
@@ -123,7 +114,7 @@ public interface Follower extends AutoCloseable {
   enum State {
     /** It handles events, or waits for some. */
     RUNNING,
-    /** The database failed, or loading afresh did; it tries again, with pauses. */
+    /** The database failed, or loading afresh did; it retries, with pauses. */
     RETRYING,
     /** It was closed. */
     STOPPED,
@@ -142,9 +133,7 @@ public interface Follower extends AutoCloseable {
     State state();
 
     /**
-     * Everything wanted at or below it has been handled.
-     *
-     * @return where it stands
+     * Every matching event at or below it has been handled. @return its position
      */
     Position position();
 

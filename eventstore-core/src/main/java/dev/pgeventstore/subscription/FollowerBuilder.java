@@ -22,10 +22,9 @@ public final class FollowerBuilder {
   }
 
   /**
-   * Starts behind a position that was settled: the store's high-water mark, that of a subscription,
-   * or one that a follower has come to. The default is the beginning.
+   * Starts after a position that was settled: the store's high-water mark, a subscription's checkpoint, or a position that a follower has reached. The default is the beginning.
    *
-   * <p>It must be one of the server's present life. Where the server may have crashed or been
+   * <p>It must be of the server's present incarnation. Where the server may have crashed or been
    * replaced between reading it and calling {@link #start}, use {@link #load}.
    *
    * @param position exclusive

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** How far a follower has come, and whether it is to stop. Safe for many threads. */
+/** The progress of a follower, and whether it is to stop. Safe for many threads. */
 final class FollowerProgress {
 
   private static final Logger LOG = LoggerFactory.getLogger(FollowerProgress.class);
@@ -27,9 +27,9 @@ final class FollowerProgress {
   private boolean interruptible;
 
   /**
-   * It has come to a position.
+   * It has reached a position.
    *
-   * @param inLife of the server, in which it stands there
+   * @param inLife of the server, in which it was reached
    */
   void moveTo(Position position, Position highWaterMark, String inLife) {
     lock.lock();
@@ -162,9 +162,9 @@ final class FollowerProgress {
   }
 
   /**
-   * Waits until the follower has come to a position, in another life of the server than one.
+   * Waits until the follower has reached a position, in another incarnation of the server than one.
    *
-   * @return the life in which it stands there
+   * @return the incarnation in which it was reached
    */
   String await(Position wanted, String over, Duration timeout)
       throws TimeoutException, InterruptedException {

@@ -5,7 +5,7 @@ import dev.pgeventstore.HistoryChangedException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.spi.EventFeed;
 
-/** Where a follower starts, and in which life of the server that place was found. */
+/** Where a follower starts, and in which incarnation of the server that place was found. */
 final class FollowerStart {
 
   private final EventFeed feed;
@@ -24,7 +24,7 @@ final class FollowerStart {
   }
 
   Place load() {
-    // First: what is loaded must not be older than the life it is taken for.
+    // First: what is loaded must not be older than the incarnation it is used for.
     String life = feed.life();
     Position position = position();
     Position mark = highWaterMark();
@@ -49,7 +49,7 @@ final class FollowerStart {
     }
   }
 
-  /** An interrupt that loading has left behind is not for the database, but for the caller. */
+  /** An interrupt that loading has left behind must reach the caller, not the database call. */
   private Position highWaterMark() {
     boolean interrupted = Thread.interrupted();
     try {
@@ -61,7 +61,7 @@ final class FollowerStart {
     }
   }
 
-  /** Requires that the server is still in the life in which a place was found. */
+  /** Requires that the server is still in the incarnation in which a place was found. */
   void requireLifeOf(Place place) {
     if (!feed.life().equals(place.life)) {
       throw new HistoryChangedException(

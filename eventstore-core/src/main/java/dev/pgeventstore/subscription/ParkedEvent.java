@@ -30,14 +30,12 @@ public interface ParkedEvent {
   Position position();
 
   /**
-   * How often it was tried alone.
-   *
-   * @return 0 if it is parked because one before it in its stream is
+   * How many attempts it had, alone. @return 0 if it is parked because an earlier event of its stream is
    */
   int attempts();
 
   /**
-   * What the last attempt failed with.
+   * The failure of the last attempt.
    *
    * @return empty if there was none
    */

@@ -31,7 +31,7 @@ public interface ParkedEvents {
   /**
    * Handles the parked events of all streams again: {@link #replay(StreamId)} for each.
    *
-   * @return what came of it
+   * @return the result
    * @throws dev.pgeventstore.UndecodableEventException if a first event of a stream cannot be
    *     decoded on this node; all other streams were replayed before
    */
@@ -43,32 +43,30 @@ public interface ParkedEvents {
    * ceases to be parked, so what the handler writes there happens exactly once, also when several
    * nodes replay at the same time.
    *
-   * <p>The handler is called by the calling thread, maybe at the same time as by the subscription's
-   * own for other streams. If that thread is interrupted, or the handler leaves an interrupt
+   * <p>The handler is called by the calling thread, possibly at the same time as by the subscription's threads for other streams. If that thread is interrupted, or the handler leaves an interrupt
    * behind, the replay ends after the event that is being handled, and the thread stays
    * interrupted.
    *
    * @param stream one with parked events; if there are none, nothing is done
-   * @return what came of it
+   * @return the result
    * @throws dev.pgeventstore.UndecodableEventException if the next event of the stream cannot be
-   *     decoded on this node; that is no attempt, and the event stays parked as it was: replay it
-   *     on a node that knows it
+   *     decoded on this node; this does not count as an attempt, and the event stays parked as it was: replay it on a node that can decode it
    */
   Replay replay(StreamId stream);
 
   /**
-   * Gives one event up: it will not be handled by this subscription. That is recorded, with the
+   * Discards one event: it will not be handled by this subscription. That is recorded, with the
    * reason, the time and the role that had logged in.
    *
    * @param position of a parked event
-   * @param reason why, for whoever looks into it later
+   * @param reason why, for a later investigation
    * @return false if no event of that position is parked
    * @throws IllegalArgumentException if the reason is blank, or has a NUL character or half a
    *     surrogate pair
    */
   boolean discard(Position position, String reason);
 
-  /** What a replay came to. */
+  /** The result of a replay. */
   interface Replay {
 
     /**

@@ -112,7 +112,7 @@ final class RunningFollower implements Follower {
     try {
       handler.handle(page.events());
     } finally {
-      // One that the handler has left behind says no more than what the handler did otherwise.
+      // An interrupt that the handler has left behind means nothing more.
       Thread.interrupted();
     }
   }
@@ -132,9 +132,7 @@ final class RunningFollower implements Follower {
   }
 
   /**
-   * Asks the database until it answers.
-   *
-   * @return null if asked to stop
+   * Queries the database until it responds. @return null if the follower is to stop
    */
   private <T> @Nullable T retrying(Waiting<T> question) {
     while (true) {

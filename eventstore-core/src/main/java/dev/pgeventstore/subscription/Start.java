@@ -7,7 +7,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a subscription starts that has no checkpoint. One that has goes on from there. Immutable.
+ * Where a subscription without a checkpoint starts. One with a checkpoint continues from there. Immutable.
  */
 public final class Start {
 

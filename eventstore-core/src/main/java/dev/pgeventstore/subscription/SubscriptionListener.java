@@ -6,13 +6,11 @@ import java.time.Duration;
 import java.util.List;
 
 /**
- * Is told what a subscription does in this process: for metrics, traces, logs and caches. Every
- * method does nothing unless overridden. What is told may get more methods; applications do not
- * implement it, but in tests of theirs.
+ * Notified of what a subscription does in this process: for metrics, traces, logs and caches. Every
+ * method does nothing unless overridden. The arguments may get more methods; applications implement them in tests only.
  *
  * <p>Methods are called by the threads that handle events, so a slow one delays them; what they
- * throw is logged and changes nothing, and an interrupt that they leave behind is cleared. Of a
- * subscription with partitions several may be called at the same time.
+ * throw is logged and changes nothing, and an interrupt that they leave behind is cleared. For a subscription with several partitions, several may be called at the same time.
  */
 public interface SubscriptionListener {
 
@@ -24,22 +22,17 @@ public interface SubscriptionListener {
   default void applied(Applied batch) {}
 
   /**
-   * A partition has come to the high-water mark. Called when that begins to be so.
-   *
-   * @param place where it stands
+   * A partition has reached the high-water mark. Called once each time it catches up. @param place its position
    */
   default void caughtUp(Place place) {}
 
   /**
-   * A partition that had caught up is behind for longer than a moment: more events are settled than
-   * go into one batch.
-   *
-   * @param place where it stands
+   * A partition that had caught up is behind for longer than a moment: more events are settled than fit into one batch. @param place its position
    */
   default void fellBehind(Place place) {}
 
   /**
-   * The handler failed, or the database did. It is tried again, or what the policy says is done.
+   * The handler failed, or the database did. The batch is retried, or the failure policy is applied.
    *
    * @param failure what happened, and where
    */
@@ -93,11 +86,11 @@ public interface SubscriptionListener {
     int partition();
   }
 
-  /** Where a partition stands. */
+  /** The position of a partition. */
   interface Place extends InPartition {
 
     /**
-     * Where it stands: everything wanted up to here was handled or parked.
+     * Its position: every matching event up to here was handled or parked.
      *
      * @return the checkpoint
      */
@@ -133,7 +126,7 @@ public interface SubscriptionListener {
   interface Failed extends InPartition {
 
     /**
-     * Where the partition stands.
+     * The position of the partition.
      *
      * @return the checkpoint
      */

@@ -34,7 +34,7 @@ public interface SubscriptionStatus {
   Position highWaterMark();
 
   /**
-   * What stopped it, or what it is retrying after.
+   * The failure that stopped it, or that it is retrying after.
    *
    * @return empty if it has not failed
    */
@@ -55,9 +55,7 @@ public interface SubscriptionStatus {
   long parked();
 
   /**
-   * Who holds the high-water mark back.
-   *
-   * @return empty if nobody does
+   * The transactions that hold the high-water mark back. @return empty if there are none
    */
   List<Blocker> blockers();
 
@@ -74,7 +72,7 @@ public interface SubscriptionStatus {
    * for some time ({@link Subscriptions.Builder#unhealthyAfter}); or if for that time the
    * high-water mark was held back, or could not be observed.
    *
-   * @return false if somebody should look after it; {@link #complaint()} says why
+   * @return false if an operator should look at it; {@link #complaint()} says why
    */
   default boolean isHealthy() {
     return complaint().isEmpty();
@@ -94,15 +92,14 @@ public interface SubscriptionStatus {
   enum State {
     /** It handles events, or waits for some. */
     RUNNING,
-    /** Other nodes have all leases. It goes on when one becomes free. */
+    /** Other nodes have all leases. It continues when one becomes free. */
     WAITING,
-    /** The handler, or the database, failed; it tries again, with pauses. */
+    /** The handler, or the database, failed; it retries, with pauses. */
     RETRYING,
     /** It was closed. */
     STOPPED,
     /**
-     * Its handler failed too often, or its query was replaced by another node's. Nothing was
-     * skipped: mend the handler and start it again.
+     * Its handler failed too often, or its query was replaced by another node's. Nothing was skipped: fix the handler and start it again.
      */
     FAILED
   }
@@ -118,16 +115,12 @@ public interface SubscriptionStatus {
     int number();
 
     /**
-     * What it does on the node that has its lease.
-     *
-     * @return {@code WAITING} if none has
+     * What it does on the node that has its lease. @return {@code WAITING} if no node has it
      */
     State state();
 
     /**
-     * Everything wanted at or below it has been handled.
-     *
-     * @return the checkpoint, or where this node has come to
+     * Every matching event at or below it has been handled. @return the checkpoint, or the position that this node has reached
      */
     Position position();
 
@@ -139,7 +132,7 @@ public interface SubscriptionStatus {
     long lag();
 
     /**
-     * How long the first event behind it has been stored.
+     * How long ago the first event after it was stored.
      *
      * @return zero if there is none
      */
@@ -167,8 +160,7 @@ public interface SubscriptionStatus {
     Duration lease();
 
     /**
-     * What this node is retrying after, or what stopped it; or which nodes cannot decode an event
-     * of it.
+     * The failure that this node is retrying after, or that stopped it; or the nodes that cannot decode an event of it.
      *
      * @return empty if nothing is wrong
      */

@@ -18,8 +18,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Creates subscriptions of a store. Safe for many threads.
  *
- * <p>Every committed event that a subscription wants reaches its handler, in position order. None
- * is skipped, whatever else goes on in the database.
+ * <p>Every committed event that a subscription wants reaches its handler, in position order. None is skipped, whatever else happens in the database.
  */
 public final class Subscriptions {
 
@@ -62,10 +61,9 @@ public final class Subscriptions {
   }
 
   /**
-   * Where a subscription has come to, as a transaction sees it. Read in the same snapshot as a
-   * view, under {@code REPEATABLE READ} or in one statement, it tells which events the view shows:
+   * The checkpoint of a subscription, as a transaction sees it. Read in the same snapshot as a view, under {@code REPEATABLE READ} or in one statement, it says which events the view shows:
    * follow the store from there ({@link FollowerBuilder#load}), and none is missed or shown twice.
-   * Of a subscription with several partitions some are ahead: what they have handled comes again.
+   * With several partitions some are ahead: what they have handled is returned again.
    *
    * @param name of the subscription
    * @param connection of the transaction
@@ -175,11 +173,8 @@ public final class Subscriptions {
      * that may still be the declared one. It may stay in the code: where the query was replaced
      * already, it does nothing.
      *
-     * <p>From the checkpoints on the new query counts. Events before them that only the new query
-     * wants are not handled: for these take a new name, or a new version of a projection. What is
-     * parked stays parked, and is replayed by the new handler. Nodes that run with the earlier
-     * query commit nothing any more, and fail with {@link QueryMismatchException}; when they are
-     * started again with it they are refused.
+     * <p>From the checkpoints on, the new query applies. Earlier events that only the new query matches are not handled: for these use a new name, or a new version of a projection. What is
+     * parked stays parked, and is replayed by the new handler. Nodes that run with the earlier query commit nothing any more, and fail with {@link QueryMismatchException}; if they are restarted with it, they are refused.
      *
      * @param earlier as it was declared; types whose classes are gone by {@link EventQuery#types}
      * @return this builder
@@ -221,8 +216,7 @@ public final class Subscriptions {
      * in the order of its events, with a checkpoint of its own; the nodes on which a subscription
      * of this name runs share them. The default is 1.
      *
-     * <p>Where the subscription has run with another number, its partitions stop at one position,
-     * and go on from there in the new number. Nodes that still run with the old number take it
+     * <p>If the subscription has run with another number, its partitions stop at one position, and continue from there in the new number. Nodes that still run with the old number take it
      * over.
      *
      * @param number 1 to 64
@@ -249,7 +243,7 @@ public final class Subscriptions {
     }
 
     /**
-     * How long a node that does not answer any more keeps its partitions. A handler may take
+     * How long a node that no longer responds keeps its partitions. A handler may take
      * longer: its lease is renewed meanwhile. The default is 15 seconds.
      *
      * @param time 1 second to 1 hour
@@ -265,8 +259,7 @@ public final class Subscriptions {
     }
 
     /**
-     * How long the subscription may be behind without moving, or the high-water mark be held back,
-     * until the status is not healthy any more. The default is one minute.
+     * How long the subscription may be behind without moving, or the high-water mark be held back, before the status is no longer healthy. The default is one minute.
      *
      * @param time more than 0
      * @return this builder
@@ -281,7 +274,7 @@ public final class Subscriptions {
     }
 
     /**
-     * Who is told what the subscription does in this process. The default is nobody.
+     * The listener that is notified of what the subscription does in this process. Default: none.
      *
      * @param who called by the threads that handle events
      * @return this builder
@@ -303,14 +296,13 @@ public final class Subscriptions {
     }
 
     /**
-     * Starts the subscription. It runs in threads of its own, once it has leases. One that had
-     * stopped with an error tries again.
+     * Starts the subscription. It runs in threads of its own, once it has leases. One that had stopped with an error retries.
      *
      * @return the running subscription
      * @throws IllegalStateException if there is no handler
      * @throws IllegalArgumentException if the start lies beyond the high-water mark
      * @throws QueryMismatchException if the subscription is declared with another query, which this
-     *     one does not replace; nothing was changed, and nodes that run it go on
+     *     one does not replace; nothing was changed, and nodes that run it continue
      */
     public Subscription start() {
       if (handler == null) {

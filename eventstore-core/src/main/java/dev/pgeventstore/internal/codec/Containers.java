@@ -98,7 +98,7 @@ final class Containers {
     return array;
   }
 
-  /** Where nothing is known to put in, the keys are tried with null. */
+  /** Where no sample is known, the keys are tried with null. */
   private static Map<Object, Object> fill(Map<Object, Object> map, List<?> keys, List<?> contents) {
     for (int i = 0; i < keys.size(); i++) {
       map.put(keys.get(i), contents.isEmpty() ? null : contents.get(i % contents.size()));

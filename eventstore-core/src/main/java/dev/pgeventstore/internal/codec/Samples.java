@@ -85,7 +85,7 @@ final class Samples {
         time.toLocalTime().atOffset(ZoneOffset.ofHours(9)),
         LocalTime.NOON.atOffset(ZoneOffset.UTC));
     ZoneId zone = ZoneId.of("Europe/Berlin");
-    // That hour comes twice.
+    // That hour occurs twice.
     put(
         ZonedDateTime.class,
         ZonedDateTime.ofLocal(time, zone, ZoneOffset.ofHours(2)),

@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * Threads, locks and time for everything in the engine that runs concurrently. In production it is
  * {@link #threads}; the deterministic simulation has one that runs a single thread at a time,
- * chooses by a seed which one goes on, and turns the clock itself.
+ * chooses by a seed which one continues, and advances the clock itself.
  *
  * <p>Code that is given a scheduler starts no thread, takes no lock, reads no clock and waits for
  * nothing in any other way, or the simulation cannot replay it. Safe for many threads.
@@ -60,7 +60,7 @@ public interface Scheduler {
   /** The same, for some time at most. */
   void park(Object blocker, long nanos);
 
-  /** Lets a thread go on that is {@link #park parked} or about to be. */
+  /** Resumes a thread that is {@link #park parked} or about to be. */
   void unpark(@Nullable Thread thread);
 
   /** Lets other threads run first, for a moment. */

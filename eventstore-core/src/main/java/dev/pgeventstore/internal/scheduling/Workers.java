@@ -171,7 +171,8 @@ public final class Workers implements Executor, AutoCloseable {
             remaining = more.awaitNanos(remaining);
           }
         } catch (InterruptedException e) {
-          // Nothing interrupts a thread that waits for work: the piece before has left this behind.
+          // Nothing interrupts a thread that waits for work: the work before has left this
+          // interrupt behind.
         } finally {
           idle--;
         }
@@ -182,7 +183,7 @@ public final class Workers implements Executor, AutoCloseable {
     }
   }
 
-  /** Takes no more work. What has begun, and what waits, is done. */
+  /** Accepts no more work. Work that has begun or waits is done. */
   @Override
   public void close() {
     lock.lock();

@@ -21,7 +21,7 @@ public interface Connections {
   /**
    * What is done with a connection.
    *
-   * @param <T> what comes of it
+   * @param <T> the type of the result
    */
   @FunctionalInterface
   interface Work<T> {
