@@ -68,8 +68,8 @@ insert into "${schema}".incarnations default values;
 
 -- --- What is kept beside the log ---------------------------------------------------------------
 
--- States of streams at some version, so that long ones load fast. No truth: every row may be deleted
--- at any time, and costs only the reading of the events it stood for.
+-- States of streams at some version, so that long ones load fast. They are not the truth: any row
+-- may be deleted at any time, which only costs the reading of its events.
 create table "${schema}".snapshots (
   version bigint not null,
   recorded_at timestamptz not null default clock_timestamp(),
@@ -133,7 +133,7 @@ create table "${schema}".purged_events (
   constraint purged_events_pkey primary key ("position")
 );
 
--- Who took away what, and why. Rows are inserted and never changed.
+-- What was erased, by whom and why. Rows are inserted and never changed.
 create table "${schema}".erasures (
   number bigint generated always as identity not null,
   version bigint not null,
@@ -156,9 +156,10 @@ comment on column "${schema}".erasures.by is 'The role that had logged in.';
 
 -- --- Subscriptions -----------------------------------------------------------------------------
 
--- Which node has a partition of a subscription, or a lane of a relay, and until when. Renewed every few
--- seconds, in place. A lease says who should go on; for subscriptions what counts is the tenure in the
--- checkpoint's row (docs/adr/0009), which is written by the transaction that takes the lease.
+-- Which node has a partition of a subscription, or a lane of a relay, and until when. Renewed every
+-- few seconds, in place. A lease says which node should continue; for subscriptions the tenure in
+-- the checkpoint's row decides (docs/adr/0009), which is written by the transaction that takes the
+-- lease.
 create table "${schema}".leases (
   epoch bigint not null default 0,
   lease_until timestamptz,
@@ -175,8 +176,8 @@ comment on column "${schema}".leases.epoch is
 comment on column "${schema}".leases.owner is
   'Null: the lease was given back. One that has expired keeps its last owner.';
 
--- The partitions of named readers of the log: how far each has come, and the tenure that may move it.
--- Owner, epoch and position stand in one row, because comparing them in one statement is the fence.
+-- The partitions of named readers of the log: its checkpoint, and the tenure that may move it.
+-- Owner, epoch and position are in one row, because comparing them in one statement is the fence.
 create table "${schema}".subscriptions (
   position bigint not null,
   epoch bigint not null default 0,
@@ -222,8 +223,8 @@ create table "${schema}".subscription_members (
   constraint subscription_members_pkey primary key (name, owner)
 );
 
--- A node declines a partition while it cannot decode the event at a position behind its checkpoint.
--- One row for each node, of its latest; it goes with the node.
+-- A node declines a partition while it cannot decode the event at a position after its checkpoint.
+-- One row for each node, for its latest; it is removed with the node.
 create table "${schema}".subscription_declines (
   "position" bigint not null,
   at timestamptz not null default clock_timestamp(),
@@ -245,8 +246,8 @@ create table "${schema}".lease_notes (
     references "${schema}".leases (name, partition) on delete cascade
 );
 
--- A stream is parked while it has a row here. Whoever parks its later events, replays them or ends
--- the parking locks the row, so they come one after the other.
+-- A stream is parked while it has a row here. A transaction that parks its later events, replays
+-- them or ends the parking locks the row, so these happen one after the other.
 create table "${schema}".parked_streams (
   name text collate "C" not null,
   stream_id text collate "C" not null,
@@ -267,7 +268,7 @@ create table "${schema}".parked_events (
 );
 create index parked_events_of_stream on "${schema}".parked_events (name, stream_id, "position");
 
--- What was given up, by whom and why. Rows are inserted and never changed.
+-- What was discarded, by whom and why. Rows are inserted and never changed.
 create table "${schema}".discarded_events (
   number bigint generated always as identity not null,
   "position" bigint not null,
@@ -280,7 +281,7 @@ create table "${schema}".discarded_events (
   error text,
   constraint discarded_events_pkey primary key (number)
 );
--- By which a caller that waits for an append finds that it was given up.
+-- By which a wait for an append finds that it was discarded.
 create index discarded_events_of_stream
   on "${schema}".discarded_events (name, stream_id, version);
 
@@ -299,7 +300,7 @@ comment on column "${schema}".projections.live_version is
 comment on column "${schema}".projections.highest_version is
   'The highest version that was ever live. A promotion goes upwards from there; showing an older one, or one that was taken back, is another call.';
 
--- A version is here from the moment its tables are made until they are dropped: both in one
+-- A version is here from the moment its tables are created until they are dropped: both in one
 -- transaction. Its checkpoints are those of the subscription <name>/<version>.
 create table "${schema}".projection_versions (
   created_at timestamptz not null default clock_timestamp(),
@@ -311,13 +312,13 @@ create table "${schema}".projection_versions (
   constraint projection_versions_version_is_positive check (version > 0)
 );
 
--- The live version cannot be dropped, whatever asks for it.
+-- The live version cannot be dropped by any statement.
 alter table "${schema}".projections
   add constraint projections_live_version foreign key (name, live_version)
     references "${schema}".projection_versions (name, version);
 
--- A version that was dropped is not made again, nor one that is older than what readers have seen:
--- a node that runs an old program may be started at any time.
+-- A version that was dropped is not created again, nor is one that is older than what readers have
+-- seen: a node that runs an old program may be started at any time.
 create table "${schema}".dropped_projection_versions (
   dropped_at timestamptz not null default clock_timestamp(),
   version integer not null,
@@ -328,10 +329,10 @@ create table "${schema}".dropped_projection_versions (
 
 -- --- The outbox --------------------------------------------------------------------------------
 
--- Draws a position for a message, from the sequence of the events: they stand in one order. All who
--- draw from it hold the same lock on events, taken before, so the fence sees one kind of holder
--- (docs/adr/0011). It runs with the owner's rights, since no other role may draw; a caller that draws for
--- nothing burns a position.
+-- Draws a position for a message, from the sequence of the events: they share one order. Every
+-- transaction that draws from it already holds the same lock on events, so the fence sees one kind
+-- of holder (docs/adr/0011). It runs with the owner's rights, since no other role may draw; a
+-- caller that draws for nothing burns a position.
 create function "${schema}".draw_position() returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
@@ -359,9 +360,9 @@ create table "${schema}".outbox (
   constraint outbox_lane_hash_is_unsigned check (lane_hash between 0 and 4294967295),
   constraint outbox_headers_have_values check (cardinality(header_names) = cardinality(header_values))
 ) with (
-  -- What is deleted is to be used again soon, whatever the size was at its peak: by the number of
-  -- rows, not by a part of them, and without pauses. Its end is not cut off, which would take a lock
-  -- that appends wait for, over and over.
+  -- Space of deleted rows is to be reused soon, however large the table was at its peak: by the
+  -- number of rows, not by a fraction of them, and without pauses. The table is not truncated at
+  -- its end, which would repeatedly take a lock that appends wait for.
   autovacuum_vacuum_scale_factor = 0,
   autovacuum_vacuum_threshold = 2000,
   autovacuum_vacuum_insert_threshold = -1,
@@ -388,8 +389,9 @@ comment on column "${schema}".outbox.lane_hash is
 
 -- --- The version of the schema -----------------------------------------------------------------
 
--- The schema says its version to every role, with Flyway's history or without: programs that may not
--- migrate ask before they start. A later script states this function again, with its own number.
+-- The schema reports its version to every role, with or without Flyway's history: programs that may
+-- not migrate check it before they start. A later script defines this function again, with its own
+-- number.
 --
 -- serves_from is the version of the oldest program that still works here: it is raised only where
 -- a table or function that an older program uses is gone or means something else, for those programs
@@ -402,10 +404,10 @@ $$;
 
 -- --- The fence ---------------------------------------------------------------------------------
 
--- Tells one incarnation of the server from the next: positions that one has handed out, what it has
--- committed asynchronously and the locks it has given may be unknown to the next. Null before one
--- has begun, which equals nothing, and on a standby, where unlogged tables cannot be read. It runs
--- with the owner's rights, so that roles that could call it before need no further ones.
+-- Distinguishes one incarnation of the server from the next: positions that one has assigned, its
+-- asynchronous commits and the locks it has granted may be unknown to the next. Null before one has
+-- begun, which equals nothing, and on a standby, where unlogged tables cannot be read. It runs with
+-- the owner's rights, so that roles that could call it before need no further ones.
 create function "${schema}".incarnation() returns text
 language plpgsql stable parallel safe security definer
 as $$
@@ -424,17 +426,17 @@ begin
 end
 $$;
 
--- Begins an incarnation, unless one has begun. Of several callers at once one does it, and the others
--- wait for that.
+-- Begins an incarnation, unless one has begun. If several callers do so at once, one does it, and
+-- the others wait.
 create function "${schema}".begin_incarnation() returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
   insert into "${schema}".incarnations (is_present) values (true) on conflict do nothing
 $$;
 
--- What the fence observes (docs/adr/0001): the last position that was drawn, and only then who holds
--- the lock under which positions are drawn. The proof needs that order, so each is a statement of its
--- own. Prepared transactions have no process.
+-- What the fence observes (docs/adr/0001): the last position that was drawn, and only then which
+-- transactions hold the lock under which positions are drawn. The proof needs that order, so each
+-- is a statement of its own. Prepared transactions have no process.
 create function "${schema}".observe_fence(
   out drawn bigint,
   out visible bigint,      -- the largest position of an event
@@ -472,15 +474,15 @@ $$;
 -- --- Appending ---------------------------------------------------------------------------------
 
 -- Appends to streams, on behalf of one caller or of many at once. One call is one round trip, and
--- has an answer for each append.
+-- returns a result for each append.
 --
 -- It is volatile PL/pgSQL because each of its statements then takes a snapshot of its own under
 -- READ COMMITTED: what is decided after waiting for a row lock is decided on what the winner left.
 -- The order is: lock stream rows in the byte order of their ids (no deadlocks); decide, append by
--- append; write stream rows; insert events; tell retries from conflicts. The lock on events comes
--- last, so an append that waits for a stream row never holds the high-water mark back.
+-- append; write stream rows; insert events; distinguish retries from conflicts. The lock on events
+-- comes last, so an append that waits for a stream row never holds the high-water mark back.
 --
--- A conflict is an answer, not an error: nothing is written for that append, no position drawn, and
+-- A conflict is a result, not an error: nothing is written for that append, no position drawn, and
 -- the transaction stays usable.
 --
 -- Functions that append run with the rights of their owner, and no other role may write streams,
@@ -563,7 +565,7 @@ begin
         _gone[_i] := _dead;
         exit;
       end if;
-      -- A row that others hold is told from one that does not exist by its being visible.
+      -- A row that others hold is visible; one that does not exist is not.
       if not _patient and exists (
         select from "${schema}".streams as s where s.stream_id = _streams[_i])
       then
@@ -572,8 +574,9 @@ begin
       end if;
       exit when not _create[_i];
 
-      -- What does not exist cannot be locked, so a row of version 0 is made. Whoever is making the
-      -- same one is waited for: what has become visible then is looked at again.
+      -- A row that does not exist cannot be locked, so a row of version 0 is created. This waits
+      -- for another transaction that is creating the same row; what has become visible then is
+      -- checked again.
       if not _patient then
         perform set_config('lock_timeout', '10ms', true);
       end if;
@@ -649,7 +652,7 @@ begin
       _refused := true;
       culprits[_append] := _culprit;
       if _outcome = 4 then
-        -- What comes later in this call must not overtake it.
+        -- Later appends in this call must not overtake it.
         for _c in _first .. _condition - 1 loop
           _busy[_condition_streams[_c]] := true;
         end loop;
@@ -684,8 +687,9 @@ begin
      where s.stream_id in (select _streams[i] from generate_subscripts(_streams, 1) as i
                             where _made[i] and _version[i] = 0 and not _kept[i]);
 
-    -- Events are inserted by now, so that a retry finds its first try even in the same call. Most
-    -- refused appends are no retries: none of their events stands where it would have been written.
+    -- Events are inserted by now, so that a retry finds its first attempt even in the same call.
+    -- Most refused appends are not retries: none of their events is where it would have been
+    -- written.
     _condition := 1;
     while _condition <= _conditions loop
       _first := _condition;
@@ -696,7 +700,7 @@ begin
           if _expected[_condition] < 0 then
             _known := true;
           elsif versions[_condition] > _expected[_condition] then
-            -- To look through as many ids for as many events would take the square of their number.
+            -- Comparing as many ids with as many events would take quadratic time.
             if _counts[_condition] > 16 then
               _known := true;
             else
@@ -726,9 +730,9 @@ begin
 end
 $$;
 
--- Appends one event to one stream: append() for the commonest case, at half its cost. It does not
--- wait for anybody, and ids are not looked up: -3 and -4 are not among what may be expected.
--- Answers with the outcome, the version and the position.
+-- Appends one event to one stream: append() for the most frequent case, at half its cost. It waits
+-- for no lock, and does not look up ids: -3 and -4 cannot be expected. Returns the outcome, the
+-- version and the position.
 create function "${schema}".append_one(
   _stream text, _expected bigint, _id uuid, _type text, _revision integer, _data bytea, _metadata bytea)
 returns bigint[]
@@ -793,9 +797,9 @@ begin
 end
 $$;
 
--- Tells a retry of what is stored already from a conflict, for an append that was refused. Locks of
--- the stream rows are held. The parameters are those of append; the append's conditions are given
--- by their numbers.
+-- Distinguishes a retry of what is already stored from a conflict, for an append that was refused.
+-- Locks of the stream rows are held. The parameters are those of append; the append's conditions
+-- are given by their numbers.
 create function "${schema}".replay(
   _from integer,
   _to integer,
@@ -959,9 +963,9 @@ revoke all on function
                       integer[], text[], bytea[])
   from public;
 
--- Messages that wait for a relay, in the global order: so many, or fewer that take so many bytes.
--- It stops where it has enough, and so reads no more than it gives. By the index, whatever the
--- statistics say: they are of a table that is large at one time and empty at another.
+-- Messages that wait for a relay, in the global order: up to a number of messages, or fewer up to a
+-- number of bytes. It stops when it has enough, so it reads no more than it returns. It uses the
+-- index, whatever the statistics are, since the table is large at one time and empty at another.
 create function "${schema}".waiting_messages(
   _relay text,
   _lane integer,
@@ -1005,8 +1009,8 @@ begin
 end
 $$;
 
--- Deletes messages that were published. A caller that deletes batch after batch says where the last one
--- ended: to look at what was deleted and is yet to be vacuumed costs as much as to delete it.
+-- Deletes messages that were published. A caller that deletes batch after batch passes where the
+-- last one ended: scanning deleted rows that are not vacuumed yet costs as much as deleting them.
 create function "${schema}".delete_messages(
   _relay text,
   _lane integer,
@@ -1033,20 +1037,20 @@ $$;
 
 -- --- Leases ------------------------------------------------------------------------------------
 
--- Keeps a node's subscriptions going: says that it lives, renews its leases, takes what it may, and
--- divides partitions anew where all have come to the barrier. Answers with all partitions of these
--- subscriptions as they are then.
+-- Keeps a node's subscriptions running: reports the node as live, renews its leases, takes what it
+-- may, and divides partitions anew where all have reached the barrier. Returns all partitions of
+-- these subscriptions as they are then.
 --
 -- A free partition is for the members that are least reluctant to have it (members_by_partition),
--- and among them for those that have the fewest. So it goes to a member that has declined it only if
--- all live ones have. The member that has the most is told to give one back while another, no more
--- reluctant to have it, has two fewer.
+-- and among them for those that have the fewest. So it goes to a member that has declined it only
+-- if all live ones have. The member that has the most is asked to release one while another, no
+-- more reluctant to have it, has two fewer.
 --
--- A node whose query is not the one that the subscription is declared with is no member: nothing is
--- renewed or taken, and the answer tells it the declaration.
+-- A node whose query is not the one that the subscription is declared with is not a member: nothing
+-- is renewed or taken, and the result has the declaration.
 --
--- Rows that are locked are skipped: they are seen to the next time. Renewing touches no checkpoint.
--- All others that change several rows lock checkpoints before leases, both by partition.
+-- Locked rows are skipped, and handled the next time. Renewing touches no checkpoint. All others
+-- that change several rows lock checkpoints before leases, both by partition.
 create function "${schema}".keep_leases(
   _owner text,
   _names text[],
@@ -1136,8 +1140,8 @@ begin
                           where o.partition = m.partition
                             and (o.reluctance, o.held) < (m.reluctance, m.held));
       exit when _mine is null;
-      -- Of these two rows: they are looked at again once they are locked, and the subscription may
-      -- just have been declared anew.
+      -- Conditions on these two rows: they are checked again once the rows are locked, and the
+      -- subscription may just have been declared anew.
       select l.partition, l.owner into _partition, _last
         from "${schema}".leases as l
         join "${schema}".subscriptions as s on s.name = l.name and s.partition = l.partition
@@ -1153,7 +1157,7 @@ begin
       update "${schema}".subscriptions as s
          set owner = _owner,
              epoch = s.epoch + 1,
-             -- The last owner did not give it back: maybe the event that it handled has killed it.
+             -- The last owner did not release it: the event that it handled may have killed it.
              attempts = s.attempts
                         + case when _last is not null and s.attempt_position is null then 1 else 0 end
        where s.name = _name and s.partition = _partition
@@ -1191,7 +1195,7 @@ end
 $$;
 
 -- How many partitions each live member has, and how reluctant it is to have each of them: 2 if it
--- cannot decode an event behind the present checkpoint, 1 if it could not decode one that the
+-- cannot decode an event after the present checkpoint, 1 if it could not decode one that the
 -- checkpoint has passed in the last ten minutes, 0 otherwise. The 1 keeps a node of an earlier
 -- deployment from taking back what it would decline again at the next such event.
 create function "${schema}".members_by_partition(_name text, _live text[])
@@ -1214,8 +1218,8 @@ as $$
    where s.name = _name
 $$;
 
--- Makes a node a member that has declined nothing, and removes what is left of members that went
--- without a word. Of two that come at once one does this; none waits.
+-- Makes a node a member that has declined nothing, and removes what is left of members that ended
+-- without leaving. If two join at once, one does this; neither waits.
 create function "${schema}".join_members(_name text, _owner text, _ttl interval) returns void
 language plpgsql volatile
 as $$
@@ -1241,12 +1245,12 @@ begin
 end
 $$;
 
--- Declines a partition for its owner, which cannot decode the event at a position, and gives its
--- lease back, if another live member has not declined it; the attempt at that event does not count.
+-- Declines a partition for its owner, which cannot decode the event at a position, and releases its
+-- lease, if another live member has not declined it; the attempt at that event does not count.
 --
--- Answers whether the lease was given back: if not, no other member is left to try, and the caller
--- does what its failure policy says. Null if the tenure is over. In a transaction with what the
--- policy does: a member that joins meanwhile waits for that transaction.
+-- Returns whether the lease was released: if not, no other member is left to try, and the caller
+-- applies its failure policy. Null if the tenure is over. Called in the transaction that applies
+-- the policy: a member that joins meanwhile waits for that transaction.
 create function "${schema}".decline_partition(
   _name text,
   _partition integer,
@@ -1298,7 +1302,7 @@ begin
 end
 $$;
 
--- Divides the partitions of a subscription anew, if all of them have come to the barrier.
+-- Divides the partitions of a subscription anew, if all of them have reached the barrier.
 create function "${schema}".divide_anew(_name text) returns void
 language plpgsql volatile
 as $$
@@ -1332,7 +1336,8 @@ begin
   select _name, n from generate_series(0, _next - 1) as n
       on conflict on constraint leases_pkey do update
      set owner = null, lease_until = null;
-  -- With the epoch of the largest: a node that still thinks that it has one of them writes nothing.
+  -- With the epoch of the largest: a node that still believes that it has one of them writes
+  -- nothing.
   insert into "${schema}".subscriptions as s (name, partition, partitions, position, query, epoch)
   select _name, n, _next, _barrier, _query, _epoch
     from generate_series(0, _next - 1) as n
@@ -1347,13 +1352,14 @@ begin
 end
 $$;
 
--- Makes the partitions of a subscription, or asks for another number of them: then none moves beyond
--- the one that has come furthest, and when all stand there they are divided anew. The caller is a
--- member from then on.
+-- Creates the partitions of a subscription, or requests another number of them: then none moves
+-- beyond the highest checkpoint, and when all have reached it they are divided anew. The caller is
+-- a member from then on.
 --
--- Answers with null, or, if the subscription is declared with another query than the caller's, with
--- that one: then nothing was changed. One that the caller replaces is replaced: from the checkpoints
--- on the caller's query counts, and what was begun under the old one cannot be committed any more.
+-- Returns null, or, if the subscription is declared with another query than the caller's, that
+-- query: then nothing was changed. A query that the caller replaces is replaced: from the
+-- checkpoints on, the caller's query applies, and batches that were begun under the old one can no
+-- longer be committed.
 create function "${schema}".arrange_partitions(
   _name text,
   _partitions integer,
@@ -1370,7 +1376,7 @@ declare
   _of integer;
   _declared text;
 begin
-  -- The transaction that makes the first one makes all; others wait for it here.
+  -- The transaction that creates the first one creates all; others wait for it here.
   insert into "${schema}".leases as l (name, partition)
   values (_name, 0)
       on conflict on constraint leases_pkey do nothing;
@@ -1404,7 +1410,7 @@ begin
     update "${schema}".leases as l
        set owner = null, lease_until = null
      where l.name = _name;
-    -- A member that is locked is just being prolonged; its node removes it the next time.
+    -- A locked member is just being renewed; its node removes it the next time.
     delete from "${schema}".subscription_members as m
      where m.name = _name
        and m.owner in (select d.owner
@@ -1424,7 +1430,7 @@ begin
    where s.name = _name
      and s.next_partitions is distinct from case when _of = _partitions then null else _partitions end;
 
-  -- A caller that starts it wants it to be tried again.
+  -- A caller that starts it requests a retry.
   update "${schema}".subscriptions as s
      set stopped_at = null, error = null, attempts = 0, attempt_position = null
    where s.name = _name and s.stopped_at is not null;
@@ -1434,9 +1440,9 @@ begin
 end
 $$;
 
--- Notes something, or takes notes away where the value is null, if the caller still has the lease.
--- The lease's row is locked first, and what follows has a snapshot of its own: whoever takes the
--- lease waits and finds all of it, or has taken it, and then nothing is written.
+-- Writes notes, or removes those with a null value, if the caller still has the lease. The lease's
+-- row is locked first, and what follows has a snapshot of its own: a node that takes the lease
+-- waits and finds all notes, or has taken it before, and then nothing is written.
 create function "${schema}".note_in_lease(
   _name text,
   _partition integer,
@@ -1470,9 +1476,9 @@ end
 $$;
 
 -- Replaces one note if the caller still has the lease, the server is in the given incarnation, and
--- the note still is what the caller takes it for; null for none. When this has committed, it is as
--- durable as anything that was committed before: it is flushed even if the session commits
--- asynchronously. So a server that has this note has all that its writer had read (docs/adr/0022).
+-- the note is still as the caller expects; null for none. When this has committed, it is as durable
+-- as anything that was committed before: it is flushed even if the session commits asynchronously.
+-- So a server that has this note has everything that its writer had read (docs/adr/0022).
 create function "${schema}".replace_note_in_lease(
   _name text,
   _partition integer,
@@ -1490,7 +1496,7 @@ begin
   if current_setting('synchronous_commit') = 'off' then
     perform set_config('synchronous_commit', 'local', true);
   end if;
-  -- As in note_in_lease: what follows sees what the one before has noted.
+  -- As in note_in_lease: the next statement sees what the previous owner has noted.
   perform from "${schema}".leases as l
     where l.name = _name and l.partition = _partition and l.owner = _owner and l.epoch = _epoch
       for update;
@@ -1534,7 +1540,7 @@ begin
       on conflict on constraint truncations_pkey do update
      set before = excluded.before, hidden_up_to = excluded.hidden_up_to;
 
-  -- What was made of these events shows them.
+  -- Snapshots contain what these events have set.
   delete from "${schema}".snapshots as s where s.stream_id = _stream;
 
   -- Readers keep their plans, and one that was made for an empty table reads all of it, for each
@@ -1549,8 +1555,8 @@ begin
 end
 $$;
 
--- Hides the events of a stream that have lower versions. The last event always stays: by it readers
--- know the version of the stream.
+-- Hides the events of a stream that have lower versions. The last event always stays: readers know
+-- the version of the stream by it.
 create function "${schema}".truncate_before(
   _stream text,
   _version bigint,
@@ -1591,7 +1597,7 @@ begin
 end
 $$;
 
--- Ends a stream for good: its events are hidden, and append refuses it from now on.
+-- Ends a stream permanently: its events are hidden, and append refuses it from now on.
 create function "${schema}".tombstone(
   _stream text,
   out outcome integer,  -- 0 done, 1 it was so already, 2 no such stream
@@ -1647,7 +1653,7 @@ begin
     outcome := 3;
     return;
   end if;
-  -- Also the second time: one may have been on its way the first time.
+  -- Also the second time: a snapshot may have been in progress the first time.
   delete from "${schema}".snapshots as s where s.stream_id = _stream;
   if _type = '$erased' then
     outcome := 1;

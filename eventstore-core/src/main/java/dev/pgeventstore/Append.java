@@ -10,11 +10,12 @@ import java.util.Set;
 import java.util.UUID;
 
 /**
- * Events for one or several streams, the messages that announce them, and the conditions they
- * were decided on: all of them are written, or none. Immutable; {@link #and}, {@link #check} and {@link
+ * Events for one or several streams, the messages that announce them, and the conditions they were
+ * decided on: all of them are written, or none. Immutable; {@link #and}, {@link #check} and {@link
  * #message} return a larger copy.
  *
- * <p>Ids of events are drawn when it is built, so sending it again is recognised as a retry: see {@link EventStreams#append(Append)}.
+ * <p>Ids of events are drawn when it is built, so sending it again is recognised as a retry: see
+ * {@link EventStreams#append(Append)}.
  *
  * <pre>{@code
  * store.append(
@@ -104,7 +105,8 @@ public final class Append {
    * The same, with a message to publish. Its position comes after those of all events, and after
    * those of the messages added before.
    *
-   * <p>If the append is recognised as a retry by the ids of its events, its messages were written with the first attempt, and are neither written again nor compared.
+   * <p>If the append is recognised as a retry by the ids of its events, its messages were written
+   * with the first attempt, and are neither written again nor compared.
    *
    * @param message what to publish
    * @return a larger copy

@@ -31,7 +31,8 @@ public final class AppendResult {
    * For stores: a result.
    *
    * @param position of the last event or message
-   * @param versions of the last event of each written stream; with none the result is only a position
+   * @param versions of the last event of each written stream; with none the result is only a
+   *     position
    * @param replayed whether an earlier append had written the events already
    * @return the result
    */
@@ -57,9 +58,12 @@ public final class AppendResult {
   }
 
   /**
-   * The position of the last event, or of the last message if the append had any. Use it to wait until a subscription or a relay has reached it; it is not an expected version.
+   * The position of the last event, or of the last message if the append had any. Use it to wait
+   * until a subscription or a relay has reached it; it is not an expected version.
    *
-   * <p>For a retry it is the position of the first attempt. If the append has messages, it may be later, since they may already be published and deleted; a caller that waits for it waits for them too.
+   * <p>For a retry it is the position of the first attempt. If the append has messages, it may be
+   * later, since they may already be published and deleted; a caller that waits for it waits for
+   * them too.
    *
    * @return no smaller than any position of this append
    */
@@ -127,7 +131,8 @@ public final class AppendResult {
   }
 
   /**
-   * Whether an earlier attempt at the same append, recognised by its event ids, had already written the events. Then this is the result of that attempt, and nothing was written now.
+   * Whether an earlier attempt at the same append, recognised by its event ids, had already written
+   * the events. Then this is the result of that attempt, and nothing was written now.
    *
    * @return true for a retry of what was committed before
    */

@@ -4,7 +4,8 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * An open transaction that has written events. Nothing after its events is settled, so no reader may pass them. Stores implement it; it may get more methods.
+ * An open transaction that has written events. Nothing after its events is settled, so no reader
+ * may pass them. Stores implement it; it may get more methods.
  *
  * <p>For sessions of other roles, a role without the right to read all statistics ({@code
  * pg_read_all_stats}) sees no age, which is zero then, no state and no query.

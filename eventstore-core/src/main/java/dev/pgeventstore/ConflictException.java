@@ -33,7 +33,7 @@ public class ConflictException extends EventStoreException {
    * @param tries how many there were
    */
   public ConflictException(ConflictException last, int tries) {
-    super("%s, in %d tries".formatted(last.getMessage(), tries), last);
+    super("%s, in %d attempts".formatted(last.getMessage(), tries), last);
     this.conflicts = last.conflicts;
   }
 

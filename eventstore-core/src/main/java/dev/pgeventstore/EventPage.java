@@ -30,7 +30,7 @@ public final class EventPage {
     for (RecordedEvent event : events) {
       if (last != null && !event.position().isAfter(last)) {
         throw new InvariantBrokenException(
-            "a page up to position %s has an event at position %s behind the one at %s"
+            "a page up to position %s has an event at position %s after the one at %s"
                 .formatted(upTo, event.position(), last));
       }
       last = event.position();

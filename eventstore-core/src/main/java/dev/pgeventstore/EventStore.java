@@ -10,17 +10,23 @@ import java.util.stream.StreamSupport;
  * A store of events: version-checked streams, and one global order over all of them. Safe for use
  * by many threads.
  *
- * <p>An append that returned is committed, with the durability of the server's {@code synchronous_commit}.
+ * <p>An append that returned is committed, with the durability of the server's {@code
+ * synchronous_commit}.
  */
 public interface EventStore extends EventStreams, AutoCloseable {
 
   /**
    * Appends without waiting for the response: one thread may keep thousands of appends in flight.
    *
-   * <p>What can be refused without the database is refused at once, by an exception from this method. Everything else completes the future, with the exceptions that {@link #append(Append)} throws. Appends
-   * to one stream are carried out in the order of these calls; if the outcome of one append is unknown, the appends behind it on its streams that were not sent yet fail, and none of their events are written. If the store's limit of appends in flight is reached, this method waits.
+   * <p>What can be refused without the database is refused at once, by an exception from this
+   * method. Everything else completes the future, with the exceptions that {@link #append(Append)}
+   * throws. Appends to one stream are carried out in the order of these calls; if the outcome of
+   * one append is unknown, the appends behind it on its streams that were not sent yet fail, and
+   * none of their events are written. If the store's limit of appends in flight is reached, this
+   * method waits.
    *
-   * <p>Futures are completed by a thread of the store that does nothing else. A dependent action must not block this thread, or other futures wait.
+   * <p>Futures are completed by a thread of the store that does nothing else. A dependent action
+   * must not block this thread, or other futures wait.
    *
    * @param append the events, and the conditions they were decided on
    * @return the result to come; cancelling it does not undo the append
@@ -61,7 +67,8 @@ public interface EventStore extends EventStreams, AutoCloseable {
    * @param query which events
    * @param after where to start, exclusive
    * @param limit the most events to return, 1 or more
-   * @return a page, empty if nothing wanted was settled within its reach: {@link EventPage#isLast()} says whether to continue
+   * @return a page, empty if nothing wanted was settled within its reach: {@link
+   *     EventPage#isLast()} says whether to continue
    */
   EventPage readPage(EventQuery query, Position after, int limit);
 
@@ -80,11 +87,14 @@ public interface EventStore extends EventStreams, AutoCloseable {
    * Reads settled events in the global order while they are consumed, so that a log of any length
    * fits into the heap: no more than 500 of them are held at a time.
    *
-   * <p>Nothing is read before the first event is requested. Then the events are read in {@linkplain #readPage pages}, until a page has reached the high-water mark; events that are settled meanwhile are included. No connection and no transaction is held between two pages, so there
-   * is nothing to close, and a caller that stops early leaves nothing behind.
+   * <p>Nothing is read before the first event is requested. Then the events are read in {@linkplain
+   * #readPage pages}, until a page has reached the high-water mark; events that are settled
+   * meanwhile are included. No connection and no transaction is held between two pages, so there is
+   * nothing to close, and a caller that stops early leaves nothing behind.
    *
    * <p>Making the result {@linkplain Stream#parallel() parallel} has no effect. If a page cannot be
-   * read, the operation that consumes the stream throws what {@code readPage} throws; to continue, read again from after the last event that was returned.
+   * read, the operation that consumes the stream throws what {@code readPage} throws; to continue,
+   * read again from after the last event that was returned.
    *
    * @param query which events
    * @param after where to start, exclusive
@@ -119,9 +129,12 @@ public interface EventStore extends EventStreams, AutoCloseable {
    * Stops what runs for this store: subscriptions, observers, connections it opened. A data source
    * given by the caller stays open. Closing twice does nothing.
    *
-   * <p>Accepted appends are first sent and completed, for at most 11 seconds. After that, appends that were not sent are refused, and appends without a response from the database have an unknown outcome. Actions that depend on a future may take 10 seconds more.
+   * <p>Accepted appends are first sent and completed, for at most 11 seconds. After that, appends
+   * that were not sent are refused, and appends without a response from the database have an
+   * unknown outcome. Actions that depend on a future may take 10 seconds more.
    *
-   * <p>Then it waits for the batches that are being handled, unless called from a handler, a listener or an action that depends on a future.
+   * <p>Then it waits for the batches that are being handled, unless called from a handler, a
+   * listener or an action that depends on a future.
    */
   @Override
   void close();

@@ -31,9 +31,13 @@ public class EventStoreException extends RuntimeException {
   }
 
   /**
-   * Whether the same call may succeed if it is retried later, without any intervention: the database was unavailable or out of a resource, a lock was not available, or the call lost a race that the server resolves by failing it. Determined by the SQLSTATE of the cause, with one list for the whole library.
+   * Whether the same call may succeed if it is retried later, without any intervention: the
+   * database was unavailable or out of a resource, a lock was not available, or the call lost a
+   * race that the server resolves by failing it. Determined by the SQLSTATE of the cause, with one
+   * list for the whole library.
    *
-   * <p>A {@link ConflictException} is not transient: the same append fails again, so read again, decide again, and retry. In a transaction of the caller, retry the whole transaction.
+   * <p>A {@link ConflictException} is not transient: the same append fails again, so read again,
+   * decide again, and retry. In a transaction of the caller, retry the whole transaction.
    *
    * @return false where the same call would fail again, or where that is not known
    */

@@ -8,7 +8,8 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The cause of an event, and the user on whose behalf it was appended. Immutable; {@code with…} returns a changed copy.
+ * The cause of an event, and the user on whose behalf it was appended. Immutable; {@code with…}
+ * returns a changed copy.
  *
  * <p>All of it is optional. It is stored as one flat JSON object: the four named entries under
  * their names, the free ones beside them.

@@ -57,7 +57,8 @@ public final class NewEvent {
   }
 
   /**
-   * The same event with other metadata. A store treats the copy as the same event. This matters if an append is retried and each attempt decorates its events anew.
+   * The same event with other metadata. A store treats the copy as the same event. This matters if
+   * an append is retried and each attempt decorates its events anew.
    *
    * @param newMetadata its cause, and the user on whose behalf it is appended
    * @return a copy that has it
@@ -94,7 +95,8 @@ public final class NewEvent {
   }
 
   /**
-   * For stores: notes that an append with this event is about to be sent. This cannot be undone, whatever the outcome of the append.
+   * For stores: notes that an append with this event is about to be sent. This cannot be undone,
+   * whatever the outcome of the append.
    */
   public void sending() {
     sent.incrementAndGet();
@@ -103,7 +105,8 @@ public final class NewEvent {
   /**
    * For stores: whether its stream may have this event already, because the id came from the
    * caller, or because this event, or a copy with other metadata, is being sent for the second time
-   * at least. Only then does an append that expects {@link ExpectedVersion#any()} or {@link ExpectedVersion#streamExists()} look for it.
+   * at least. Only then does an append that expects {@link ExpectedVersion#any()} or {@link
+   * ExpectedVersion#streamExists()} look for it.
    *
    * @return false for an event that is new for certain
    */

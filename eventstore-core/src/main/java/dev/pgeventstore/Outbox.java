@@ -23,9 +23,12 @@ public interface Outbox {
   }
 
   /**
-   * Writes messages that belong to no event, for relays to publish: all of them, or none. Messages that announce events are appended with them, by {@link Append#message}.
+   * Writes messages that belong to no event, for relays to publish: all of them, or none. Messages
+   * that announce events are appended with them, by {@link Append#message}.
    *
-   * <p>Unlike an append, a publication cannot be recognised as a retry. If its outcome is unknown and it is retried, the messages may be published twice; a receiver recognises them by their ids, if the retry has the same ids.
+   * <p>Unlike an append, a publication cannot be recognised as a retry. If its outcome is unknown
+   * and it is retried, the messages may be published twice; a receiver recognises them by their
+   * ids, if the retry has the same ids.
    *
    * @param messages at least one, in the order in which they are to be published
    * @return the position of the last one

@@ -11,8 +11,9 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Something to publish that is not an event: what is sent to other services, as opposed to what this service stores. It is written in the transaction of the events it belongs to, is published by a
- * relay in the same global order as they are, and is deleted when that is done. Immutable.
+ * Something to publish that is not an event: what is sent to other services, as opposed to what
+ * this service stores. It is written in the transaction of the events it belongs to, is published
+ * by a relay in the same global order as they are, and is deleted when that is done. Immutable.
  *
  * <pre>{@code
  * store.append(
@@ -20,7 +21,8 @@ import org.jspecify.annotations.Nullable;
  *         .message(OutboxMessage.to("public", "shipments").key("42").json("{\"order\": 42}")));
  * }</pre>
  *
- * <p>The relay gives the record an id, {@code ce_id}. The caller sets a type, by which consumers route it: {@code header("ce_type", "shipment-announced")}.
+ * <p>The relay gives the record an id, {@code ce_id}. The caller sets a type, by which consumers
+ * route it: {@code header("ce_type", "shipment-announced")}.
  */
 public final class OutboxMessage {
 
@@ -101,7 +103,8 @@ public final class OutboxMessage {
   }
 
   /**
-   * The same with JSON for a value, and a {@code content-type} that says so. It is not checked that it is JSON.
+   * The same with JSON for a value, and a {@code content-type} that says so. It is not checked that
+   * it is JSON.
    *
    * @param text sent in UTF-8
    * @return a copy

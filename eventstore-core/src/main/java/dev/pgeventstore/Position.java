@@ -3,8 +3,8 @@ package dev.pgeventstore;
 /**
  * A place in the one global order of a store. Positions increase, and may have holes.
  *
- * <p>A position says where an event is, never what may be appended: lower positions can still
- * be in flight while a higher one is visible. Expect {@link ExpectedVersion versions} instead.
+ * <p>A position says where an event is, never what may be appended: lower positions can still be in
+ * flight while a higher one is visible. Expect {@link ExpectedVersion versions} instead.
  *
  * @param value 0 is before the first event; every event's position is 1 or more
  */

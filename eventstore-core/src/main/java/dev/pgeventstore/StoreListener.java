@@ -5,7 +5,8 @@ import java.util.List;
 
 /**
  * Notified of the outcome of every append of a store in this process: for metrics, traces and logs.
- * Every method does nothing unless overridden. The arguments may get more methods; applications implement them in tests only.
+ * Every method does nothing unless overridden. The arguments may get more methods; applications
+ * implement them in tests only.
  *
  * <p>For each append one of {@link #committed}, {@link #written}, {@link #conflicted} and {@link
  * #failed} is called, once: by the thread that appends, before it has its result; for {@link
@@ -14,7 +15,8 @@ import java.util.List;
  * method throws is logged and changes nothing, and an interrupt that it leaves behind is cleared.
  * Several threads call at the same time.
  *
- * <p>An append that is refused because of its content is not reported: one that cannot be encoded, or is too large.
+ * <p>An append that is refused because of its content is not reported: one that cannot be encoded,
+ * or is too large.
  */
 public interface StoreListener {
 
@@ -26,7 +28,8 @@ public interface StoreListener {
   default void committed(Committed append) {}
 
   /**
-   * An append was written in a transaction of the caller's, which may commit it or roll it back: the store does not learn which.
+   * An append was written in a transaction of the caller's, which may commit it or roll it back:
+   * the store does not learn which.
    *
    * @param append what was written
    */
@@ -47,7 +50,8 @@ public interface StoreListener {
   default void failed(Failed append) {}
 
   /**
-   * Appends that go together were sent. Called by the thread that sent them, of a caller or of the store, after they have their results; the next appends that this thread sends wait for it. A
+   * Appends that go together were sent. Called by the thread that sent them, of a caller or of the
+   * store, after they have their results; the next appends that this thread sends wait for it. A
    * store that sends every append alone never calls it.
    *
    * @param batch what was sent

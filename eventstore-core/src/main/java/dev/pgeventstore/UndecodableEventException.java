@@ -7,7 +7,8 @@ import org.jspecify.annotations.Nullable;
  * one, its JSON does not fit the class, or an upcaster failed. Another build of the application may
  * be able to, so a subscription releases the partition to a node that can.
  *
- * <p>A handler that catches this exception and throws another one should give it as the cause, or the failure counts as the handler's own.
+ * <p>A handler that catches this exception and throws another one should give it as the cause, or
+ * the failure counts as the handler's own.
  */
 public class UndecodableEventException extends EventStoreException {
 

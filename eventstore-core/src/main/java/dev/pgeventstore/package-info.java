@@ -1,4 +1,7 @@
-/** Streams of events: what an application appends and reads back, and the exceptions that report a lost race. */
+/**
+ * Streams of events: what an application appends and reads back, and the exceptions that report a
+ * lost race.
+ */
 @NullMarked
 package dev.pgeventstore;
 

@@ -41,7 +41,8 @@ public interface Aggregate<S> {
   }
 
   /**
-   * What an append that is decided on this state expects, for appending without {@link Aggregates#execute}.
+   * What an append that is decided on this state expects, for appending without {@link
+   * Aggregates#execute}.
    *
    * @return exactly this version
    */

@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * The streams of one category as states to decide on. Immutable, and safe for many threads if the
  * streams it was made with are.
  *
- * <p>Events whose content was erased are skipped, but count in the version. For a truncated stream, the state is built from the events that are left.
+ * <p>Events whose content was erased are skipped, but count in the version. For a truncated stream,
+ * the state is built from the events that are left.
  *
  * <pre>{@code
  * Aggregates<Order, OrderEvent> orders = Aggregates.of(store, "order", Order.EVOLUTION);
@@ -95,9 +96,12 @@ public final class Aggregates<S, E> {
    *
    * <p>When the state that {@link #execute} decided on has passed a multiple of {@code events}
    * since the last snapshot, it is written after the append has been committed, in a transaction of
-   * its own. A load writes none, nor does an append in a transaction of the caller. For each stream the latest snapshot is kept, under the name of the codec.
+   * its own. A load writes none, nor does an append in a transaction of the caller. For each stream
+   * the latest snapshot is kept, under the name of the codec.
    *
-   * <p>Snapshots affect how long a load takes, never its result. A snapshot that cannot be read, has another revision, or is later than the requested version is skipped. If one cannot be written, this is logged, and the command still succeeds.
+   * <p>Snapshots affect how long a load takes, never its result. A snapshot that cannot be read,
+   * has another revision, or is later than the requested version is skipped. If one cannot be
+   * written, this is logged, and the command still succeeds.
    *
    * @param events how many events from one snapshot to the next, 1 or more; a few hundred for most
    * @param codec of the states
@@ -185,7 +189,8 @@ public final class Aggregates<S, E> {
    * @param decide what happens, given the state. It may be called several times, so it must do
    *     nothing else
    * @return the state after the decision; nothing is appended if it was empty
-   * @throws ConflictException if other writers were faster at every attempt; nothing was written. The message says how many attempts were made
+   * @throws ConflictException if other writers were faster at every attempt; nothing was written.
+   *     The message says how many attempts were made
    * @throws OutcomeUnknownException if the response was lost, and retries did not bring a result
    * @see #execute(String, Metadata, Function)
    */
@@ -197,15 +202,18 @@ public final class Aggregates<S, E> {
    * Loads, decides and appends, with metadata on each event.
    *
    * <p>If another writer is faster, all of it is done again on the fresh state, after a short pause
-   * of random length (up to a quarter of a second), as often as {@link #retries} allows. An interrupt ends this: the last conflict is thrown and the interrupt kept. If a response is lost, the same events are sent again under the same ids, which is safe, within the same limit. What {@code
-   * decide} throws is passed on.
+   * of random length (up to a quarter of a second), as often as {@link #retries} allows. An
+   * interrupt ends this: the last conflict is thrown and the interrupt kept. If a response is lost,
+   * the same events are sent again under the same ids, which is safe, within the same limit. What
+   * {@code decide} throws is passed on.
    *
    * @param key of the stream
    * @param metadata for each event
    * @param decide what happens, given the state. It may be called several times, so it must do
    *     nothing else
    * @return the state after the decision; nothing is appended if it was empty
-   * @throws ConflictException if other writers were faster at every attempt; nothing was written. The message says how many attempts were made
+   * @throws ConflictException if other writers were faster at every attempt; nothing was written.
+   *     The message says how many attempts were made
    * @throws OutcomeUnknownException if the response was lost, and retries did not bring a result
    */
   public Execution<S> execute(

@@ -15,7 +15,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The snapshots of some aggregates. They save work and are never the truth: if one cannot be used, this is logged, and the state is built from the events.
+ * The snapshots of some aggregates. They save work and are never the truth: if one cannot be used,
+ * this is logged, and the state is built from the events.
  */
 final class Snapshots<S> {
 
@@ -68,7 +69,9 @@ final class Snapshots<S> {
   }
 
   /**
-   * Stores a snapshot of a state if one is due. The state is one that was loaded, not one that was just decided: its events are stored, and every reader gets the same from there. Nothing is thrown, as the command has already succeeded.
+   * Stores a snapshot of a state if one is due. The state is one that was loaded, not one that was
+   * just decided: its events are stored, and every reader gets the same from there. Nothing is
+   * thrown, as the command has already succeeded.
    *
    * @param begun the version of the snapshot that the state was built from, 0 if from none
    */

@@ -38,7 +38,8 @@ public final class EventTypes {
    *
    * @param classes sealed ones, which are walked down through what they permit, or annotated ones
    * @return the registry
-   * @throws IllegalArgumentException if a class has no annotation, or a class or a name occurs twice
+   * @throws IllegalArgumentException if a class has no annotation, or a class or a name occurs
+   *     twice
    */
   public static EventTypes of(Class<?>... classes) {
     return builder().annotated(classes).build();

@@ -3,8 +3,8 @@ package dev.pgeventstore.codec;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How a library writes and reads the objects of one class. For authors of codecs; safe for
- * many threads.
+ * How a library writes and reads the objects of one class. For authors of codecs; safe for many
+ * threads.
  *
  * @param <T> the library's tree of a JSON value
  */

@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Events as JSON, whatever library writes and reads it: names and revisions, the steps between
- * revisions, and the check of what is to be stored. For authors of codecs; applications use an existing one.
+ * revisions, and the check of what is to be stored. For authors of codecs; applications use an
+ * existing one.
  *
  * @param <T> the library's tree of a JSON value
  */

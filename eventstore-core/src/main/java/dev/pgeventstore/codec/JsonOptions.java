@@ -50,7 +50,9 @@ public abstract class JsonOptions<M, T, B extends JsonOptions<M, T, B>> {
   }
 
   /**
-   * Reads leniently: a property that is missing is null, zero, false or empty; text that looks like a number is accepted as one, and so on, as the mapper is configured; and a snapshot may have properties that the class does not have. Default: all of this is an error.
+   * Reads leniently: a property that is missing is null, zero, false or empty; text that looks like
+   * a number is accepted as one, and so on, as the mapper is configured; and a snapshot may have
+   * properties that the class does not have. Default: all of this is an error.
    *
    * @return this builder
    */
@@ -60,7 +62,8 @@ public abstract class JsonOptions<M, T, B extends JsonOptions<M, T, B>> {
   }
 
   /**
-   * Does not look into some classes, neither as event types or states nor inside of others: the application must make sure that their objects come back equal. Default: every class is checked.
+   * Does not look into some classes, neither as event types or states nor inside of others: the
+   * application must make sure that their objects come back equal. Default: every class is checked.
    *
    * @param classes in addition to those of earlier calls
    * @return this builder
@@ -71,7 +74,8 @@ public abstract class JsonOptions<M, T, B extends JsonOptions<M, T, B>> {
   }
 
   /**
-   * How events are written and read: a property that the class does not have is ignored, as the mapper is configured.
+   * How events are written and read: a property that the class does not have is ignored, as the
+   * mapper is configured.
    *
    * @return for a class that was checked
    */

@@ -4,8 +4,8 @@ import dev.pgeventstore.EventStoreException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Snapshots as JSON, whatever library writes and reads it. For authors of codecs;
- * applications use an existing one.
+ * Snapshots as JSON, whatever library writes and reads it. For authors of codecs; applications use
+ * an existing one.
  *
  * @param <S> the state
  */

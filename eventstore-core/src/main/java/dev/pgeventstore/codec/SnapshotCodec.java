@@ -3,10 +3,11 @@ package dev.pgeventstore.codec;
 /**
  * Turns states into stored snapshots and back. Safe for many threads.
  *
- * <p>A snapshot is only used under the name and the revision it was stored with. Raise the revision whenever the same events give another state than before, or the same state another JSON:
- * the shape of the state has changed, or how it evolves, or an upcaster. Snapshots of other
- * revisions are then not read any more, states are folded from the events, and new snapshots take
- * the place of the old ones. If it is not raised, old states are used on.
+ * <p>A snapshot is only used under the name and the revision it was stored with. Raise the revision
+ * whenever the same events give another state than before, or the same state another JSON: the
+ * shape of the state has changed, or how it evolves, or an upcaster. Snapshots of other revisions
+ * are then not read any more, states are folded from the events, and new snapshots take the place
+ * of the old ones. If it is not raised, old states are used on.
  *
  * @param <S> the state
  */

@@ -17,7 +17,8 @@ public final class StorableJson {
   private StorableJson() {}
 
   /**
-   * Checks what is to be stored, whatever its source: generators, too, write NaN and halves of surrogate pairs.
+   * Checks what is to be stored, whatever its source: generators, too, write NaN and halves of
+   * surrogate pairs.
    *
    * <p>Flaws are: what is not JSON; the character {@code \u0000}; an escaped half of a surrogate
    * pair; a number beyond the range of {@code numeric}; and what is over one of the limits. A text

@@ -11,7 +11,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The message of a failure, and its causes. The failures are the application's, so their methods may do anything: a chain of causes may form a cycle, and {@code getMessage} may throw.
+ * The message of a failure, and its causes. The failures are the application's, so their methods
+ * may do anything: a chain of causes may form a cycle, and {@code getMessage} may throw.
  */
 public final class Causes {
 
@@ -45,8 +46,8 @@ public final class Causes {
   }
 
   /**
-   * Whether a failure means that the virtual machine cannot continue, whatever it was doing: it is out
-   * of memory, or broken. A stack that was too deep is gone with the call.
+   * Whether a failure means that the virtual machine cannot continue, whatever it was doing: it is
+   * out of memory, or broken. A stack that was too deep is gone with the call.
    *
    * @param failure the outermost
    * @return true for every error of the virtual machine but a stack overflow

@@ -5,7 +5,8 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Makes and opens contents of events without checks and copies, on internal paths where the name was checked before and no code changes the array. {@link EncodedEvent} alone knows how.
+ * Makes and opens contents of events without checks and copies, on internal paths where the name
+ * was checked before and no code changes the array. {@link EncodedEvent} alone knows how.
  */
 public abstract class Contents {
 

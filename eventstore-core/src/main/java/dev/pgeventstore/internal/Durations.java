@@ -4,7 +4,8 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Lengths of time as numbers that can be added to a clock. A caller that waits without a limit may pass a duration that no {@code long} of nanoseconds holds.
+ * Lengths of time as numbers that can be added to a clock. A caller that waits without a limit may
+ * pass a duration that no {@code long} of nanoseconds holds.
  */
 public final class Durations {
 

@@ -10,7 +10,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection that refuses to end its transaction, and reports its first use. Everything else, savepoints too, goes to the wrapped connection.
+ * A connection that refuses to end its transaction, and reports its first use. Everything else,
+ * savepoints too, goes to the wrapped connection.
  */
 final class GuardedConnection implements InvocationHandler {
 

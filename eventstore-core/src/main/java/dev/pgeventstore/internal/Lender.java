@@ -6,7 +6,8 @@ import java.util.UUID;
 /**
  * Lends transactions to one piece of the application's code. Safe for many threads.
  *
- * <p>The token only marks a setting as the lender's. The setting lasts no longer than the transaction. So it need not change, and the statement that sets it stays prepared.
+ * <p>The token only marks a setting as the lender's. The setting lasts no longer than the
+ * transaction. So it need not change, and the statement that sets it stays prepared.
  */
 public final class Lender {
 

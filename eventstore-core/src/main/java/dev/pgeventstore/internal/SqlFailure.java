@@ -10,12 +10,15 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The kinds of failures of a database, determined by the SQLSTATE and never by the text. The only list in the project of what is worth a retry. Whose fault that was is another
- * question (docs/adr/0016).
+ * The kinds of failures of a database, determined by the SQLSTATE and never by the text. The only
+ * list in the project of what is worth a retry. Whose fault that was is another question
+ * (docs/adr/0016).
  */
 public enum SqlFailure {
 
-  /** A retry has the same result: not a failure of a database, or one that needs an intervention. */
+  /**
+   * A retry has the same result: not a failure of a database, or one that needs an intervention.
+   */
   PERMANENT,
 
   /** A serialization failure or a deadlock: nothing was done. */
@@ -125,7 +128,8 @@ public enum SqlFailure {
   }
 
   /**
-   * Whether the network has failed, or the other end has hung up: whatever the server has reported before, the connection is gone.
+   * Whether the network has failed, or the other end has hung up: whatever the server has reported
+   * before, the connection is gone.
    *
    * @param e with its causes, and the failures that followed it
    * @return false if the failure came over a connection that lived on

@@ -22,13 +22,15 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * A table that is written in the transactions of appends: a reader that sees an event also sees its effect on the table. Safe for many threads.
+ * A table that is written in the transactions of appends: a reader that sees an event also sees its
+ * effect on the table. Safe for many threads.
  *
  * <p>Only appends made through {@link #within} write it. What was appended in another way, or
  * before, is missing.
  *
  * <p>Events of one stream are applied in their order. Between streams the order is that in which
- * the callers' transactions get the table's locks, which is not that of positions: a definition that depends on it belongs in a projection that follows the store. So does one in which many
+ * the callers' transactions get the table's locks, which is not that of positions: a definition
+ * that depends on it belongs in a projection that follows the store. So does one in which many
  * streams write the same row: their appends would wait for each other, and may deadlock.
  */
 public final class InlineProjection {
@@ -120,7 +122,7 @@ public final class InlineProjection {
         if (FAILED_STATEMENT.equals(e.getSQLState())) {
           connection.rollback(before);
           throw new EventStoreException(
-              "a statement of the definition of %s failed, and the definition has gone on: nothing was appended"
+              "a statement of the definition of %s failed, and the definition continued after it: nothing was appended"
                   .formatted(table),
               e);
         }

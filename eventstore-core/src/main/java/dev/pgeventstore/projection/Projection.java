@@ -118,18 +118,24 @@ public final class Projection implements AutoCloseable {
   }
 
   /**
-   * Makes this version the one that readers see, as soon as it has come far enough: to the high-water mark of this call, and to the position of the live version. The live version is kept from moving meanwhile, for a few seconds at most and at most a third of the time, so that readers never go
-   * back in time. What {@link ProjectionDefinition#promote} does and the change of the live version
-   * are one transaction.
+   * Makes this version the one that readers see, as soon as it has come far enough: to the
+   * high-water mark of this call, and to the position of the live version. The live version is kept
+   * from moving meanwhile, for a few seconds at most and at most a third of the time, so that
+   * readers never go back in time. What {@link ProjectionDefinition#promote} does and the change of
+   * the live version are one transaction.
    *
-   * <p>Only a newer version becomes live: if this version or a newer one was ever live, nothing is done, so a program may call it whenever it starts. A node that still runs an old program does not revert the view, and a restarted node does not undo what {@link #makeLive} has done. {@link
+   * <p>Only a newer version becomes live: if this version or a newer one was ever live, nothing is
+   * done, so a program may call it whenever it starts. A node that still runs an old program does
+   * not revert the view, and a restarted node does not undo what {@link #makeLive} has done. {@link
    * #isLive} says which case it is, and so does a warning in the log.
    *
-   * <p>If several nodes promote a version at the same time, one of them does it. After a lost response, call it again.
+   * <p>If several nodes promote a version at the same time, one of them does it. After a lost
+   * response, call it again.
    *
    * @param timeout how long to wait
    * @return false if nothing was done, because this version or a newer one was live already
-   * @throws TimeoutException if it has not got far enough in that time; the live version is not changed, and the message says how far this one is behind
+   * @throws TimeoutException if it has not got far enough in that time; the live version is not
+   *     changed, and the message says how far this one is behind
    * @throws IllegalStateException if it was dropped, has stopped with an error, or has parked
    *     events
    * @throws InterruptedException if the thread was interrupted
@@ -139,8 +145,10 @@ public final class Projection implements AutoCloseable {
   }
 
   /**
-   * Makes this version the one that readers see, whichever was live before: it reverts a newer version, or shows one again that was reverted. It is for an operator's decision, not for the start of
-   * a program. All else is as for {@link #promote}: an older version must still follow the store.
+   * Makes this version the one that readers see, whichever was live before: it reverts a newer
+   * version, or shows one again that was reverted. It is for an operator's decision, not for the
+   * start of a program. All else is as for {@link #promote}: an older version must still follow the
+   * store.
    *
    * @param timeout how long to wait
    * @return false if it is live already
@@ -176,7 +184,8 @@ public final class Projection implements AutoCloseable {
   }
 
   /**
-   * Stops following on this node. The version stays as it is, and continues when it is started again.
+   * Stops following on this node. The version stays as it is, and continues when it is started
+   * again.
    */
   @Override
   public void close() {

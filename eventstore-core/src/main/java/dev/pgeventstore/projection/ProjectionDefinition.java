@@ -41,7 +41,8 @@ public interface ProjectionDefinition {
    * visits_v2}. It commits together with the change of the live version. The default is nothing,
    * for readers that ask for {@link Projections#liveVersion}.
    *
-   * <p>Locks are waited for one second at a time; if that is not enough, everything is rolled back and retried, so it may be called several times.
+   * <p>Locks are waited for one second at a time; if that is not enough, everything is rolled back
+   * and retried, so it may be called several times.
    *
    * @param table of the version that becomes the live one
    * @param connection of the transaction

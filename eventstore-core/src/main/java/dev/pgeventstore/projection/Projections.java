@@ -27,7 +27,8 @@ import org.jspecify.annotations.Nullable;
  * Read models of a store. Safe for many threads.
  *
  * <p>A projection has a name, and versions with tables of their own. One version is live: readers
- * see it. Another is built beside it, from the beginning of the store, while readers use the live one; once it has caught up, {@link Projection#promote} makes it the live one in one transaction.
+ * see it. Another is built beside it, from the beginning of the store, while readers use the live
+ * one; once it has caught up, {@link Projection#promote} makes it the live one in one transaction.
  */
 public final class Projections {
 

@@ -4,7 +4,9 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * A version of a projection is not created again: it was dropped, or it is older than one that readers have seen. The node that reports this runs an old program. To build another version, give it a new number.
+ * A version of a projection is not created again: it was dropped, or it is older than one that
+ * readers have seen. The node that reports this runs an old program. To build another version, give
+ * it a new number.
  */
 public class VersionDroppedException extends IllegalStateException {
 
@@ -22,7 +24,7 @@ public class VersionDroppedException extends IllegalStateException {
    */
   public VersionDroppedException(ProjectionVersion version, Optional<Instant> droppedAt) {
     super(
-        "%s is not made again: %s; give a version that is to be built a new number"
+        "%s is not created again: %s; to build another version, give it a new number"
             .formatted(
                 version,
                 droppedAt

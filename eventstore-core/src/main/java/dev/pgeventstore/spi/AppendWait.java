@@ -11,7 +11,11 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Waits for an append at a reader of a feed. A position identifies no append once the server has crashed or failed over, since it may belong to another event by then, and a reader may still be in the previous incarnation. So the reader's incarnation is compared with that of the server, observed after the reader was found there. If the append was not sent in that incarnation, it is looked up.
+ * Waits for an append at a reader of a feed. A position identifies no append once the server has
+ * crashed or failed over, since it may belong to another event by then, and a reader may still be
+ * in the previous incarnation. So the reader's incarnation is compared with that of the server,
+ * observed after the reader was found there. If the append was not sent in that incarnation, it is
+ * looked up.
  *
  * <p>For readers of a feed, in this process.
  */
@@ -40,7 +44,8 @@ public final class AppendWait {
    * @param timeout how long to wait
    * @throws TimeoutException if it has not got that far in that time
    * @throws AppendLostException if the server has lost the append
-   * @throws EventStoreException if the server's incarnation could not be observed within the timeout, or the server refuses to report it
+   * @throws EventStoreException if the server's incarnation could not be observed within the
+   *     timeout, or the server refuses to report it
    * @throws InterruptedException if the thread was interrupted
    */
   public void until(AppendResult append, Duration timeout)
@@ -107,7 +112,8 @@ public final class AppendWait {
   public interface Reader {
 
     /**
-     * Waits until it has passed a position, in another incarnation of the server than one that has ended.
+     * Waits until it has passed a position, in another incarnation of the server than one that has
+     * ended.
      *
      * @param position what to wait for
      * @param over the incarnation that has ended; empty if none is known to have

@@ -80,14 +80,17 @@ public interface EventFeed {
   String databaseId();
 
   /**
-   * The incarnation of the server. It changes with a crash, a restart or a fail-over, after which commits that were visible may be lost, and their positions assigned again. What was read between two calls with the same result is of one history.
+   * The incarnation of the server. It changes with a crash, a restart or a fail-over, after which
+   * commits that were visible may be lost, and their positions assigned again. What was read
+   * between two calls with the same result is of one history.
    *
    * @return identifies this incarnation among all others; observed by this call
    */
   String life();
 
   /**
-   * The position of an append now, whatever has happened to its events since: also if they were truncated, erased or purged. It is recognised by the ids of its events.
+   * The position of an append now, whatever has happened to its events since: also if they were
+   * truncated, erased or purged. It is recognised by the ids of its events.
    *
    * @param append as it was acknowledged
    * @return the position of its last event; empty if the server has lost it
@@ -95,7 +98,8 @@ public interface EventFeed {
   Optional<Position> find(AppendResult append);
 
   /**
-   * Tries to take a lease: the right, kept in the database and limited in time by its clock, to do something exclusively. It is for liveness; what must not happen twice needs a fence of its own.
+   * Tries to take a lease: the right, kept in the database and limited in time by its clock, to do
+   * something exclusively. It is for liveness; what must not happen twice needs a fence of its own.
    *
    * @param name of the reader that the lease is for
    * @param partition of that reader, 0 if it has one only
@@ -106,7 +110,9 @@ public interface EventFeed {
   Optional<Lease> tryLease(String name, int partition, String owner, Duration ttl);
 
   /**
-   * Takes a lease from its current owner. For operators that must change the state of a reader: that reader notices when it next renews its lease, and until then believes that it still has it.
+   * Takes a lease from its current owner. For operators that must change the state of a reader:
+   * that reader notices when it next renews its lease, and until then believes that it still has
+   * it.
    *
    * @param name of the reader that the lease is for
    * @param partition of that reader, 0 if it has one only
@@ -155,14 +161,16 @@ public interface EventFeed {
   void deleteMessages(String relay, int lane, int lanes, Position upTo);
 
   /**
-   * The last position that was drawn, whether or not what it was for was committed. No event and no message of this history has a higher one. It is not durable: a crash may set it back.
+   * The last position that was drawn, whether or not what it was for was committed. No event and no
+   * message of this history has a higher one. It is not durable: a crash may set it back.
    *
    * @return of this moment
    */
   Position lastDrawn();
 
   /**
-   * The transactions that hold the high-water mark back: those that have appended and are still open.
+   * The transactions that hold the high-water mark back: those that have appended and are still
+   * open.
    *
    * @param age for how long, at the least
    * @return the oldest first; empty if there is none, or if they cannot be determined

@@ -13,7 +13,8 @@ public interface FeedReader extends AutoCloseable {
    *
    * @param limit the most events to return, 1 or more
    * @param maxWait how long to wait for something new
-   * @return the page; without events if the wait expired or if no new event matches. In either case its {@code upTo} is where reading has got to
+   * @return the page; without events if the wait expired or if no new event matches. In either case
+   *     its {@code upTo} is where reading has got to
    * @throws InterruptedException if the thread was interrupted
    * @throws HistoryChangedException if the server crashed, restarted or was replaced since this
    *     reader was opened: reload your position, and open a new one

@@ -36,7 +36,10 @@ public interface Lease extends AutoCloseable {
   boolean note(Map<String, @Nullable String> changes);
 
   /**
-   * Replaces a note, if the lease is still this owner's, the note is as expected, and the server is still in that incarnation. It is durable when this returns, however the sessions of the store commit: a copy of the database that has the note has everything that was read in that incarnation before this was called.
+   * Replaces a note, if the lease is still this owner's, the note is as expected, and the server is
+   * still in that incarnation. It is durable when this returns, however the sessions of the store
+   * commit: a copy of the database that has the note has everything that was read in that
+   * incarnation before this was called.
    *
    * @param life of the server, as {@link EventFeed#life()} and {@link FeedReader#life()} say it
    * @param name of the note

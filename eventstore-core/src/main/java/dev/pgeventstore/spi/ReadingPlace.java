@@ -5,7 +5,9 @@ import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 
 /**
- * The position of a reader of the global order. Each page must continue from there, and none may be below an older mark than the page before, or events would be handled twice or left out. For one thread.
+ * The position of a reader of the global order. Each page must continue from there, and none may be
+ * below an older mark than the page before, or events would be handled twice or left out. For one
+ * thread.
  */
 public final class ReadingPlace {
 
@@ -41,7 +43,7 @@ public final class ReadingPlace {
         !page.events().isEmpty() && !page.events().get(0).position().isAfter(position);
     if (repeats || position.isAfter(page.upTo()) || highWaterMark.isAfter(page.highWaterMark())) {
       throw new InvariantBrokenException(
-          ("%s stands at position %s, below mark %s, and was given a page that does not go on from"
+          ("%s is at position %s, below mark %s, and was given a page that does not continue from"
                   + " there: %d events from position %s on, up to %s, below mark %s. Nothing of it"
                   + " was handled.")
               .formatted(

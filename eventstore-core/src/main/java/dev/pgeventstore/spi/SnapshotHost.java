@@ -21,7 +21,10 @@ public interface SnapshotHost {
       StreamId stream, String name, int revision, long upTo, int limit);
 
   /**
-   * Replaces the snapshot that the stream has under this name, unless that is of the same or a later version, or the stream is gone or not at that version yet. In a transaction of the caller it does nothing: what is not committed yet may be rolled back, and a failure would break the transaction.
+   * Replaces the snapshot that the stream has under this name, unless that is of the same or a
+   * later version, or the stream is gone or not at that version yet. In a transaction of the caller
+   * it does nothing: what is not committed yet may be rolled back, and a failure would break the
+   * transaction.
    *
    * @param stream which stream
    * @param snapshot its state

@@ -22,7 +22,8 @@ public interface EventBatch extends Iterable<RecordedEvent> {
 
   /**
    * The connection of the transaction that moves the checkpoint. It refuses to commit, roll back or
-   * close; savepoints work. A handler that ends the transaction by other means has failed: the checkpoint does not move, and what it has committed by itself will be written twice. It is a
+   * close; savepoints work. A handler that ends the transaction by other means has failed: the
+   * checkpoint does not move, and what it has committed by itself will be written twice. It is a
    * proxy, so use {@code unwrap}. A handler that begins a {@code COPY} must end it. An isolation
    * level can be set first, but not in a replay or by a projection; under one that is stricter than
    * {@code READ COMMITTED} the handler must be done within a third of the lease time.

@@ -16,7 +16,8 @@ public interface EventHandler {
    * interrupt its handler; see {@link EventBatch#isStopping()}.
    *
    * @param batch the events, and the transaction that they are handled in
-   * @throws Exception if they cannot be handled: the transaction is rolled back, and the {@link FailurePolicy} decides what happens next
+   * @throws Exception if they cannot be handled: the transaction is rolled back, and the {@link
+   *     FailurePolicy} decides what happens next
    */
   void handle(EventBatch batch) throws Exception;
 

@@ -6,15 +6,25 @@ import java.util.Objects;
 /**
  * What a subscription does when its handler fails. Immutable.
  *
- * <p>A batch that failed is handled again one event at a time, so that the events before the one that fails are finished, and it is known which one fails. That event is retried, with pauses; then the subscription stops, or the event is parked. Nothing is ever skipped.
+ * <p>A batch that failed is handled again one event at a time, so that the events before the one
+ * that fails are finished, and it is known which one fails. That event is retried, with pauses;
+ * then the subscription stops, or the event is parked. Nothing is ever skipped.
  *
- * <p>An event that a node cannot decode ({@link dev.pgeventstore.UndecodableEventException}) is left to a node that can: this node releases the partition, and takes it again only if no other node is left, or some time after the event was handled. The policy applies once every live node has
- * declined it.
+ * <p>An event that a node cannot decode ({@link dev.pgeventstore.UndecodableEventException}) is
+ * left to a node that can: this node releases the partition, and takes it again only if no other
+ * node is left, or some time after the event was handled. The policy applies once every live node
+ * has declined it.
  *
- * <p>It applies to the handler only. If the database cannot be reached, is read-only, or has no free disk space or connection, it is retried without end, and this does not count as an attempt. A similar failure while the database is well, such as a statement timeout, a lock timeout or a limit of one statement, does count. Deadlocks, serialization failures and lost connections are retried at
- * first, and ten in a row at one place count as one attempt.
+ * <p>It applies to the handler only. If the database cannot be reached, is read-only, or has no
+ * free disk space or connection, it is retried without end, and this does not count as an attempt.
+ * A similar failure while the database is well, such as a statement timeout, a lock timeout or a
+ * limit of one statement, does count. Deadlocks, serialization failures and lost connections are
+ * retried at first, and ten in a row at one place count as one attempt.
  *
- * <p>An {@link Error} that the handler throws, such as an {@link AssertionError} or a {@link StackOverflowError}, counts as an attempt, just as an exception does. Any other {@link VirtualMachineError}, such as an {@link OutOfMemoryError}, does not count as an attempt: the subscription stops, and parks nothing.
+ * <p>An {@link Error} that the handler throws, such as an {@link AssertionError} or a {@link
+ * StackOverflowError}, counts as an attempt, just as an exception does. Any other {@link
+ * VirtualMachineError}, such as an {@link OutOfMemoryError}, does not count as an attempt: the
+ * subscription stops, and parks nothing.
  */
 public final class FailurePolicy {
 
@@ -44,9 +54,9 @@ public final class FailurePolicy {
   }
 
   /**
-   * Retries an event that failed, alone. Then choose what follows: {@link
-   * Retries#thenStop()} or {@link Retries#thenPark()}. The first pause is 100 ms, each is twice the
-   * one before, and none is longer than 10 s.
+   * Retries an event that failed, alone. Then choose what follows: {@link Retries#thenStop()} or
+   * {@link Retries#thenPark()}. The first pause is 100 ms, each is twice the one before, and none
+   * is longer than 10 s.
    *
    * @param times 1 to 1,000
    * @return how often it is retried
@@ -142,7 +152,8 @@ public final class FailurePolicy {
     }
 
     /**
-     * Then the event and the later events of its stream are parked, in order; all others continue. See {@link Subscription#parked()}.
+     * Then the event and the later events of its stream are parked, in order; all others continue.
+     * See {@link Subscription#parked()}.
      *
      * @return the policy
      */

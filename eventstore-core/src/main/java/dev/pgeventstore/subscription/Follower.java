@@ -11,14 +11,18 @@ import java.util.concurrent.TimeoutException;
 
 /**
  * A running reader of this process alone: it has no name, no checkpoint and no lease, and writes
- * nothing to the database. For what each process does for itself, such as a cache, and for readers that store their position elsewhere. Safe for many threads.
+ * nothing to the database. For what each process does for itself, such as a cache, and for readers
+ * that store their position elsewhere. Safe for many threads.
  *
- * <p>Every settled event after the start that matches the query reaches the handler, in position order, and once, as long as the handler does not fail and the server keeps its history.
- * A crash or a restart of the server may have lost what was visible, so the follower {@linkplain
+ * <p>Every settled event after the start that matches the query reaches the handler, in position
+ * order, and once, as long as the handler does not fail and the server keeps its history. A crash
+ * or a restart of the server may have lost what was visible, so the follower {@linkplain
  * FollowerBuilder#load loads its start afresh} then, or ends with a {@link
  * dev.pgeventstore.HistoryChangedException} if it started at a fixed position.
  *
- * <p>If the database cannot be reached or refuses, the follower retries, with pauses of 50 ms to 5 s, until it responds or the follower is closed. An exception from the handler ends the follower, since the handler may have been interrupted in the middle of its work. Close it before its store.
+ * <p>If the database cannot be reached or refuses, the follower retries, with pauses of 50 ms to 5
+ * s, until it responds or the follower is closed. An exception from the handler ends the follower,
+ * since the handler may have been interrupted in the middle of its work. Close it before its store.
  */
 public interface Follower extends AutoCloseable {
 
@@ -47,20 +51,25 @@ public interface Follower extends AutoCloseable {
    * @throws IllegalStateException if it has ended, with the error that ended it as the cause
    * @throws dev.pgeventstore.AppendLostException if the server has lost the append, by a fail-over
    *     for example, or if the caller's transaction that it was made in was rolled back
-   * @throws dev.pgeventstore.EventStoreException if the database cannot be queried whether the append is still there
+   * @throws dev.pgeventstore.EventStoreException if the database cannot be queried whether the
+   *     append is still there
    * @throws InterruptedException if the thread was interrupted
    */
   void awaitApplied(AppendResult append, Duration timeout)
       throws TimeoutException, InterruptedException;
 
   /**
-   * Waits until it has reached a position. After a crash or a fail-over of the server the position may belong to another event, or may be later than the intended event, and a lost event is not noticed; for an append, wait with its result. The position is reached in the history that the server has while this method waits.
+   * Waits until it has reached a position. After a crash or a fail-over of the server the position
+   * may belong to another event, or may be later than the intended event, and a lost event is not
+   * noticed; for an append, wait with its result. The position is reached in the history that the
+   * server has while this method waits.
    *
    * @param position what to wait for
    * @param timeout how long to wait
    * @throws TimeoutException if it has not got that far in that time; the message says where it is
    * @throws IllegalStateException if it has ended, with the error that ended it as the cause
-   * @throws dev.pgeventstore.EventStoreException if the database cannot be queried which history it has
+   * @throws dev.pgeventstore.EventStoreException if the database cannot be queried which history it
+   *     has
    * @throws InterruptedException if the thread was interrupted
    */
   default void awaitApplied(Position position, Duration timeout)
@@ -132,9 +141,7 @@ public interface Follower extends AutoCloseable {
      */
     State state();
 
-    /**
-     * Every matching event at or below it has been handled. @return its position
-     */
+    /** Every matching event at or below it has been handled. @return its position */
     Position position();
 
     /**

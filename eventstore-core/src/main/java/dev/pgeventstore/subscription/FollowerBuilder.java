@@ -22,7 +22,8 @@ public final class FollowerBuilder {
   }
 
   /**
-   * Starts after a position that was settled: the store's high-water mark, a subscription's checkpoint, or a position that a follower has reached. The default is the beginning.
+   * Starts after a position that was settled: the store's high-water mark, a subscription's
+   * checkpoint, or a position that a follower has reached. The default is the beginning.
    *
    * <p>It must be of the server's present incarnation. Where the server may have crashed or been
    * replaced between reading it and calling {@link #start}, use {@link #load}.

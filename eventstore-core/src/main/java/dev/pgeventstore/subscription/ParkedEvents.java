@@ -43,14 +43,16 @@ public interface ParkedEvents {
    * ceases to be parked, so what the handler writes there happens exactly once, also when several
    * nodes replay at the same time.
    *
-   * <p>The handler is called by the calling thread, possibly at the same time as by the subscription's threads for other streams. If that thread is interrupted, or the handler leaves an interrupt
-   * behind, the replay ends after the event that is being handled, and the thread stays
-   * interrupted.
+   * <p>The handler is called by the calling thread, possibly at the same time as by the
+   * subscription's threads for other streams. If that thread is interrupted, or the handler leaves
+   * an interrupt behind, the replay ends after the event that is being handled, and the thread
+   * stays interrupted.
    *
    * @param stream one with parked events; if there are none, nothing is done
    * @return the result
    * @throws dev.pgeventstore.UndecodableEventException if the next event of the stream cannot be
-   *     decoded on this node; this does not count as an attempt, and the event stays parked as it was: replay it on a node that can decode it
+   *     decoded on this node; this does not count as an attempt, and the event stays parked as it
+   *     was: replay it on a node that can decode it
    */
   Replay replay(StreamId stream);
 

@@ -5,7 +5,8 @@ import dev.pgeventstore.EventStoreException;
 
 /**
  * A subscription is declared with another query than this node's, so this node does not join it:
- * some events would be handled by the one query, some by the other. Nothing was changed; nodes that run the subscription continue.
+ * some events would be handled by the one query, some by the other. Nothing was changed; nodes that
+ * run the subscription continue.
  *
  * <p>If the query is to change, declare it with {@link Subscriptions.Builder#replacing}. If it is
  * another subscription, give it another name.

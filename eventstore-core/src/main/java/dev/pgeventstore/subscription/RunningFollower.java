@@ -131,9 +131,7 @@ final class RunningFollower implements Follower {
     }
   }
 
-  /**
-   * Queries the database until it responds. @return null if the follower is to stop
-   */
+  /** Queries the database until it responds. @return null if the follower is to stop */
   private <T> @Nullable T retrying(Waiting<T> question) {
     while (true) {
       try {
@@ -151,7 +149,7 @@ final class RunningFollower implements Follower {
 
   private void backOff(Exception e) {
     long pause = backoff.next();
-    LOG.warn("A follower tries again in {} ms: {}", pause, Causes.text(e));
+    LOG.warn("A follower retries in {} ms: {}", pause, Causes.text(e));
     progress.retryAfter(e, Duration.ofMillis(pause));
   }
 

@@ -7,7 +7,8 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a subscription without a checkpoint starts. One with a checkpoint continues from there. Immutable.
+ * Where a subscription without a checkpoint starts. One with a checkpoint continues from there.
+ * Immutable.
  */
 public final class Start {
 

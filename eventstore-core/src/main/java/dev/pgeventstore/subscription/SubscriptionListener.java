@@ -7,10 +7,12 @@ import java.util.List;
 
 /**
  * Notified of what a subscription does in this process: for metrics, traces, logs and caches. Every
- * method does nothing unless overridden. The arguments may get more methods; applications implement them in tests only.
+ * method does nothing unless overridden. The arguments may get more methods; applications implement
+ * them in tests only.
  *
  * <p>Methods are called by the threads that handle events, so a slow one delays them; what they
- * throw is logged and changes nothing, and an interrupt that they leave behind is cleared. For a subscription with several partitions, several may be called at the same time.
+ * throw is logged and changes nothing, and an interrupt that they leave behind is cleared. For a
+ * subscription with several partitions, several may be called at the same time.
  */
 public interface SubscriptionListener {
 
@@ -22,17 +24,20 @@ public interface SubscriptionListener {
   default void applied(Applied batch) {}
 
   /**
-   * A partition has reached the high-water mark. Called once each time it catches up. @param place its position
+   * A partition has reached the high-water mark. Called once each time it catches up. @param place
+   * its position
    */
   default void caughtUp(Place place) {}
 
   /**
-   * A partition that had caught up is behind for longer than a moment: more events are settled than fit into one batch. @param place its position
+   * A partition that had caught up is behind for longer than a moment: more events are settled than
+   * fit into one batch. @param place its position
    */
   default void fellBehind(Place place) {}
 
   /**
-   * The handler failed, or the database did. The batch is retried, or the failure policy is applied.
+   * The handler failed, or the database did. The batch is retried, or the failure policy is
+   * applied.
    *
    * @param failure what happened, and where
    */

@@ -54,9 +54,7 @@ public interface SubscriptionStatus {
    */
   long parked();
 
-  /**
-   * The transactions that hold the high-water mark back. @return empty if there are none
-   */
+  /** The transactions that hold the high-water mark back. @return empty if there are none */
   List<Blocker> blockers();
 
   /**
@@ -99,7 +97,8 @@ public interface SubscriptionStatus {
     /** It was closed. */
     STOPPED,
     /**
-     * Its handler failed too often, or its query was replaced by another node's. Nothing was skipped: fix the handler and start it again.
+     * Its handler failed too often, or its query was replaced by another node's. Nothing was
+     * skipped: fix the handler and start it again.
      */
     FAILED
   }
@@ -114,13 +113,12 @@ public interface SubscriptionStatus {
      */
     int number();
 
-    /**
-     * What it does on the node that has its lease. @return {@code WAITING} if no node has it
-     */
+    /** What it does on the node that has its lease. @return {@code WAITING} if no node has it */
     State state();
 
     /**
-     * Every matching event at or below it has been handled. @return the checkpoint, or the position that this node has reached
+     * Every matching event at or below it has been handled. @return the checkpoint, or the position
+     * that this node has reached
      */
     Position position();
 
@@ -160,7 +158,8 @@ public interface SubscriptionStatus {
     Duration lease();
 
     /**
-     * The failure that this node is retrying after, or that stopped it; or the nodes that cannot decode an event of it.
+     * The failure that this node is retrying after, or that stopped it; or the nodes that cannot
+     * decode an event of it.
      *
      * @return empty if nothing is wrong
      */

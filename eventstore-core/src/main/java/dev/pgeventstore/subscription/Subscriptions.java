@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Creates subscriptions of a store. Safe for many threads.
  *
- * <p>Every committed event that a subscription wants reaches its handler, in position order. None is skipped, whatever else happens in the database.
+ * <p>Every committed event that a subscription wants reaches its handler, in position order. None
+ * is skipped, whatever else happens in the database.
  */
 public final class Subscriptions {
 
@@ -61,7 +62,8 @@ public final class Subscriptions {
   }
 
   /**
-   * The checkpoint of a subscription, as a transaction sees it. Read in the same snapshot as a view, under {@code REPEATABLE READ} or in one statement, it says which events the view shows:
+   * The checkpoint of a subscription, as a transaction sees it. Read in the same snapshot as a
+   * view, under {@code REPEATABLE READ} or in one statement, it says which events the view shows:
    * follow the store from there ({@link FollowerBuilder#load}), and none is missed or shown twice.
    * With several partitions some are ahead: what they have handled is returned again.
    *
@@ -173,8 +175,11 @@ public final class Subscriptions {
      * that may still be the declared one. It may stay in the code: where the query was replaced
      * already, it does nothing.
      *
-     * <p>From the checkpoints on, the new query applies. Earlier events that only the new query matches are not handled: for these use a new name, or a new version of a projection. What is
-     * parked stays parked, and is replayed by the new handler. Nodes that run with the earlier query commit nothing any more, and fail with {@link QueryMismatchException}; if they are restarted with it, they are refused.
+     * <p>From the checkpoints on, the new query applies. Earlier events that only the new query
+     * matches are not handled: for these use a new name, or a new version of a projection. What is
+     * parked stays parked, and is replayed by the new handler. Nodes that run with the earlier
+     * query commit nothing any more, and fail with {@link QueryMismatchException}; if they are
+     * restarted with it, they are refused.
      *
      * @param earlier as it was declared; types whose classes are gone by {@link EventQuery#types}
      * @return this builder
@@ -216,8 +221,8 @@ public final class Subscriptions {
      * in the order of its events, with a checkpoint of its own; the nodes on which a subscription
      * of this name runs share them. The default is 1.
      *
-     * <p>If the subscription has run with another number, its partitions stop at one position, and continue from there in the new number. Nodes that still run with the old number take it
-     * over.
+     * <p>If the subscription has run with another number, its partitions stop at one position, and
+     * continue from there in the new number. Nodes that still run with the old number take it over.
      *
      * @param number 1 to 64
      * @return this builder
@@ -243,8 +248,8 @@ public final class Subscriptions {
     }
 
     /**
-     * How long a node that no longer responds keeps its partitions. A handler may take
-     * longer: its lease is renewed meanwhile. The default is 15 seconds.
+     * How long a node that no longer responds keeps its partitions. A handler may take longer: its
+     * lease is renewed meanwhile. The default is 15 seconds.
      *
      * @param time 1 second to 1 hour
      * @return this builder
@@ -259,7 +264,8 @@ public final class Subscriptions {
     }
 
     /**
-     * How long the subscription may be behind without moving, or the high-water mark be held back, before the status is no longer healthy. The default is one minute.
+     * How long the subscription may be behind without moving, or the high-water mark be held back,
+     * before the status is no longer healthy. The default is one minute.
      *
      * @param time more than 0
      * @return this builder
@@ -296,7 +302,8 @@ public final class Subscriptions {
     }
 
     /**
-     * Starts the subscription. It runs in threads of its own, once it has leases. One that had stopped with an error retries.
+     * Starts the subscription. It runs in threads of its own, once it has leases. One that had
+     * stopped with an error retries.
      *
      * @return the running subscription
      * @throws IllegalStateException if there is no handler

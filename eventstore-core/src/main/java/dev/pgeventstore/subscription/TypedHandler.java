@@ -7,10 +7,12 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Passes each event to the handler of its class. Immutable, and as safe for many threads as the parts
- * are.
+ * Passes each event to the handler of its class. Immutable, and as safe for many threads as the
+ * parts are.
  *
- * <p>Events of other classes are ignored, and so are erased ones unless {@link #onErased} is set. An event is decoded to learn its class: let the subscription's query match only the types that are handled ({@link Subscriptions.Builder#types}), and others are not even read.
+ * <p>Events of other classes are ignored, and so are erased ones unless {@link #onErased} is set.
+ * An event is decoded to learn its class: let the subscription's query match only the types that
+ * are handled ({@link Subscriptions.Builder#types}), and others are not even read.
  */
 public final class TypedHandler implements EventHandler {
 

@@ -53,7 +53,7 @@ class ReadingPlaceTest {
 
     assertThatThrownBy(() -> place.advance(page(6, 9, 5, 6)))
         .isInstanceOf(InvariantBrokenException.class)
-        .hasMessageContaining("a reader stands at position 5")
+        .hasMessageContaining("a reader is at position 5")
         .hasMessageContaining("2 events from position 5 on, up to 6");
   }
 
@@ -78,7 +78,7 @@ class ReadingPlaceTest {
     assertThatThrownBy(() -> page(5, 9, 4, 4)).isInstanceOf(InvariantBrokenException.class);
     assertThatThrownBy(() -> page(5, 9, 5, 4))
         .isInstanceOf(InvariantBrokenException.class)
-        .hasMessageContaining("event at position 4 behind the one at 5");
+        .hasMessageContaining("event at position 4 after the one at 5");
     assertThatThrownBy(() -> page(5, 9, 4, 6)).isInstanceOf(InvariantBrokenException.class);
     assertThatThrownBy(() -> page(5, 4, 4)).isInstanceOf(InvariantBrokenException.class);
   }

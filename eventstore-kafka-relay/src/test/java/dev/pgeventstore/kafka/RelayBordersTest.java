@@ -52,7 +52,7 @@ class RelayBordersTest {
       await().atMost(Bench.PATIENCE).until(() -> bench.consumed().size() == 3);
       bench.append("order-1", 2);
 
-      requireHalted(relay, "stands at position 3", "4 events from position 2 on");
+      requireHalted(relay, "is at position 3", "4 events from position 2 on");
     }
     ExactSequence.check(bench.stored().subList(0, 3), bench.consumed());
   }

@@ -71,7 +71,7 @@ final class CallersTransaction implements EventStreams, Outbox, SnapshotHost {
 
   @Override
   public void keep(StreamId stream, Snapshot snapshot) {
-    // What this transaction has seen may be its own, and may never be committed.
+    // This transaction may have seen its own rows, which may never be committed.
   }
 
   @Override

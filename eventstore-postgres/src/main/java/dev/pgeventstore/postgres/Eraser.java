@@ -19,25 +19,27 @@ import java.util.function.LongConsumer;
 import javax.sql.DataSource;
 
 /**
- * Takes events away: hides the beginning of a stream, ends a stream for good, blanks one event, and
- * deletes what is hidden. Safe for many threads.
+ * Removes events: it hides the beginning of a stream, ends a stream permanently, blanks one event,
+ * and deletes what is hidden. Safe for many threads.
  *
  * <p>It has a data source of its own, whose role is granted {@code <schema>_eraser} of {@code
- * db/roles.sql}: such a role can do this and nothing else, and no writer can do it. Who did what is
- * kept in the table {@code erasures}.
+ * db/roles.sql}: such a role can do this and nothing else, and no writer can do it. The role and
+ * reason of each call are recorded in the table {@code erasures}.
  *
- * <p>Each call is a transaction of its own, and may be repeated: what is so already is answered as
- * such. After a lost answer call again.
+ * <p>Each call is a transaction of its own, and may be repeated: what is already done is reported
+ * as done. After a lost response, call again.
  *
- * <p>What readers have read before stays with them: read models, topics, backups, the server's
- * write-ahead log, and its files until they are vacuumed. Snapshots of the stream are deleted.
+ * <p>What was read before is not affected: read models, topics, backups, the server's write-ahead
+ * log, and its files until they are vacuumed. Snapshots of the stream are deleted.
  */
 public final class Eraser {
 
   /** The most bytes that the reason of an erasure may take in UTF-8. */
   public static final int MAX_REASON_BYTES = 2_000;
 
-  /** So many are deleted in some milliseconds, during which the high-water mark stands. */
+  /**
+   * As many as are deleted in some milliseconds, during which the high-water mark does not advance.
+   */
   private static final int BATCH = 200;
 
   private static final int TRIES = 5;
@@ -53,8 +55,8 @@ public final class Eraser {
   /**
    * An eraser of a store.
    *
-   * @param dataSource of the eraser's role; it stays the caller's. Nothing is asked yet
-   * @param schema that the store lives in
+   * @param dataSource of the eraser's role; it stays the caller's, and is not used yet @param
+   *     schema the schema of the store
    * @return the eraser
    * @throws IllegalArgumentException if the schema's name is not allowed
    */
@@ -65,7 +67,7 @@ public final class Eraser {
 
   /**
    * Hides the events of a stream that are before a version: at once, from reads of the stream and
-   * from the global order, so that subscriptions and relays which have not come that far skip them.
+   * from the global order, so that subscriptions and relays which have not reached them skip them.
    * The stream's version and later events stay as they are.
    *
    * <p>This only moves forward. The last event cannot be hidden, since readers know the version of
@@ -75,7 +77,7 @@ public final class Eraser {
    * @param version the first event to keep, 1 up to the version of the stream
    * @return where the stream begins now
    * @throws IllegalArgumentException if the version is below 1
-   * @throws NotInStoreException if the stream is unknown, or has not come to this version
+   * @throws NotInStoreException if the stream is unknown, or is not at this version yet
    * @throws TombstonedException if the stream is gone altogether
    * @throws EventStoreException if the database cannot be reached or refuses
    */
@@ -168,13 +170,13 @@ public final class Eraser {
    *
    * <p>It is done in small batches, the oldest events first, each in a transaction of its own: a
    * delete holds the high-water mark back like an append does. An interrupt ends it after a batch,
-   * and is kept. What fails may be begun again at any time.
+   * and is kept. After a failure, call again at any time.
    *
-   * <p>Ids of purged events are no longer known to the stream: a retry of the append that brought
-   * them is not told as one any more.
+   * <p>The stream forgets the ids of purged events: a retry of the append that brought them is no
+   * longer recognised as a retry.
    *
    * @param stream which stream
-   * @param progress is told after each batch how many events are deleted so far
+   * @param progress receives after each batch how many events are deleted so far
    * @return how much it was
    * @throws NotInStoreException if the stream is unknown
    * @throws EventStoreException if the database cannot be reached or refuses
@@ -234,7 +236,7 @@ public final class Eraser {
     }
   }
 
-  /** What a truncation came to. */
+  /** The result of a truncation. */
   public interface Truncation {
 
     /**
@@ -259,7 +261,7 @@ public final class Eraser {
     boolean changed();
   }
 
-  /** What a tombstone came to. */
+  /** The result of a tombstone. */
   public interface Tombstone {
 
     /**
@@ -284,7 +286,7 @@ public final class Eraser {
     boolean changed();
   }
 
-  /** What an erasure came to. */
+  /** The result of an erasure. */
   public interface Erasure {
 
     /**
@@ -309,7 +311,7 @@ public final class Eraser {
     boolean changed();
   }
 
-  /** What a purge came to. */
+  /** The result of a purge. */
   public interface Purge {
 
     /**

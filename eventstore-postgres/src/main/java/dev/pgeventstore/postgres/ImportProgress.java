@@ -3,7 +3,7 @@ package dev.pgeventstore.postgres;
 import dev.pgeventstore.Position;
 import java.time.Duration;
 
-/** How far an import has come. Everything it counts is committed. It may get more methods. */
+/** The progress of an import. Everything it counts is committed. It may get more methods. */
 public interface ImportProgress {
 
   /**

@@ -17,27 +17,27 @@ import org.jspecify.annotations.Nullable;
 /**
  * Describes an import of many events, and runs it. Immutable: each method returns a changed copy.
  *
- * <p>An import writes in batches, each in one transaction and by one binary {@code COPY}. Events go
- * to the end of their streams in the order of the source, whatever version the streams have, and
- * whoever else appends to them meanwhile; nothing is expected, so nothing can conflict. They get
- * their positions like all others, and readers see them like all others, batch by batch. Ids are
- * not looked up: an event that is stored already is stored again, unless the import has a name.
+ * <p>An import writes in batches, each in one transaction and by one binary {@code COPY}. Events
+ * are appended to new and existing streams in the order of the source; versions are correct
+ * whatever else is appended meanwhile. No version is expected, so nothing can conflict. Events get
+ * positions as with appends, and readers see them batch by batch. Ids are not looked up: an event
+ * that is stored already is stored again, unless the import has a name.
  *
  * <p><b>With a name</b> an import counts, in the transaction of each batch, how many items of its
- * source are imported. Whenever it is run again with the same source, after a failure, a kill at
- * any moment or its end, it skips these and goes on behind them: every item is imported exactly
- * once. The source must give the same items in the same order; it may have more at its end. That is
+ * source are imported. If it is run again with the same source, after a failure, a kill at any
+ * moment or its end, it skips these and continues after them: every item is imported exactly once.
+ * The source must give the same items in the same order; it may have more at its end. That is
  * checked by the items' streams, and by their ids where they are given ({@link
- * dev.pgeventstore.NewEvent#withId}). Of two processes that run one import at once, each item is
- * imported by one, and at most one goes on: the other fails.
+ * dev.pgeventstore.NewEvent#withId}). If two processes run one import at once, each item is
+ * imported by one of them, and at most one continues: the other fails.
  *
  * <p><b>Without a name</b> nothing is remembered. After a failure the database has the first
- * batches, all of each, and nothing of the others; the exception says how many items that is.
+ * batches, each in full, and nothing of the others; the exception says how many items that is.
  *
  * <p>While a batch is written, by a thread of the import's own, the next is being encoded in the
  * calling thread. Items of two batches are held in memory. Transactions are open only while a batch
- * is written, never while the source is asked; as long as one is, its streams are locked and the
- * high-water mark waits.
+ * is written, never while items are taken from the source; while one is open, its streams are
+ * locked and the high-water mark does not advance.
  */
 public final class Importer {
 
@@ -68,7 +68,7 @@ public final class Importer {
   }
 
   /**
-   * The same import under a name, by which it can go on where it was stopped.
+   * The same import under a name, by which it can continue where it was stopped.
    *
    * @param newName 1 to 200 characters, unique in the store
    * @return a copy that has it
@@ -101,8 +101,8 @@ public final class Importer {
   }
 
   /**
-   * What is told of each batch after its commit, before the next one is written. The default is
-   * nothing.
+   * The listener that is called after the commit of each batch, before the next one is written.
+   * Default: none.
    *
    * @param listener called in the thread that runs the import; if it throws, the import ends there
    * @return a copy that has it
@@ -115,8 +115,8 @@ public final class Importer {
   /**
    * Imports everything a source has.
    *
-   * @param source asked in the calling thread, one item at a time
-   * @return how far it has come, which is the source's end
+   * @param source read in the calling thread, one item at a time
+   * @return the progress at the end of the source
    * @throws IllegalArgumentException if an item cannot be stored, for the same reasons as an append
    *     refuses it: the message says which and why. Nothing of its batch was written
    * @throws OutcomeUnknownException if the connection was lost: the last batch may be committed or
@@ -150,7 +150,7 @@ public final class Importer {
    * Imports everything a source has: see {@link #run(Iterator)}.
    *
    * @param source iterated once
-   * @return how far it has come, which is the source's end
+   * @return the progress at the end of the source
    * @throws InterruptedException if the thread was interrupted
    */
   public ImportProgress run(Iterable<ImportedEvent> source) throws InterruptedException {
@@ -161,7 +161,7 @@ public final class Importer {
    * Imports everything a source has: see {@link #run(Iterator)}.
    *
    * @param source consumed, and left to the caller to close
-   * @return how far it has come, which is the source's end
+   * @return the progress at the end of the source
    * @throws InterruptedException if the thread was interrupted
    */
   public ImportProgress run(Stream<ImportedEvent> source) throws InterruptedException {

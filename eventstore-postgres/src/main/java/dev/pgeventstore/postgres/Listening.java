@@ -6,7 +6,7 @@ public enum Listening {
    * On a connection that leads to the server itself, and not through a pooler. The default.
    *
    * <p>Behind a pooler in transaction mode a {@code LISTEN} stays on a connection of the server
-   * that others use next: they get the notifications, and whoever listened gets none.
+   * that others use next: they get the notifications, and the listener gets none.
    */
   DIRECTLY,
   /** Also through a pooler, which must be in session mode. */

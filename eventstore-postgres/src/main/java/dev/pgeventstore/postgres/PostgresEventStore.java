@@ -56,12 +56,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It takes its connections from a {@link DataSource}, which should be a pool. While something
  * subscribes, two connections are held all the time: one to observe the fence, one to listen for
- * other processes' commits. Stores of one {@link PostgresEngine} share these two. So a pool needs
- * three at the least: with two, every append and every page would wait in vain. Every partition
- * that is being handled uses one for as long as its handler takes, and one more now and then renews
- * the leases of all: a pool that never has one to spare for that loses them to other nodes. Behind
- * a pooler it does not listen unless told to ({@link Listening}), and polling takes the place of
- * that.
+ * other processes' commits. Stores of one {@link PostgresEngine} share these two. So a pool needs three at least: with two, every append and every page would wait until it fails. Every partition that is being handled uses one for as long as its handler takes, and from time to time one more renews all leases: if the pool never has a free one for that, other nodes take the leases. Behind a pooler the store does not listen by default ({@link Listening}), and polls instead.
  *
  * <p>The server must be a primary, version 14 or newer.
  */
@@ -130,9 +125,9 @@ public final class PostgresEventStore implements EventStore {
   }
 
   /**
-   * Begins to describe a store with an engine of its own, which is closed with it.
+   * Starts building a store with an engine of its own, which is closed with it.
    *
-   * @param dataSource where connections come from; it stays the caller's, and open
+   * @param dataSource the source of connections; it stays the caller's, and open
    * @return a builder
    */
   public static Builder builder(DataSource dataSource) {
@@ -264,7 +259,7 @@ public final class PostgresEventStore implements EventStore {
     }
 
     /**
-     * What to do about the database's schema. The default is {@link Migrations#APPLY}.
+     * What to do with the database's schema. The default is {@link Migrations#APPLY}.
      *
      * @param what apply, validate, or nothing
      * @return this builder
@@ -293,9 +288,9 @@ public final class PostgresEventStore implements EventStore {
 
     /**
      * Whether appends of several threads that come at the same time are committed together, which
-     * is the default. Each has its own outcome all the same, and none is delayed for it. Without,
-     * every append that is waited for is a transaction on a connection of its own; {@link
-     * #appendAsync} groups in any case.
+     * is the default. Each still has its own outcome, and none is delayed for the sake of others.
+     * If this is off, every synchronous append is a transaction on a connection of its own; {@link
+     * #appendAsync} always groups.
      *
      * @param together false to switch it off
      * @return this builder
@@ -306,17 +301,17 @@ public final class PostgresEventStore implements EventStore {
     }
 
     /**
-     * How long appends that are committed together wait for their answer, once they have a
-     * connection. The default is 30 seconds. After that the connection is closed, the outcome of
-     * all of them is unknown ({@link dev.pgeventstore.OutcomeUnknownException}), and the next ones
-     * are sent through another connection: a server or network that is silent stops the appends of
-     * one batch and no others. Waiting for a stream that another transaction holds does not count,
-     * since no batch waits for that; waiting for a synchronous standby does.
+     * How long appends that are committed together wait for the response, once they have a
+     * connection. The default is 30 seconds. If the server or the network stops responding, the
+     * appends of one batch wait for this time. Then the connection is closed, and their outcome is
+     * unknown ({@link dev.pgeventstore.OutcomeUnknownException}); all other appends continue,
+     * through another connection. Waiting for a stream that another transaction holds does not
+     * count, since no batch waits for that; waiting for a synchronous standby does.
      *
-     * <p>An append that goes alone has no such limit, because it may have to wait for a stream and
-     * may be large: one that is waited for and has 16 events or more, or messages, or is made with
-     * {@code groupAppends(false)}. There it is the driver's {@code socketTimeout} that ends the
-     * wait for a server that is silent.
+     * <p>An append that is sent alone has no such limit, because it may have to wait for a stream
+     * and may be large. This applies to a synchronous append with 16 events or more, with messages,
+     * or with {@code groupAppends(false)}. There the driver's {@code socketTimeout} ends the wait
+     * for a server that does not respond.
      *
      * @param limit 1 ms or more
      * @return this builder
@@ -331,7 +326,7 @@ public final class PostgresEventStore implements EventStore {
     }
 
     /**
-     * How often subscriptions look for events of which no notification told, if the store has an
+     * How often subscriptions look for events that no notification announced, if the store has an
      * engine of its own: {@link PostgresEngine.Builder#pollInterval}.
      *
      * @param interval 1 ms or more
@@ -360,7 +355,7 @@ public final class PostgresEventStore implements EventStore {
     }
 
     /**
-     * What is told of every append of this store. The default is nothing.
+     * The listener that is notified of every append of this store. Default: none.
      *
      * @param who called by the threads that append
      * @return this builder
@@ -385,14 +380,14 @@ public final class PostgresEventStore implements EventStore {
     }
 
     /**
-     * Migrates or validates as told, checks that the database keeps what the store promises, and
-     * builds the store.
+     * Migrates or validates as configured, checks that the database can keep the store's promises,
+     * and builds the store.
      *
      * @return the store; close it
      * @throws IllegalArgumentException if the schema's name is not allowed, or the data source
      *     gives the store connections of a framework's transactions
      * @throws IllegalStateException if there is no codec, or the engine is closed
-     * @throws EventStoreException if the database cannot be reached, or is not fit for a store
+     * @throws EventStoreException if the database cannot be reached, or is not suitable for a store
      */
     public PostgresEventStore build() {
       Schema checked = new Schema(schema);

@@ -409,7 +409,7 @@ class ImporterTest {
 
     assertThatThrownBy(() -> slow.run(items(1_000)))
         .isInstanceOf(EventStoreException.class)
-        .hasMessageContaining("no longer stands at 100 items: another process is running it");
+        .hasMessageContaining("is no longer at 100 items: another process is running it");
     assertImported(1_000);
   }
 

@@ -95,7 +95,7 @@ class SilentDatabaseTest {
 
     assertThatThrownBy(() -> store.append(lost))
         .isInstanceOf(OutcomeUnknownException.class)
-        .hasStackTraceContaining("no answer from the database within PT1S");
+        .hasStackTraceContaining("no response from the database within PT1S");
 
     assertOthersGoOn();
     assertThat(store.append(lost).replayed()).isFalse();

@@ -251,7 +251,8 @@ class AggregatesTest {
                           }))
           .isInstanceOf(ConflictException.class)
           .hasMessageEndingWith(
-              "nothing was written" + (retries == 0 ? "" : ", in %d tries".formatted(retries + 1)));
+              "nothing was written"
+                  + (retries == 0 ? "" : ", in %d attempts".formatted(retries + 1)));
       assertThat(seen).hasSize(retries + 1).doesNotHaveDuplicates();
     }
     assertThat(accounts.load("1").state().cents()).isEqualTo(5 * 1000);

@@ -14,21 +14,21 @@ import java.util.function.Function;
 /**
  * Events as JSON, written and read by Jackson 2.
  *
- * <p>Records need no annotation. A codec is refused when it is built, with class, property and what
- * to do, if objects of a registered class could change on the way or be stored and never be read.
- * Otherwise what is encoded and stored comes back equal. A zoned time keeps its region, and a
- * decimal number its digits and zeros, also in a tree of any JSON. The comparator of a sorted
- * collection is not kept.
+ * <p>Records need no annotation. A codec is refused when it is built if objects of a registered
+ * class could change in the round trip, or be stored and never be read; the error names the class,
+ * the property and what to do. Otherwise, what is encoded and stored comes back equal. A zoned time
+ * keeps its region, and a decimal number keeps its digits and zeros, even inside a tree of
+ * arbitrary JSON. The comparator of a sorted collection is not kept.
  *
- * <p>A property that the stored JSON lacks is an error that names it, unless it may be null (an
- * annotation named {@code Nullable}) or is an {@code Optional}; no text is taken for a number, nor
- * a fraction for an integer. {@link Builder#lenient} takes both. A property that the class does not
- * have is passed over in an event.
+ * <p>A property that is missing from the stored JSON is an error that names it, unless the property
+ * may be null (an annotation named {@code Nullable}) or is an {@code Optional}. Text is not
+ * accepted as a number, nor a fraction as an integer. {@link Builder#lenient} accepts both. A
+ * property that the class does not have is ignored in an event.
  *
- * <p>What is no JSON, what {@code jsonb} cannot hold, and what is over a limit of parsers is
- * refused when it is encoded; the error says which of them it is: NaN and infinite numbers, the
+ * <p>Input that is not JSON, that {@code jsonb} cannot hold, or that exceeds a limit of parsers is
+ * refused when it is encoded; the error says which of these it is: NaN and infinite numbers, the
  * character {@code \u0000}, halves of surrogate pairs, numbers beyond the range of {@code numeric}.
- * A text of any length that is stored can be read.
+ * A stored text of any length can be read.
  */
 public final class JacksonCodec extends JsonCodec<JsonNode> {
 

@@ -8,9 +8,9 @@ import dev.pgeventstore.codec.JsonSnapshots;
 import dev.pgeventstore.codec.SnapshotCodec;
 
 /**
- * Snapshots as JSON, written and read by Jackson. A record whose components are enough to make it
- * again needs no annotation. States are checked and kept as {@link JacksonCodec} says; a property
- * that the class does not have is an error in a snapshot, which is then not used.
+ * Snapshots as JSON, written and read by Jackson. A record that can be created from its components
+ * needs no annotation. States are checked and stored as described in {@link JacksonCodec}. A
+ * property that the class does not have is an error in a snapshot, and the snapshot is not used.
  *
  * @param <S> the state
  */
@@ -25,8 +25,8 @@ public final class JacksonSnapshots<S> extends JsonSnapshots<S> {
    * Snapshots with the mapper of {@link JacksonCodec#newMapper()}.
    *
    * @param stateClass of the states, most often a record
-   * @param name what tells them from other snapshots of the same streams, such as {@code order}; it
-   *     does not change when the class is renamed
+   * @param name distinguishes them from other snapshots of the same streams, such as {@code order};
+   *     it does not change when the class is renamed
    * @param revision of the state's shape and meaning, 1 or more; see {@link SnapshotCodec} for when
    *     to raise it
    * @param <S> the state
@@ -41,7 +41,7 @@ public final class JacksonSnapshots<S> extends JsonSnapshots<S> {
    * Starts a codec of snapshots.
    *
    * @param stateClass of the states, most often a record
-   * @param name what tells them from other snapshots of the same streams
+   * @param name distinguishes them from other snapshots of the same streams
    * @param revision of the state's shape and meaning, 1 or more
    * @param <S> the state
    * @return a builder, for one thread

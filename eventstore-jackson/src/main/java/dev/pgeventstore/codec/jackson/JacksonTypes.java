@@ -42,7 +42,7 @@ import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** What a mapper does with Java types, as its own serializers and deserializers say. */
+/** What a mapper does with Java types, determined from its serializers and deserializers. */
 final class JacksonTypes implements TypeModel<JavaType> {
 
   private final ObjectMapper mapper;

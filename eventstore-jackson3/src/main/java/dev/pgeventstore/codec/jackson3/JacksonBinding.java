@@ -38,7 +38,7 @@ final class JacksonBinding implements JsonBinding<JsonNode> {
     this.writer =
         mapper
             .writerFor(type)
-            // As text it would pass for a value with everybody who is not Jackson.
+            // As text it would be a value for every reader but Jackson.
             .without(JsonWriteFeature.WRITE_NAN_AS_STRINGS);
     this.reader = mapper.readerFor(type);
   }

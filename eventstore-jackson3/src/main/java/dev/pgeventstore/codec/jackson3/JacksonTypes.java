@@ -41,7 +41,7 @@ import tools.jackson.databind.node.ObjectNode;
 import tools.jackson.databind.ser.BeanPropertyWriter;
 import tools.jackson.databind.ser.SerializationContextExt;
 
-/** What a mapper does with Java types, as its own serializers and deserializers say. */
+/** What a mapper does with Java types, determined from its serializers and deserializers. */
 final class JacksonTypes implements TypeModel<JavaType> {
 
   private final JsonMapper mapper;

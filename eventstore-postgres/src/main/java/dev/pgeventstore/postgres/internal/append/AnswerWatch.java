@@ -10,8 +10,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Notices when a batch gets no answer in time. Its thread sleeps until the batch that it saw last
- * would be late, so that an exchange costs two writes of a field and wakes nothing.
+ * Notices when a batch gets no response in time. Its thread sleeps until the timeout of the batch
+ * that it saw last, so an exchange costs two writes of a field and wakes no thread.
  */
 final class AnswerWatch implements AutoCloseable {
 
@@ -29,8 +29,8 @@ final class AnswerWatch implements AutoCloseable {
   /**
    * A watch that has no thread yet.
    *
-   * @param limit how long an answer may take
-   * @param late is given an exchange that took longer, once
+   * @param limit how long a response may take @param late receives an exchange that took longer,
+   *     once
    */
   AnswerWatch(Scheduler scheduler, Duration limit, Consumer<Exchange> late) {
     this.scheduler = scheduler;
@@ -44,12 +44,12 @@ final class AnswerWatch implements AutoCloseable {
     return limit;
   }
 
-  /** What an exchange is guarded by. It is one for all, since there is one under way at a time. */
+  /** The lock of an exchange. It is one for all, since there is one exchange at a time. */
   Lock lock() {
     return lock;
   }
 
-  /** Starts the thread that closes a connection without an answer. */
+  /** Starts the thread that closes a connection without a response. */
   void startAborting(Runnable work) {
     scheduler.start("eventstore-abort", work);
   }

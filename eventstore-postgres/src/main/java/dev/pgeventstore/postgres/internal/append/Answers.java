@@ -18,7 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 
-/** Says in the caller's terms what the database answered. */
+/** Translates the database's responses into results and exceptions for the caller. */
 final class Answers {
 
   private Answers() {}
@@ -35,7 +35,7 @@ final class Answers {
       case CONFLICT -> throw new ConflictException(conflicts(append, answer));
       case IDS_REUSED -> throw reused(culprit(append, answer));
       case TOMBSTONED -> throw tombstoned(culprit(append, answer));
-      case BUSY -> throw new IllegalStateException("a busy append is tried again: " + append);
+      case BUSY -> throw new IllegalStateException("a busy append is retried: " + append);
     };
   }
 
@@ -72,7 +72,7 @@ final class Answers {
         stream,
         "stream %s has events with these ids already, but not these events at this place:"
                 .formatted(stream)
-            + " a retry must bring the same events in the same order; nothing was written");
+            + " a retry must have the same events in the same order; nothing was written");
   }
 
   private static TombstonedException tombstoned(StreamId stream) {

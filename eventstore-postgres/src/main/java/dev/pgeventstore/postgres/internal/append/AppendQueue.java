@@ -16,8 +16,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Appends that wait to be sent, and which of them go together. Not safe for several threads.
  *
- * <p>They go in the order in which they came, but for those that are put off because a stranger
- * holds the row of their stream: others pass them by, except for those that touch the same streams.
+ * <p>They are sent in the order in which they arrived, except for those that are postponed because
+ * another transaction holds the row of their stream: others overtake these, unless they touch the
+ * same streams.
  */
 final class AppendQueue {
 
@@ -32,7 +33,7 @@ final class AppendQueue {
   private long bytes;
   private int delayed;
 
-  /** Whether one more may come. */
+  /** Whether there is room for one more. */
   boolean hasRoom() {
     return waiting.size() < MAX_APPENDS && bytes < MAX_BYTES;
   }
@@ -45,7 +46,7 @@ final class AppendQueue {
     return waiting.size();
   }
 
-  /** The one that came first. */
+  /** The one that arrived first. */
   @Nullable PendingAppend first() {
     return waiting.peekFirst();
   }
@@ -66,7 +67,7 @@ final class AppendQueue {
     }
   }
 
-  /** Forgets one that nobody waits for any more; false if it has been taken. */
+  /** Removes one whose caller no longer waits; false if it has been taken. */
   boolean remove(PendingAppend append) {
     boolean removed = waiting.remove(append);
     if (removed) {
@@ -137,7 +138,7 @@ final class AppendQueue {
         || (!held.isEmpty() && !Collections.disjoint(held, append.request().streams()));
   }
 
-  /** How long until one that is put off may be tried again. */
+  /** How long until a postponed one may be retried. */
   long nanosUntilDue(long nowNanos) {
     long soonest = Long.MAX_VALUE;
     if (delayed > 0) {
@@ -171,7 +172,8 @@ final class AppendQueue {
     boolean add(PendingAppend append) {
       AppendRequest request = append.request();
       if (request.hasMessages() && !appends.isEmpty()) {
-        // Messages come after all events of a batch, and so would after those of later appends.
+        // The messages of a batch are written after all of its events, so those of later appends
+        // would precede them.
         return false;
       }
       if (!canStandBesideOthers(request)) {

@@ -48,10 +48,10 @@ public final class Appender implements AutoCloseable {
   /**
    * The append path.
    *
-   * @param grouping whether appends that are waited for go together
-   * @param limit how long those that go together wait for their answer
-   * @param committed is told after each commit that wrote something
-   * @param told what becomes of each append; null if nobody listens
+   * @param grouping whether synchronous appends are sent together @param limit how long those that
+   *     are sent together wait for their response @param committed called after each commit that
+   *     wrote something @param told notified of the outcome of each append; null if there is no
+   *     listener
    */
   public Appender(
       Scheduler scheduler,
@@ -84,7 +84,7 @@ public final class Appender implements AutoCloseable {
             limit);
   }
 
-  /** Appends, and waits for the answer. */
+  /** Appends, and waits for the response. */
   public AppendResult append(Append append) {
     AppendRequest request = encoder.encode(append);
     AppendNews news = AppendNews.of(told, append, scheduler::nanoTime);
@@ -108,7 +108,7 @@ public final class Appender implements AutoCloseable {
         : alone(append, request, news);
   }
 
-  /** Appends without waiting for the answer. */
+  /** Appends without waiting for the response. */
   public CompletableFuture<AppendResult> appendAsync(Append append) {
     AppendRequest request = encoder.encode(append);
     AppendNews news = AppendNews.of(told, append, scheduler::nanoTime);
@@ -197,7 +197,7 @@ public final class Appender implements AutoCloseable {
 
   private AppendResult call(Append append, AppendRequest request, Connection connection) {
     try {
-      // The caller may still roll it back, so who waits for it looks for it, in any incarnation.
+      // The caller may still roll it back, so a wait for it looks it up, in any incarnation.
       return Answers.result(append, function.call(connection, request), "");
     } catch (SQLException e) {
       throw SqlErrors.inCallersTransaction(append.toString(), e);

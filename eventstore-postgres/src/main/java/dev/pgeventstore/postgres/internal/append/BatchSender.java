@@ -26,8 +26,8 @@ final class BatchSender {
   private final @Nullable StoreListener told;
 
   /**
-   * @param committed is told after each commit that wrote something
-   * @param told of each batch; null if nobody listens
+   * @param committed called after each commit that wrote something @param told notified of each
+   *     batch; null if there is no listener
    */
   BatchSender(
       Statement statement, Runnable committed, Scheduler scheduler, @Nullable StoreListener told) {
@@ -38,9 +38,8 @@ final class BatchSender {
   }
 
   /**
-   * Sends, and notes in the batch what came of it.
-   *
-   * @return tells of it, once nobody waits for the batch any more; null if nobody listens
+   * Sends, and notes the results in the batch. @return notifies the listener, once no caller waits
+   * for the batch; null if there is no listener
    */
   @Nullable Runnable send(SentBatch batch) {
     if (told == null) {
@@ -95,7 +94,7 @@ final class BatchSender {
     Set<StreamId> held = new HashSet<>();
     for (int i = 0; i < batch.size(); i++) {
       List<StreamId> streams = batch.request(i).streams();
-      // What comes later must not overtake what is put off.
+      // Later appends must not overtake a postponed one.
       if (!Collections.disjoint(held, streams)) {
         held.addAll(streams);
         continue;
@@ -128,7 +127,7 @@ final class BatchSender {
   @FunctionalInterface
   interface Statement {
 
-    /** Sends it, and takes an answer for each. */
+    /** Sends it, and reads a response for each. */
     List<Answer> send(List<AppendRequest> requests, Exchange exchange) throws SQLException;
   }
 }

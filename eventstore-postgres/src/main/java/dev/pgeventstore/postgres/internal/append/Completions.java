@@ -13,8 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Completes futures, in the order in which they come and in a thread of its own, so that what
- * depends on them delays no append.
+ * Completes futures, in the order in which they arrive and in a thread of its own, so that
+ * dependent actions delay no append.
  */
 final class Completions {
 
@@ -34,7 +34,7 @@ final class Completions {
     this.more = lock.newCondition();
   }
 
-  /** Completes the futures of appends that have their answers. */
+  /** Completes the futures of appends that have their results. */
   void add(List<PendingAppend> answered) {
     lock.lock();
     try {
@@ -54,9 +54,9 @@ final class Completions {
       try {
         next.forEach(PendingAppend::complete);
       } catch (RuntimeException | Error e) {
-        LOG.error("What depends on an append has failed", Causes.loggable(e));
+        LOG.error("An action that depends on an append has failed", Causes.loggable(e));
       }
-      // What depends on them may have left an interrupt behind.
+      // A dependent action may have left an interrupt behind.
       boolean unused = Thread.interrupted();
     }
   }
@@ -98,7 +98,7 @@ final class Completions {
     }
     try {
       if (!completing.join(nanos)) {
-        LOG.warn("What depends on an append is still running, and the store is closed");
+        LOG.warn("An action that depends on an append is still running, and the store is closed");
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -8,8 +8,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What is under way between a sending thread and the database, so that another thread can end it.
- * Used again for each connection that the sending thread takes.
+ * The exchange in progress between a sending thread and the database, which another thread can end.
+ * Reused for each connection that the sending thread takes.
  */
 final class Exchange {
 
@@ -31,7 +31,7 @@ final class Exchange {
     return WITHOUT_LIMIT;
   }
 
-  /** One that is given up when its answer takes too long. */
+  /** An exchange that is given up if its response takes too long. */
   static Exchange watchedBy(AnswerWatch watch) {
     return new Exchange(watch);
   }
@@ -75,8 +75,8 @@ final class Exchange {
   }
 
   /**
-   * Closes the connection under the thread that waits for its answer, and lets it send nothing
-   * more.
+   * Closes the connection while the sending thread waits for its response, and prevents it from
+   * sending more.
    *
    * @return whether something may have been sent
    */
@@ -87,7 +87,8 @@ final class Exchange {
       Connection left = connection;
       connection = null;
       if (left != null) {
-        // In a thread of its own: closing an encrypted connection waits for one who writes to it.
+        // In a thread of its own: closing an encrypted connection waits for a thread that writes to
+        // it.
         left.abort(by::startAborting);
       }
     } catch (SQLException e) {

@@ -10,11 +10,11 @@ final class Failures {
 
   private Failures() {}
 
-  /** There are no ids to tell a retry by, so the advice is another one. */
+  /** There are no ids by which to recognise a retry, so the advice differs. */
   static RuntimeException ofPublishing(String what, SQLException e) {
     return SqlErrors.isConnectionLost(e) && !(e instanceof Sender.NotSentException)
         ? new OutcomeUnknownException(
-            "the answer to the %s was lost: it may have been committed or not. A retry may publish them twice."
+            "the response to the %s was lost: it may have been committed or not. A retry may publish them twice."
                 .formatted(what),
             e)
         : of(what, e);

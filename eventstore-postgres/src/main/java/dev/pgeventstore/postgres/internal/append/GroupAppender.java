@@ -18,14 +18,15 @@ import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Appends that come at the same time go together: while one batch is being committed the next one
- * collects, without any delay added. Each has an answer of its own; one commit serves all of them.
+ * Appends that arrive at the same time are sent together: while one batch is being committed the
+ * next one collects, without any delay added. Each has a result of its own; one commit covers all
+ * of them.
  *
  * <p>There is one batch at a time. If no batch is under way, the calling thread sends its own
- * append itself, and then wakes the first of those that came meanwhile to send the next batch (the
- * leader and its followers of group commit, as in PostgreSQL's own). So a single caller waits for
- * no other thread. A thread of this class's own, the dispatcher, sends appends that no thread waits
- * for, and retries those that met a locked row.
+ * append itself, and then wakes the first of those that arrived meanwhile to send the next batch
+ * (the leader and its followers of group commit, as in PostgreSQL's own). So a single caller waits
+ * for no other thread. A thread of this class's own, the dispatcher, sends appends that no thread
+ * waits for, and retries those that met a locked row.
  *
  * <pre>
  *            append                          own append still open
@@ -50,11 +51,12 @@ import org.jspecify.annotations.Nullable;
  */
 final class GroupAppender implements AutoCloseable {
 
-  /** The longest that a batch waits for those who are likely to come. */
+  /** The longest that a batch waits for callers that are likely to append again. */
   private static final long GATHERING_NANOS = TimeUnit.MICROSECONDS.toNanos(50);
 
   /**
-   * How long closing waits: for rows that others hold, for answers, and for what depends on them.
+   * How long closing waits: for rows that others hold, for responses, and for actions that depend
+   * on them.
    */
   private static final Duration CLOSING = Duration.ofSeconds(10);
 
@@ -83,11 +85,7 @@ final class GroupAppender implements AutoCloseable {
 
   private volatile int lastSize;
 
-  /**
-   * A group without members.
-   *
-   * @param limit how long a batch waits for its answer
-   */
+  /** A group without members. @param limit how long a batch waits for its response */
   GroupAppender(Scheduler scheduler, BatchSender sender, Duration limit) {
     this(scheduler, sender, limit, CLOSING);
   }
@@ -105,7 +103,7 @@ final class GroupAppender implements AutoCloseable {
     this.idle = lock.newCondition();
   }
 
-  /** Appends, and waits for the answer. */
+  /** Appends, and waits for the response. */
   AppendResult append(Append append, AppendRequest request, @Nullable AppendNews news) {
     PendingAppend own = PendingAppend.ofThisThread(append, request, news, scheduler);
     boolean leads = enqueue(own);
@@ -118,15 +116,15 @@ final class GroupAppender implements AutoCloseable {
         return own.result();
       }
       scheduler.park(this);
-      // An interrupt is looked at and never taken away, or one that comes as the answer does would
-      // be lost.
+      // An interrupt is checked and never cleared, or one that arrives together with the response
+      // would be lost.
       if (Thread.currentThread().isInterrupted() && !own.isDone()) {
         return interrupted(own);
       }
     }
   }
 
-  /** Appends without waiting for the answer. */
+  /** Appends without waiting for the response. */
   CompletableFuture<AppendResult> appendAsync(
       Append append, AppendRequest request, @Nullable AppendNews news) {
     PendingAppend pending = PendingAppend.withFuture(append, request, news, scheduler);
@@ -178,7 +176,7 @@ final class GroupAppender implements AutoCloseable {
         "interrupted before it was sent, nothing was written: " + append);
   }
 
-  /** The answer, if there is one by now. */
+  /** The result, if there is one by now. */
   private AppendResult interrupted(PendingAppend own) {
     lock.lock();
     try {
@@ -197,7 +195,7 @@ final class GroupAppender implements AutoCloseable {
       throw unsent
           ? notSent(own)
           : new OutcomeUnknownException(
-              "interrupted while waiting for the answer to the %s: it may be committed or not. Retry with the same event ids."
+              "interrupted while waiting for the response to the %s: it may be committed or not. Retry with the same event ids."
                   .formatted(own),
               new InterruptedException());
     } finally {
@@ -206,8 +204,8 @@ final class GroupAppender implements AutoCloseable {
   }
 
   /**
-   * Sends batches until the own append has its answer, or cannot be sent now; then others are to
-   * send.
+   * Sends batches until the own append has its result, or cannot be sent now; then another thread
+   * sends.
    */
   private void lead(PendingAppend own) {
     // An interrupt must not fail the rest of the batch: it is restored at the end.
@@ -227,7 +225,7 @@ final class GroupAppender implements AutoCloseable {
   }
 
   /**
-   * Lets those come who have just got their answers and are likely to append again. Otherwise a
+   * Waits for callers that have just got their results and are likely to append again. Otherwise a
    * batch of one, that of the fastest of them, and a batch of all the others would take turns, each
    * with a commit of its own (docs/adr/0006).
    */
@@ -275,7 +273,7 @@ final class GroupAppender implements AutoCloseable {
     return again;
   }
 
-  /** Gives the answers out. True if the same thread is to send the next batch too. */
+  /** Delivers the results. True if the same thread is to send the next batch too. */
   private boolean settle(SentBatch batch, @Nullable PendingAppend own) {
     List<PendingAppend> threads;
     boolean again;
@@ -320,9 +318,7 @@ final class GroupAppender implements AutoCloseable {
     return completeFutures(done);
   }
 
-  /**
-   * What comes behind an append that may still be carried out must not be carried out before it.
-   */
+  /** Appends behind one that may still be carried out must not be carried out before it. */
   private List<PendingAppend> failThoseBehind(List<PendingAppend> unknown) {
     List<PendingAppend> behind = queue.removeThoseBehind(unknown);
     for (PendingAppend append : behind) {
@@ -349,7 +345,7 @@ final class GroupAppender implements AutoCloseable {
     return threads;
   }
 
-  /** A batch has not been answered in time. */
+  /** A batch got no response in time. */
   private void late(Exchange exchange) {
     List<PendingAppend> threads = List.of();
     lock.lock();
@@ -358,7 +354,7 @@ final class GroupAppender implements AutoCloseable {
         threads =
             giveUp(
                 underWay,
-                "no answer from the database within "
+                "no response from the database within "
                     + watch.limit()
                     + ", its connection is closed");
         wakeDispatcherOrClose();
@@ -463,8 +459,8 @@ final class GroupAppender implements AutoCloseable {
   }
 
   /**
-   * Takes no more appends, and sends what it has taken, for some seconds. What is not answered by
-   * then is refused or has an unknown outcome.
+   * Accepts no more appends, and sends those that it has accepted, for some seconds. Those without
+   * a response by then are refused or have an unknown outcome.
    */
   @Override
   public void close() {

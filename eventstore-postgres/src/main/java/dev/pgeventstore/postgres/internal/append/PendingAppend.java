@@ -14,9 +14,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/**
- * An append on its way. It is waited for by the thread that called, or by whoever has the future.
- */
+/** An append in progress. The calling thread waits for it, or the holder of its future. */
 final class PendingAppend {
 
   private static final long SHORTEST_DELAY_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
@@ -39,7 +37,7 @@ final class PendingAppend {
   /** The waiting thread is to send the next batch. */
   private final AtomicBoolean chosen = new AtomicBoolean();
 
-  /** Publishes the answer to the waiting thread. */
+  /** Publishes the result to the waiting thread. */
   private volatile boolean done;
 
   private PendingAppend(
@@ -61,7 +59,7 @@ final class PendingAppend {
     return new PendingAppend(append, request, news, scheduler, Thread.currentThread());
   }
 
-  /** One that nobody need wait for. */
+  /** One with a future, which no thread needs to wait for. */
   static PendingAppend withFuture(
       Append append, AppendRequest request, @Nullable AppendNews news, Scheduler scheduler) {
     return new PendingAppend(append, request, news, scheduler, null);
@@ -96,7 +94,7 @@ final class PendingAppend {
     waiter = null;
   }
 
-  // Before it is done the following is for those who hold the group's lock.
+  // Until it is done, the following requires the group's lock.
 
   void answered(Answer with) {
     answer = with;
@@ -106,7 +104,7 @@ final class PendingAppend {
     failure = with;
   }
 
-  /** Somebody else holds a row: nothing was written, and it is to be tried again. */
+  /** Another transaction holds a row: nothing was written, and the append is to be retried. */
   boolean isBusy() {
     return failure == null && (answer == null || answer.outcome() == Outcome.BUSY);
   }
@@ -130,7 +128,7 @@ final class PendingAppend {
     return delayNanos > 0;
   }
 
-  /** How long until it may be tried; 0 or less if it may be now. */
+  /** How long until it may be sent; 0 or less if it may be sent now. */
   long nanosUntilDue(long nowNanos) {
     return isDelayed() ? notBeforeNanos - nowNanos : 0;
   }
@@ -146,7 +144,7 @@ final class PendingAppend {
     return chosen.get() && chosen.getAndSet(false);
   }
 
-  /** Its answer stands, and is about to be given out. */
+  /** Its result is final, and is about to be delivered. */
   void setReleased() {
     released = true;
   }
@@ -155,7 +153,7 @@ final class PendingAppend {
     return released;
   }
 
-  /** The waiting thread gets its answer. */
+  /** The waiting thread gets its result. */
   void release() {
     Thread thread = waiter;
     done = true;
@@ -168,7 +166,7 @@ final class PendingAppend {
     return done;
   }
 
-  /** The future gets its answer. Runs what depends on it. */
+  /** Completes the future, and runs the actions that depend on it. */
   void complete() {
     AppendResult result;
     try {
@@ -186,7 +184,7 @@ final class PendingAppend {
     future.complete(result);
   }
 
-  /** The answer in the caller's terms. */
+  /** The result for the caller. */
   AppendResult result() {
     if (failure instanceof SQLException e) {
       throw Failures.of(append.toString(), e);
@@ -198,7 +196,7 @@ final class PendingAppend {
       throw e;
     }
     if (answer == null) {
-      throw new IllegalStateException("there is no answer yet: " + append);
+      throw new IllegalStateException("there is no result yet: " + append);
     }
     return Answers.result(append, answer, request.incarnation());
   }

@@ -15,7 +15,10 @@ final class Sender {
 
   private static final Logger LOG = LoggerFactory.getLogger(Sender.class);
 
-  /** Deadlocks come from callers' own transactions; whoever is chosen as the victim tries again. */
+  /**
+   * Deadlocks come from callers' own transactions; if this one is chosen as the victim, it is
+   * retried.
+   */
   private static final int TRIES = 5;
 
   private final DataSource dataSource;
@@ -32,7 +35,7 @@ final class Sender {
     this.forOthers = forOthers;
   }
 
-  /** Does it, however long the answer takes. */
+  /** Does it, however long the response takes. */
   <T> T send(Request<T> request) throws SQLException {
     return send(request, Exchange.withoutLimit());
   }
@@ -40,7 +43,7 @@ final class Sender {
   /**
    * Does it in one transaction, and once more in another if a race has undone it.
    *
-   * @param exchange is told of each connection, and may end it
+   * @param exchange registers each connection, and may end it
    * @throws NotSentException if there is no connection
    * @throws SQLException if it failed; it may be committed if the state is that of a lost
    *     connection, and is not otherwise
@@ -108,7 +111,7 @@ final class Sender {
     }
   }
 
-  /** What went wrong before tells whether the append may be committed, and is not to be hidden. */
+  /** The first failure says whether the append may be committed, and must not be hidden. */
   private static void undo(Connection connection, Throwable cause) {
     try {
       if (!connection.isClosed()) {
@@ -119,7 +122,7 @@ final class Sender {
     }
   }
 
-  /** The answer stands, whether or not the pool takes the connection back. */
+  /** The result is final, whether or not the pool takes the connection back. */
   private static void giveBack(Connection connection) {
     try {
       connection.close();
@@ -128,11 +131,7 @@ final class Sender {
     }
   }
 
-  /**
-   * What is sent.
-   *
-   * @param <T> the answer
-   */
+  /** What is sent. @param <T> the response */
   @FunctionalInterface
   interface Request<T> {
     /** One statement. */

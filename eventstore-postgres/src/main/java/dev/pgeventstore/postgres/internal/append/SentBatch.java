@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
- * Appends that were taken to be sent together, and what came of each so far. One thread sends them;
- * another may take the outcomes that there are and leave that thread to itself.
+ * Appends that were taken to be sent together, and the outcome of each so far. One thread sends
+ * them; another may take the outcomes so far and abandon that thread.
  */
 final class SentBatch {
 

@@ -1,4 +1,4 @@
-/** The append path: from an append to its answer in one round trip. */
+/** The append path: from an append to its result in one round trip. */
 @NullMarked
 package dev.pgeventstore.postgres.internal.append;
 

@@ -19,7 +19,10 @@ import org.jspecify.annotations.Nullable;
 /** Writes batches, each in one transaction, until the store is closed. Safe for many threads. */
 public final class BatchWriter implements AutoCloseable {
 
-  /** Deadlocks come from callers' own transactions; whoever is chosen as the victim tries again. */
+  /**
+   * Deadlocks come from callers' own transactions; if this one is chosen as the victim, it is
+   * retried.
+   */
   private static final int TRIES = 5;
 
   private static final long PATIENCE_SECONDS = 10;
@@ -30,7 +33,7 @@ public final class BatchWriter implements AutoCloseable {
   private final ImportsTable imports;
   private final CommitListener listener;
 
-  /** Read while a batch is being written, so that closing comes between two. */
+  /** Read while a batch is being written, so that closing happens between two. */
   private final ReentrantReadWriteLock open = new ReentrantReadWriteLock();
 
   private volatile boolean closed;
@@ -44,7 +47,7 @@ public final class BatchWriter implements AutoCloseable {
     this.listener = new CommitListener(committed);
   }
 
-  /** Finds how far a named import has come. */
+  /** Finds the progress of a named import. */
   ImportsTable.Row begin(String name) throws SQLException {
     return connections.inTransaction(c -> imports.loadOrCreate(c, name));
   }
@@ -112,8 +115,8 @@ public final class BatchWriter implements AutoCloseable {
   }
 
   /**
-   * In the order of locks: whoever waits for another run of the same import, or for a stream, must
-   * not yet hold the lock on events, or all readers would wait with it (docs/adr/0001).
+   * In the order of locks: while this waits for another run of the same import, or for a stream, it
+   * must not hold the lock on events, or all readers would wait too (docs/adr/0001).
    */
   private long write(
       Connection connection, ImportBatch batch, @Nullable String name, long from, long fingerprint)
@@ -139,8 +142,7 @@ public final class BatchWriter implements AutoCloseable {
 
   private static EventStoreException movedByAnother(String name, long from) {
     return new EventStoreException(
-        "import %s no longer stands at %d items: another process is running it"
-            .formatted(name, from));
+        "import %s is no longer at %d items: another process is running it".formatted(name, from));
   }
 
   /** Waits for the batches being written, for a while; no other one is begun. */

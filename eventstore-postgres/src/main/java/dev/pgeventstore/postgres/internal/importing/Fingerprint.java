@@ -5,8 +5,8 @@ import dev.pgeventstore.StreamId;
 
 /**
  * Over the items of a source, in their order: by streams, and by ids where they are the caller's.
- * Not by contents, which may well be written in another way by the version of the application that
- * goes on with an import.
+ * Not by contents, which may be encoded differently by the version of the application that
+ * continues an import.
  */
 final class Fingerprint {
 

@@ -47,7 +47,7 @@ public final class ImportRun implements AutoCloseable {
 
   private long lastPosition;
 
-  /** Finds how far the import has come, if it has a name. */
+  /** Finds the progress of the import, if it has a name. */
   public ImportRun(
       BatchWriter writer,
       EventEncoding encoding,
@@ -192,8 +192,8 @@ public final class ImportRun implements AutoCloseable {
                     items,
                     whatIsThere(),
                     name == null
-                        ? "See how far the last streams have come before going on."
-                        : "Run it again: it goes on where it stands."),
+                        ? "Check which items of the last streams are there before you continue."
+                        : "Run it again: it continues where it stopped."),
             e);
       }
       return SqlErrors.of(
@@ -232,7 +232,7 @@ public final class ImportRun implements AutoCloseable {
     return lastPosition;
   }
 
-  /** Waits for the batch that is being written, whatever comes of it. */
+  /** Waits for the batch that is being written, whatever its result. */
   @Override
   public void close() {
     writing.shutdown();
@@ -248,7 +248,7 @@ public final class ImportRun implements AutoCloseable {
         committed += written.items;
         break;
       } catch (ExecutionException e) {
-        // A source that failed comes first; what it says is what the caller gets.
+        // The failure of a source has priority: the caller gets its exception.
         throw failure(written, e.getCause());
       } catch (InterruptedException e) {
         interrupted = true;

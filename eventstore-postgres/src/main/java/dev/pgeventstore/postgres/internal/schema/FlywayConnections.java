@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Connections on which Flyway leaves no trace. It sets the search path of its session, and another
  * one later; but behind a pooler in transaction mode each statement may go to another connection of
- * the server, and strangers would find our tables in place of theirs. Nothing of ours needs a
- * search path, so it is set for that one statement only.
+ * the server, and other clients would find our tables instead of theirs. None of our statements
+ * needs a search path, so it is set for that one statement only.
  */
 final class FlywayConnections {
 

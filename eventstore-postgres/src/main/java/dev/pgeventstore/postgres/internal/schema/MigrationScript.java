@@ -36,7 +36,7 @@ record MigrationScript(String fileName, String text) {
     return Integer.parseInt(fileName.substring(1, fileName.indexOf("__")));
   }
 
-  /** What Flyway notes of the script: a CRC-32 of its lines without their ends. */
+  /** The checksum that Flyway stores for the script: a CRC-32 of its lines without their ends. */
   int checksum() {
     CRC32 checksum = new CRC32();
     text.lines().forEach(line -> checksum.update(line.getBytes(StandardCharsets.UTF_8)));

@@ -10,9 +10,9 @@ import org.flywaydb.core.api.resource.LoadableResource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The migrations that this version ships, by name. They are not looked for: what cannot be listed,
- * as in a jar within a jar, would be taken for nothing to do, and a script that is missing is an
- * error.
+ * The migrations that this version ships, by name. They are not searched for: if a directory cannot
+ * be listed, as in a jar within a jar, it would seem that there is nothing to do, but a missing
+ * script is an error.
  */
 final class MigrationScripts implements ResourceProvider {
 

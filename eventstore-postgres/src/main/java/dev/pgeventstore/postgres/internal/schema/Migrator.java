@@ -17,8 +17,8 @@ import org.flywaydb.core.api.configuration.FluentConfiguration;
 
 /**
  * Applies or checks the migrations, in the store's schema and with a history table of its own.
- * Flyway applies them. What stands in the way is found out before, because its messages advise
- * options that nobody can set here, and checking asks nothing that a role of db/roles.sql may not.
+ * Flyway applies them. Obstacles are found before it runs, because its messages advise options that
+ * cannot be set here, and the checks need no more than a role of db/roles.sql may do.
  */
 public final class Migrator {
 
@@ -83,7 +83,7 @@ public final class Migrator {
     refuse(new SchemaComparison(look(), scripts).whyNotToUse());
   }
 
-  /** Refuses a schema that says that this program is too old, or too new, for it. */
+  /** Refuses a schema for which this program is too old or too new. */
   public void requireServed() {
     refuse(new SchemaComparison(look(), scripts).whyNotServed());
   }

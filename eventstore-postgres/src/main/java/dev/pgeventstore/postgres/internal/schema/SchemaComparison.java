@@ -7,8 +7,8 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * Compares what a schema is with the scripts that this version ships. Each answer is what a message
- * says of the schema: what is wrong, and what to do with this library.
+ * Compares what a schema is with the scripts that this version ships. Each result is the part of a
+ * message that follows the schema's name: what is wrong, and what to do.
  */
 final class SchemaComparison {
 
@@ -56,9 +56,7 @@ final class SchemaComparison {
     return whyNotServed().or(this::changed).or(this::notApplied);
   }
 
-  /**
-   * Why the schema, by the version that it says, serves no program of this one; none if it does.
-   */
+  /** Why the version of the schema is not compatible with this program; empty if it is. */
   Optional<String> whyNotServed() {
     return behind().or(this::tooNew);
   }
@@ -100,7 +98,10 @@ final class SchemaComparison {
             .formatted(version.version(), version.servesFrom(), scripts.version()));
   }
 
-  /** What was applied that is not what this version ships, and what was left out between. */
+  /**
+   * Differences between the applied scripts and those that this version ships, and gaps between
+   * them.
+   */
   private Optional<String> changed() {
     for (MigrationScript script : belowTheLastApplied()) {
       Optional<SchemaHistoryTable.Row> row = state.applied(script.version());
@@ -146,7 +147,7 @@ final class SchemaComparison {
         .findFirst()
         .map(
             script ->
-                "has a history that ends before script %s, which was run by hand: go on in one way, or drop table schema_history"
+                "has a history that ends before script %s, which was run by hand: migrate in one way only, or drop table schema_history"
                     .formatted(script.fileName()));
   }
 }

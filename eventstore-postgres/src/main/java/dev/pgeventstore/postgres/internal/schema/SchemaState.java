@@ -10,11 +10,9 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a schema is, as far as this role may know.
- *
- * @param sight what stands in it
- * @param version what it says of its version; null if it says nothing, or not to this role
- * @param history what was applied; empty if there is no history, or not for this role
+ * The state of a schema, as far as this role may see it. @param sight what it contains @param
+ * version the version that it reports; null if it reports none, or not to this role @param history
+ * what was applied; empty if there is no history, or this role may not read it
  */
 record SchemaState(
     SchemaCatalog.Sight sight,
@@ -54,7 +52,7 @@ record SchemaState(
     return others(sight).isEmpty();
   }
 
-  /** Some of what stands there, for a message. */
+  /** Some of its contents, for a message. */
   String objects() {
     List<String> objects = others(sight);
     String some = String.join(", ", objects.subList(0, Math.min(NAMED, objects.size())));

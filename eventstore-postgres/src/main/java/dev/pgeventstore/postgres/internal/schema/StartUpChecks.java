@@ -28,8 +28,8 @@ public final class StartUpChecks {
          and a.attname = 'position'
       """;
 
-  // By being emptied it tells that the server has recovered from a crash; a logged one would not
-  // be.
+  // It is emptied when the server recovers from a crash, which is how that is noticed; a logged
+  // table would not be emptied.
   private static final String IS_EMPTIED_BY_CRASHES =
       "select relpersistence = 'u' from pg_class where oid = '$schema.incarnations'::regclass";
 
@@ -54,7 +54,7 @@ public final class StartUpChecks {
   }
 
   /**
-   * Checks what no migration can mend.
+   * Checks what no migration can fix.
    *
    * @throws EventStoreException if the database cannot hold every text. Retries would not be
    *     recognised there, since what is stored is compared with what is sent.

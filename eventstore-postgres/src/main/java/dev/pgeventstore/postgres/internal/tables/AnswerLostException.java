@@ -6,18 +6,18 @@ import java.sql.SQLNonTransientConnectionException;
 
 /**
  * The driver, a proxy of it or the pool has failed after a transaction may have been sent, and the
- * server has not said what became of it: it may be committed.
+ * server has not reported its outcome: it may be committed.
  */
 public final class AnswerLostException extends SQLNonTransientConnectionException {
 
   private static final long serialVersionUID = 1L;
 
   private AnswerLostException(Throwable cause) {
-    super("the answer was lost to " + Causes.text(cause), "08007", cause);
+    super("the response was lost: " + Causes.text(cause), "08007", cause);
   }
 
   /**
-   * What a transaction of the store's own has failed with, once it may have been sent.
+   * The failure of a transaction of the store, once it may have been sent.
    *
    * @param failure whatever was thrown
    * @return the failure that the server has reported, or one that leaves the outcome unknown

@@ -17,8 +17,8 @@ import org.jspecify.annotations.Nullable;
 import org.postgresql.PGConnection;
 
 /**
- * The functions {@code append} and {@code append_one}, which write streams and events. What their
- * parameters mean is said in {@code db/}.
+ * The functions {@code append} and {@code append_one}, which write streams and events. Their
+ * parameters are described in {@code db/}.
  */
 public final class AppendFunction {
 
@@ -28,7 +28,7 @@ public final class AppendFunction {
         from $schema.append(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """;
 
-  // The target list comes after the function in "from", and sees what that has written.
+  // The target list is evaluated after the function in "from", and sees what that has written.
   private static final String APPEND_AND_PUBLISH =
       """
       select a.outcomes, a.versions, a.positions, a.culprits, $schema.publish(a.outcomes, messages)
@@ -50,15 +50,14 @@ public final class AppendFunction {
     this.appendOne = schema.in(APPEND_ONE);
   }
 
-  /** Sends an append that waits for rows that others hold, and takes its answer. */
+  /** Sends an append that waits for rows that others hold, and reads its response. */
   public Answer call(Connection connection, AppendRequest request) throws SQLException {
     return call(connection, List.of(request), true).get(0);
   }
 
   /**
-   * Sends appends that wait for nobody, and takes their answers: one round trip.
-   *
-   * @return an answer for each, in their order
+   * Sends appends that wait for no lock, and reads their responses: one round trip. @return a
+   * response for each, in their order
    */
   public List<Answer> callImpatiently(Connection connection, List<AppendRequest> requests)
       throws SQLException {
@@ -135,7 +134,7 @@ public final class AppendFunction {
     }
   }
 
-  /** What came of an append. In the order of the numbers that the functions answer with. */
+  /** The outcome of an append. In the order of the numbers that the functions return. */
   public enum Outcome {
     WRITTEN,
     CONFLICT,
@@ -152,7 +151,7 @@ public final class AppendFunction {
   }
 
   /**
-   * The answer to an append.
+   * The response to an append.
    *
    * @param versions per condition; after an append that was refused, the actual ones
    * @param position of the last event or message, 0 if it was refused
@@ -277,7 +276,7 @@ public final class AppendFunction {
           own[c] = versions[condition++];
         }
         Long ofEvents = positions[append];
-        // The answer ends with the last append that has messages.
+        // The response ends with the last append that has messages.
         Long ofMessage = append < ofMessages.length ? ofMessages[append] : null;
         answers[append] =
             new Answer(

@@ -7,14 +7,14 @@ import java.util.UUID;
 import java.util.function.BooleanSupplier;
 
 /**
- * An append as the functions take it. Immutable by convention: nobody changes the arrays.
+ * An append as the functions take it. Immutable by convention: no code changes the arrays.
  *
- * <p>Conditions stand in the order in which streams were added, and events in the order of
+ * <p>Conditions are in the order in which streams were added, and events in the order of
  * conditions.
  */
 public final class AppendRequest {
 
-  // What is expected, if it is no version. With known ids a retry is looked for first.
+  // What is expected, if it is not a version. With known ids a retry is looked up first.
   public static final long ANY = -1;
   public static final long EXISTS = -2;
   private static final long ANY_KNOWN_IDS = -3;
@@ -90,7 +90,7 @@ public final class AppendRequest {
     return !messages.isEmpty();
   }
 
-  /** What the JSON of all events and the messages take. */
+  /** The size of the JSON of all events and of the messages. */
   public int bytes() {
     return bytes;
   }
@@ -106,8 +106,8 @@ public final class AppendRequest {
   }
 
   /**
-   * What is expected of a condition's stream. Asked for as late as can be: a first try that is sent
-   * after its retry must look for ids too.
+   * What is expected of a condition's stream. Computed as late as possible: a first attempt that is
+   * sent after its retry must look up ids too.
    */
   long expected(int condition) {
     long want = expected[condition];

@@ -15,8 +15,8 @@ import java.util.OptionalInt;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The subscriptions table, as the owner of a partition uses it: its checkpoint, and how often the
- * event behind it was tried. What concerns all partitions is in {@link SubscriptionsTable}.
+ * The subscriptions table, as the owner of a partition uses it: its checkpoint, and the attempts at
+ * the event after it. What concerns all partitions is in {@link SubscriptionsTable}.
  */
 public class CheckpointsTable {
 
@@ -42,13 +42,12 @@ public class CheckpointsTable {
          and epoch = ?
       """;
 
-  // The fence: it moves only in the tenure of its owner, from where the owner takes it to stand,
-  // and
-  // forward, so a stalled owner that wakes up moves nothing, and not beyond a barrier. Nor does it
-  // move if the server is in another incarnation than the one that the events were read in. If
-  // nothing is moved, the transaction must not commit. The last two conditions are true: where the
-  // handler has written nothing, the commit need not wait for the disk, since a checkpoint that a
-  // crash sets back repeats no write.
+  // The fence: it moves only in the tenure of its owner, from where the owner expects it, forward,
+  // and not beyond a barrier. So a stalled owner that wakes up moves nothing. Nor does it move if
+  // the server is in another incarnation than the one in which the events were read. If nothing is
+  // moved, the transaction must not commit. The last two conditions are true: where the handler has
+  // written nothing, the commit need not wait for the disk, since a checkpoint that a crash sets
+  // back repeats no write.
   private static final String ADVANCE =
       """
       update $schema.subscriptions
@@ -121,7 +120,7 @@ public class CheckpointsTable {
   /**
    * Keeps all partitions of a subscription from moving until the transaction ends.
    *
-   * @return where the one stands that has come furthest
+   * @return the highest of their checkpoints
    */
   public long hold(Connection connection, String name) throws SQLException {
     return Statements.all(connection, schema.in(HOLD), row -> row.getLong(1), name).stream()
@@ -130,7 +129,7 @@ public class CheckpointsTable {
         .orElse(0);
   }
 
-  /** Where a partition stands; empty if this tenure is over. */
+  /** The checkpoint of a partition; empty if this tenure is over. */
   public Optional<Standing> standing(Connection connection, Tenure of) throws SQLException {
     return Statements.first(connection, schema.in(TENURE), CheckpointsTable::standing, with(of));
   }
@@ -145,8 +144,8 @@ public class CheckpointsTable {
    * Moves a checkpoint. It is done for every page, live for nearly every event.
    *
    * @param patience how long the server waits for the commit
-   * @return false if the tenure is over, it does not stand at {@code from}, {@code to} does not lie
-   *     behind that or lies beyond a barrier, or the server is in another incarnation
+   * @return false if the tenure is over, it is not at {@code from}, {@code to} is not after that or
+   *     is beyond a barrier, or the server is in another incarnation
    */
   public boolean advance(
       Connection connection, Tenure of, long from, long to, String incarnation, Duration patience)
@@ -260,7 +259,7 @@ public class CheckpointsTable {
   }
 
   /**
-   * Where a partition stands at the begin of a tenure.
+   * The state of a partition at the beginning of a tenure.
    *
    * @param position its checkpoint
    * @param barrier how far it may go

@@ -4,7 +4,7 @@ import dev.pgeventstore.internal.Causes;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Hears of commits. What it throws is logged, and takes nothing away from what is committed. */
+/** Notified of commits. What it throws is logged, and does not affect what is committed. */
 public final class CommitListener {
 
   private static final Logger LOG = LoggerFactory.getLogger(CommitListener.class);
@@ -21,7 +21,7 @@ public final class CommitListener {
       listener.run();
     } catch (RuntimeException | Error e) {
       LOG.error(
-          "Readers were not told of a commit, and find it when they poll", Causes.loggable(e));
+          "Readers were not notified of a commit, and find it when they poll", Causes.loggable(e));
     }
   }
 }

@@ -3,7 +3,7 @@ package dev.pgeventstore.postgres.internal.tables;
 import java.sql.Connection;
 import java.sql.SQLException;
 
-/** How the store comes by connections to its database. Safe for many threads. */
+/** How the store gets connections to its database. Safe for many threads. */
 public interface Connections {
 
   /**

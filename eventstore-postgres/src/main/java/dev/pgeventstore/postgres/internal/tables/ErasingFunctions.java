@@ -4,7 +4,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 
-/** The functions that erase. What they do is said in {@code db/}; only erasers may call them. */
+/** The functions that erase. They are described in {@code db/}; only erasers may call them. */
 public final class ErasingFunctions {
 
   private static final String TRUNCATE_BEFORE =
@@ -69,7 +69,7 @@ public final class ErasingFunctions {
     return Outcome.values()[row.getInt(1)];
   }
 
-  /** What came of it. In the order of the numbers that the functions answer with. */
+  /** The outcome. In the order of the numbers that the functions return. */
   public enum Outcome {
     DONE,
     WAS_SO_ALREADY,
@@ -78,15 +78,11 @@ public final class ErasingFunctions {
     TOMBSTONED
   }
 
-  /**
-   * A function's answer.
-   *
-   * @param version what the function says of it
-   */
+  /** A function's result. @param version the version that the function returns */
   public record Answer(Outcome outcome, long version) {}
 
   /**
-   * What one call of a purge came to.
+   * The result of one call of a purge.
    *
    * @param events how many it deleted
    * @param nothingLeft whether the stream has no hidden event any more

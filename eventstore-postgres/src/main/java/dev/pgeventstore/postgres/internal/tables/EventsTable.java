@@ -47,8 +47,8 @@ public class EventsTable {
       """;
 
   /**
-   * What readers of a stream see: its id is the parameter. Asked once for a statement, not for each
-   * row.
+   * What readers of a stream see: its id is the parameter. Evaluated once for a statement, not for
+   * each row.
    */
   static final String NOT_HIDDEN_IN_STREAM =
       """
@@ -56,9 +56,9 @@ public class EventsTable {
       """;
 
   /**
-   * What readers of the global order see. The first part is asked once for a statement, and answers
-   * for nearly all events: nothing is hidden beyond that position, nothing at all in an empty
-   * table.
+   * What readers of the global order see. The first part is evaluated once for a statement, and
+   * decides for nearly all events: nothing is hidden beyond that position, and nothing at all if
+   * the table is empty.
    */
   static final String NOT_HIDDEN =
       """
@@ -95,7 +95,7 @@ public class EventsTable {
 
   private static final String AT_POSITION = COLUMNS + " where position = ? and " + NOT_HIDDEN;
 
-  // There is no index on the time: it is asked for once in the life of a subscription.
+  // There is no index on the time: it is queried once for each subscription.
   private static final String FIRST_SINCE =
       """
       select min(position)
@@ -245,16 +245,14 @@ public class EventsTable {
   }
 
   /**
-   * Where an append stands.
-   *
-   * @param position of its last event; empty if it is not there
-   * @param incarnation of the server that was asked
+   * The position of an append. @param position of its last event; empty if it is not there @param
+   * incarnation of the server that responded
    */
   public record Found(Optional<Position> position, String incarnation) {}
 
   /**
-   * Writes rows. It takes the lock on events (docs/adr/0001), so all else that an import waits for
-   * comes before.
+   * Writes rows. It takes the lock on events (docs/adr/0001), so an import must wait for everything
+   * else before.
    *
    * @param rows in the binary form of COPY, with its header and trailer
    * @param length of what is used of them

@@ -64,10 +64,10 @@ public final class FenceFunction {
   }
 
   /**
-   * One observation: what was drawn, then who holds the lock.
+   * One observation: what was drawn, then which transactions hold the lock.
    *
    * @param connection in auto-commit mode
-   * @param patience the server is asked to give up after that, in whole seconds, 1 or more
+   * @param patience after which the server is to give up, in whole seconds, 1 or more
    */
   public Observation observe(Connection connection, Duration patience) throws SQLException {
     try {
@@ -140,7 +140,7 @@ public final class FenceFunction {
       statement.execute(beginIncarnation);
       connection.commit();
     } finally {
-      // Ends the transaction, whatever it has come to.
+      // Ends the transaction, whatever its state.
       connection.setAutoCommit(true);
     }
   }
@@ -188,7 +188,7 @@ public final class FenceFunction {
    *
    * @param drawn the last position that was drawn
    * @param visible the largest position of a visible event
-   * @param incarnation the server's life
+   * @param incarnation of the server
    * @param locks those on the events table under which positions are drawn
    * @param unflushedTo how far the log was written when all of that was seen; 0 if it was on the
    *     disk as far as that
@@ -205,7 +205,7 @@ public final class FenceFunction {
   /**
    * A lock on the events table.
    *
-   * @param virtualTransaction who holds it
+   * @param virtualTransaction that holds it
    * @param pid its process; null for a prepared transaction
    */
   public record Lock(String virtualTransaction, @Nullable Integer pid) {}

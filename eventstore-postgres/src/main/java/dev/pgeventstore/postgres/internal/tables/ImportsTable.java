@@ -4,7 +4,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import org.jspecify.annotations.Nullable;
 
-/** The imports table: how far named imports have come. Every statement of it is in this file. */
+/** The imports table: the progress of named imports. Every statement of it is in this file. */
 public final class ImportsTable {
 
   private static final String CREATE =
@@ -21,7 +21,7 @@ public final class ImportsTable {
        where name = ?
       """;
 
-  // Moves only from where this run stands: of two that run at once, one finds the row moved.
+  // Moves only from where this run is: if two run at once, one finds the row moved.
   private static final String ADVANCE =
       """
       update $schema.imports
@@ -52,7 +52,7 @@ public final class ImportsTable {
     this.schema = schema;
   }
 
-  /** Finds how far an import has come; a new one is made. */
+  /** Finds the progress of an import; a new one is created. */
   public Row loadOrCreate(Connection connection, String name) throws SQLException {
     boolean unused = update(connection, CREATE, name);
     return JdbiCalls.on(
@@ -69,7 +69,7 @@ public final class ImportsTable {
   /**
    * Counts items, and locks the row until the end of the transaction.
    *
-   * @return false if it does not stand at {@code from}: another run has moved it
+   * @return false if it is not at {@code from}: another run has moved it
    */
   public boolean advance(Connection connection, String name, long from, Row to)
       throws SQLException {
@@ -84,7 +84,7 @@ public final class ImportsTable {
   /**
    * Marks an import as finished, unless it is already.
    *
-   * @return false if it does not stand at {@code items}
+   * @return false if it is not at {@code items}
    */
   public boolean finish(Connection connection, String name, long items) throws SQLException {
     return update(connection, FINISH, name, items);
@@ -96,9 +96,8 @@ public final class ImportsTable {
   }
 
   /**
-   * How far an import has come.
+   * The progress of an import. @param items taken from the source
    *
-   * @param items taken from the source
    * @param fingerprint over all of them
    * @param lastStream of the last one
    * @param lastPosition of the last one, 0 if there is none

@@ -8,8 +8,9 @@ import org.jdbi.v3.core.Jdbi;
 import org.jdbi.v3.core.JdbiException;
 
 /**
- * Jdbi on a connection, for tables that are not on the hot paths. What the database says is thrown
- * as it is: SQLSTATEs tell what can be retried, and nothing outside of the tables knows of Jdbi.
+ * Jdbi on a connection, for tables that are not on the hot paths. Failures of the database are
+ * thrown unchanged: SQLSTATEs decide what can be retried, and nothing outside of the tables depends
+ * on Jdbi.
  */
 final class JdbiCalls {
 

@@ -36,7 +36,7 @@ public final class LeasesTable {
       returning epoch
       """;
 
-  // From any owner: one that is passed over notices when it renews, by its epoch.
+  // From any owner: the previous one notices when it renews, by its epoch.
   private static final String SEIZE =
       """
       insert into $schema.leases as l (name, partition, owner, epoch, lease_until)

@@ -16,7 +16,7 @@ public interface Notifications {
   /**
    * Begins to listen, to no channel yet.
    *
-   * @return empty if a pooler stands between, through which nothing would be heard
+   * @return empty if there is a pooler in between, through which no notification would arrive
    */
   Optional<Hearing> listen() throws SQLException;
 
@@ -34,7 +34,7 @@ public interface Notifications {
     /** Listens to these channels from now on, and to no others. */
     void to(Set<String> channels) throws SQLException;
 
-    /** What has come, as soon as there is anything; nothing if the time is over. */
+    /** What has arrived, as soon as there is anything; nothing if the timeout expires. */
     List<Notification> next(Duration atMost) throws SQLException;
 
     @Override

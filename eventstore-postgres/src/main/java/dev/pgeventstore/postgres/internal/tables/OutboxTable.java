@@ -17,9 +17,7 @@ import java.util.UUID;
 import java.util.zip.CRC32C;
 import org.postgresql.PGConnection;
 
-/**
- * The outbox table: messages that wait for a relay. What its functions do is said in {@code db/}.
- */
+/** The outbox table: messages that wait for a relay. Its functions are described in {@code db/}. */
 public final class OutboxTable {
 
   /** The parameters that {@link Columns#bind} fills in. */
@@ -61,9 +59,8 @@ public final class OutboxTable {
   }
 
   /**
-   * The first messages behind a position that a lane of a relay is to publish.
-   *
-   * @param bytes no more come when these are exceeded
+   * The first messages after a position that a lane of a relay is to publish. @param bytes no more
+   * are returned once these are exceeded
    */
   public List<RecordedMessage> waiting(
       Connection connection,
@@ -110,7 +107,7 @@ public final class OutboxTable {
     return message;
   }
 
-  /** Deletes messages of a lane: those behind a position, up to another. Says how many. */
+  /** Deletes messages of a lane: those after a position, up to another. Returns how many. */
   public long delete(Connection connection, String relay, LaneOf lane, long after, long upTo)
       throws SQLException {
     return Statements.one(

@@ -41,7 +41,7 @@ public final class OwnTransactions {
     if (isNamed(dataSource.getClass()) || wraps(dataSource)) {
       throw new IllegalArgumentException(
           "the data source is a TransactionAwareDataSourceProxy, with which the store would commit and"
-              + " roll back transactions of others: give it the data source behind that, and append in"
+              + " roll back transactions of others: give it the data source that it wraps, and append in"
               + " a transaction of yours by within(connection)");
     }
   }

@@ -7,13 +7,12 @@ import java.time.Instant;
 import java.util.Optional;
 
 /**
- * An event that was set aside.
+ * An event that was parked.
  *
  * @param stream of the event
  * @param version of the event
  * @param position of the event
- * @param attempts how often it was tried alone
- * @param error what the last attempt failed with
+ * @param attempts how many attempts it had, alone @param error the failure of the last attempt
  * @param parkedAt when it was parked
  */
 public record ParkedRow(

@@ -18,11 +18,12 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The tables of what subscriptions have set aside: parked streams and their events, and those that
- * were given up. Every statement of them is in this file.
+ * The tables of what subscriptions have parked: streams and their events, and events that were
+ * discarded. Every statement of them is in this file.
  *
- * <p>Who parks an event of a stream that is parked already holds the stream's row against its end;
- * who replays or discards one holds it alone.
+ * <p>A transaction that parks an event of a stream that is already parked holds the stream's row,
+ * so that the parking does not end meanwhile; one that replays or discards an event holds the row
+ * exclusively.
  */
 public class ParkedTable {
 
@@ -135,7 +136,7 @@ public class ParkedTable {
                           where e.name = s.name and e.stream_id = s.stream_id)
       """;
 
-  // A row without a stream says that something was given up.
+  // A row without a stream says that something was discarded.
   private static final String STREAMS_AND_DISCARDS =
       STREAMS
           + """
@@ -335,7 +336,7 @@ public class ParkedTable {
     }
   }
 
-  /** Gives an event up, and says why. */
+  /** Discards an event, and records why. */
   public void discard(Connection connection, String name, ParkedEvent event, String reason)
       throws SQLException {
     Statements.update(connection, schema.in(DISCARD), reason, name, event.position().value());
@@ -343,10 +344,8 @@ public class ParkedTable {
   }
 
   /**
-   * What a subscription has set aside.
-   *
-   * @param streams that are parked
-   * @param discarded whether any event was ever given up
+   * What a subscription has parked. @param streams that are parked @param discarded whether any
+   * event was ever discarded
    */
   public record Parked(Set<StreamId> streams, boolean discarded) {}
 

@@ -9,8 +9,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Connections of a data source, whatever mode they come in: a pool may hand them out with
- * auto-commit off.
+ * Connections of a data source, whatever mode they are in: a pool may return them with auto-commit
+ * off.
  */
 public final class PooledConnections implements Connections {
 
@@ -105,7 +105,7 @@ public final class PooledConnections implements Connections {
     return result;
   }
 
-  /** What was committed stays so, whether or not the connection can be used by others after it. */
+  /** What was committed stays committed, whether or not the connection can be used again. */
   private static void afterwards(Cleanup cleanup) {
     try {
       cleanup.run();

@@ -163,7 +163,7 @@ public final class ProjectionsTable {
   }
 
   /**
-   * How a projection stands.
+   * The state of a projection.
    *
    * @param live the version that readers see
    * @param highest the highest that was ever live; 0 for none

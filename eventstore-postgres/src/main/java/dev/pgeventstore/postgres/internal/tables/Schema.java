@@ -3,14 +3,14 @@ package dev.pgeventstore.postgres.internal.tables;
 import java.util.regex.Pattern;
 
 /**
- * The schema that a store lives in. Its name is the only text that is ever put into a statement, so
- * it is checked and quoted here and nowhere else.
+ * The schema of a store. Its name is the only text that is ever put into a statement, so it is
+ * checked and quoted here and nowhere else.
  *
  * @param name lower-case letters, digits and underscores, at most 48 of them
  */
 public record Schema(String name) {
 
-  /** Leaves room behind it for names derived from it: roles and the notification channel. */
+  /** Leaves room for names derived from it: roles and the notification channel. */
   private static final Pattern ALLOWED = Pattern.compile("[a-z_][a-z0-9_]{0,47}");
 
   public Schema {
@@ -27,7 +27,7 @@ public record Schema(String name) {
     return sql.replace("$schema", '"' + name + '"');
   }
 
-  /** The notification channel on which commits are told to other processes. */
+  /** The notification channel on which commits are announced to other processes. */
   public String channel() {
     return name + "_appended";
   }

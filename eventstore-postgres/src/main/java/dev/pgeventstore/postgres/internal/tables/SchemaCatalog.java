@@ -6,8 +6,8 @@ import java.sql.SQLException;
 import java.util.List;
 
 /**
- * What stands in a schema and which version it says it is. Asks only what every role of the
- * database may ask, and says what this one may not.
+ * The contents of a schema, and the version that it reports. Queries only what every role of the
+ * database may query, and reports what this role may not.
  */
 public final class SchemaCatalog {
 
@@ -89,7 +89,7 @@ public final class SchemaCatalog {
     return List.of((String[]) array.getArray());
   }
 
-  /** The version that the schema says it is. */
+  /** The version that the schema reports. */
   public Version version(Connection connection) throws SQLException {
     return Statements.one(
         connection,
@@ -98,14 +98,13 @@ public final class SchemaCatalog {
   }
 
   /**
-   * What stands in a schema.
+   * The contents of a schema. @param present whether there is such a schema
    *
-   * @param present whether there is such a schema
    * @param mayUse whether this role may use anything in it
    * @param hasHistory whether it has Flyway's table
    * @param mayReadHistory whether this role may read that
-   * @param hasVersion whether it has a function that says its version
-   * @param mayAskVersion whether this role may call that
+   * @param hasVersion whether it has a function that reports its version @param mayAskVersion
+   *     whether this role may call that
    * @param objects all that is in it, such as {@code table events}
    */
   public record Sight(

@@ -11,7 +11,7 @@ public final class SchemaHistoryTable {
   /** The table's name. */
   public static final String NAME = "schema_history";
 
-  // The row that says that Flyway made the schema has no version.
+  // The row that records that Flyway created the schema has no version.
   private static final String APPLIED =
       """
       select version::integer as version, type = 'BASELINE' as adopted, checksum, success

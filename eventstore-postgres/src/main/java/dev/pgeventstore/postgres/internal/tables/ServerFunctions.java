@@ -4,7 +4,7 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 
-/** What is asked of the server itself: identity and write-ahead log. */
+/** Queries to the server itself: identity and write-ahead log. */
 public final class ServerFunctions {
 
   private static final String DATABASE_ID =
@@ -28,7 +28,7 @@ public final class ServerFunctions {
 
   private ServerFunctions() {}
 
-  /** What tells this database from every other, in whatever cluster; the same after a restart. */
+  /** Identifies this database among all others, in any cluster; the same after a restart. */
   public static String databaseId(Connection connection) throws SQLException {
     return Statements.one(connection, DATABASE_ID, row -> row.getString(1));
   }

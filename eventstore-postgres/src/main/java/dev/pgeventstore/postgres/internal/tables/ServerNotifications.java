@@ -20,7 +20,7 @@ import org.postgresql.PGNotification;
 /** Notifications by NOTIFY and LISTEN, the latter on a connection that is held. */
 public final class ServerNotifications implements Notifications {
 
-  // A notifying transaction has a commit record; nobody needs it to be durable.
+  // A notifying transaction has a commit record, which need not be durable.
   private static final String NOTIFY =
       """
       select set_config('synchronous_commit', 'off', true), pg_notify(channel, payload)
@@ -84,7 +84,7 @@ public final class ServerNotifications implements Notifications {
     }
   }
 
-  /** The connection goes back to its pool as it came. */
+  /** The connection returns to its pool unchanged. */
   private static final class Listener implements Hearing {
 
     private final Connection connection;

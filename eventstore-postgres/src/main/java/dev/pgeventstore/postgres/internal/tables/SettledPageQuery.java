@@ -16,11 +16,12 @@ import org.jspecify.annotations.Nullable;
  * The statement that reads a page of the settled order, for one query. Immutable.
  *
  * <p>Positions up to the high-water mark are final (docs/adr/0001): no hole below it can ever fill.
- * A server in another life than the mark's answers nothing: its incarnation is compared once.
+ * A server in another incarnation than the mark's returns nothing: the incarnation is compared
+ * once.
  *
  * <p>Where every alternative names categories, by itself or by a prefix that goes as far as the
  * {@code -}, each category is read through its index (docs/adr/0008). All others are read in the
- * order of positions, and what is not wanted is left out.
+ * order of positions, and events that do not match are filtered out.
  */
 public final class SettledPageQuery {
 
@@ -40,9 +41,9 @@ public final class SettledPageQuery {
             """
               .replace("not_hidden", EventsTable.NOT_HIDDEN);
 
-  // Compared and ordered as rows, so that the index on position is of no use to any plan, whatever
-  // the statistics say: with a category that they think is frequent it would be preferred, and a
-  // rare one be looked for in the whole log.
+  // Compared and ordered as rows, so that no plan can use the index on position, whatever the
+  // statistics are: for a category that they estimate as frequent it would be preferred, and a rare
+  // one would be searched for in the whole log.
   private static final String OF_CATEGORY =
       EventsTable.COLUMNS
           + """
@@ -69,8 +70,8 @@ public final class SettledPageQuery {
   /** What takes more is large; few bytes, as hundreds of events may take as much. */
   static final int SMALL_BYTES = 8 * 1024;
 
-  // The stored size is told without fetching what is stored out of line. Of what is compressed it
-  // says nothing of what would come to the client.
+  // The stored size is known without fetching what is stored out of line. For compressed values it
+  // does not say how much the client would receive.
   private static final String IS_LARGE =
       """
       pg_column_size(%1$s) > %2$d
@@ -160,7 +161,7 @@ public final class SettledPageQuery {
     return new SettledPageQuery(query);
   }
 
-  /** What is wanted of each category; null if something is wanted of categories not named. */
+  /** What matches in each category; null if events of categories that are not named match. */
   private static @Nullable Map<String, List<Alternative>> byCategory(EventQuery query) {
     Map<String, List<Alternative>> categories = new TreeMap<>();
     for (Alternative alternative : query.alternatives()) {
@@ -228,14 +229,14 @@ public final class SettledPageQuery {
     return BY_INDEX_ONLY + page;
   }
 
-  /** The same page, but large events have no data: their places only are told. */
+  /** The same page, but large events have no data, only their places. */
   String withoutLargeOnes() {
     return BY_INDEX_ONLY + page.replace(EventsTable.COLUMNS, WITHOUT_LARGE_ONES);
   }
 
   /**
    * The beginning of the same page that takes so many bytes, with one more parameter for them. One
-   * more column tells how many bytes the events before take.
+   * more column has the size in bytes of the events before.
    */
   String withinBytes() {
     return BY_INDEX_ONLY + WITHIN_BYTES.replace("page_itself", page);

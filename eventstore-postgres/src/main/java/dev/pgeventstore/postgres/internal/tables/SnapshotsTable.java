@@ -16,8 +16,8 @@ import java.util.Optional;
 /** The snapshots table: every statement that reads or writes it is in this file. */
 public final class SnapshotsTable {
 
-  // One round trip, and one look at the database: the events are those behind this very snapshot.
-  // Its version is below all of theirs, so it comes first.
+  // One round trip and one snapshot of the database: the events are those after this very state.
+  // Its version is below all of theirs, so it is the first row.
   private static final String SNAPSHOT_AND_TAIL =
       """
       with snapshot as (
@@ -45,8 +45,8 @@ public final class SnapshotsTable {
       """
           .formatted(EventsTable.NOT_HIDDEN_IN_STREAM);
 
-  // A slower process may come with an older one. And who loaded the stream before something of it
-  // was erased must not bring it back: for an hour nothing is kept.
+  // A slower process may write an older one. And a process that loaded the stream before something
+  // of it was erased must not restore it: for an hour nothing is kept.
   private static final String KEEP =
       """
       insert into $schema.snapshots as s (stream_id, name, revision, version, state)
@@ -106,7 +106,10 @@ public final class SnapshotsTable {
     }
   }
 
-  /** Keeps a snapshot, unless there is one as late or the stream has not come so far or is gone. */
+  /**
+   * Keeps a snapshot, unless there is one as late, or the stream is gone or not at that version
+   * yet.
+   */
   public void keep(Connection connection, StreamId stream, Snapshot snapshot) throws SQLException {
     int unused =
         JdbiCalls.on(
@@ -123,8 +126,8 @@ public final class SnapshotsTable {
   }
 
   /**
-   * Drops all snapshots of a stream, whatever their names: for whoever erases what they were made
-   * of.
+   * Drops all snapshots of a stream, whatever their names: called when events that they were made
+   * of are erased.
    *
    * @return how many there were
    */

@@ -41,14 +41,14 @@ public final class SqlErrors {
     return state(e).equals("25006");
   }
 
-  /** Whether waiting and trying again may help, without anybody mending anything. */
+  /** Whether to wait and retry may help, without any intervention. */
   public static boolean isTransient(@Nullable Throwable failure) {
     return SqlFailure.of(failure).isTransient();
   }
 
   /**
-   * Whether the server has said that something failed, and the connection lived on: so also an
-   * error that was raised under the state of a lost connection.
+   * Whether the server has reported the failure and the connection is still open: this includes an
+   * error that was raised with the SQLSTATE of a lost connection.
    */
   public static boolean isSaidByServer(SQLException e) {
     return e instanceof PSQLException said
@@ -56,11 +56,11 @@ public final class SqlErrors {
         && !SqlFailure.isCut(e);
   }
 
-  /** What an append in a transaction of its own failed with. */
+  /** The exception for an append in a transaction of its own. */
   public static RuntimeException ofAppend(String what, SQLException e) {
     if (isConnectionLost(e)) {
       return new OutcomeUnknownException(
-          "the answer to the %s was lost: it may have been committed or not. Retry with the same event ids."
+          "the response to the %s was lost: it may have been committed or not. Retry with the same event ids."
               .formatted(what),
           e);
     }
@@ -73,12 +73,12 @@ public final class SqlErrors {
     return of("the " + what + " failed, nothing was written", e);
   }
 
-  /** What an append in the caller's transaction failed with. */
+  /** The exception for an append in the caller's transaction. */
   public static RuntimeException inCallersTransaction(String what, SQLException e) {
     return of("the " + what + " failed, roll the transaction back", e);
   }
 
-  /** What anything else failed with. */
+  /** The exception for anything else. */
   public static EventStoreException of(String what, SQLException e) {
     String hint = "";
     if (NO_SUCH_OBJECT.contains(state(e))) {

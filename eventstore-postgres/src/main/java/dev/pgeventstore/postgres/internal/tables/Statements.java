@@ -17,7 +17,7 @@ final class Statements {
 
   private Statements() {}
 
-  /** Executes a statement, and says how many rows it has changed. */
+  /** Executes a statement, and returns how many rows it has changed. */
   static int update(Connection connection, String sql, @Nullable Object... parameters)
       throws SQLException {
     try (PreparedStatement statement = prepare(connection, sql, parameters)) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.postgres.internal.tables;
 
-/** What PostgreSQL holds as text, and gives back as it was. */
+/** Text that PostgreSQL stores and returns unchanged. */
 public final class StorableText {
 
   private StorableText() {}

@@ -8,8 +8,8 @@ import java.sql.SQLException;
 /** The streams table, as far as it is not the append functions in {@code db/} that use it. */
 public final class StreamsTable {
 
-  // Locks in the byte order of ids, as every append does. A row that is locked by somebody else is
-  // waited for, and advanced from what that one left.
+  // Locks in the byte order of ids, as every append does. If another transaction has locked a row,
+  // this waits for it, and advances from the version that it left.
   private static final String ADVANCE =
       """
       insert into $schema.streams as s (stream_id, category, version)

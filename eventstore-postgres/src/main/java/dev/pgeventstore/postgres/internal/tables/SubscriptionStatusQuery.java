@@ -9,11 +9,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** What is read of subscriptions for reports, and for those that wait for an append. */
+/** Queries on subscriptions for reports, and for waits for an append. */
 public final class SubscriptionStatusQuery {
 
-  // What the first event behind a partition is, says how long it has been waiting. It may be one
-  // that the subscription does not want; then the partition passes over it soon.
+  // The first event after a partition's checkpoint shows how long it has been waiting. It may be
+  // one that the subscription's query does not match; then the partition soon skips it.
   private static final String STATUS =
       """
       select s.partition, s.position, s.epoch, l.owner,
@@ -65,7 +65,7 @@ public final class SubscriptionStatusQuery {
     this.schema = schema;
   }
 
-  /** Where all partitions stand, with a high-water mark to compare. */
+  /** The checkpoints of all partitions, with a high-water mark to compare. */
   public List<PartitionRow> status(Connection connection, String name, long mark)
       throws SQLException {
     return Statements.all(
@@ -88,7 +88,7 @@ public final class SubscriptionStatusQuery {
         name);
   }
 
-  /** Where all partitions stand, in which incarnation, and whether anything was set aside. */
+  /** The checkpoints of all partitions, the incarnation, and whether anything was parked. */
   public Checkpoints checkpoints(Connection connection, String name) throws SQLException {
     List<Long> positions = new ArrayList<>();
     String incarnation = "";
@@ -107,7 +107,7 @@ public final class SubscriptionStatusQuery {
   }
 
   /**
-   * Whether the server answers, may be written to, and is in an incarnation.
+   * Whether the server responds, may be written to, and is in an incarnation.
    *
    * @param incarnation empty for any
    */
@@ -142,10 +142,10 @@ public final class SubscriptionStatusQuery {
    * @param lease how much longer
    * @param stopped whether an error has stopped it
    * @param error which one
-   * @param behind how long the first settled event behind it has been stored
+   * @param behind how long ago the first settled event after it was stored
    * @param unmoved how long ago its checkpoint moved
-   * @param declined which nodes cannot decode an event behind it, and why
-   * @param declinedByAll whether no live node is left that might
+   * @param declined which nodes cannot decode an event after it, and why
+   * @param declinedByAll whether no live node is left that might decode it
    */
   public record PartitionRow(
       int number,

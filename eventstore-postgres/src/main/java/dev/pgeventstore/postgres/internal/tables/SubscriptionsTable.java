@@ -64,12 +64,12 @@ public final class SubscriptionsTable {
     this.checkpoints = new CheckpointsTable(schema);
   }
 
-  /** Where the partition of a reader stands that is furthest behind. */
+  /** The lowest checkpoint of a reader's partitions. */
   public long lowestCheckpoint(Connection connection, String name) throws SQLException {
     return Statements.one(connection, schema.in(LOWEST_CHECKPOINT), row -> row.getLong(1), name);
   }
 
-  /** How far all partitions of a subscription have come. */
+  /** The checkpoints of all partitions of a subscription. */
   public Reached reached(Connection connection, String name) throws SQLException {
     return Statements.one(
         connection,
@@ -87,7 +87,7 @@ public final class SubscriptionsTable {
   /**
    * Keeps all partitions of a subscription from moving until the transaction ends.
    *
-   * @return where the one stands that has come furthest
+   * @return the highest of their checkpoints
    */
   public long hold(Connection connection, String name) throws SQLException {
     return checkpoints.hold(connection, name);
@@ -106,8 +106,8 @@ public final class SubscriptionsTable {
   }
 
   /**
-   * Makes the partitions of a subscription, asks for another number of them if there are some, and
-   * lets it go on if it had stopped.
+   * Creates the partitions of a subscription, or requests another number of them if there are some,
+   * and resumes it if it had stopped.
    *
    * @param query which events the caller declares
    * @param replaced queries that this one replaces
@@ -140,11 +140,10 @@ public final class SubscriptionsTable {
   }
 
   /**
-   * How far the partitions of a subscription have come.
+   * The progress of the partitions of a subscription.
    *
    * @param partitions how many there are; 0 if it was never started, or removed
-   * @param lowest where the one stands that is furthest behind
-   * @param furthest where the one stands that has come furthest
+   * @param lowest the lowest checkpoint @param furthest the highest checkpoint
    * @param stopped whether an error has stopped it
    * @param error which one
    */
