@@ -8,7 +8,7 @@ import java.time.Duration;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
-/** Notifies a store's listener of the outcome of one append. Null if there is no listener. */
+/** Notifies a store's listener of the outcome of one append. Exists only if there is a listener. */
 public final class AppendNews {
 
   private final StoreListener listener;

@@ -141,7 +141,11 @@ public interface Follower extends AutoCloseable {
      */
     State state();
 
-    /** Every matching event at or below it has been handled. @return its position */
+    /**
+     * Every matching event at or below it has been handled.
+     *
+     * @return its position
+     */
     Position position();
 
     /**

@@ -30,8 +30,9 @@ public interface ParkedEvent {
   Position position();
 
   /**
-   * How many attempts it had, alone. @return 0 if it is parked because an earlier event of its
-   * stream is
+   * How many attempts it had, alone.
+   *
+   * @return 0 if it is parked because an earlier event of its stream is
    */
   int attempts();
 

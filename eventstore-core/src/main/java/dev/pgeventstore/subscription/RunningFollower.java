@@ -131,7 +131,11 @@ final class RunningFollower implements Follower {
     }
   }
 
-  /** Queries the database until it responds. @return null if the follower is to stop */
+  /**
+   * Queries the database until it responds.
+   *
+   * @return null if the follower is to stop
+   */
   private <T> @Nullable T retrying(Waiting<T> question) {
     while (true) {
       try {

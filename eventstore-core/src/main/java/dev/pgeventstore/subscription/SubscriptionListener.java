@@ -24,14 +24,17 @@ public interface SubscriptionListener {
   default void applied(Applied batch) {}
 
   /**
-   * A partition has reached the high-water mark. Called once each time it catches up. @param place
-   * its position
+   * A partition has reached the high-water mark. Called once each time it catches up.
+   *
+   * @param place its position
    */
   default void caughtUp(Place place) {}
 
   /**
    * A partition that had caught up is behind for longer than a moment: more events are settled than
-   * fit into one batch. @param place its position
+   * fit into one batch.
+   *
+   * @param place its position
    */
   default void fellBehind(Place place) {}
 

@@ -54,7 +54,11 @@ public interface SubscriptionStatus {
    */
   long parked();
 
-  /** The transactions that hold the high-water mark back. @return empty if there are none */
+  /**
+   * The transactions that hold the high-water mark back.
+   *
+   * @return empty if there are none
+   */
   List<Blocker> blockers();
 
   /**
@@ -113,12 +117,17 @@ public interface SubscriptionStatus {
      */
     int number();
 
-    /** What it does on the node that has its lease. @return {@code WAITING} if no node has it */
+    /**
+     * What it does on the node that has its lease.
+     *
+     * @return {@code WAITING} if no node has it
+     */
     State state();
 
     /**
-     * Every matching event at or below it has been handled. @return the checkpoint, or the position
-     * that this node has reached
+     * Every matching event at or below it has been handled.
+     *
+     * @return the checkpoint, or the position that this node has reached
      */
     Position position();
 

@@ -55,8 +55,8 @@ public final class Eraser {
   /**
    * An eraser of a store.
    *
-   * @param dataSource of the eraser's role; it stays the caller's, and is not used yet @param
-   *     schema the schema of the store
+   * @param dataSource of the eraser's role; it stays the caller's, and is not used yet
+   * @param schema the schema of the store
    * @return the eraser
    * @throws IllegalArgumentException if the schema's name is not allowed
    */

@@ -29,8 +29,8 @@ final class AnswerWatch implements AutoCloseable {
   /**
    * A watch that has no thread yet.
    *
-   * @param limit how long a response may take @param late receives an exchange that took longer,
-   *     once
+   * @param limit how long a response may take
+   * @param late receives an exchange that took longer, once
    */
   AnswerWatch(Scheduler scheduler, Duration limit, Consumer<Exchange> late) {
     this.scheduler = scheduler;

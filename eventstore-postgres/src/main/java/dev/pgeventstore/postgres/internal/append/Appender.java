@@ -48,10 +48,10 @@ public final class Appender implements AutoCloseable {
   /**
    * The append path.
    *
-   * @param grouping whether synchronous appends are sent together @param limit how long those that
-   *     are sent together wait for their response @param committed called after each commit that
-   *     wrote something @param told notified of the outcome of each append; null if there is no
-   *     listener
+   * @param grouping whether synchronous appends are sent together
+   * @param limit how long those that are sent together wait for their response
+   * @param committed called after each commit that wrote something
+   * @param told notified of the outcome of each append; null if there is no listener
    */
   public Appender(
       Scheduler scheduler,

@@ -26,8 +26,8 @@ final class BatchSender {
   private final @Nullable StoreListener told;
 
   /**
-   * @param committed called after each commit that wrote something @param told notified of each
-   *     batch; null if there is no listener
+   * @param committed called after each commit that wrote something
+   * @param told notified of each batch; null if there is no listener
    */
   BatchSender(
       Statement statement, Runnable committed, Scheduler scheduler, @Nullable StoreListener told) {
@@ -38,8 +38,9 @@ final class BatchSender {
   }
 
   /**
-   * Sends, and notes the results in the batch. @return notifies the listener, once no caller waits
-   * for the batch; null if there is no listener
+   * Sends, and notes the results in the batch.
+   *
+   * @return notifies the listener, once no caller waits for the batch; null if there is no listener
    */
   @Nullable Runnable send(SentBatch batch) {
     if (told == null) {

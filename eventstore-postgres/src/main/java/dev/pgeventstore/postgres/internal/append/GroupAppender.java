@@ -85,7 +85,11 @@ final class GroupAppender implements AutoCloseable {
 
   private volatile int lastSize;
 
-  /** A group without members. @param limit how long a batch waits for its response */
+  /**
+   * A group without members.
+   *
+   * @param limit how long a batch waits for its response
+   */
   GroupAppender(Scheduler scheduler, BatchSender sender, Duration limit) {
     this(scheduler, sender, limit, CLOSING);
   }

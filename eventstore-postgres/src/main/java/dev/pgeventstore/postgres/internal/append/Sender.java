@@ -131,7 +131,11 @@ final class Sender {
     }
   }
 
-  /** What is sent. @param <T> the response */
+  /**
+   * What is sent.
+   *
+   * @param <T> the response
+   */
   @FunctionalInterface
   interface Request<T> {
     /** One statement. */

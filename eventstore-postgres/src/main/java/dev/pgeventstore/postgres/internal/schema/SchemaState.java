@@ -10,9 +10,11 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The state of a schema, as far as this role may see it. @param sight what it contains @param
- * version the version that it reports; null if it reports none, or not to this role @param history
- * what was applied; empty if there is no history, or this role may not read it
+ * The state of a schema, as far as this role may see it.
+ *
+ * @param sight what it contains
+ * @param version the version that it reports; null if it reports none, or not to this role
+ * @param history what was applied; empty if there is no history, or this role may not read it
  */
 record SchemaState(
     SchemaCatalog.Sight sight,

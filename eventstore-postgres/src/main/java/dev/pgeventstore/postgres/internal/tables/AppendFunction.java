@@ -56,8 +56,9 @@ public final class AppendFunction {
   }
 
   /**
-   * Sends appends that wait for no lock, and reads their responses: one round trip. @return a
-   * response for each, in their order
+   * Sends appends that wait for no lock, and reads their responses: one round trip.
+   *
+   * @return a response for each, in their order
    */
   public List<Answer> callImpatiently(Connection connection, List<AppendRequest> requests)
       throws SQLException {

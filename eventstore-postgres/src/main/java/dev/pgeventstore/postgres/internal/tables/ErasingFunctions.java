@@ -78,7 +78,11 @@ public final class ErasingFunctions {
     TOMBSTONED
   }
 
-  /** A function's result. @param version the version that the function returns */
+  /**
+   * A function's result.
+   *
+   * @param version the version that the function returns
+   */
   public record Answer(Outcome outcome, long version) {}
 
   /**

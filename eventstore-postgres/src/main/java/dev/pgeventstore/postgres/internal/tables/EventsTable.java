@@ -245,8 +245,10 @@ public class EventsTable {
   }
 
   /**
-   * The position of an append. @param position of its last event; empty if it is not there @param
-   * incarnation of the server that responded
+   * The position of an append.
+   *
+   * @param position of its last event; empty if it is not there
+   * @param incarnation of the server that responded
    */
   public record Found(Optional<Position> position, String incarnation) {}
 

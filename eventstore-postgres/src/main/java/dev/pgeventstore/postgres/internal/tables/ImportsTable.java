@@ -96,8 +96,9 @@ public final class ImportsTable {
   }
 
   /**
-   * The progress of an import. @param items taken from the source
+   * The progress of an import.
    *
+   * @param items taken from the source
    * @param fingerprint over all of them
    * @param lastStream of the last one
    * @param lastPosition of the last one, 0 if there is none

@@ -59,8 +59,9 @@ public final class OutboxTable {
   }
 
   /**
-   * The first messages after a position that a lane of a relay is to publish. @param bytes no more
-   * are returned once these are exceeded
+   * The first messages after a position that a lane of a relay is to publish.
+   *
+   * @param bytes no more are returned once these are exceeded
    */
   public List<RecordedMessage> waiting(
       Connection connection,

@@ -12,7 +12,8 @@ import java.util.Optional;
  * @param stream of the event
  * @param version of the event
  * @param position of the event
- * @param attempts how many attempts it had, alone @param error the failure of the last attempt
+ * @param attempts how many attempts it had, alone
+ * @param error the failure of the last attempt
  * @param parkedAt when it was parked
  */
 public record ParkedRow(

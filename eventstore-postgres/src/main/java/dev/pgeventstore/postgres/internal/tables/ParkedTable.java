@@ -344,8 +344,10 @@ public class ParkedTable {
   }
 
   /**
-   * What a subscription has parked. @param streams that are parked @param discarded whether any
-   * event was ever discarded
+   * What a subscription has parked.
+   *
+   * @param streams that are parked
+   * @param discarded whether any event was ever discarded
    */
   public record Parked(Set<StreamId> streams, boolean discarded) {}
 

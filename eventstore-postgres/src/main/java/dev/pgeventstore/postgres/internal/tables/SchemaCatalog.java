@@ -98,13 +98,14 @@ public final class SchemaCatalog {
   }
 
   /**
-   * The contents of a schema. @param present whether there is such a schema
+   * The contents of a schema.
    *
+   * @param present whether there is such a schema
    * @param mayUse whether this role may use anything in it
    * @param hasHistory whether it has Flyway's table
    * @param mayReadHistory whether this role may read that
-   * @param hasVersion whether it has a function that reports its version @param mayAskVersion
-   *     whether this role may call that
+   * @param hasVersion whether it has a function that reports its version
+   * @param mayAskVersion whether this role may call that
    * @param objects all that is in it, such as {@code table events}
    */
   public record Sight(

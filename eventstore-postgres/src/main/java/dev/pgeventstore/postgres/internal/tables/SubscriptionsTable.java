@@ -143,7 +143,8 @@ public final class SubscriptionsTable {
    * The progress of the partitions of a subscription.
    *
    * @param partitions how many there are; 0 if it was never started, or removed
-   * @param lowest the lowest checkpoint @param furthest the highest checkpoint
+   * @param lowest the lowest checkpoint
+   * @param furthest the highest checkpoint
    * @param stopped whether an error has stopped it
    * @param error which one
    */
