@@ -61,13 +61,12 @@ public interface EventStore extends EventStreams, AutoCloseable {
   /**
    * Reads settled events in the global order.
    *
-   * <p>Reading page after page, each from the {@link EventPage#upTo()} of the one before, gives
-   * every wanted event once and in order, whatever is being appended meanwhile.
+   * <p>Reading page after page, each from the {@link EventPage#upTo()} of the one before, returns every matching event once and in order, whatever is appended meanwhile.
    *
    * @param query which events
    * @param after where to start, exclusive
    * @param limit the most events to return, 1 or more
-   * @return a page, empty if nothing wanted was settled within its reach: {@link
+   * @return a page, empty if no matching event was settled within its reach: {@link
    *     EventPage#isLast()} says whether to continue
    */
   EventPage readPage(EventQuery query, Position after, int limit);

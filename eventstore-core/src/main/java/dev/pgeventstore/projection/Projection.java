@@ -118,7 +118,7 @@ public final class Projection implements AutoCloseable {
   }
 
   /**
-   * Makes this version the one that readers see, as soon as it has come far enough: to the
+   * Makes this version the one that readers see, as soon as it has got far enough: to the
    * high-water mark of this call, and to the position of the live version. The live version is kept
    * from moving meanwhile, for a few seconds at most and at most a third of the time, so that
    * readers never go back in time. What {@link ProjectionDefinition#promote} does and the change of

@@ -132,9 +132,8 @@ public interface EventFeed {
   Map<String, String> notes(String name, int partition);
 
   /**
-   * Messages that wait for a relay, in the global order. A key's messages are all of one lane: its
-   * CRC-32C modulo the number of lanes, as for the name of a stream; without a key that of the
-   * topic.
+   * Messages that wait for a relay, in the global order. All messages of a key are in one lane: its
+   * CRC-32C modulo the number of lanes, as for the name of a stream; without a key, that of the topic's name.
    *
    * <p>They are as durable, and of the same history, as what {@code upTo} was taken from.
    *

@@ -4,7 +4,7 @@ import dev.pgeventstore.RecordedEvent;
 import java.util.List;
 import java.util.Optional;
 
-/** What it takes to know the state of a stream. Stores implement it; it may get more methods. */
+/** The parts from which the state of a stream is built. Stores implement it; it may get more methods. */
 public interface SnapshotAndTail {
 
   /**

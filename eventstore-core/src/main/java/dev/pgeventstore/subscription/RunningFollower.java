@@ -112,7 +112,7 @@ final class RunningFollower implements Follower {
     try {
       handler.handle(page.events());
     } finally {
-      // An interrupt that the handler has left behind means nothing more.
+      // An interrupt that the handler has left behind has no further meaning.
       Thread.interrupted();
     }
   }

@@ -15,7 +15,7 @@ public interface SubscriptionStatus {
   /**
    * What it does on this node.
    *
-   * @return one of the states
+   * @return the state
    */
   State state();
 

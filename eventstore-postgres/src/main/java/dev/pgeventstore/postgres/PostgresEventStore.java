@@ -287,7 +287,7 @@ public final class PostgresEventStore implements EventStore {
     }
 
     /**
-     * Whether appends of several threads that come at the same time are committed together, which
+     * Whether appends of several threads that arrive at the same time are committed together, which
      * is the default. Each still has its own outcome, and none is delayed for the sake of others.
      * If this is off, every synchronous append is a transaction on a connection of its own; {@link
      * #appendAsync} always groups.

@@ -240,7 +240,7 @@ public final class TypeCheck<T> {
     if (strict && !part.isParameter()) {
       throw flaw(
           path,
-          "is set when the object is made already, so that nobody notices if it is missing",
+          "is set after the object is created, so it is not noticed if it is missing",
           "make it a parameter of a constructor with @JsonCreator, make the class a record, or choose lenient()",
           owner);
     }

@@ -84,7 +84,7 @@ final class AppendQueue {
     return removed;
   }
 
-  /** Takes those that a thread had appended to a stream behind one of these of its own. */
+  /** Takes those that the same thread appended to the same stream after one of these. */
   List<PendingAppend> removeThoseBehind(List<PendingAppend> appends) {
     Map<Thread, Set<StreamId>> streams = new HashMap<>();
     for (PendingAppend append : appends) {

@@ -78,7 +78,7 @@ public final class Migrator {
         .cleanDisabled(true);
   }
 
-  /** Refuses a schema that is missing, behind, too new or changed. */
+  /** Refuses a schema that is missing, too old, too new or changed. */
   public void validate() {
     refuse(new SchemaComparison(look(), scripts).whyNotToUse());
   }
