@@ -110,7 +110,8 @@ public final class AppendResult {
   }
 
   /**
-   * What was written to each stream. An append is recognised by it after the server has crashed or failed over.
+   * What was written to each stream. An append is recognised by it after the server has crashed or
+   * failed over.
    *
    * @return unmodifiable; empty if the store has not reported it
    */

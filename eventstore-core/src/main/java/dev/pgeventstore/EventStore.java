@@ -61,7 +61,8 @@ public interface EventStore extends EventStreams, AutoCloseable {
   /**
    * Reads settled events in the global order.
    *
-   * <p>Reading page after page, each from the {@link EventPage#upTo()} of the one before, returns every matching event once and in order, whatever is appended meanwhile.
+   * <p>Reading page after page, each from the {@link EventPage#upTo()} of the one before, returns
+   * every matching event once and in order, whatever is appended meanwhile.
    *
    * @param query which events
    * @param after where to start, exclusive

@@ -43,8 +43,8 @@ public interface EventStreams {
    *     and why
    * @throws ConflictException if another writer was faster; nothing was written, so read again,
    *     decide again, and retry
-   * @throws EventIdReusedException if some of the ids are found, but this is not a retry: with other
-   *     content, in another order, or without the other streams
+   * @throws EventIdReusedException if some of the ids are found, but this is not a retry: with
+   *     other content, in another order, or without the other streams
    * @throws TombstonedException if a stream that it writes to or checks is gone for good
    * @throws OutcomeUnknownException if the response was lost; send the same append again
    */
@@ -60,8 +60,8 @@ public interface EventStreams {
    * @throws IllegalArgumentException if an event cannot be stored; the message says which and why
    * @throws ConflictException if another writer was faster; nothing was written, so read the stream
    *     again, decide again, and retry
-   * @throws EventIdReusedException if some of the ids are found, but this is not a retry: with other
-   *     content or in another order
+   * @throws EventIdReusedException if some of the ids are found, but this is not a retry: with
+   *     other content or in another order
    * @throws TombstonedException if the stream is gone for good
    * @throws OutcomeUnknownException if the response was lost. To be able to send the same events
    *     again, pass {@link NewEvent}s: domain objects get new ids each time

@@ -145,7 +145,8 @@ public final class Metadata {
    * When the thing happened in the world.
    *
    * @return the instant, if there is one
-   * @throws java.time.format.DateTimeParseException if another writer stored a value that is not an instant
+   * @throws java.time.format.DateTimeParseException if another writer stored a value that is not an
+   *     instant
    */
   public Optional<Instant> occurredAt() {
     return get(OCCURRED_AT).map(Instant::parse);

@@ -121,7 +121,8 @@ public final class Projections {
   }
 
   /**
-   * Projects all settled events, answers a question, and leaves nothing behind: tables are created, events handled and the question asked in a transaction that is rolled back.
+   * Projects all settled events, answers a question, and leaves nothing behind: tables are created,
+   * events handled and the question asked in a transaction that is rolled back.
    *
    * <p>It takes as long as reading these events, with a transaction open and a second connection
    * for reading.

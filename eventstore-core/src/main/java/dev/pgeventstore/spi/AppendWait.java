@@ -54,10 +54,10 @@ public final class AppendWait {
     Position wanted = append.position();
     String over = "";
     while (true) {
-      String life;
+      String incarnation;
       try {
         Duration left = Duration.ofNanos(Math.max(0, deadline - System.nanoTime()));
-        life = reader.await(wanted, over, left);
+        incarnation = reader.await(wanted, over, left);
       } catch (TimeoutException e) {
         if (isLost(append)) {
           throw new AppendLostException(append);
@@ -66,15 +66,16 @@ public final class AppendWait {
       }
       try {
         // Only now: the reader may be in an incarnation that has ended, and not know it yet.
-        if (!feed.life().equals(life)) {
-          over = life;
+        if (!feed.incarnation().equals(incarnation)) {
+          over = incarnation;
           continue;
         }
-        if (append.parts().isEmpty() || append.incarnation().filter(life::equals).isPresent()) {
+        if (append.parts().isEmpty()
+            || append.incarnation().filter(incarnation::equals).isPresent()) {
           return;
         }
         Position found = feed.find(append).orElseThrow(() -> new AppendLostException(append));
-        if (feed.life().equals(life) && !found.isAfter(wanted)) {
+        if (feed.incarnation().equals(incarnation) && !found.isAfter(wanted)) {
           return;
         }
         wanted = found.isAfter(wanted) ? found : wanted;
@@ -100,7 +101,7 @@ public final class AppendWait {
       return false;
     }
     try {
-      return append.incarnation().filter(feed.life()::equals).isEmpty()
+      return append.incarnation().filter(feed.incarnation()::equals).isEmpty()
           && feed.find(append).isEmpty();
     } catch (EventStoreException e) {
       return false;

@@ -86,7 +86,7 @@ public interface EventFeed {
    *
    * @return identifies this incarnation among all others; observed by this call
    */
-  String life();
+  String incarnation();
 
   /**
    * The position of an append now, whatever has happened to its events since: also if they were
@@ -133,7 +133,8 @@ public interface EventFeed {
 
   /**
    * Messages that wait for a relay, in the global order. All messages of a key are in one lane: its
-   * CRC-32C modulo the number of lanes, as for the name of a stream; without a key, that of the topic's name.
+   * CRC-32C modulo the number of lanes, as for the name of a stream; without a key, that of the
+   * topic's name.
    *
    * <p>They are as durable, and of the same history, as what {@code upTo} was taken from.
    *

@@ -23,11 +23,12 @@ public interface FeedReader extends AutoCloseable {
   EventPage next(int limit, Duration maxWait) throws InterruptedException;
 
   /**
-   * The incarnation of the server in which all pages so far were read ({@link EventFeed#life}).
+   * The incarnation of the server in which all pages so far were read ({@link
+   * EventFeed#incarnation}).
    *
    * @return the same for all pages of this reader; empty before the first
    */
-  String life();
+  String incarnation();
 
   /** Stops reading ahead. */
   @Override

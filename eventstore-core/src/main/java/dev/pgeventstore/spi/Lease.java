@@ -41,13 +41,14 @@ public interface Lease extends AutoCloseable {
    * commit: a copy of the database that has the note has everything that was read in that
    * incarnation before this was called.
    *
-   * @param life of the server, as {@link EventFeed#life()} and {@link FeedReader#life()} say it
+   * @param incarnation of the server, as {@link EventFeed#incarnation()} and {@link
+   *     FeedReader#incarnation()} say it
    * @param name of the note
    * @param expected what it is now; null for none
    * @param text what it becomes
    * @return false if nothing was noted: take over anew, and check what has changed
    */
-  boolean replaceNote(String life, String name, @Nullable String expected, String text);
+  boolean replaceNote(String incarnation, String name, @Nullable String expected, String text);
 
   /** Gives the lease back, so that another owner need not wait. Does nothing if it is lost. */
   @Override

@@ -4,7 +4,10 @@ import dev.pgeventstore.RecordedEvent;
 import java.util.List;
 import java.util.Optional;
 
-/** The parts from which the state of a stream is built. Stores implement it; it may get more methods. */
+/**
+ * The parts from which the state of a stream is built. Stores implement it; it may get more
+ * methods.
+ */
 public interface SnapshotAndTail {
 
   /**

@@ -22,19 +22,19 @@ final class FollowerProgress {
   private final Condition changed = lock.newCondition();
   private Standing status =
       new Standing(State.RUNNING, Position.START, Position.START, Optional.empty());
-  private String life = "";
+  private String incarnation = "";
   private boolean stopping;
   private boolean interruptible;
 
   /**
    * It has reached a position.
    *
-   * @param inLife of the server, in which it was reached
+   * @param inIncarnation of the server, in which it was reached
    */
-  void moveTo(Position position, Position highWaterMark, String inLife) {
+  void moveTo(Position position, Position highWaterMark, String inIncarnation) {
     lock.lock();
     try {
-      life = inLife;
+      incarnation = inIncarnation;
       update(new Standing(State.RUNNING, position, highWaterMark, Optional.empty()));
     } finally {
       lock.unlock();
@@ -171,7 +171,7 @@ final class FollowerProgress {
     long remaining = Durations.nanos(timeout);
     lock.lockInterruptibly();
     try {
-      while (wanted.isAfter(status.position()) || (!over.isEmpty() && over.equals(life))) {
+      while (wanted.isAfter(status.position()) || (!over.isEmpty() && over.equals(incarnation))) {
         if (status.state() == State.STOPPED || status.state() == State.FAILED) {
           throw new IllegalStateException(
               "the follower has %s at position %s, before %s"
@@ -192,7 +192,7 @@ final class FollowerProgress {
         }
         remaining = changed.awaitNanos(remaining);
       }
-      return life;
+      return incarnation;
     } finally {
       lock.unlock();
     }

@@ -25,7 +25,7 @@ final class FollowerStart {
 
   Place load() {
     // First: what is loaded must not be older than the incarnation it is used for.
-    String life = feed.life();
+    String incarnation = feed.incarnation();
     Position position = position();
     Position mark = highWaterMark();
     if (position.isAfter(mark)) {
@@ -33,7 +33,7 @@ final class FollowerStart {
           "start %s lies beyond the high-water mark %s: events may still appear below it"
               .formatted(position, mark));
     }
-    return new Place(position, mark, life);
+    return new Place(position, mark, incarnation);
   }
 
   private Position position() {
@@ -62,8 +62,8 @@ final class FollowerStart {
   }
 
   /** Requires that the server is still in the incarnation in which a place was found. */
-  void requireLifeOf(Place place) {
-    if (!feed.life().equals(place.life)) {
+  void requireIncarnationOf(Place place) {
+    if (!feed.incarnation().equals(place.incarnation)) {
       throw new HistoryChangedException(
           "the server crashed, restarted or was replaced since position %s was read: load it afresh"
               .formatted(place.position));
@@ -75,7 +75,7 @@ final class FollowerStart {
    *
    * @param position where to start, exclusive
    * @param highWaterMark observed after that was read
-   * @param life of the server
+   * @param incarnation of the server
    */
-  record Place(Position position, Position highWaterMark, String life) {}
+  record Place(Position position, Position highWaterMark, String incarnation) {}
 }

@@ -39,7 +39,8 @@ public interface ParkedEvents {
 
   /**
    * Handles the parked events of a stream again, in order, until one fails or none is left; then
-   * the stream is no longer parked. Each is handled in a transaction of its own in which it also stops being parked, so what the handler writes there happens exactly once, also when several
+   * the stream is no longer parked. Each is handled in a transaction of its own in which it also
+   * stops being parked, so what the handler writes there happens exactly once, also when several
    * nodes replay at the same time.
    *
    * <p>The handler is called by the calling thread, possibly at the same time as by the

@@ -61,7 +61,7 @@ final class RunningFollower implements Follower {
 
   private void startAt(Place found) {
     place = found;
-    progress.moveTo(found.position(), found.highWaterMark(), found.life());
+    progress.moveTo(found.position(), found.highWaterMark(), found.incarnation());
   }
 
   private void run() {
@@ -90,11 +90,12 @@ final class RunningFollower implements Follower {
     ReadingPlace reached = ReadingPlace.of("a follower", place.position());
     try (FeedReader reader = feed.open(query, place.position(), Durability.FLUSHED)) {
       EventPage page = retrying(() -> reader.next(batchSize, LOOK_UP));
-      // After the reader has tied itself to a life of the server: from here on it fails if that
-      // ends, so this is the last moment in which the place may be one of an earlier life.
+      // After the reader has tied itself to an incarnation of the server: from here on it fails if
+      // that ends, so this is the last moment in which the place may be one of an earlier
+      // incarnation.
       retrying(
           () -> {
-            start.requireLifeOf(place);
+            start.requireIncarnationOf(place);
             return place;
           });
       while (page != null && !progress.isStopping()) {
@@ -102,7 +103,7 @@ final class RunningFollower implements Follower {
         if (!page.events().isEmpty()) {
           handle(page);
         }
-        progress.moveTo(page.upTo(), page.highWaterMark(), reader.life());
+        progress.moveTo(page.upTo(), page.highWaterMark(), reader.incarnation());
         page = retrying(() -> reader.next(batchSize, LOOK_UP));
       }
     }

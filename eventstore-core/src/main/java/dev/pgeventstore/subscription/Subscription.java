@@ -45,7 +45,8 @@ public interface Subscription extends AutoCloseable {
    * @param timeout how long to wait
    * @throws TimeoutException if it has not got that far in that time; the message says where it is,
    *     and what delays it
-   * @throws EventParkedException if an event of the append is parked; once it is replayed, this method returns
+   * @throws EventParkedException if an event of the append is parked; once it is replayed, this
+   *     method returns
    * @throws EventDiscardedException if an event of the append was parked and then discarded
    * @throws dev.pgeventstore.AppendLostException if the server has lost the append, by a fail-over
    *     for example, or if the caller's transaction that it was made in was rolled back

@@ -27,11 +27,11 @@ class AppendWaitTest {
   private static final Position AT = Position.of(101);
 
   /** Where the server is, from one question to the next; it stays in the last one. */
-  private final Deque<String> lives = new ArrayDeque<>();
+  private final Deque<String> incarnations = new ArrayDeque<>();
 
   private Optional<Position> found = Optional.of(AT);
 
-  /** The lives in which the reader stands, from one wait to the next. */
+  /** The incarnations in which the reader stands, from one wait to the next. */
   private final Deque<String> reader = new ArrayDeque<>();
 
   /** What comes in place of an answer, from one question to the next. */
@@ -41,7 +41,7 @@ class AppendWaitTest {
 
   @Test
   void what_was_passed_in_the_life_it_was_sent_in_is_not_looked_for() throws Exception {
-    lives.add("a");
+    incarnations.add("a");
     reader.add("a");
     found = Optional.empty();
 
@@ -53,7 +53,7 @@ class AppendWaitTest {
   @Test
   void a_reader_that_stands_in_a_lost_history_has_passed_nothing_of_the_next() throws Exception {
     // Sent right after a failover that was not observed yet: the known incarnation was the old one.
-    lives.add("b");
+    incarnations.add("b");
     reader.addAll(List.of("a", "b"));
 
     await(appendSentIn("a"));
@@ -63,7 +63,7 @@ class AppendWaitTest {
 
   @Test
   void a_reader_that_stays_in_a_lost_history_is_waited_for_until_the_time_is_over() {
-    lives.add("b");
+    incarnations.add("b");
     reader.add("a");
 
     assertThatThrownBy(() -> await(appendSentIn("a"))).isInstanceOf(TimeoutException.class);
@@ -71,7 +71,7 @@ class AppendWaitTest {
 
   @Test
   void what_a_failover_has_lost_is_told_whoever_has_its_position_now() {
-    lives.add("b");
+    incarnations.add("b");
     reader.add("b");
     found = Optional.empty();
 
@@ -80,7 +80,7 @@ class AppendWaitTest {
 
   @Test
   void what_survived_a_restart_is_waited_for_where_it_stands_now() throws Exception {
-    lives.add("b");
+    incarnations.add("b");
     reader.addAll(List.of("b", "b"));
     found = Optional.of(Position.of(AT.value() + 5));
 
@@ -91,7 +91,7 @@ class AppendWaitTest {
 
   @Test
   void a_restart_while_it_is_looked_for_makes_it_be_looked_for_again() throws Exception {
-    lives.addAll(List.of("b", "c"));
+    incarnations.addAll(List.of("b", "c"));
     reader.addAll(List.of("b", "b", "c"));
 
     await(appendSentIn("a"));
@@ -101,7 +101,7 @@ class AppendWaitTest {
 
   @Test
   void a_connection_that_is_lost_is_no_answer() throws Exception {
-    lives.add("b");
+    incarnations.add("b");
     reader.addAll(List.of("b", "b", "b"));
     failures.add(failure("08006"));
     failures.add(failure("57P01"));
@@ -113,7 +113,7 @@ class AppendWaitTest {
 
   @Test
   void what_will_not_be_answered_is_not_asked_again() {
-    lives.add("b");
+    incarnations.add("b");
     reader.add("b");
     EventStoreException refused = failure("42501");
     failures.add(refused);
@@ -133,16 +133,16 @@ class AppendWaitTest {
 
   private String await(Position position, String over, Duration timeout) throws TimeoutException {
     waits++;
-    String life = reader.size() > 1 ? reader.remove() : reader.element();
-    if (life.equals(over)) {
-      throw new TimeoutException("it still stands in life " + over);
+    String incarnation = reader.size() > 1 ? reader.remove() : reader.element();
+    if (incarnation.equals(over)) {
+      throw new TimeoutException("it still stands in incarnation " + over);
     }
-    return life;
+    return incarnation;
   }
 
-  private static AppendResult appendSentIn(String life) {
+  private static AppendResult appendSentIn(String incarnation) {
     AppendResult.Part part = AppendResult.Part.of(1, 1, new UUID(0, 1));
-    return AppendResult.of(AT, Map.of(StreamId.of("order", "1"), part), false, life);
+    return AppendResult.of(AT, Map.of(StreamId.of("order", "1"), part), false, incarnation);
   }
 
   private EventFeed feed() {
@@ -155,7 +155,8 @@ class AppendWaitTest {
                 throw failures.remove();
               }
               return switch (method.getName()) {
-                case "life" -> lives.size() > 1 ? lives.remove() : lives.element();
+                case "incarnation" ->
+                    incarnations.size() > 1 ? incarnations.remove() : incarnations.element();
                 case "find" -> found;
                 default -> throw new UnsupportedOperationException(method.getName());
               };

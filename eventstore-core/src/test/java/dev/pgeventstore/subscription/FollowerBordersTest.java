@@ -80,7 +80,7 @@ class FollowerBordersTest {
             new Class<?>[] {EventFeed.class},
             (proxy, method, arguments) ->
                 switch (method.getName()) {
-                  case "life" -> "one";
+                  case "incarnation" -> "one";
                   case "highWaterMark" -> Position.of(9);
                   case "open" -> new Reader();
                   default -> throw new UnsupportedOperationException(method.getName());
@@ -94,7 +94,7 @@ class FollowerBordersTest {
     }
 
     @Override
-    public String life() {
+    public String incarnation() {
       return "one";
     }
 

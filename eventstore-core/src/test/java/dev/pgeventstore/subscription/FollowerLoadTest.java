@@ -30,7 +30,7 @@ class FollowerLoadTest {
             new Class<?>[] {EventFeed.class},
             (proxy, method, arguments) ->
                 switch (method.getName()) {
-                  case "life" -> "one";
+                  case "incarnation" -> "one";
                   case "highWaterMark" -> {
                     assertThat(Thread.currentThread().isInterrupted()).isFalse();
                     yield Position.of(7);
@@ -52,7 +52,7 @@ class FollowerLoadTest {
       }
 
       @Override
-      public String life() {
+      public String incarnation() {
         return "one";
       }
 

@@ -153,7 +153,7 @@ class PipelinedWriterTest {
 
           @Override
           public boolean replaceNote(
-              String life, String name, @Nullable String expected, String text) {
+              String incarnation, String name, @Nullable String expected, String text) {
             return true;
           }
 

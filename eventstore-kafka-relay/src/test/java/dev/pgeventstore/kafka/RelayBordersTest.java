@@ -139,8 +139,8 @@ class RelayBordersTest {
     }
 
     @Override
-    public String life() {
-      return reader.life();
+    public String incarnation() {
+      return reader.incarnation();
     }
 
     @Override

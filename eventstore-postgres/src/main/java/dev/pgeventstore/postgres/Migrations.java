@@ -10,7 +10,8 @@ public enum Migrations {
    */
   APPLY,
   /**
-   * Applies nothing, and refuses a schema that is missing, too old, or was migrated by other scripts. It needs no more than a role of {@code db/roles.sql}. A schema of a newer version is
+   * Applies nothing, and refuses a schema that is missing, too old, or was migrated by other
+   * scripts. It needs no more than a role of {@code db/roles.sql}. A schema of a newer version is
    * used as long as it is compatible with this one, so a node that restarts during a rolling
    * upgrade works.
    */

@@ -56,7 +56,11 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>It takes its connections from a {@link DataSource}, which should be a pool. While something
  * subscribes, two connections are held all the time: one to observe the fence, one to listen for
- * other processes' commits. Stores of one {@link PostgresEngine} share these two. So a pool needs three at least: with two, every append and every page would wait until it fails. Every partition that is being handled uses one for as long as its handler takes, and from time to time one more renews all leases: if the pool never has a free one for that, other nodes take the leases. Behind a pooler the store does not listen by default ({@link Listening}), and polls instead.
+ * other processes' commits. Stores of one {@link PostgresEngine} share these two. So a pool needs
+ * three at least: with two, every append and every page would wait until it fails. Every partition
+ * that is being handled uses one for as long as its handler takes, and from time to time one more
+ * renews all leases: if the pool never has a free one for that, other nodes take the leases. Behind
+ * a pooler the store does not listen by default ({@link Listening}), and polls instead.
  *
  * <p>The server must be a primary, version 14 or newer.
  */

@@ -165,21 +165,21 @@ class LeaseTest {
   @Test
   void a_note_is_replaced_only_by_its_owner_in_its_life_and_from_what_it_is() {
     Lease mine = taken("me");
-    String life = feed.life();
-    assertThat(mine.replaceNote(life, "a", "0", "1")).as("there is none").isFalse();
-    assertThat(mine.replaceNote(life, "a", null, "1")).isTrue();
-    assertThat(mine.replaceNote(life, "a", null, "2")).as("there is one").isFalse();
-    assertThat(mine.replaceNote(life, "a", "0", "2")).as("it is another").isFalse();
-    assertThat(mine.replaceNote("another life", "a", "1", "2")).isFalse();
-    assertThat(mine.replaceNote(life, "a", "1", "2")).isTrue();
+    String incarnation = feed.incarnation();
+    assertThat(mine.replaceNote(incarnation, "a", "0", "1")).as("there is none").isFalse();
+    assertThat(mine.replaceNote(incarnation, "a", null, "1")).isTrue();
+    assertThat(mine.replaceNote(incarnation, "a", null, "2")).as("there is one").isFalse();
+    assertThat(mine.replaceNote(incarnation, "a", "0", "2")).as("it is another").isFalse();
+    assertThat(mine.replaceNote("another incarnation", "a", "1", "2")).isFalse();
+    assertThat(mine.replaceNote(incarnation, "a", "1", "2")).isTrue();
     assertThat(mine.notes()).containsExactly(Map.entry("a", "2"));
 
     Lease yours = feed.seizeLease("relay", 0, "you", LONG);
-    assertThat(mine.replaceNote(life, "a", "2", "3")).isFalse();
-    assertThat(mine.replaceNote(life, "b", null, "3")).isFalse();
+    assertThat(mine.replaceNote(incarnation, "a", "2", "3")).isFalse();
+    assertThat(mine.replaceNote(incarnation, "b", null, "3")).isFalse();
     assertThat(yours.notes()).containsExactly(Map.entry("a", "2"));
     yours.close();
-    assertThat(yours.replaceNote(life, "a", "2", "3")).as("given back").isFalse();
+    assertThat(yours.replaceNote(incarnation, "a", "2", "3")).as("given back").isFalse();
   }
 
   private void awaitSomebodyWaiting(String query) {

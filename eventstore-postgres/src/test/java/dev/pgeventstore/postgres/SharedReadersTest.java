@@ -211,7 +211,7 @@ class SharedReadersTest {
     return counted.unwrap(EventFeed.class).orElseThrow().open(query, after, VISIBLE);
   }
 
-  /** Statements that read pages: each compares the life of the server. */
+  /** Statements that read pages: each compares the incarnation of the server. */
   private List<String> pageStatements() {
     return counting.statements().stream().filter(sql -> sql.contains("incarnation() = ?")).toList();
   }

@@ -76,7 +76,7 @@ final class InMemoryFeed implements EventFeed {
   }
 
   @Override
-  public String life() {
+  public String incarnation() {
     return log.incarnation();
   }
 
@@ -145,7 +145,7 @@ final class InMemoryFeed implements EventFeed {
 
     private final EventQuery query;
     private Position after;
-    private String life = "";
+    private String incarnation = "";
 
     Reader(EventQuery query, Position after) {
       this.query = query;
@@ -162,13 +162,13 @@ final class InMemoryFeed implements EventFeed {
       }
       EventPage page = log.page(query::matches, after, limit);
       after = page.upTo();
-      life = log.incarnation();
+      incarnation = log.incarnation();
       return page;
     }
 
     @Override
-    public String life() {
-      return life;
+    public String incarnation() {
+      return incarnation;
     }
 
     @Override

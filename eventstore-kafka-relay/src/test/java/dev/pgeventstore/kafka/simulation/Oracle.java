@@ -145,7 +145,7 @@ final class Oracle {
     databases.add(database);
   }
 
-  /** A database goes back to an earlier state, or begins another life in the same one. */
+  /** A database goes back to an earlier state, or begins another incarnation in the same one. */
   void restarting(SimulatedDatabase database, State kept) {
     if (!kept.items().equals(database.now().items())) {
       histories.add(database.now().items());

@@ -16,8 +16,8 @@ import java.util.function.UnaryOperator;
 /**
  * A PostgreSQL with a store in it, no larger than what the relay's promises rest on: a write-ahead
  * log of which a part is flushed, positions drawn outside of transactions, leases with notes, a
- * restart after which it is another life of the server. Its log is the list of its states: one for
- * each commit, each with what it changed in place of what it was.
+ * restart after which it is another incarnation of the server. Its log is the list of its states:
+ * one for each commit, each with what it changed in place of what it was.
  */
 final class SimulatedDatabase {
 
@@ -64,7 +64,7 @@ final class SimulatedDatabase {
   private String id;
   private int flushed;
   private long drawn;
-  private int lives;
+  private int incarnations;
   private boolean up = true;
 
   SimulatedDatabase(SimulatedScheduler scheduler, Oracle oracle, int ahead) {
@@ -82,7 +82,7 @@ final class SimulatedDatabase {
     this.id = other.id;
     this.flushed = other.flushed;
     this.drawn = other.drawn;
-    this.lives = other.lives;
+    this.incarnations = other.incarnations;
     log.addAll(other.log);
   }
 
@@ -95,8 +95,8 @@ final class SimulatedDatabase {
     return id;
   }
 
-  String life() {
-    return id + "." + lives;
+  String incarnation() {
+    return id + "." + incarnations;
   }
 
   boolean isUp() {
@@ -159,19 +159,19 @@ final class SimulatedDatabase {
       return List.of();
     }
     List<Item> placed = new ArrayList<>();
-    int life = lives;
+    int incarnation = incarnations;
     for (Item item : wanted) {
       placed.add(item.at(draw(), item.version()));
       inFlight.add(placed.get(0).position());
       scheduler.point();
-      if (life != lives) {
+      if (incarnation != incarnations) {
         return List.of();
       }
     }
     if (open > 0) {
       scheduler.sleep(scheduler.random().nextLong(open));
     }
-    if (life != lives || !up) {
+    if (incarnation != incarnations || !up) {
       return List.of();
     }
     inFlight.remove(placed.get(0).position());
@@ -253,7 +253,7 @@ final class SimulatedDatabase {
     flushed = kept;
     drawn = now().logged;
     inFlight.clear();
-    lives++;
+    incarnations++;
     scheduler.sleep(Math.max(1, down));
     up = true;
   }

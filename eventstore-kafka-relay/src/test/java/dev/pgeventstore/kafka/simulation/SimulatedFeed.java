@@ -121,8 +121,8 @@ final class SimulatedFeed implements EventFeed {
   }
 
   @Override
-  public String life() {
-    return call(SimulatedDatabase::life);
+  public String incarnation() {
+    return call(SimulatedDatabase::incarnation);
   }
 
   @Override
@@ -211,12 +211,12 @@ final class SimulatedFeed implements EventFeed {
     return List.of();
   }
 
-  /** A reader that ends with the life of the server. */
+  /** A reader that ends with the incarnation of the server. */
   private final class Reader implements FeedReader {
 
     private final EventQuery query;
     private long position;
-    private String life = "";
+    private String incarnation = "";
 
     Reader(EventQuery query, long after) {
       this.query = query;
@@ -245,29 +245,29 @@ final class SimulatedFeed implements EventFeed {
                       .filter(query::matches)
                       .limit(limit)
                       .toList());
-      requireSameLife();
+      requireSameIncarnation();
       position = events.size() < limit ? upTo : events.get(limit - 1).position().value();
       return EventPage.of(events, Position.of(position), Position.of(Math.max(mark, position)));
     }
 
     private long mark() {
       long mark = call(SimulatedDatabase::durableMark);
-      requireSameLife();
+      requireSameIncarnation();
       return mark;
     }
 
-    private void requireSameLife() {
-      String now = attached.get().life();
-      if (!life.isEmpty() && !life.equals(now)) {
+    private void requireSameIncarnation() {
+      String now = attached.get().incarnation();
+      if (!incarnation.isEmpty() && !incarnation.equals(now)) {
         throw new HistoryChangedException(
-            "the server was in life %s and is in %s".formatted(life, now));
+            "the server was in incarnation %s and is in %s".formatted(incarnation, now));
       }
-      life = now;
+      incarnation = now;
     }
 
     @Override
-    public String life() {
-      return life;
+    public String incarnation() {
+      return incarnation;
     }
 
     @Override
@@ -346,11 +346,12 @@ final class SimulatedFeed implements EventFeed {
       return change(state().leases().containsKey(key) ? expires() : 0, changes);
     }
 
-    /** Replaces a note, in one life of the server, if it is as the owner takes it. */
-    public boolean replaceNote(String life, String name, @Nullable String expected, String text) {
+    /** Replaces a note, in one incarnation of the server, if it is as the owner takes it. */
+    public boolean replaceNote(
+        String incarnation, String name, @Nullable String expected, String text) {
       SimulatedDatabase.Lease row = state().leases().get(key);
       return row != null
-          && attached.get().life().equals(life)
+          && attached.get().incarnation().equals(incarnation)
           && Objects.equals(row.notes().get(name), expected)
           && change(row.expires(), Map.of(name, text));
     }

@@ -49,7 +49,7 @@ public final class LaneRecovery {
   private final SeizedLead lead;
   private final Renewal renewal;
 
-  /** What is read after this is of the life of the server that it must be noted in. */
+  /** What is read after this is of the incarnation of the server that it must be noted in. */
   LaneRecovery(Evidence evidence, LaneAccess access, SeizedLead lead) {
     this.evidence = evidence;
     this.access = access;

@@ -22,7 +22,7 @@ public final class LateRecords {
 
   private final LaneAccess access;
   private final LaneContext lane;
-  private final String life;
+  private final String incarnation;
   private final LaneNotes notes;
   private final RecordMaker maker;
   private final Position reached;
@@ -41,7 +41,7 @@ public final class LateRecords {
     LaneNotes before = access.readNotes();
     Position wanted = lane.feed().highWaterMark();
     var position = access.position(before);
-    this.life = lane.feed().life();
+    this.incarnation = lane.feed().incarnation();
     Listening nobody = new Listening(operator.scheduler(), lane.spec().name(), null);
     // Also if there is nothing: the history is compared before anything more is sent.
     access.publish(
@@ -85,7 +85,7 @@ public final class LateRecords {
   /** Sends records, and waits for it. */
   void send(OpenParcel records) {
     maker.noteTopics(records);
-    Optional<Token> token = new Tokens(lane.leadership().lease()).draw(reached, life);
+    Optional<Token> token = new Tokens(lane.leadership().lease()).draw(reached, incarnation);
     token.ifPresent(drawn -> records.note(LaneNotes.TOKEN, drawn.toString()));
     Parcel parcel = records.build(reached, reached, token);
     access.writer().send(parcel);

@@ -24,13 +24,13 @@ public final class Renewal {
 
   private final LaneAccess access;
   private final LaneContext lane;
-  private final String life;
+  private final String incarnation;
 
   /** What is noted must have been read after this. */
   Renewal(LaneAccess access) {
     this.access = access;
     this.lane = access.lane();
-    this.life = lane.feed().life();
+    this.incarnation = lane.feed().incarnation();
   }
 
   /** Begins a new series of what the lane is declared with, behind a position. */
@@ -117,7 +117,7 @@ public final class Renewal {
     if (!lane.isExactlyOnce()) {
       // With the others, or what was sent before would pass for tied to this database.
       changes.put(TokenLedger.NOTE, ledger.format());
-    } else if (!lease.get().replaceNote(life, TokenLedger.NOTE, before, ledger.format())) {
+    } else if (!lease.get().replaceNote(incarnation, TokenLedger.NOTE, before, ledger.format())) {
       throw new IllegalStateException(
           "another relay has taken the lead, or the database was restarted: try again");
     }

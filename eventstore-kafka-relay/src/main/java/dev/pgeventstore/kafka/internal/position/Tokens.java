@@ -47,17 +47,17 @@ public final class Tokens {
    * Draws a token for what was read: when this returns, the database has it for good.
    *
    * @param readUpTo how far the lane has read
-   * @param life of the server, in which all of that was read
+   * @param incarnation of the server, in which all of that was read
    * @return empty if the lead has no lease
    * @throws IllegalStateException if another relay has taken the lead, or the server is another
    */
-  public Optional<Token> draw(Position readUpTo, String life) {
+  public Optional<Token> draw(Position readUpTo, String incarnation) {
     if (lease.isEmpty()) {
       return Optional.empty();
     }
     TokenLedger next = ledger.drawn(epoch, readUpTo, published);
     String text = next.format();
-    if (!lease.get().replaceNote(life, TokenLedger.NOTE, noted, text)) {
+    if (!lease.get().replaceNote(incarnation, TokenLedger.NOTE, noted, text)) {
       throw new IllegalStateException(
           "another relay has taken the lead, or the database is not the one that was read: nothing more is sent before this is looked at anew");
     }

@@ -38,7 +38,7 @@ final class Packing {
   private final @Nullable Search search;
   private final ParcelQueue queue;
   private final Tokens tokens;
-  private final String life;
+  private final String incarnation;
   private final Supplier<Optional<Token>> published;
 
   private Position reached;
@@ -54,7 +54,7 @@ final class Packing {
 
   /**
    * @param start behind which the events and messages stand
-   * @param life of the server, in which they are read
+   * @param incarnation of the server, in which they are read
    * @param published the token of the last commit
    */
   Packing(
@@ -64,7 +64,7 @@ final class Packing {
       ParcelQueue queue,
       Position start,
       Tokens tokens,
-      String life,
+      String incarnation,
       Supplier<Optional<Token>> published) {
     this.scheduler = lane.settings().scheduler();
     this.lane = lane;
@@ -73,7 +73,7 @@ final class Packing {
     this.search = experience.refusals().search();
     this.queue = queue;
     this.tokens = tokens;
-    this.life = life;
+    this.incarnation = incarnation;
     this.published = published;
     this.reached = start;
     this.covered = start;
@@ -207,7 +207,7 @@ final class Packing {
   private Optional<Token> token() {
     if (!tokenIsLater) {
       published.get().ifPresent(tokens::published);
-      token = tokens.draw(readUpTo, life);
+      token = tokens.draw(readUpTo, incarnation);
       tokenIsLater = true;
     }
     return token;

@@ -43,7 +43,7 @@ final class Preparer implements AutoCloseable {
   private final Scheduler.Task task;
   private volatile Position published;
   private volatile Optional<Token> publishedUnder = Optional.empty();
-  private volatile String life = "";
+  private volatile String incarnation = "";
 
   // Of the thread alone.
   private Position deleted = Position.START;
@@ -92,24 +92,31 @@ final class Preparer implements AutoCloseable {
     publishedUnder = under;
   }
 
-  /** The life of the server in which all parcels were read; empty before the first. */
-  String life() {
-    return life;
+  /** The incarnation of the server in which all parcels were read; empty before the first. */
+  String incarnation() {
+    return incarnation;
   }
 
   private void run() {
     ReadingPlace reading = ReadingPlace.of(lane.toString(), start.position());
     try (FeedReader reader =
         lane.feed().open(lane.spec().query(), start.position(), Durability.FLUSHED)) {
-      // The reader ties itself to this life of the server before the history is checked: from here
-      // on it fails if the server is not in that life any more.
+      // The reader ties itself to this incarnation of the server before the history is checked:
+      // from here on it fails if the server is not in that incarnation any more.
       EventPage page = reading.advance(reader.next(MOST_EVENTS, FIRST_WAIT));
       Tokens tokens = history.verify(start);
-      life = reader.life();
+      incarnation = reader.incarnation();
       delete(start.position());
       Packing packing =
           new Packing(
-              lane, maker, experience, queue, start.position(), tokens, life, () -> publishedUnder);
+              lane,
+              maker,
+              experience,
+              queue,
+              start.position(),
+              tokens,
+              incarnation,
+              () -> publishedUnder);
       packing.begin(page.highWaterMark());
       while (!queue.isClosed()) {
         if (!packing.pack(page)) {

@@ -47,7 +47,7 @@ public final class Progress {
   private Optional<String> handedOver = Optional.empty();
   private @Nullable Throwable failure;
   private Position position = Position.START;
-  private String life = "";
+  private String incarnation = "";
   private Position highWaterMark = Position.START;
   private long transactions;
   private long aborts;
@@ -169,11 +169,11 @@ public final class Progress {
     changed.signalAll();
   }
 
-  /** It has come to a position that was read in a life of the server. */
-  void reached(Position upTo, Position mark, String inLife) {
+  /** It has come to a position that was read in an incarnation of the server. */
+  void reached(Position upTo, Position mark, String inIncarnation) {
     locked(
         () -> {
-          life = inLife;
+          incarnation = inIncarnation;
           reached(upTo, mark);
         });
   }
@@ -199,7 +199,7 @@ public final class Progress {
   }
 
   /** A transaction is committed. */
-  void committed(Commit commit, String inLife) {
+  void committed(Commit commit, String inIncarnation) {
     Duration took = Duration.ofNanos(scheduler.nanoTime() - commit.begun());
     locked(
         () -> {
@@ -215,7 +215,7 @@ public final class Progress {
                       .count();
           lastTransaction = took;
           lastTransactionRecords = commit.records();
-          reached(commit.upTo(), commit.mark(), inLife);
+          reached(commit.upTo(), commit.mark(), inIncarnation);
         });
     tell(commit, took);
   }
@@ -290,18 +290,18 @@ public final class Progress {
   }
 
   /**
-   * Waits until it has come to a position, in another life of the server than one.
+   * Waits until it has come to a position, in another incarnation of the server than one.
    *
    * @param remaining how long to wait
    * @param timeout that the caller gave for all that it waits for, for the message
-   * @return the life in which it stands there
+   * @return the incarnation in which it stands there
    */
   public String await(Position wanted, String over, Duration remaining, Duration timeout)
       throws TimeoutException, InterruptedException {
     lock.lock();
     try {
       long left = Durations.nanos(remaining);
-      while (wanted.isAfter(position) || (!over.isEmpty() && over.equals(life))) {
+      while (wanted.isAfter(position) || (!over.isEmpty() && over.equals(incarnation))) {
         if (state == State.HALTED || state == State.STOPPED) {
           throw new IllegalStateException(
               "position %s will not be published, the relay is %s at position %s: %s"
@@ -314,7 +314,7 @@ public final class Progress {
         }
         left = changed.awaitNanos(left);
       }
-      return life;
+      return incarnation;
     } finally {
       lock.unlock();
     }

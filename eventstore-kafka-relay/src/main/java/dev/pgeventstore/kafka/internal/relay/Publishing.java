@@ -95,7 +95,7 @@ public final class Publishing {
     }
     leads.run();
     reached = first.upTo();
-    progress.reached(first.upTo(), first.mark(), preparer.life());
+    progress.reached(first.upTo(), first.mark(), preparer.incarnation());
     progress.leads();
     try {
       boolean busy = false;
@@ -177,7 +177,7 @@ public final class Publishing {
         notes,
         () -> {
           // Nothing of the parcels is kept until then.
-          progress.committed(commit, preparer.life());
+          progress.committed(commit, preparer.incarnation());
           preparer.published(upTo, token);
           refusals.forgetUpTo(upTo);
         });
@@ -192,7 +192,8 @@ public final class Publishing {
     if (parcel.covered()) {
       passed = parcel;
     }
-    writer.whenSettled(() -> progress.reached(parcel.upTo(), parcel.mark(), preparer.life()));
+    writer.whenSettled(
+        () -> progress.reached(parcel.upTo(), parcel.mark(), preparer.incarnation()));
   }
 
   /** Keeps the noted position from falling behind while nothing is wanted. */

@@ -22,10 +22,11 @@ import org.jspecify.annotations.Nullable;
  * next one collects, without any delay added. Each has a result of its own; one commit covers all
  * of them.
  *
- * <p>There is one batch at a time. If no batch is in flight, the calling thread sends its own append, and then wakes the first of those that arrived meanwhile to send the next batch
- * (the leader and its followers of group commit, as in PostgreSQL's own). So a single caller waits
- * for no other thread. A thread of this class's own, the dispatcher, sends appends that no thread
- * waits for, and retries those that met a locked row.
+ * <p>There is one batch at a time. If no batch is in flight, the calling thread sends its own
+ * append, and then wakes the first of those that arrived meanwhile to send the next batch (the
+ * leader and its followers of group commit, as in PostgreSQL's own). So a single caller waits for
+ * no other thread. A thread of this class's own, the dispatcher, sends appends that no thread waits
+ * for, and retries those that met a locked row.
  *
  * <pre>
  *            append                          own append still open

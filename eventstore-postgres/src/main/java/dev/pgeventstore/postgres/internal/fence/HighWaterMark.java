@@ -243,7 +243,7 @@ public final class HighWaterMark implements AutoCloseable {
 
   /**
    * Waits until there is news for a reader: the mark is beyond where it has come to, or the server
-   * is in another life than the reader knows.
+   * is in another incarnation than the reader knows.
    *
    * @return the mark, which is no news if the time was over
    * @throws SQLException if the time was over and the database could not be asked

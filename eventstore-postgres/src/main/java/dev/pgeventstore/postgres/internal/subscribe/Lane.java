@@ -11,8 +11,8 @@ import org.jspecify.annotations.Nullable;
  * partitions. Safe for many threads.
  *
  * <p>The checkpoint moves only in the lane's own tenure, from where the lane stands, and in the
- * life of the server that the events were read in. So whatever happens to the lane, the lease or
- * the server, what the handler writes in the database happens exactly once.
+ * incarnation of the server that the events were read in. So whatever happens to the lane, the
+ * lease or the server, what the handler writes in the database happens exactly once.
  */
 final class Lane {
 

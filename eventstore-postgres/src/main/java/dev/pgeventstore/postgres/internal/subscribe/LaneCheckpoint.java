@@ -16,8 +16,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * Where the stored checkpoint of a lane stands, and how often the event behind it was tried. It
- * moves in the lane's own tenure only, from where the lane thinks it stands, and in the life of the
- * server that the events were read in. For the lane's thread.
+ * moves in the lane's own tenure only, from where the lane thinks it stands, and in the incarnation
+ * of the server that the events were read in. For the lane's thread.
  */
 final class LaneCheckpoint {
 

@@ -256,10 +256,10 @@ final class LaneTurn implements Turns.Work {
       return null;
     }
     nothingSince = now;
-    lane.isNowIn(following.life());
+    lane.isNowIn(following.incarnation());
     return new PageBatches(
         place.advance(page),
-        new Mark(page.highWaterMark().value(), following.life()),
+        new Mark(page.highWaterMark().value(), following.incarnation()),
         parts.share(),
         barrier,
         parts.spec().batchSize(),
@@ -277,7 +277,7 @@ final class LaneTurn implements Turns.Work {
     }
     PrefetchingReader following = reader;
     if (following != null && !parts.lease().isLost()) {
-      parts.checkpoint().store(parts.progress().snapshot().position(), following.life());
+      parts.checkpoint().store(parts.progress().snapshot().position(), following.incarnation());
     }
     parts.progress().stop();
     return Next.OVER;

@@ -162,11 +162,11 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
   }
 
   @Override
-  public String life() {
+  public String incarnation() {
     try {
       return highWaterMark.observe().incarnation();
     } catch (SQLException e) {
-      throw SqlErrors.of("the life of the server cannot be observed", e);
+      throw SqlErrors.of("the incarnation of the server cannot be observed", e);
     }
   }
 

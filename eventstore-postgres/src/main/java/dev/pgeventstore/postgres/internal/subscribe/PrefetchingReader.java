@@ -106,11 +106,12 @@ public final class PrefetchingReader implements FeedReader {
   public EventPage next(int limit, Duration maxWait) throws InterruptedException {
     try {
       if (incarnation.isEmpty()) {
-        // By observing, so that a mark of an earlier life is not taken for the present one's.
+        // By observing, so that a mark of an earlier incarnation is not taken for the present
+        // one's.
         incarnation = highWaterMark.observe().incarnation();
       }
       Mark mark = highWaterMark.await(after, incarnation, maxWait);
-      requireSameLife(mark);
+      requireSameIncarnation(mark);
       if (mark.position() <= after) {
         return nothing(mark);
       }
@@ -151,7 +152,7 @@ public final class PrefetchingReader implements FeedReader {
       if (mark == null) {
         return null;
       }
-      requireSameLife(mark);
+      requireSameIncarnation(mark);
       EventPage page;
       do {
         CompletableFuture<SettledPage> asked = ask(mark, limit);
@@ -181,7 +182,7 @@ public final class PrefetchingReader implements FeedReader {
     }
     try {
       Mark mark = highWaterMark.await(after, incarnation, Duration.ZERO);
-      requireSameLife(mark);
+      requireSameIncarnation(mark);
       return mark.position() > after ? null : nothing(mark);
     } catch (SQLException e) {
       throw unreadable(e);
@@ -196,7 +197,7 @@ public final class PrefetchingReader implements FeedReader {
     return SqlErrors.of("the settled events after position " + after + " cannot be read", e);
   }
 
-  private void requireSameLife(Mark mark) {
+  private void requireSameIncarnation(Mark mark) {
     if (!mark.incarnation().equals(incarnation)) {
       throw new HistoryChangedException(
           "the server crashed, restarted or was replaced: load your position afresh");
@@ -339,7 +340,7 @@ public final class PrefetchingReader implements FeedReader {
   }
 
   @Override
-  public String life() {
+  public String incarnation() {
     return incarnation;
   }
 

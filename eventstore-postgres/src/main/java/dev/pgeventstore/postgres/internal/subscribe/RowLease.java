@@ -41,8 +41,9 @@ record RowLease(
   }
 
   @Override
-  public boolean replaceNote(String life, String name, @Nullable String expected, String text) {
-    return done("noted in", c -> notesTable.replace(c, tenure, life, name, expected, text));
+  public boolean replaceNote(
+      String incarnation, String name, @Nullable String expected, String text) {
+    return done("noted in", c -> notesTable.replace(c, tenure, incarnation, name, expected, text));
   }
 
   @Override

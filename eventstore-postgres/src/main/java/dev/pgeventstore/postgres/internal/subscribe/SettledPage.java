@@ -8,7 +8,8 @@ import java.util.List;
 
 /**
  * What one statement read of the settled order for a query: all that is wanted in a range of
- * positions. It never changes, but for erasures, and only in the life of the server it was read in.
+ * positions. It never changes, but for erasures, and only in the incarnation of the server it was
+ * read in.
  *
  * @param from exclusive
  * @param upTo inclusive

@@ -20,7 +20,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** Reads pages below a mark, in the life of the server that the mark was observed in. */
+/** Reads pages below a mark, in the incarnation of the server that the mark was observed in. */
 final class SettledPageReader {
 
   /**

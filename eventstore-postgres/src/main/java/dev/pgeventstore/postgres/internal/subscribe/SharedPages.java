@@ -273,7 +273,9 @@ public final class SharedPages implements AutoCloseable {
       return last != null && last.getValue().page.upTo() > page.from() ? last.getValue() : null;
     }
 
-    /** Whether a kept page goes on behind a position, in a life of the server, and is fresh. */
+    /**
+     * Whether a kept page goes on behind a position, in an incarnation of the server, and is fresh.
+     */
     boolean isUsable(SettledPage page, long position, String incarnation) {
       return page.reachesBeyond(position)
           && page.mark().incarnation().equals(incarnation)
