@@ -27,7 +27,8 @@ import org.slf4j.LoggerFactory;
 /**
  * The records of one partition that wait to be handled, while the partition is this consumer's. One
  * thread at a time handles them, for one transaction; then it is another partition's turn. Safe for
- * many threads.
+ * many threads. How it goes on after a try is up to the {@link PartitionCourse}, which has the
+ * states and their diagram; this class is long because each of its steps takes the lock for itself.
  */
 public final class PartitionWork implements Runnable {
 

@@ -19,7 +19,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What a lane's thread lets others know: by its status, to those who wait for a position, and to
- * the listener. Safe for many threads.
+ * the listener. Safe for many threads. It is long because it has a method for each thing that a
+ * lane reports.
  *
  * <pre>
  *              begins()            leads()
