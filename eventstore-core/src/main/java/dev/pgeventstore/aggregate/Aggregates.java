@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  * @param <S> the state
  * @param <E> the events
  */
+// Most of this file is documentation.
 public final class Aggregates<S, E> {
 
   /** How often {@link #execute} retries after a conflict by default. */

@@ -30,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  * see it. Another is built beside it, from the beginning of the store, while readers use the live
  * one; once it has caught up, {@link Projection#promote} makes it the live one in one transaction.
  */
+// Most of this file is documentation.
 public final class Projections {
 
   private static final int PAGE = 500;

@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Every committed event that a subscription wants reaches its handler, in position order. None
  * is skipped, whatever else happens in the database.
  */
+// Most of this file is documentation.
 public final class Subscriptions {
 
   private final EventStore store;

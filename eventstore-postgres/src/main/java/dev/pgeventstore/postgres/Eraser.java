@@ -32,6 +32,7 @@ import javax.sql.DataSource;
  * <p>What was read before is not affected: read models, topics, backups, the server's write-ahead
  * log, and its files until they are vacuumed. Snapshots of the stream are deleted.
  */
+// Most of this file is documentation.
 public final class Eraser {
 
   /** The most bytes that the reason of an erasure may take in UTF-8. */

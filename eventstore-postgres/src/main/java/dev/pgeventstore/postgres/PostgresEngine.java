@@ -15,7 +15,8 @@ import java.util.concurrent.locks.Lock;
 import javax.sql.DataSource;
 
 /**
- * What stores over one data source share, such as one for each tenant's schema. Safe for many
+ * The resources that stores over one data source share, for example one store for each tenant's
+ * schema. Safe for many
  * threads.
  *
  * <p>However many stores there are, and however many subscriptions they have, one connection
@@ -60,7 +61,7 @@ public final class PostgresEngine implements AutoCloseable {
   }
 
   /**
-   * Begins to describe an engine.
+   * Starts building an engine.
    *
    * @param dataSource where connections come from; it stays the caller's, and open
    * @return a builder
@@ -143,7 +144,7 @@ public final class PostgresEngine implements AutoCloseable {
     }
 
     /**
-     * How often subscriptions look for events of which no notification told. The default is 250 ms,
+     * How often subscriptions look for events that no notification announced. The default is 250 ms,
      * so that the stores of an engine whose subscriptions have nothing to do ask the database four
      * times a second, all together. It bounds the latency where notifications do not work or get
      * lost; events of this process and, where listening works, of others arrive without it.

@@ -64,6 +64,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>The server must be a primary, version 14 or newer.
  */
+// Most of this file is documentation.
 public final class PostgresEventStore implements EventStore {
 
   private final Appender appender;

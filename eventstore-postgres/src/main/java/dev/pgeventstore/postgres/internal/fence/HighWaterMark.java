@@ -25,6 +25,8 @@ import org.slf4j.LoggerFactory;
  * The high-water mark of one schema, for all readers of a store. The {@link Observer} of the engine
  * moves it while a reader waits; a reader that has to know it at once observes on its own. Safe for
  * many threads.
+ *
+ * <p>It is longer than other classes because one lock guards the mark and the readers that wait for it, so that no reader misses a move of the mark.
  */
 public final class HighWaterMark implements AutoCloseable {
 

@@ -34,6 +34,8 @@ import org.slf4j.LoggerFactory;
  *       ^                                            |  |     |
  *       +--------------- succeeds -------------------+  +-----+
  * </pre>
+ *
+ * <p>It is longer than other classes because one loop decides for all schemas when each is observed, together or alone, and what is due next.
  */
 public final class Observer implements AutoCloseable {
 

@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * Waits until a subscription has applied an append, or has passed a position: at the lanes of this
  * node while they run, and by looking at the stored checkpoints for what other nodes handle. Safe
  * for many threads.
+ *
+ * <p>It is longer than other classes because waiting for an append and waiting for a position share each step but one.
  */
 final class AppliedWait {
 

@@ -37,6 +37,8 @@ import org.postgresql.copy.CopyIn;
  * reads events has one of the two conditions that keep truncated ones hidden.
  *
  * <p>Plain JDBC: these are the hot paths, and a row is ten columns of which none needs mapping.
+ *
+ * <p>It is longer than other classes because every statement on the table is in this file.
  */
 public class EventsTable {
 

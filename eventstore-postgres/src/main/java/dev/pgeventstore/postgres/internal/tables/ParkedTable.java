@@ -24,6 +24,8 @@ import java.util.Set;
  * <p>A transaction that parks an event of a stream that is already parked holds the stream's row,
  * so that the parking does not end meanwhile; one that replays or discards an event holds the row
  * exclusively.
+ *
+ * <p>It is longer than other classes because every statement on the table is in this file.
  */
 public class ParkedTable {
 

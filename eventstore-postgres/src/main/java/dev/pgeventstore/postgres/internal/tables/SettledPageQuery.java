@@ -22,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Where every alternative names categories, by itself or by a prefix that goes as far as the
  * {@code -}, each category is read through its index (docs/adr/0008). All others are read in the
  * order of positions, and events that do not match are filtered out.
+ *
+ * <p>It is longer than other classes because the statement has several forms, and each must be readable as a whole.
  */
 public final class SettledPageQuery {
 
