@@ -253,7 +253,7 @@ class PgBouncerTest {
       view.awaitApplied(store.append("order-1"), PATIENCE);
       // It has looked at its connection, and ended.
       await().atMost(PATIENCE).until(() -> !names(threads).contains("eventstore-listener"));
-      assertThat(names(threads)).contains("eventstore-notifier");
+      assertThat(names(threads)).contains("eventstore-leases");
       assertThat(eachServerConnection("select count(*) from pg_listening_channels()"))
           .containsOnly("0");
     }
