@@ -97,7 +97,7 @@ class SharedTransactionTest {
             new LazyConnectionDataSourceProxy(proxy))) {
       assertThatThrownBy(() -> store(dataSource, true).close())
           .isInstanceOf(IllegalArgumentException.class)
-          .hasMessageContaining("give it the data source behind");
+          .hasMessageContaining("give it the data source that it wraps");
     }
   }
 
