@@ -1,4 +1,4 @@
-/** The load path: one stream, or the settled order on demand. */
+/** The load path: one stream, from its beginning or from a snapshot. */
 @NullMarked
 package dev.pgeventstore.postgres.internal.load;
 
