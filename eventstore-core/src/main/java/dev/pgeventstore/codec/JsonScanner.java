@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
  * Walks through JSON as RFC 8259 defines it, in UTF-8 and without a copy. Each method takes what it
  * is named after, or says in {@link #flaw} why it cannot. For one thread.
  *
- * <p>It is longer than other classes because it is one pass over the text, without a method call for each character.
+ * <p>It is longer than other classes because it is one pass over the text, without a method call
+ * for each character.
  */
 final class JsonScanner {
 

@@ -15,7 +15,8 @@ public final class Listeners {
     boolean interrupted = Thread.currentThread().isInterrupted();
     try {
       listener.run();
-    } catch (RuntimeException | Error e) {
+    } catch (Throwable e) {
+      // Also a checked exception that is not declared, as Kotlin's are.
       LOG.warn("The listener of {} failed", whose, Causes.loggable(e));
     }
     if (interrupted) {

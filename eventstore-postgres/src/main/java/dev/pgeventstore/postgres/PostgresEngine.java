@@ -16,8 +16,7 @@ import javax.sql.DataSource;
 
 /**
  * The resources that stores over one data source share, for example one store for each tenant's
- * schema. Safe for many
- * threads.
+ * schema. Safe for many threads.
  *
  * <p>However many stores there are, and however many subscriptions they have, one connection
  * observes their fences and one listens for other processes' commits, both while something
@@ -144,10 +143,10 @@ public final class PostgresEngine implements AutoCloseable {
     }
 
     /**
-     * How often subscriptions look for events that no notification announced. The default is 250 ms,
-     * so that the stores of an engine whose subscriptions have nothing to do ask the database four
-     * times a second, all together. It bounds the latency where notifications do not work or get
-     * lost; events of this process and, where listening works, of others arrive without it.
+     * How often subscriptions look for events that no notification announced. The default is 250
+     * ms, so that the stores of an engine whose subscriptions have nothing to do ask the database
+     * four times a second, all together. It bounds the latency where notifications do not work or
+     * get lost; events of this process and, where listening works, of others arrive without it.
      *
      * @param interval 1 ms or more
      * @return this builder

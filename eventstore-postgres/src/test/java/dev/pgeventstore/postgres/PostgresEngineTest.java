@@ -223,8 +223,8 @@ class PostgresEngineTest {
   }
 
   @Test
-  void a_schema_that_is_locked_holds_no_other_up_and_goes_on_when_it_is_free() throws Exception {
-    List<PostgresEventStore> stores = stores(3);
+  void schemas_that_are_locked_hold_no_other_up_and_go_on_when_they_are_free() throws Exception {
+    List<PostgresEventStore> stores = stores(4);
     List<Subscription> views = views(stores);
     awaitApplied(stores, views);
 
@@ -232,17 +232,18 @@ class PostgresEngineTest {
     try (Connection stranger = TestStore.begin(database)) {
       TestStore.execute(
           stranger,
-          "lock table tenant_1.events, tenant_1.leases, tenant_1.subscriptions"
+          "lock table tenant_0.events, tenant_0.leases, tenant_0.subscriptions,"
+              + " tenant_1.events, tenant_1.leases, tenant_1.subscriptions"
               + " in access exclusive mode");
       for (int i = 0; i < 6; i++) {
-        awaitApplied(List.of(stores.get(0), stores.get(2)), List.of(views.get(0), views.get(2)));
+        awaitApplied(List.of(stores.get(2), stores.get(3)), List.of(views.get(2), views.get(3)));
         TimeUnit.SECONDS.sleep(1);
       }
       stranger.rollback();
     }
     waited = append(stores.get(1));
     views.get(1).awaitApplied(waited, PATIENCE);
-    assertThat(List.of(views.get(0), views.get(2)))
+    assertThat(List.of(views.get(2), views.get(3)))
         .allMatch(view -> view.status().partitions().get(0).epoch() == 1);
   }
 

@@ -14,8 +14,7 @@ import java.util.Set;
  * through the library's own code.
  *
  * @param <T> the library's description of a type
- *
- * <p>It is longer than other classes because each refusal has a message of its own.
+ *     <p>It is longer than other classes because each refusal has a message of its own.
  */
 public final class TypeCheck<T> {
 

@@ -22,6 +22,10 @@ final class Cadence {
   private long began;
 
   private long pause;
+
+  /** Not before, whatever is signalled: a reader is observing. */
+  private long notBefore;
+
   private long lastPosition = -1;
   private long heldSince;
 
@@ -34,6 +38,7 @@ final class Cadence {
   Cadence(long pollInterval, long now) {
     this.pollInterval = pollInterval;
     this.began = now;
+    this.notBefore = now;
   }
 
   /**
@@ -43,7 +48,8 @@ final class Cadence {
    * @param readers who wait
    */
   long due(boolean signalled, int readers) {
-    return began + (signalled ? Math.min(tempo.pause(readers), pause) : pause);
+    long due = began + (signalled ? Math.min(tempo.pause(readers), pause) : pause);
+    return due - notBefore < 0 ? notBefore : due;
   }
 
   /** Whether the next observation is one that may as well come a little earlier. */
@@ -101,6 +107,6 @@ final class Cadence {
 
   /** It could not begin, because a reader is observing. */
   void postpone(long now) {
-    pause = now - began + TICK;
+    notBefore = now + TICK;
   }
 }

@@ -20,6 +20,11 @@ public interface FenceView {
   /** The largest checkpoint: the order is settled at least up to there. */
   long settled(FenceFunction fence) throws SQLException;
 
+  /** Whether it has what looking needs: without, a failure says nothing about a schema. */
+  default boolean isConnected() {
+    return true;
+  }
+
   /** Gives back what looking needs, until it is looked again. */
   void release();
 }

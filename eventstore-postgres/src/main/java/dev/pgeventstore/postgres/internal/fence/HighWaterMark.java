@@ -26,7 +26,8 @@ import org.slf4j.LoggerFactory;
  * moves it while a reader waits; a reader that has to know it at once observes on its own. Safe for
  * many threads.
  *
- * <p>It is longer than other classes because one lock guards the mark and the readers that wait for it, so that no reader misses a move of the mark.
+ * <p>It is longer than other classes because one lock guards the mark and the readers that wait for
+ * it, so that no reader misses a move of the mark.
  */
 public final class HighWaterMark implements AutoCloseable {
 

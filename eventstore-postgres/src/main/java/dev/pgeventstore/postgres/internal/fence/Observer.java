@@ -35,7 +35,8 @@ import org.slf4j.LoggerFactory;
  *       +--------------- succeeds -------------------+  +-----+
  * </pre>
  *
- * <p>It is longer than other classes because one loop decides for all schemas when each is observed, together or alone, and what is due next.
+ * <p>It is longer than other classes because one loop decides for all schemas when each is
+ * observed, together or alone, and what is due next.
  */
 public final class Observer implements AutoCloseable {
 
@@ -206,14 +207,14 @@ public final class Observer implements AutoCloseable {
       return;
     }
     List<Watched> together = new ArrayList<>();
-    for (Watched watched : due) {
-      if (watched.apart) {
-        observeApart(watched);
-      } else if (watched.tryHold()) {
-        together.add(watched);
-      }
-    }
     try {
+      for (Watched watched : due) {
+        if (watched.apart) {
+          observeApart(watched);
+        } else if (watched.tryHold()) {
+          together.add(watched);
+        }
+      }
       if (!together.isEmpty()) {
         observeTogether(together, view);
       }
@@ -228,9 +229,9 @@ public final class Observer implements AutoCloseable {
     try {
       seen = view.observeAll(held.stream().map(watched -> watched.mark.function()).toList());
     } catch (SQLException | RuntimeException | Error e) {
+      // Without a connection it is no fault of a schema. Otherwise it is found out whose.
+      boolean ofOne = view.isConnected() && SqlFailure.of(e) != SqlFailure.LOST;
       view.release();
-      // A connection that is lost is no fault of a schema. Otherwise it is found out whose.
-      boolean ofOne = SqlFailure.of(e) != SqlFailure.LOST;
       if (ofOne && held.size() > 1) {
         held.forEach(watched -> observeTogether(List.of(watched), view));
       } else {
@@ -245,23 +246,22 @@ public final class Observer implements AutoCloseable {
 
   private void observeApart(Watched watched) {
     setBusy(watched, true);
-    boolean begun = false;
     try {
       apart.execute(
           () -> {
-            FenceView own = views.get();
             try {
+              FenceView own = views.get();
               watched.observe(own);
-            } finally {
               own.release();
+            } finally {
               setBusy(watched, false);
             }
           });
-      begun = true;
-    } finally {
-      if (!begun) {
-        setBusy(watched, false);
-      }
+    } catch (RuntimeException | Error e) {
+      // There is no thread for it now: it is observed later, and the others are not kept.
+      watched.cadence.begins(scheduler.nanoTime(), false);
+      watched.failed(e, true);
+      setBusy(watched, false);
     }
   }
 

@@ -73,6 +73,11 @@ public final class ObserversConnection implements FenceView {
   }
 
   @Override
+  public boolean isConnected() {
+    return connection != null;
+  }
+
+  @Override
   public void release() {
     Connection used = connection;
     connection = null;
@@ -82,7 +87,8 @@ public final class ObserversConnection implements FenceView {
           used.setAutoCommit(autoCommit);
           used.setNetworkTimeout(Runnable::run, networkTimeout);
         }
-      } catch (SQLException e) {
+      } catch (SQLException | RuntimeException e) {
+        // Also what a pool throws unchecked: it must not end the observer of all schemas.
         LOG.debug("Closing the observer's connection failed", e);
       }
     }

@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  * node while they run, and by looking at the stored checkpoints for what other nodes handle. Safe
  * for many threads.
  *
- * <p>It is longer than other classes because waiting for an append and waiting for a position share each step but one.
+ * <p>It is longer than other classes because waiting for an append and waiting for a position share
+ * each step but one.
  */
 final class AppliedWait {
 

@@ -2,7 +2,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.postgres.internal.subscribe.PrefetchingReader.Waking;
 import dev.pgeventstore.postgres.internal.tables.Tenure;
-import org.jspecify.annotations.Nullable;
+import java.util.List;
 
 /**
  * Handles the events of one partition while this node has its lease, in {@link LaneTurn turns}. It
@@ -18,14 +18,15 @@ final class Lane {
 
   private final RunningSubscription subscription;
   private final LaneParts parts;
-  private @Nullable Lane predecessor;
+  private List<Lane> predecessors;
   private final Turns turns;
 
   /** The incarnation in which its present position is one; empty while that is not known. */
   private volatile String incarnation = "";
 
   /**
-   * @param predecessor an earlier one of the same partition, which ends first
+   * @param predecessors the earlier ones of the same partition that have not ended: all of them end
+   *     first, and one that hangs may have others behind it
    */
   Lane(
       Engine engine,
@@ -33,9 +34,9 @@ final class Lane {
       LaneSetting setting,
       Share share,
       Progress progress,
-      @Nullable Lane predecessor) {
+      List<Lane> predecessors) {
     this.subscription = subscription;
-    this.predecessor = predecessor;
+    this.predecessors = predecessors;
     this.parts =
         LaneParts.of(
             engine.scheduler(),
@@ -118,11 +119,10 @@ final class Lane {
 
   /** Two never handle events of one partition at the same time in this process. */
   boolean predecessorHasEnded() {
-    Lane before = predecessor;
-    if (before != null && !before.hasEnded()) {
+    if (!predecessors.stream().allMatch(Lane::hasEnded)) {
       return false;
     }
-    predecessor = null;
+    predecessors = List.of();
     return true;
   }
 

@@ -114,6 +114,8 @@ final class LaneTurn implements Turns.Work {
   private Next recover(Throwable e) {
     thrown = null;
     close();
+    // Before the listener is told, which may hang: a place is for the database's work only.
+    endErrand();
     return pause(failures.recover(e));
   }
 
@@ -136,6 +138,8 @@ final class LaneTurn implements Turns.Work {
       }
       begun = true;
       lane.begin();
+      // To be loaded it takes a place among the errands, as ever.
+      return Next.NOW;
     }
     PrefetchingReader following = reader;
     if (following == null) {
@@ -215,6 +219,8 @@ final class LaneTurn implements Turns.Work {
         // It is stored a little later, when there is a place.
         handling.pass(page);
         nothingSince -= LOOK_UP_NANOS - TimeUnit.MILLISECONDS.toNanos(Errands.RETRY_MILLIS);
+      } else if (!inThread) {
+        handling.pass(page);
       } else {
         long pause = handling.handle(page, barrier);
         if (pause > 0) {

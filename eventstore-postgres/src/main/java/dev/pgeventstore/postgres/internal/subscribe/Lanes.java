@@ -79,11 +79,8 @@ final class Lanes {
     if (lane != null) {
       lane.lose();
     }
-    Lane before =
-        alive.stream()
-            .filter(other -> other.tenure().key().partition() == number)
-            .reduce((first, last) -> last)
-            .orElse(null);
+    List<Lane> before =
+        alive.stream().filter(other -> other.tenure().key().partition() == number).toList();
     Lane next =
         new Lane(
             engine,

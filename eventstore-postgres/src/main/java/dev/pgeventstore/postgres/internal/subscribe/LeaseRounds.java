@@ -100,12 +100,13 @@ final class LeaseRounds implements AutoCloseable {
       while (!closed) {
         long now = scheduler.nanoTime();
         long pause = LeaseKeeper.NOTHING_TO_DO_NANOS;
-        for (Map.Entry<LeaseKeeper, Long> each : due.entrySet()) {
-          if (each.getValue() - now <= 0) {
-            each.setValue(now + LeaseKeeper.NOTHING_TO_DO_NANOS);
-            return each.getKey();
+        Map.Entry<LeaseKeeper, Long> first = longestDue(now);
+        if (first != null) {
+          pause = first.getValue() - now;
+          if (pause <= 0) {
+            first.setValue(now + LeaseKeeper.NOTHING_TO_DO_NANOS);
+            return first.getKey();
           }
-          pause = Math.min(pause, each.getValue() - now);
         }
         try {
           long unused = woken.awaitNanos(pause);
@@ -118,6 +119,20 @@ final class LeaseRounds implements AutoCloseable {
     } finally {
       lock.unlock();
     }
+  }
+
+  /**
+   * The one that has been due for the longest time, so that stores whose turns take long and come
+   * often keep no other from its turn.
+   */
+  private Map.@Nullable Entry<LeaseKeeper, Long> longestDue(long now) {
+    Map.Entry<LeaseKeeper, Long> first = null;
+    for (Map.Entry<LeaseKeeper, Long> each : due.entrySet()) {
+      if (first == null || each.getValue() - now < first.getValue() - now) {
+        first = each;
+      }
+    }
+    return first;
   }
 
   /** A store is due after a time, or before if it was woken since its turn began. */

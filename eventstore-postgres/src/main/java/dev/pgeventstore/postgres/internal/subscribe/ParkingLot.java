@@ -30,7 +30,8 @@ import java.util.Set;
 /**
  * What a subscription has set aside, for whoever looks after it. Safe for many threads.
  *
- * <p>It is longer than other classes because replaying and discarding lock the same rows in the same order, which is best read in one place.
+ * <p>It is longer than other classes because replaying and discarding lock the same rows in the
+ * same order, which is best read in one place.
  */
 final class ParkingLot implements ParkedEvents {
 

@@ -30,7 +30,8 @@ import org.jspecify.annotations.Nullable;
  * mark with those of other queries too, if there are any. Then all events are read once, and each
  * reader picks its own.
  *
- * <p>It is longer than other classes because a reader is used in two ways, by a thread that waits and by a lane that holds no thread, over the same state.
+ * <p>It is longer than other classes because a reader is used in two ways, by a thread that waits
+ * and by a lane that holds no thread, over the same state.
  */
 public final class PrefetchingReader implements FeedReader {
 

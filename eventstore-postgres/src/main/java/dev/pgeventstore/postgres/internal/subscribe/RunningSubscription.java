@@ -28,7 +28,8 @@ import org.jspecify.annotations.Nullable;
  *   RUNNING --> closing, or failed --> over, when the last lane has ended
  * </pre>
  *
- * <p>It is longer than other classes because it is what the application holds: most of its methods only delegate.
+ * <p>It is longer than other classes because it is what the application holds: most of its methods
+ * only delegate.
  */
 final class RunningSubscription implements Subscription {
 

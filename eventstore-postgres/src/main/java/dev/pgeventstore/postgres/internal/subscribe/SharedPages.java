@@ -29,7 +29,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Pages are kept for a short time only, since events may be erased, and so many as fit into some
  * megabytes. A reader that is slower reads again.
  *
- * <p>It is longer than other classes because one lock guards the pages that are kept and those that are being read: a reader must find each page among one or the other.
+ * <p>It is longer than other classes because one lock guards the pages that are kept and those that
+ * are being read: a reader must find each page among one or the other.
  */
 public final class SharedPages implements AutoCloseable {
 

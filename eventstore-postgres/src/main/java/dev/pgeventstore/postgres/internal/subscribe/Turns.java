@@ -102,7 +102,7 @@ final class Turns {
     } finally {
       lock.unlock();
     }
-    Next next = work.take(false);
+    Next next = take(false);
     if (next == Next.IN_THREAD) {
       begin(working, this::workInThread);
     } else {
@@ -112,7 +112,18 @@ final class Turns {
 
   /** What runs here others may wait for. */
   private void workInThread() {
-    end(EngineThread.find(() -> work.take(true)));
+    end(EngineThread.find(() -> take(true)));
+  }
+
+  /** What was not foreseen must not leave the work without a turn for good. */
+  private Next take(boolean inThread) {
+    try {
+      return work.take(inThread);
+    } catch (Throwable e) {
+      LOG.error(
+          "{} failed in a way that is not foreseen, and is tried again", work, Causes.loggable(e));
+      return Next.afterNanos(RETRY_NANOS);
+    }
   }
 
   private void end(Next next) {

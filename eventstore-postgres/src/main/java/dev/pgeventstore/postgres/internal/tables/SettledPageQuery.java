@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
  * {@code -}, each category is read through its index (docs/adr/0008). All others are read in the
  * order of positions, and events that do not match are filtered out.
  *
- * <p>It is longer than other classes because the statement has several forms, and each must be readable as a whole.
+ * <p>It is longer than other classes because the statement has several forms, and each must be
+ * readable as a whole.
  */
 public final class SettledPageQuery {
 
