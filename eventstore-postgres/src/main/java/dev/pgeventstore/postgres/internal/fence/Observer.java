@@ -75,7 +75,7 @@ public final class Observer implements AutoCloseable {
     this.views = views;
     this.apart = apart;
     this.pollInterval = Durations.nanos(pollInterval);
-    this.closing = 2 * patience.toNanos();
+    this.closing = patience.plusSeconds(1).toNanos();
     this.lock = scheduler.newLock();
     this.work = lock.newCondition();
   }

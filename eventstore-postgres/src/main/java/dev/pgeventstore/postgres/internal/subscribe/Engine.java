@@ -108,7 +108,10 @@ public final class Engine implements AutoCloseable {
     return new LeaseKeeper(scheduler, workers, leases, connections, table, signals, node);
   }
 
-  /** Once all stores are closed. */
+  /**
+   * Once all stores are closed. Each part waits for some seconds at most, so that closing a store
+   * takes 30 s at most if a pool gives no connection (docs/guarantees.md).
+   */
   @Override
   public void close() {
     leases.close();

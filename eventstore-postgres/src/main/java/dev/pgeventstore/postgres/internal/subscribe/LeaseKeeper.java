@@ -49,7 +49,7 @@ final class LeaseKeeper implements AutoCloseable {
   static final long NOTHING_TO_DO_NANOS = TimeUnit.HOURS.toNanos(1);
   private static final long NOTHING_TO_DO_MILLIS = TimeUnit.HOURS.toMillis(1);
   private static final long RETRY_MILLIS = 500;
-  private static final long CLOSING_SECONDS = 10;
+  private static final long CLOSING_SECONDS = 5;
 
   private final Scheduler scheduler;
   private final Workers workers;

@@ -20,7 +20,7 @@ final class LeaseRounds implements AutoCloseable {
 
   private static final Logger LOG = LoggerFactory.getLogger(LeaseRounds.class);
 
-  private static final long CLOSING_NANOS = TimeUnit.SECONDS.toNanos(10);
+  private static final long CLOSING_NANOS = TimeUnit.SECONDS.toNanos(3);
 
   private final Scheduler scheduler;
   private final Lock lock;
