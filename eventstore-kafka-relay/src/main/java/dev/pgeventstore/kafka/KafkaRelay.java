@@ -424,7 +424,7 @@ public final class KafkaRelay implements AutoCloseable {
     }
 
     /**
-     * Who is told what the relay does in this process. The default is nobody.
+     * The listener that is notified of what the relay does in this process. Default: none.
      *
      * @param told in a thread of its own
      * @return this builder

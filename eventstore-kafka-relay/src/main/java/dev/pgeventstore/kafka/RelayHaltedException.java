@@ -4,8 +4,8 @@ import dev.pgeventstore.EventStoreException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * To go on would not help, or might lose, repeat or reorder events: somebody has to look. The
- * message says what is wrong, and what to do.
+ * To go on would not help, or might lose, repeat or reorder events: an operator has to look at it.
+ * The message says what is wrong, and what to do.
  */
 public final class RelayHaltedException extends EventStoreException {
 

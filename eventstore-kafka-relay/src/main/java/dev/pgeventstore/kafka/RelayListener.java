@@ -54,7 +54,7 @@ public interface RelayListener {
   default void failed(Failed failure) {}
 
   /**
-   * A lane has halted: somebody has to look after it.
+   * A lane has halted: an operator has to look at it.
    *
    * @param halt what halted it
    */

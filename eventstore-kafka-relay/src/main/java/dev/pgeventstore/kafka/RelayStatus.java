@@ -113,10 +113,10 @@ public interface RelayStatus {
   int lastTransactionRecords();
 
   /**
-   * Who holds the high-water mark back for more than a second: nothing behind their events can be
-   * published.
+   * The transactions that have held the high-water mark back for more than a second: no later event
+   * can be published.
    *
-   * @return the oldest first; empty if nobody does
+   * @return the oldest first; empty if there are none
    */
   List<Blocker> blockers();
 

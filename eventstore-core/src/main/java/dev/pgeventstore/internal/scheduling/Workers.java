@@ -125,7 +125,7 @@ public final class Workers implements Executor, AutoCloseable {
     boolean ended = false;
     try {
       for (Runnable work = take(); work != null; work = take()) {
-        // Left behind by the piece before, or by somebody who meant that one.
+        // Clears an interrupt that was meant for the piece of work before this one.
         Thread.interrupted();
         work.run();
       }
