@@ -194,7 +194,8 @@ public interface SubscriptionListener {
     /**
      * What stopped it.
      *
-     * @return what the handler threw, or how the database failed
+     * @return on the node whose handler failed, what it threw; on others, an error that quotes it;
+     *     or how the database failed
      */
     Throwable error();
   }

@@ -21,6 +21,7 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -187,6 +188,75 @@ class HandlerFaultsTest {
     assertThat(store.query("select error from eventstore.subscriptions"))
         .contains(Speechless.class.getName());
     assertThat(store.query("select count(*) from eventstore.subscription_members")).isEqualTo("0");
+  }
+
+  /** Holds up whoever prints it until the listener is told, for ten rounds of leases at most. */
+  static final class Held extends IllegalStateException {
+
+    private static final long serialVersionUID = 1L;
+    private static final Duration LEASE = Duration.ofSeconds(1);
+
+    private final transient CompletableFuture<Throwable> told;
+    private final transient BooleanSupplier stored;
+
+    Held(CompletableFuture<Throwable> told, BooleanSupplier stored) {
+      super("held up");
+      this.told = told;
+      this.stored = stored;
+    }
+
+    @Override
+    public String getMessage() {
+      if (stored.getAsBoolean()) {
+        try {
+          told.get(10 * LEASE.toMillis() / 3, TimeUnit.MILLISECONDS);
+        } catch (Exception e) {
+          // Nobody has been told: so the one who prints it will.
+        }
+      }
+      return super.getMessage();
+    }
+  }
+
+  /** As soon as it is stored that a subscription has stopped, its own node may hear of that. */
+  @Test
+  void the_node_whose_handler_failed_is_told_of_that_failure_whoever_notices_first()
+      throws Exception {
+    CompletableFuture<Throwable> told = new CompletableFuture<>();
+    Held failure =
+        new Held(
+            told,
+            () -> {
+              try {
+                return !store
+                    .query("select count(error) from eventstore.subscriptions")
+                    .equals("0");
+              } catch (SQLException e) {
+                throw new AssertionError(e);
+              }
+            });
+    Subscription view =
+        Subscriptions.of(store.store)
+            .create("view")
+            .leaseTime(Held.LEASE)
+            .onFailure(FailurePolicy.stop())
+            .listener(
+                new SubscriptionListener() {
+                  @Override
+                  public void stopped(Stopped stop) {
+                    told.complete(stop.error());
+                  }
+                })
+            .handler(
+                batch -> {
+                  throw failure;
+                })
+            .start();
+    store.append("order-1");
+
+    assertThat(told.get(PATIENCE.toMillis(), TimeUnit.MILLISECONDS)).isSameAs(failure);
+    await().atMost(PATIENCE).until(() -> view.status().state() == State.FAILED);
+    assertThat(view.status().error()).containsSame(failure);
   }
 
   @Test

@@ -3,6 +3,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 import dev.pgeventstore.postgres.internal.subscribe.PrefetchingReader.Waking;
 import dev.pgeventstore.postgres.internal.tables.Tenure;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Handles the events of one partition while this node has its lease, in {@link LaneTurn turns}. It
@@ -104,6 +105,11 @@ final class Lane {
   void lose() {
     parts.lease().lose();
     askToStop();
+  }
+
+  /** What it failed with, if that is why it ends. */
+  Optional<Throwable> failure() {
+    return parts.progress().failure();
   }
 
   boolean hasEnded() {

@@ -101,6 +101,8 @@ final class LaneFailures {
 
   private void fail(Throwable cause) {
     boolean told;
+    // First: as soon as other nodes are told, this one may hear of it, too, from its own leases.
+    lane.progress().fail(cause);
     try {
       String error = Failure.describe(cause);
       told =
@@ -117,7 +119,6 @@ final class LaneFailures {
           lane.share(),
           lane.progress().snapshot().position(),
           Causes.loggable(cause));
-      lane.progress().fail(cause);
       subscription.failed(cause);
     } else {
       // The failure may be no more than the next owner's rows being there already.

@@ -5,6 +5,7 @@ import dev.pgeventstore.postgres.internal.tables.LeasesTable.Leased;
 import dev.pgeventstore.subscription.QueryMismatchException;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.IntFunction;
 
 /** Decides by the leases of a subscription whether it goes on at all. */
 final class LeaseVerdict {
@@ -17,8 +18,11 @@ final class LeaseVerdict {
    * @param name of the subscription
    * @param query which events this node declares
    * @param leases of all its partitions
+   * @param own what the handler of a partition has failed with on this node: it says more than what
+   *     the database tells of it
    */
-  static Optional<Throwable> end(String name, String query, List<Leased> leases) {
+  static Optional<Throwable> end(
+      String name, String query, List<Leased> leases, IntFunction<Optional<Throwable>> own) {
     Optional<String> other =
         leases.stream()
             .flatMap(lease -> lease.query().stream())
@@ -34,10 +38,13 @@ final class LeaseVerdict {
     }
     Optional<Leased> stopped = leases.stream().filter(Leased::stopped).findFirst();
     if (stopped.isPresent()) {
-      return Optional.of(
-          new EventStoreException(
-              "subscription %s was stopped by an error: %s"
-                  .formatted(name, stopped.get().error().orElse("unknown"))));
+      return own.apply(stopped.get().key().partition())
+          .or(
+              () ->
+                  Optional.of(
+                      new EventStoreException(
+                          "subscription %s was stopped by an error: %s"
+                              .formatted(name, stopped.get().error().orElse("unknown")))));
     }
     return leases.isEmpty()
         ? Optional.of(

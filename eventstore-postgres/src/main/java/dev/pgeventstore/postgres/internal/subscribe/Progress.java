@@ -53,9 +53,8 @@ final class Progress {
   void stop() {
     update(
         () -> {
-          if (state != State.FAILED) {
-            state = State.STOPPED;
-          }
+          state = State.STOPPED;
+          error = null;
         });
   }
 
@@ -95,6 +94,13 @@ final class Progress {
     } finally {
       lock.unlock();
     }
+  }
+
+  /** What it failed with, if that is why it ends. */
+  Optional<Throwable> failure() {
+    return Optional.of(snapshot())
+        .filter(now -> now.state() == State.FAILED)
+        .flatMap(Snapshot::error);
   }
 
   /** Asks the lane to stop. */

@@ -85,7 +85,8 @@ final class RunningSubscription implements Subscription {
    * @return what ends the subscription on this node; the caller tells it so when it holds no lock
    */
   Optional<Throwable> leases(List<Leased> leases, long askedNanos) {
-    Optional<Throwable> end = LeaseVerdict.end(name(), spec.query().canonicalText(), leases);
+    Optional<Throwable> end =
+        LeaseVerdict.end(name(), spec.query().canonicalText(), leases, this::ownFailure);
     if (end.isEmpty()) {
       lock.lock();
       try {
@@ -97,6 +98,16 @@ final class RunningSubscription implements Subscription {
       }
     }
     return end;
+  }
+
+  /** What the handler of a partition has failed with here, if that is why the partition stops. */
+  private Optional<Throwable> ownFailure(int partition) {
+    lock.lock();
+    try {
+      return Optional.ofNullable(lanes.of(partition)).flatMap(Lane::failure);
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** A lane begins to handle events. */
