@@ -9,7 +9,7 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Given, when, then for evolutions, without a store. Immutable.
+ * Given/when/then tests for evolutions, without a store. Immutable.
  *
  * <pre>{@code
  * EvolutionFixture.of(Order.EVOLUTION)
@@ -34,7 +34,7 @@ public final class EvolutionFixture<S, E> {
   /**
    * A fixture without history.
    *
-   * @param evolution the one under test
+   * @param evolution the evolution under test
    * @param <S> the state
    * @param <E> the events
    * @return the fixture
@@ -44,10 +44,10 @@ public final class EvolutionFixture<S, E> {
   }
 
   /**
-   * The same, with further history.
+   * Adds events to the history.
    *
-   * @param events what happened, oldest first
-   * @return a copy that has it
+   * @param events the events to add, oldest first
+   * @return a copy with these events
    */
   @SafeVarargs
   @SuppressWarnings("varargs")
@@ -58,10 +58,10 @@ public final class EvolutionFixture<S, E> {
   }
 
   /**
-   * The decision to look at.
+   * Makes the decision that is tested.
    *
-   * @param decide what is called with the state that the history adds up to
-   * @return what it came to
+   * @param decide is called with the state that results from the history; returns the new events
+   * @return the decision: its events, or what it threw
    */
   public Decision<S, E> when(Function<? super S, ? extends List<? extends E>> decide) {
     S before = stateAfter(evolution.initial(), history);
@@ -81,7 +81,7 @@ public final class EvolutionFixture<S, E> {
   }
 
   /**
-   * What a decision came to. Immutable.
+   * The events of a decision, or what it threw. Immutable.
    *
    * @param <S> the state
    * @param <E> the events
@@ -107,9 +107,9 @@ public final class EvolutionFixture<S, E> {
     /**
      * Asserts which events were decided.
      *
-     * @param expected exactly these, in this order
+     * @param expected exactly these events, in this order
      * @return this decision, for further assertions
-     * @throws AssertionError if there are others, or the decision threw something
+     * @throws AssertionError if the events differ, or the decision threw an exception
      */
     @SafeVarargs
     @SuppressWarnings("varargs")
@@ -125,7 +125,7 @@ public final class EvolutionFixture<S, E> {
      * Asserts that nothing was decided.
      *
      * @return this decision, for further assertions
-     * @throws AssertionError if there are events, or the decision threw something
+     * @throws AssertionError if there are events, or the decision threw an exception
      */
     public Decision<S, E> thenNothing() {
       if (thrown != null || !decided.isEmpty()) {
@@ -137,9 +137,9 @@ public final class EvolutionFixture<S, E> {
     /**
      * Asserts the state after the decided events.
      *
-     * @param expected equal to this one
+     * @param expected a state that is equal to the actual one
      * @return this decision, for further assertions
-     * @throws AssertionError if it is another, or the decision threw something
+     * @throws AssertionError if the state differs, or the decision threw an exception
      */
     public Decision<S, E> thenState(S expected) {
       S after = given.stateAfter(before, decided);
@@ -150,12 +150,12 @@ public final class EvolutionFixture<S, E> {
     }
 
     /**
-     * Asserts that the decision was refused.
+     * Asserts that the decision threw an exception.
      *
      * @param type of the exception
      * @return the exception, for further assertions
      * @param <X> of the exception
-     * @throws AssertionError if nothing was thrown, or something else
+     * @throws AssertionError if the decision threw nothing, or an exception of another type
      */
     public <X extends RuntimeException> X thenThrows(Class<X> type) {
       if (!type.isInstance(thrown)) {

@@ -6,7 +6,7 @@ import java.sql.Connection;
 import java.util.List;
 import java.util.function.BooleanSupplier;
 
-/** What a handler is given. */
+/** The batch that a handler receives. */
 record HandedBatch(
     String subscription,
     int partition,

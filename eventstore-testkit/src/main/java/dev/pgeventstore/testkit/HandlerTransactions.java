@@ -12,8 +12,7 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The transactions that handlers and definitions run in: those of a data source, or none, with a
- * connection that refuses everything. Safe for many threads.
+ * The transactions that handlers and definitions run in: those of a data source. Without a data source there are no transactions, and every method of the connection throws. Safe for many threads.
  */
 final class HandlerTransactions {
 
@@ -42,16 +41,15 @@ final class HandlerTransactions {
     this.dataSource = dataSource;
   }
 
-  /** Whether a connection is that of a handler where there is no data source. */
+  /** Whether a connection is the one that handlers get if there is no data source. */
   static boolean isNone(Connection connection) {
     return connection == NONE;
   }
 
   /**
-   * Does something in a transaction, which is committed if it returns, and rolled back if it
-   * throws.
+   * Runs a step in a transaction, which is committed if the step returns, and rolled back if it throws.
    *
-   * @param borrower what does it, for messages
+   * @param borrower a name for the step's code, for messages
    */
   void commit(String borrower, Step step) throws Exception {
     Object unused =
@@ -64,7 +62,7 @@ final class HandlerTransactions {
             true);
   }
 
-  /** Finds something out in a transaction that is rolled back. */
+  /** Runs work in a transaction that is rolled back, and returns its result. */
   <T> T rollBack(String borrower, Work<T> work) throws Exception {
     return run(borrower, work, false);
   }

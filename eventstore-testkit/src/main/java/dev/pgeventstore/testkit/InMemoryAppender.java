@@ -27,7 +27,7 @@ import java.util.UUID;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** Decides about appends: written, a retry of one that was written, or refused. */
+/** Decides whether an append is written, is a retry of one that was written, or is refused. */
 final class InMemoryAppender implements Outbox {
 
   private final EventCodec codec;
@@ -121,8 +121,7 @@ final class InMemoryAppender implements Outbox {
   }
 
   /**
-   * The written streams that have ids of this append where they would be looked for, with the last
-   * version that the append had there; 0 if it is not the same append.
+   * The streams of this append in which its ids are found, each with the last version that the append had there; 0 if it was not the same append.
    */
   private Map<StreamId, Long> whereStored(
       Append append, Map<StreamId, List<CheckedEvent>> contents) {
@@ -145,7 +144,7 @@ final class InMemoryAppender implements Outbox {
     return stored;
   }
 
-  /** How many events stand before the first of these, if they are stored at all. */
+  /** How many events stand before the first of these events, if these are stored at all. */
   private static int place(
       ExpectedVersion expected, List<NewEvent> events, Set<UUID> ids, List<RecordedEvent> stream) {
     OptionalLong only = expected.onlyVersion();

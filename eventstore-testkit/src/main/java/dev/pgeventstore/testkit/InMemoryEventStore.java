@@ -26,26 +26,21 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An event store for tests, which keeps its events until it is garbage. Safe for use by many
- * threads.
+ * An event store for tests. Its events are in memory only, and are lost with the store. Safe for use by many threads.
  *
- * <p>It answers like the store on PostgreSQL does, as the contracts show for both: appends, reads,
+ * <p>It behaves like the store on PostgreSQL, as the contract tests show for both: appends, reads,
  * snapshots and messages; subscriptions with retries, parked events and partitions; followers; and
- * projections. Appends are settled when they return, so a test appends, waits by {@code
- * awaitApplied}, and looks.
+ * projections. Appends are settled when they return. A test appends, waits by {@code awaitApplied}, and checks the result.
  *
  * <p>What differs:
  *
  * <ul>
  *   <li>Without a data source, handlers have no transaction, and every method of their connection
- *       throws an {@link UnsupportedOperationException}. With one ({@link Builder#dataSource}) each
- *       batch is handled in a transaction of it. When that has committed, the checkpoint moves,
- *       which is in memory like the events: it is lost with the store.
- *   <li>Whatever a handler or the commit fails with counts as an attempt, also a failure of the
- *       database.
- *   <li>One thread handles all partitions of a subscription, in turn. No other process shares them.
- *   <li>{@link #within} appends at once.
- *   <li>No relay publishes its messages: see {@link #messages}.
+ *       throws an {@link UnsupportedOperationException}. With one ({@link Builder#dataSource}), each batch is handled in one of its transactions, and the checkpoint moves after the commit. The checkpoint is in memory, like the events, and is lost with the store.
+ *   <li>Every failure of a handler or of the commit counts as an attempt, even a failure of the database.
+ *   <li>One thread handles all partitions of a subscription in turn. Partitions are not shared with other processes.
+ *   <li>{@link #within} appends immediately, not when the transaction commits.
+ *   <li>No relay publishes the messages: see {@link #messages}.
  * </ul>
  */
 public final class InMemoryEventStore implements EventStore {
@@ -78,7 +73,7 @@ public final class InMemoryEventStore implements EventStore {
   }
 
   /**
-   * An empty store, without a database for its handlers.
+   * Creates an empty store, without a data source for its handlers.
    *
    * @param codec of the events
    * @return the store
@@ -88,7 +83,7 @@ public final class InMemoryEventStore implements EventStore {
   }
 
   /**
-   * Begins to describe a store.
+   * Starts building a store.
    *
    * @param codec of the events
    * @return a builder
@@ -107,7 +102,7 @@ public final class InMemoryEventStore implements EventStore {
     return appender.append(append);
   }
 
-  /** Appends at once: the future has completed already. */
+  /** Appends immediately: the returned future is complete. */
   @Override
   public CompletableFuture<AppendResult> appendAsync(Append append) {
     try {
@@ -118,10 +113,10 @@ public final class InMemoryEventStore implements EventStore {
   }
 
   /**
-   * The messages that wait for a relay: all that were written, since none runs.
+   * The messages that wait for a relay. No relay runs, so these are all messages that were written for it.
    *
    * @param relay its name
-   * @return in the order of positions
+   * @return the messages, in the order of their positions
    */
   public List<RecordedMessage> messages(String relay) {
     return log.messages(relay);
@@ -146,9 +141,7 @@ public final class InMemoryEventStore implements EventStore {
   }
 
   /**
-   * Appends and reads at once, whatever becomes of the transaction: what is appended can be read by
-   * others before it commits, and stays if it is rolled back. Expected versions are checked as for
-   * any append. The connection may also be that of a handler that has none.
+   * Appends and reads immediately, whether the transaction commits or not: appended events can be read by others before the commit, and stay if the transaction is rolled back. Expected versions are checked as for any append. The connection may also be the one that handlers get if there is no data source.
    *
    * @param connection with auto-commit off
    * @return this store
@@ -177,7 +170,7 @@ public final class InMemoryEventStore implements EventStore {
     subscriptions.close();
   }
 
-  /** Describes a store. For one thread. */
+  /** Builds a store. For use by one thread. */
   public static final class Builder {
 
     private final EventCodec codec;
@@ -192,7 +185,7 @@ public final class InMemoryEventStore implements EventStore {
     /**
      * The clock of {@link RecordedEvent#recordedAt()}. The default is the system's.
      *
-     * @param ofTheTest any
+     * @param ofTheTest any clock
      * @return this builder
      */
     public Builder clock(Clock ofTheTest) {
@@ -201,11 +194,9 @@ public final class InMemoryEventStore implements EventStore {
     }
 
     /**
-     * The database that handlers write to: any that has transactions. Each batch, each replay and
-     * each step of a projection's definition has a transaction of its own, which is committed when
-     * that has returned. The store itself writes nothing to the database. The default is none.
+     * The database that handlers write to: any that has transactions. Each batch, each replay and each step of a projection's definition runs in its own transaction, which is committed when the handler or definition has returned. The store itself writes nothing to the database. The default is no database.
      *
-     * @param forHandlers gives the connections; stays open when the store is closed
+     * @param forHandlers provides the connections; stays open when the store is closed
      * @return this builder
      */
     public Builder dataSource(DataSource forHandlers) {
@@ -214,10 +205,9 @@ public final class InMemoryEventStore implements EventStore {
     }
 
     /**
-     * What is told of every append. The store sends each alone, so it tells of no batches. The
-     * default is nothing.
+     * The listener to appends. This store sends each append alone, so it reports no batches. The default is a listener that does nothing.
      *
-     * @param ofAppends any
+     * @param ofAppends any listener
      * @return this builder
      */
     public Builder listener(StoreListener ofAppends) {
@@ -226,9 +216,9 @@ public final class InMemoryEventStore implements EventStore {
     }
 
     /**
-     * The store.
+     * Builds the store.
      *
-     * @return an empty one
+     * @return an empty store
      */
     public InMemoryEventStore build() {
       return new InMemoryEventStore(this);

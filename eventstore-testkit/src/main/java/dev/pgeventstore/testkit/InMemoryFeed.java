@@ -20,7 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 
-/** The log as followers read it. No relay can read it: it has no leases and no notes. */
+/** The log as followers read it. Relays cannot use this feed: it has no leases and no notes. */
 final class InMemoryFeed implements EventFeed {
 
   private final InMemoryLog log;
@@ -32,7 +32,7 @@ final class InMemoryFeed implements EventFeed {
     this.monitor = monitor;
   }
 
-  /** Followers end. */
+  /** Ends all followers. */
   void close() {
     monitor.change(() -> closed = true);
   }
@@ -140,7 +140,7 @@ final class InMemoryFeed implements EventFeed {
     return List.of();
   }
 
-  /** Reads on and on. */
+  /** Reads page after page. */
   private final class Reader implements FeedReader {
 
     private final EventQuery query;

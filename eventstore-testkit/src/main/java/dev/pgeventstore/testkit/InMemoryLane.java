@@ -18,13 +18,11 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One partition of a running subscription. Its events are handled in batches; after a batch has
- * failed, one by one, until that batch is over. For the subscription's thread; what others read is
- * guarded by the store's monitor.
+ * One partition of a running subscription. Its events are handled in batches. After a batch has failed, its events are handled one by one. For the subscription's thread; what other threads read is guarded by the store's monitor.
  */
 final class InMemoryLane {
 
-  /** Nothing is to be done until something is appended. */
+  /** There is nothing to do until something is appended. */
   static final long NOTHING = Long.MAX_VALUE;
 
   private final SubscriptionSpec spec;
@@ -73,12 +71,12 @@ final class InMemoryLane {
     return number;
   }
 
-  /** What it is retrying after. Under the monitor. */
+  /** The failure after which this lane retries. Under the monitor. */
   Optional<Throwable> retriesAfter() {
     return Optional.ofNullable(retriesAfter);
   }
 
-  /** For how long it has stood where it is. Under the monitor. */
+  /** For how long this lane has not moved. Under the monitor. */
   Duration unmoved() {
     return Duration.ofNanos(Scheduler.threads().nanoTime() - movedAtNanos);
   }
@@ -90,7 +88,7 @@ final class InMemoryLane {
   /**
    * Handles the next events, if there are any.
    *
-   * @param barrier how far it may go
+   * @param barrier the last position that may be handled
    * @return after how many nanoseconds there may be more to do; 0 for at once
    * @throws HandlerFailedException if the subscription has to stop
    */
@@ -121,7 +119,8 @@ final class InMemoryLane {
       count++;
     }
     List<RecordedEvent> batch = events.subList(0, count);
-    // Up to the next event: what lies between is not wanted, or other partitions'.
+    // The batch reaches up to the next event: everything between is unwanted or belongs to other
+    // partitions.
     long reached = count == events.size() ? upTo : last(batch);
     boolean full = events.size() == spec.batchSize();
     if (aside) {
@@ -139,7 +138,7 @@ final class InMemoryLane {
     return batch.get(batch.size() - 1).position().value();
   }
 
-  /** Parks events whose streams are parked, unless they were replayed to their end just now. */
+  /** Parks events whose streams are parked, unless the last parked event was replayed just now. */
   private void setAside(List<RecordedEvent> events, long reached, Position mark, boolean full) {
     List<ParkedEvent> parked =
         monitor.change(
@@ -176,7 +175,7 @@ final class InMemoryLane {
                       new HandedBatch(
                           spec.name(), number, batch, connection, attempt, false, stopping));
             } finally {
-              // One that the handler has left behind says no more than what it did otherwise.
+              // An interrupt that the handler left behind must not disturb the commit.
               Thread.interrupted();
             }
           });
@@ -250,7 +249,7 @@ final class InMemoryLane {
     }
   }
 
-  /** The handler has failed, and the policy says to stop. */
+  /** The handler has failed, and the policy is to stop. */
   static final class HandlerFailedException extends Exception {
     private static final long serialVersionUID = 1L;
 

@@ -42,7 +42,7 @@ final class InMemoryLog {
     this.monitor = monitor;
   }
 
-  /** What tells this log from every other one: it is lost with the process. */
+  /** Distinguishes this log from every other one, because a log is lost with its process. */
   String incarnation() {
     return incarnation;
   }
@@ -56,7 +56,7 @@ final class InMemoryLog {
     return monitor.read(() -> Position.of(all.size()));
   }
 
-  /** The events of a stream. Under the monitor only: they are not a copy. */
+  /** The events of a stream. Under the monitor only: the list is not a copy. */
   List<RecordedEvent> stream(StreamId stream) {
     return streams.getOrDefault(stream, List.of());
   }
@@ -116,7 +116,7 @@ final class InMemoryLog {
         () -> messages.stream().filter(m -> m.message().relay().equals(relay)).toList());
   }
 
-  /** Writes events, and messages behind them. */
+  /** Writes events, and messages after them. */
   AppendResult write(Map<StreamId, List<CheckedEvent>> contents, List<OutboxMessage> toPublish) {
     return monitor.change(
         () -> {

@@ -16,7 +16,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.Lock;
 
-/** Lists, replays and discards what a subscription has set aside. Safe for many threads. */
+/** Lists, replays and discards the parked events of a subscription. Safe for many threads. */
 final class InMemoryParked implements ParkedEvents {
 
   private final String name;
@@ -25,7 +25,7 @@ final class InMemoryParked implements ParkedEvents {
   private final HandlerTransactions transactions;
   private final Monitor monitor;
 
-  /** Held while an event is replayed, which neither another thread does then, nor discards it. */
+  /** Held while an event is replayed, so that no other thread replays or discards it meanwhile. */
   private final Lock replaying = Scheduler.threads().newLock();
 
   InMemoryParked(
@@ -105,7 +105,7 @@ final class InMemoryParked implements ParkedEvents {
     return new Replayed(handled, List.of());
   }
 
-  /** Handles one event again. Returns what is parked of it if it has failed. */
+  /** Handles one event again. Returns its new description if it has failed. */
   private Optional<ParkedEvent> handle(Aside one) {
     boolean[] interrupted = {false};
     try {

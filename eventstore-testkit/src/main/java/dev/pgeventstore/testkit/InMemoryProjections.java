@@ -23,12 +23,12 @@ import java.util.concurrent.locks.Lock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Which versions of projections there are, and which are live. Safe for many threads. */
+/** The versions of projections, and which are live. Safe for many threads. */
 final class InMemoryProjections implements ProjectionRegistry {
 
   private static final Logger LOG = LoggerFactory.getLogger(InMemoryProjections.class);
 
-  /** The live version is kept where it stands for moments only. */
+  /** The longest time for which a promotion stops the live version. */
   private static final long LONGEST_HOLD_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private static final String BORROWER = "the definition of a projection";
@@ -38,7 +38,7 @@ final class InMemoryProjections implements ProjectionRegistry {
   private final HandlerTransactions transactions;
   private final Monitor monitor;
 
-  /** Held while a version is made, shown or dropped, each of which calls a definition. */
+  /** Held while a version is created, shown or dropped. Each of these calls a definition. */
   private final Lock changing = Scheduler.threads().newLock();
 
   // Guarded by the monitor.
@@ -163,7 +163,7 @@ final class InMemoryProjections implements ProjectionRegistry {
     }
   }
 
-  /** Whether there is nothing to be done, and says so if that may be a surprise. */
+  /** Whether there is nothing to do. Logs a warning if the caller may not expect that. */
   private boolean isDone(ProjectionVersion version, boolean upwards) {
     OptionalInt shown = liveVersion(version.name());
     if (shown.isPresent() && shown.getAsInt() == version.version()) {
@@ -178,7 +178,7 @@ final class InMemoryProjections implements ProjectionRegistry {
     return false;
   }
 
-  /** Waits, with the live version kept where it stands, until this one has come as far. */
+  /** Waits until this version has reached the live one, which is stopped meanwhile; then shows this one. */
   private boolean show(ProjectionVersion version, long mark, long nanos, Step show)
       throws InterruptedException {
     Optional<SubscriptionState> shown = monitor.read(() -> shown(version.name()));
@@ -268,10 +268,10 @@ final class InMemoryProjections implements ProjectionRegistry {
     }
   }
 
-  /** Takes a step of a definition. */
+  /** Runs a step of a definition. */
   private void run(Step step, String failure) {
     try {
-      // A subscription may wait for what this holds.
+      // A subscription may wait for a lock that this thread holds.
       transactions.commit(BORROWER, connection -> EngineThread.run(() -> step.in(connection)));
     } catch (RuntimeException e) {
       throw e;

@@ -18,7 +18,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/** A subscription that runs: one thread, which serves its partitions in turn. */
+/** A running subscription: one thread, which serves its partitions in turn. */
 final class InMemorySubscription implements Subscription {
 
   private final SubscriptionSpec spec;
@@ -80,7 +80,7 @@ final class InMemorySubscription implements Subscription {
     } catch (HandlerFailedException e) {
       fail(e.failure());
     } catch (Throwable e) {
-      // Whatever it was: it must not end unnoticed.
+      // Any unexpected failure is reported, so that the thread does not end unnoticed.
       fail(e);
     } finally {
       lanes.forEach(lane -> news.ended(lane.number()));
@@ -96,7 +96,7 @@ final class InMemorySubscription implements Subscription {
     }
   }
 
-  /** Handles events in one division, until asked to stop, or until it is to be divided anew. */
+  /** Handles events with one number of partitions, until asked to stop or until that number changes. */
   private void follow() throws HandlerFailedException {
     long barrier = divide();
     while (!isStopping()) {
@@ -114,7 +114,7 @@ final class InMemorySubscription implements Subscription {
     }
   }
 
-  /** Makes the lanes. Returns how far they may go, if they are to be divided anew there. */
+  /** Creates the lanes. Returns the last position that they may handle before the number of partitions changes. */
   private long divide() {
     lanes.forEach(lane -> news.ended(lane.number()));
     long[] barrier = {Long.MAX_VALUE};
@@ -159,7 +159,7 @@ final class InMemorySubscription implements Subscription {
           monitor.await(
               () -> stopping || state.removed || log.highWaterMark().isAfter(seen), pause);
     } catch (InterruptedException e) {
-      // It is not for this thread: closing does not interrupt.
+      // The interrupt does not end this thread: closing does not interrupt.
     }
   }
 
@@ -204,7 +204,7 @@ final class InMemorySubscription implements Subscription {
     throw new TimeoutException(SubscriptionReport.explain(name(), status(), wanted));
   }
 
-  /** Whether all partitions of an append have passed it: all there are, if it names no stream. */
+  /** Whether the partitions of the append's streams have passed it; if it names no stream, all partitions. */
   private boolean hasPassed(AppendResult append) {
     long wanted = append.position().value();
     return !state.removed
@@ -224,7 +224,7 @@ final class InMemorySubscription implements Subscription {
     monitor.change(() -> stopping = true);
   }
 
-  /** Waits until it has ended, unless the caller is a thread that it may wait for. */
+  /** Waits until this subscription has ended, unless its thread may be waiting for the calling thread. */
   void join() {
     Scheduler.Task running = task;
     if (running == null || EngineThread.isCurrent()) {

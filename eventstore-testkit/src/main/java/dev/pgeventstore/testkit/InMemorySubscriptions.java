@@ -14,7 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
-/** The subscriptions of a store: those that run, and what is kept of all. Safe for many threads. */
+/** The subscriptions of a store: the running ones, and the state of all. Safe for many threads. */
 final class InMemorySubscriptions implements SubscriptionHost {
 
   private final InMemoryLog log;
@@ -94,12 +94,12 @@ final class InMemorySubscriptions implements SubscriptionHost {
     return position.value();
   }
 
-  /** What is kept of a subscription. Under the monitor. */
+  /** The state of a subscription. Under the monitor. */
   Optional<SubscriptionState> state(String name) {
     return Optional.ofNullable(states.get(name));
   }
 
-  /** Forgets a subscription; if it runs, it stops with an error. */
+  /** Removes a subscription; if it runs, it stops with an error. */
   void remove(String name) {
     monitor.change(
         () -> {
@@ -126,7 +126,8 @@ final class InMemorySubscriptions implements SubscriptionHost {
               closed = true;
               return List.copyOf(running);
             });
-    // All before the first is waited for: its handler may wait for the end of another one.
+    // Ask all to stop before waiting for the first: its handler may wait for the end of another
+    // one.
     toClose.forEach(InMemorySubscription::askToStop);
     toClose.forEach(InMemorySubscription::join);
   }

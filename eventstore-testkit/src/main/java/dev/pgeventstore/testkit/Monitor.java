@@ -7,15 +7,14 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
 /**
- * The one lock of all that a store keeps in memory, and one signal for whatever changes of it. Code
- * of the application never runs under it. Safe for many threads.
+ * The one lock for everything that a store keeps in memory, with one signal for every change. Application code never runs under this lock. Safe for many threads.
  */
 final class Monitor {
 
   private final Lock lock = Scheduler.threads().newLock();
   private final Condition changed = lock.newCondition();
 
-  /** Reads something. */
+  /** Reads under the lock. */
   <T> T read(Supplier<T> question) {
     lock.lock();
     try {
@@ -47,9 +46,9 @@ final class Monitor {
   }
 
   /**
-   * Waits until something holds.
+   * Waits until a condition holds.
    *
-   * @return false if it does not hold after that time
+   * @return false if the condition does not hold after that time
    */
   boolean await(BooleanSupplier condition, long nanos) throws InterruptedException {
     long remaining = nanos;

@@ -16,13 +16,13 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
-/** What a subscription has set aside. Guarded by the store's monitor. */
+/** The parked events of a subscription. Guarded by the store's monitor. */
 final class ParkedStreams {
 
   private final TreeMap<Position, Aside> parked = new TreeMap<>();
   private final List<Discarded> discarded = new ArrayList<>();
 
-  /** Sets an event aside. */
+  /** Parks an event. */
   ParkedEvent park(RecordedEvent event, int attempts, Optional<String> error, Instant now) {
     ParkedEvent description =
         new Parked(event.stream(), event.version(), event.position(), attempts, error, now);
@@ -60,7 +60,7 @@ final class ParkedStreams {
     return one != null;
   }
 
-  /** Requires that no event of an append was set aside. */
+  /** Requires that no event of an append was parked or discarded. */
   void requireApplied(String subscription, AppendResult append) {
     for (Aside one : parked.values()) {
       if (isOf(append, one.description)) {
@@ -74,7 +74,7 @@ final class ParkedStreams {
     }
   }
 
-  /** Of an append without streams only the position is known. */
+  /** For an append without streams, only the position is known. */
   private static boolean isOf(AppendResult append, ParkedEvent event) {
     if (append.versions().isEmpty()) {
       return event.position().equals(append.position());
@@ -88,8 +88,8 @@ final class ParkedStreams {
   /**
    * A parked event.
    *
-   * @param event to be handled again
-   * @param description of what became of it
+   * @param event the event to handle again
+   * @param description the attempts, and the last error
    */
   record Aside(RecordedEvent event, ParkedEvent description) {}
 

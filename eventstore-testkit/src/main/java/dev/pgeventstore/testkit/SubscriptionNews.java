@@ -12,7 +12,7 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Tells the log and the listener what a subscription does. Safe for many threads. */
+/** Reports what a subscription does to the log and to the listener. Safe for many threads. */
 final class SubscriptionNews {
 
   private static final Logger LOG = LoggerFactory.getLogger(SubscriptionNews.class);

@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
-/** Describes what a subscription does. Under the store's monitor. */
+/** Describes the state of a subscription. Under the store's monitor. */
 final class SubscriptionReport {
 
   private final SubscriptionSpec spec;
@@ -42,7 +42,7 @@ final class SubscriptionReport {
     return new SubscriptionReport(spec, state, lanes, log, running).status();
   }
 
-  /** Where it is, and what keeps it. */
+  /** The subscription's position, and why it is not further. */
   static String explain(String name, SubscriptionStatus status, long wanted) {
     StringBuilder text =
         new StringBuilder(
@@ -85,7 +85,7 @@ final class SubscriptionReport {
         error.map(Failures::describe));
   }
 
-  /** One that was closed could go on anywhere. */
+  /** The state after the end: a subscription that was closed can be started again in any process. */
   private State ended() {
     return running == State.FAILED ? State.FAILED : State.WAITING;
   }

@@ -7,28 +7,27 @@ import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What is kept of a subscription, whether it runs or not: in a database, its rows. All of it is
- * guarded by the store's monitor.
+ * The state of a subscription, whether it runs or not; with a database, these would be its rows. Guarded by the store's monitor.
  */
 final class SubscriptionState {
 
   /**
-   * Held while a partition handles events and moves: so a promotion can keep it where it stands.
+   * Held while a partition handles events and moves, so that a promotion can stop the subscription.
    */
   final Lock moving = Scheduler.threads().newLock();
 
   final ParkedStreams parked = new ParkedStreams();
 
-  /** The query that it is declared with. */
+  /** The query of the subscription's declaration. */
   String query;
 
   /** The number of the last run. */
   long epoch;
 
-  /** What stopped it. */
+  /** The failure that stopped the subscription. */
   @Nullable Throwable failure;
 
-  /** Whether it was removed, with the version of a projection that it kept. */
+  /** Whether the subscription was removed, together with its version of a projection. */
   boolean removed;
 
   private long[] checkpoints;
@@ -51,7 +50,7 @@ final class SubscriptionState {
     checkpoints[partition] = to;
   }
 
-  /** Divides its events anew. All partitions stand at one position. */
+  /** Changes the number of partitions. All partitions stand at one position. */
   void divide(int partitions) {
     long position = furthest();
     checkpoints = new long[partitions];

@@ -1,4 +1,4 @@
-/** For tests of applications: a store in memory, and given/when/then for evolutions. */
+/** For tests of applications: a store in memory, and given/when/then tests for evolutions. */
 @NullMarked
 package dev.pgeventstore.testkit;
 

@@ -27,7 +27,7 @@ import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
-/** Appends to one stream: what is written, what is expected, who wins. */
+/** Appends to one stream: what is written, which versions are expected, which of several appends succeeds. */
 abstract class AppendContract extends ContractFixture {
 
   @Test
@@ -95,11 +95,11 @@ abstract class AppendContract extends ContractFixture {
         .doesNotHaveDuplicates();
     assertThat(events).extracting(RecordedEvent::metadata).containsOnly(Metadata.none());
     for (RecordedEvent event : events) {
-      // The clocks of client and server need not agree better than that.
+      // The clocks of client and server may differ by some minutes.
       assertThat(event.recordedAt())
           .isCloseTo(Instant.now(), org.assertj.core.api.Assertions.within(10, ChronoUnit.MINUTES));
       assertThat(event.recordedAt())
-          .as("has microseconds")
+          .as("has no more than microseconds")
           .isEqualTo(event.recordedAt().truncatedTo(ChronoUnit.MICROS));
     }
   }
@@ -265,7 +265,7 @@ abstract class AppendContract extends ContractFixture {
     assertWhole(stream("1"), results(outcomes), 1);
   }
 
-  /** Each append has two neighbouring versions, and positions follow versions. */
+  /** The two events of each append have consecutive versions, and positions rise with versions. */
   private void assertWhole(StreamId stream, List<AppendResult> results, int before) {
     List<RecordedEvent> events = store.read(stream);
     assertThat(events).hasSize(before + 2 * results.size());

@@ -19,10 +19,10 @@ import org.assertj.core.api.AbstractThrowableAssert;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** What is refused before anything is sent, with a message that says which event and why. */
+/** Invalid events are refused before anything is sent, with a message that names the event and the reason. */
 abstract class BadInputContract extends ReplayContract {
 
-  /** Refuses an event between two good ones, and writes none of the three. */
+  /** Asserts that an event between two valid ones is refused, and that none of the three is written. */
   private AbstractThrowableAssert<?, ? extends Throwable> assertRefused(@Nullable Object bad) {
     StreamId stream = stream("bad");
     Supplier<Append> append =
@@ -35,7 +35,7 @@ abstract class BadInputContract extends ReplayContract {
             .hasMessageContaining("event 2")
             .hasMessageContaining(stream.toString());
     assertThatThrownBy(() -> store.appendAsync(append.get()))
-        .as("whoever does not wait for the answer is refused at once")
+        .as("an asynchronous append is refused immediately")
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessage(refused.actual().getMessage());
     assertThat(appended()).isEmpty();
@@ -103,9 +103,9 @@ abstract class BadInputContract extends ReplayContract {
     assertRefused(opened("x".repeat(900 * 1024)))
         .hasMessageContaining("account-opened")
         .hasMessageContaining("" + 900 * 1024);
-    // It is a limit on bytes, not on characters.
+    // The limit is on bytes, not on characters.
     assertRefused(opened("é".repeat(451 * 1024)));
-    // Metadata counts.
+    // Metadata counts towards the limit.
     assertRefused(
             NewEvent.of(opened("x".repeat(500 * 1024)))
                 .withMetadata(Metadata.of(Map.of("note", "x".repeat(500 * 1024)))))
@@ -140,7 +140,7 @@ abstract class BadInputContract extends ReplayContract {
 
   @Test
   void stream_ids_that_cannot_be_stored_are_refused() {
-    // The limit is one on bytes, too.
+    // This limit is on bytes, too.
     String tooLong = "é".repeat(StreamId.MAX_BYTES / 2);
     for (String bad : List.of("", " ", "a\0b", "\ud83d", "x".repeat(StreamId.MAX_BYTES), tooLong)) {
       assertThatThrownBy(() -> stream(bad)).isInstanceOf(IllegalArgumentException.class);

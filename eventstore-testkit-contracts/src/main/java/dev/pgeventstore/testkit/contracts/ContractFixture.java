@@ -32,8 +32,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
 /**
- * What all parts of the contract use. Each test has streams of its own, so that stores may keep
- * their events from one test to the next.
+ * What all parts of the contract use. Each test has its own streams, so that a store may keep its events from one test to the next.
  */
 abstract class ContractFixture {
 
@@ -41,7 +40,7 @@ abstract class ContractFixture {
 
   final EventCodec codec = JacksonCodec.of(EventTypes.of(AccountEvent.class));
 
-  /** No other test has streams of this category. */
+  /** A category that no other test uses. */
   final String category = "c" + UUID.randomUUID().toString().replace("-", "");
 
   @SuppressWarnings("NullAway.Init")
@@ -54,8 +53,7 @@ abstract class ContractFixture {
    * Opens the store to be tested.
    *
    * @param codec of the events
-   * @return a store that nobody else appends to during the test; it may have events already. The
-   *     test closes it
+   * @return a store that nothing else appends to during the test; it may already hold events. The test closes it
    */
   protected abstract EventStore newStore(EventCodec codec);
 
@@ -82,7 +80,7 @@ abstract class ContractFixture {
     return new Deposited(cents, Instant.ofEpochSecond(1_767_225_600 + cents, 123_456_000));
   }
 
-  /** So many events, each another one. */
+  /** This many events, all different. */
   static List<AccountEvent> deposits(int count) {
     List<AccountEvent> events = new ArrayList<>();
     for (int i = 1; i <= count; i++) {
@@ -99,12 +97,12 @@ abstract class ContractFixture {
     return store.read(stream).stream().map(RecordedEvent::payload).toList();
   }
 
-  /** All that this test appended, in the global order. */
+  /** All events that this test appended, in the global order. */
   List<RecordedEvent> appended() {
     return readPage(EventQuery.all().categories(category), 1000);
   }
 
-  /** All that was appended since the test began and matches, page after page. */
+  /** All events that were appended since the test began and match the query, page after page. */
   List<RecordedEvent> readPage(EventQuery query, int limit) {
     List<RecordedEvent> events = new ArrayList<>();
     Position after = markBefore;
@@ -116,7 +114,7 @@ abstract class ContractFixture {
       if (page.isLast()) {
         return events;
       }
-      assertThat(page.upTo()).as("each page leads on").isGreaterThan(after);
+      assertThat(page.upTo()).as("each page ends after the one before").isGreaterThan(after);
       after = page.upTo();
     }
   }
@@ -125,7 +123,7 @@ abstract class ContractFixture {
     return markBefore;
   }
 
-  /** Waits until something holds that nothing can be waited for otherwise. */
+  /** Polls until a condition holds, for conditions that nothing signals. */
   static void eventually(BooleanSupplier condition) throws InterruptedException {
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(30);
     while (!condition.getAsBoolean()) {
@@ -134,7 +132,7 @@ abstract class ContractFixture {
     }
   }
 
-  /** Lets many threads append at once; gives what each got: a result, or its conflict. */
+  /** Lets many threads append at once. Returns the outcome of each: a result, or a conflict. */
   List<Object> race(int racers, IntFunction<Append> append) {
     ExecutorService threads = Executors.newFixedThreadPool(racers);
     try {

@@ -21,8 +21,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /**
- * What every {@link dev.pgeventstore.EventStore} does: JUnit tests for whoever writes one. Extend
- * it, and return a store from {@code newStore}.
+ * What every {@link dev.pgeventstore.EventStore} does: JUnit tests for those who implement one. Extend this class, and return a store from {@code newStore}.
  *
  * <pre>{@code
  * class InMemoryEventStoreTest extends EventStoreContract {
@@ -33,8 +32,7 @@ import org.junit.jupiter.api.Test;
  * }
  * }</pre>
  *
- * <p>Every test appends to streams of its own, so one database may serve all of them. Nobody else
- * may append to it meanwhile. The store must have the default limit of 900 KiB for an event.
+ * <p>Every test appends to its own streams, so one database may serve all of them. Nothing else may append to it meanwhile. The store must have the default limit of 900 KiB for an event.
  */
 public abstract class EventStoreContract extends LazyReadContract {
 

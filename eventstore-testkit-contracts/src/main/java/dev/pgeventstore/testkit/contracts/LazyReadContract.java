@@ -22,7 +22,7 @@ abstract class LazyReadContract extends ReadContract {
 
   private static final int MOST_IN_A_SLICE = 500;
 
-  /** Keeps what was read of a store at once. */
+  /** Records each read that reaches the store. */
   private final class Watched implements EventStreams {
 
     private final List<List<RecordedEvent>> reads = new ArrayList<>();
@@ -98,12 +98,12 @@ abstract class LazyReadContract extends ReadContract {
     for (StreamRange range : List.of(StreamRange.forwards(), StreamRange.backwards())) {
       Watched watched = new Watched();
       Stream<RecordedEvent> unread = watched.readLazily(stream("1"), range);
-      assertThat(watched.reads).as("not read before it is consumed").isEmpty();
+      assertThat(watched.reads).as("nothing is read before it is consumed").isEmpty();
       assertThat(unread.limit(501)).hasSize(501);
       assertThat(watched.reads).extracting(List::size).containsExactly(500, 500);
 
       assertThat(store.readLazily(stream("1"), range).spliterator().trySplit())
-          .as("a part elsewhere would let the rest be read ahead")
+          .as("splitting would read ahead")
           .isNull();
       Watched parallel = new Watched();
       assertThat(parallel.readLazily(stream("1"), range).parallel().toList()).hasSize(1203);

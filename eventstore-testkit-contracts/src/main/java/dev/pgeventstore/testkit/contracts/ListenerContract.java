@@ -21,13 +21,13 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What a listener of a store is told of appends. */
+/** Which appends are reported to a store's listener, and how. */
 public abstract class ListenerContract extends ContractFixture {
 
   private final Heard heard = new Heard();
   private volatile Runnable then = () -> {};
 
-  /** A contract. */
+  /** For subclasses. */
   protected ListenerContract() {}
 
   /**
@@ -159,13 +159,13 @@ public abstract class ListenerContract extends ContractFixture {
 
     then = Thread::interrupted;
     Thread.currentThread().interrupt();
-    // An interrupt of the caller's is kept, whatever the listener does with it.
+    // An interrupt of the caller is kept, even if the listener clears it.
     assertThatThrownBy(() -> store.append(stream("a"), ExpectedVersion.noStream(), deposits(1)))
         .isInstanceOf(RuntimeException.class);
     assertThat(Thread.interrupted()).isTrue();
   }
 
-  /** Remembers what it is told of appends. */
+  /** Records what is reported. */
   private final class Heard implements StoreListener {
 
     final List<Object> all = new CopyOnWriteArrayList<>();

@@ -26,8 +26,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /**
- * What every {@link EventStore} with an outbox does with messages: JUnit tests for whoever writes
- * one, to be extended like {@link EventStoreContract}.
+ * What every {@link EventStore} with an outbox does with messages: JUnit tests for those who implement one, to be extended like {@link EventStoreContract}.
  */
 public abstract class MessageContract extends ContractFixture {
 
@@ -160,7 +159,7 @@ public abstract class MessageContract extends ContractFixture {
     assertThat(retry.replayed()).isTrue();
     assertThat(retry.versions()).isEqualTo(original.versions());
     assertThat(retry.position())
-        .as("whoever waits for it waits for the messages too")
+        .as("a caller that waits for this position waits for the messages, too")
         .isGreaterThanOrEqualTo(original.position())
         .isLessThanOrEqualTo(store.highWaterMark());
     assertThat(values()).containsExactly("a", "b");

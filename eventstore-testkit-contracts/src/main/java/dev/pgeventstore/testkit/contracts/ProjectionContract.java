@@ -25,8 +25,7 @@ import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
 
 /**
- * What every store that keeps projections does: JUnit tests for whoever writes one, to be extended
- * like {@link EventStoreContract}.
+ * What every store that keeps projections does: JUnit tests for those who implement one, to be extended like {@link EventStoreContract}.
  */
 public abstract class ProjectionContract extends ContractFixture {
 
@@ -226,7 +225,7 @@ public abstract class ProjectionContract extends ContractFixture {
     return (int) done.stream().filter(line -> line.startsWith(table + " ")).count();
   }
 
-  /** Notes what is done. */
+  /** Records what is done. */
   private class Noting implements ProjectionDefinition {
 
     @Override

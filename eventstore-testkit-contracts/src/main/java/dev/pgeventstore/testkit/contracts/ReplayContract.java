@@ -19,7 +19,7 @@ import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
-/** Appends that are tried again: told by the ids of their events. */
+/** Retries of appends, which are recognised by the ids of their events. */
 abstract class ReplayContract extends SeveralStreamsContract {
 
   private final UUID first = UUID.randomUUID();
@@ -59,7 +59,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
     Append next = Append.to(stream("1"), exactly(2), List.of(deposited(2)));
     AppendResult continued = store.append(next);
     append(stream("1"), deposited(3));
-    // Also when the stream has gone on.
+    // A retry is also recognised after further events of the stream.
     assertReplayed(continued, next);
     assertReplayed(started, start);
   }
@@ -84,7 +84,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
     for (ExpectedVersion expected : List.of(any(), streamExists(), exactly(1))) {
       String key = "s" + number++;
       append(stream(key), opened("ann"));
-      // Its ids are generated.
+      // The ids of these events are generated.
       Append append = Append.to(stream(key), expected, List.of(deposited(1), deposited(2)));
       AppendResult original = store.append(append);
       assertThat(original.replayed()).isFalse();
@@ -121,7 +121,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
       assertThat(original.replayed()).isFalse();
       append(stream("1"), deposited(3));
       assertReplayed(original, tryOf(event, expected, "try-2"));
-      // Also where one copy is made of another, and where the event itself comes last.
+      // Also if a copy is made from another copy, and if the event itself is sent last.
       assertReplayed(
           original,
           tryOf(event.withMetadata(Metadata.none().withUserId("bob")), expected, "try-3"));
@@ -168,14 +168,15 @@ abstract class ReplayContract extends SeveralStreamsContract {
         .isInstanceOf(ConflictException.class);
   }
 
-  /** No promise to build on: an index on ids would cost every append. */
+  /** Not a promise to build on. To find the ids would take an index on them, which every append would pay for. */
   @Test
   void an_exact_version_that_is_met_is_written_whatever_ids_the_stream_has() {
     append(stream("1"), event(first, deposited(1)));
     AppendResult again = store.append(stream("1"), exactly(1), List.of(event(first, deposited(1))));
     assertThat(again.replayed()).isFalse();
     assertThat(again.version()).isEqualTo(2);
-    // What expects the place of the first try is recognised, and what expects another conflicts.
+    // An append that expects the version of the first attempt is recognised; one that expects
+    // another version conflicts.
     append(stream("1"), deposited(2));
     assertThat(
             store.append(stream("1"), noStream(), List.of(event(first, deposited(1)))).replayed())
@@ -214,7 +215,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
     store.append(
         stream("1"), noStream(), List.of(event(first, deposited(1)), event(second, opened("ann"))));
     for (ExpectedVersion expected : List.of(noStream(), any(), streamExists())) {
-      // Other data, another type, another order, and more of them.
+      // Other data, another type, another order, and an additional event.
       assertReused(
           "1",
           Append.to(
@@ -278,7 +279,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
     assertReplayed(original, both);
     append(stream("a"), deposited(3));
     append(stream("b"), deposited(3));
-    // What was only checked may have gone on: the append was decided when it was committed.
+    // The checked stream may have further events: the append was decided when it was committed.
     append(stream("c"), deposited(3));
     assertReplayed(original, both);
   }

@@ -19,7 +19,7 @@ import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
-/** Appends to several streams, and streams that are only checked: all, or none. */
+/** Appends to several streams, and checks of further streams: all are written, or none. */
 abstract class SeveralStreamsContract extends AppendContract {
 
   @Test
@@ -55,7 +55,7 @@ abstract class SeveralStreamsContract extends AppendContract {
         .isInstanceOf(ConflictException.class);
     assertThat(appended()).hasSize(1);
     assertThat(store.read(stream("a"))).isEmpty();
-    // The untouched streams are as unknown as before.
+    // The streams of the refused append are still unknown.
     store.append(stream("a"), noStream(), deposits(1));
     store.append(stream("c"), noStream(), deposits(1));
     assertThat(store.append(stream("b"), exactly(1), deposits(1)).version()).isEqualTo(2);
@@ -126,7 +126,8 @@ abstract class SeveralStreamsContract extends AppendContract {
 
   @Test
   void what_was_checked_still_holds_when_the_append_is_committed() {
-    // Each writes its own stream if the other's is still empty: both at once would be a skew.
+    // Each append writes its own stream if the other's is still empty. If both were written, that
+    // would be a write skew.
     for (int round = 0; round < 20; round++) {
       List<StreamId> pair = List.of(stream("left-" + round), stream("right-" + round));
       List<Object> outcomes =

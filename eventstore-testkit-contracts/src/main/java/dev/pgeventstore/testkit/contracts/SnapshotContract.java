@@ -29,15 +29,13 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 /**
- * What every store does that keeps snapshots, a {@link SnapshotHost}: JUnit tests for whoever
- * writes one. Extend it, and return a store from {@code newStore}, as with {@link
- * EventStoreContract}.
+ * What every store that keeps snapshots does, a {@link SnapshotHost}: JUnit tests for those who implement one. Extend this class, and return a store from {@code newStore}, as with {@link EventStoreContract}.
  */
 public abstract class SnapshotContract extends ContractFixture {
 
   private static final int NO_LIMIT = 1000;
 
-  /** Tells a missing, a repeated and an exchanged event. */
+  /** Its state differs if an event is missing, repeated or out of order. */
   record Ledger(long events, long hash) {
 
     static final Evolution<Ledger, AccountEvent> EVOLUTION =
@@ -50,7 +48,7 @@ public abstract class SnapshotContract extends ContractFixture {
 
   private static final SnapshotCodec<Ledger> CODEC = JacksonSnapshots.of(Ledger.class, "ledger", 2);
 
-  /** Counts, and fails when told to. */
+  /** Counts, and fails while {@code failing} is set. */
   private static final class Watched implements SnapshotCodec<Ledger> {
 
     private final List<Ledger> encoded = new ArrayList<>();
@@ -95,7 +93,7 @@ public abstract class SnapshotContract extends ContractFixture {
         .keep(stream, Snapshot.of(name, revision, version, json.getBytes(StandardCharsets.UTF_8)));
   }
 
-  /** The version of a snapshot, 0 for none, and those of the events that come with it. */
+  /** The version of a snapshot, 0 for none, and the versions of the events that come with it. */
   private List<Long> found(StreamId stream, String name, int revision, long upTo, int limit) {
     SnapshotAndTail found = host().readWithSnapshot(stream, name, revision, upTo, limit);
     List<Long> versions = new ArrayList<>();
@@ -270,7 +268,7 @@ public abstract class SnapshotContract extends ContractFixture {
     add(ledgers, 30);
     ledgers.load("1");
     ledgers.execute("1", ledger -> List.of());
-    assertThat(codec.encoded).as("a load keeps none, nor a decision for nothing").hasSize(4);
+    assertThat(codec.encoded).as("neither a load nor a decision without events keeps a snapshot").hasSize(4);
     add(ledgers, 1);
     add(ledgers, 1);
     assertThat(codec.encoded).extracting(Ledger::events).endsWith(40L, 75L).hasSize(5);

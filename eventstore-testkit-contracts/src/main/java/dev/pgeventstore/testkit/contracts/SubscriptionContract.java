@@ -51,8 +51,7 @@ import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 
 /**
- * What every store that runs subscriptions does: JUnit tests for whoever writes one, to be extended
- * like {@link EventStoreContract}.
+ * What every store that runs subscriptions does: JUnit tests for those who implement one, to be extended like {@link EventStoreContract}.
  */
 public abstract class SubscriptionContract extends ContractFixture {
 
@@ -70,7 +69,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   /**
    * The database that handlers write to.
    *
-   * @return empty if they have none: then the tests that need one are skipped
+   * @return empty if handlers have no database; then the tests that need one are skipped
    */
   protected Optional<DataSource> dataSource() {
     return Optional.empty();
@@ -358,7 +357,7 @@ public abstract class SubscriptionContract extends ContractFixture {
           .isInstanceOfSatisfying(
               EventParkedException.class,
               e -> assertThat(e.event().position()).isEqualTo(second.position()));
-      // At a position, the event that stands there counts, and no other one.
+      // Waiting for a position looks at the event at that position, and at no other.
       assertThatThrownBy(() -> view.awaitApplied(second.position(), PATIENCE))
           .isInstanceOf(EventParkedException.class);
       view.awaitApplied(well.position(), PATIENCE);

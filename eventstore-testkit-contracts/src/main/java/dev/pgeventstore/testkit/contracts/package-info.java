@@ -1,4 +1,4 @@
-/** What every event store keeps to, as tests that an implementation extends. */
+/** What every event store promises, as tests that an implementation extends. */
 @NullMarked
 package dev.pgeventstore.testkit.contracts;
 

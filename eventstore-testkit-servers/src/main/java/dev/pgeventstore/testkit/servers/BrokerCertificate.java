@@ -11,11 +11,11 @@ import java.util.UUID;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A certificate for a server on 127.0.0.1, made for this run and trusted by nobody else.
+ * A certificate for a server on 127.0.0.1, made for this run only.
  *
- * @param keyStore with its private key, for the server
- * @param trustStore with the certificate alone, for clients
- * @param password of both
+ * @param keyStore the store with the private key, for the server
+ * @param trustStore the store with the certificate alone, for clients
+ * @param password the password of both stores
  */
 record BrokerCertificate(Path keyStore, Path trustStore, String password) {
 

@@ -9,9 +9,7 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 
 /**
- * Asks a broker whether it serves clients: whether it names itself when it is asked for the brokers
- * of its cluster. Its port is open well before that. The request is Metadata, version 4, of Kafka's
- * protocol, so that no client of Kafka is needed here.
+ * Checks whether a broker serves clients. It does when it lists itself among the brokers of its cluster; its port is open well before that. The request is Metadata, version 4, of Kafka's protocol, so that this module needs no Kafka client.
  */
 final class BrokerProbe {
 
@@ -22,9 +20,9 @@ final class BrokerProbe {
   private BrokerProbe() {}
 
   /**
-   * Whether the broker that listens at a port of this machine names that port as its own.
+   * Whether the broker that listens at a port of this machine lists that port as its own.
    *
-   * @param port without encryption and login
+   * @param port a port without encryption and login
    */
   static boolean isReady(int port) {
     try (Socket socket = new Socket()) {

@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** A node of Kafka in a JVM of its own, in a folder and with a configuration. For one thread. */
+/** A Kafka node in a JVM of its own, with a folder and a configuration. For use by one thread. */
 final class BrokerProcess {
 
   private static final Duration TO_START = Duration.ofMinutes(3);
@@ -24,9 +24,9 @@ final class BrokerProcess {
   private int incarnations;
 
   /**
-   * @param folder of its configuration and its output
-   * @param configuration as a file of properties has it
-   * @param port where it listens for clients
+   * @param folder the folder for its configuration and its output
+   * @param configuration the text of its properties file
+   * @param port the port at which it listens for clients
    */
   BrokerProcess(Path folder, String configuration, int port) throws IOException {
     this.folder = folder;
@@ -36,7 +36,7 @@ final class BrokerProcess {
     Files.writeString(this.configuration, configuration);
   }
 
-  /** Prepares its log folder; once, before it is launched first. */
+  /** Prepares the log folder. Called once, before the first launch. */
   void format(String clusterId) throws IOException {
     Process format =
         run("kafka.tools.StorageTool", "format", "-t", clusterId, "-c", configuration.toString());
@@ -67,7 +67,7 @@ final class BrokerProcess {
         .start();
   }
 
-  /** Starts it, and waits for nothing. */
+  /** Starts the process, without waiting for anything. */
   void launch() {
     try {
       incarnations++;
@@ -78,7 +78,7 @@ final class BrokerProcess {
     }
   }
 
-  /** Waits until it has joined its cluster. */
+  /** Waits until the node has joined its cluster. */
   void awaitStarted() {
     try {
       awaitStarted(running());
@@ -125,7 +125,7 @@ final class BrokerProcess {
     return process;
   }
 
-  /** SIGKILL, if it runs; waits until it is gone. */
+  /** Sends SIGKILL if the process runs, and waits until it is gone. */
   void kill() {
     if (process != null) {
       process.destroyForcibly();
@@ -133,12 +133,12 @@ final class BrokerProcess {
     }
   }
 
-  /** SIGSTOP. */
+  /** Sends SIGSTOP. */
   void pause() {
     signal("-STOP");
   }
 
-  /** SIGCONT. */
+  /** Sends SIGCONT. */
   void resume() {
     signal("-CONT");
   }

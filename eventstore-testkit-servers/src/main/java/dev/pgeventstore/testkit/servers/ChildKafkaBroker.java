@@ -12,10 +12,10 @@ import org.jspecify.annotations.Nullable;
 /** A broker in a JVM of its own: one node that is broker and controller. */
 final class ChildKafkaBroker extends KafkaBroker {
 
-  /** After a kill a restarted node waits until the session of its former life is over. */
+  /** After a kill, a restarted node waits until the session of its former process expires. */
   static final Duration SESSION_OF_ONE_THAT_IS_RESTARTED = Duration.ofMillis(2_500);
 
-  /** On a busy machine heartbeats are late, and a broker that is fenced has no leaders. */
+  /** On a busy machine, heartbeats are late. A broker whose session expires is fenced, and leads no partition. */
   static final Duration SESSION_OF_A_SHARED_ONE = Duration.ofMinutes(1);
 
   private static final String CONFIGURATION =
@@ -75,7 +75,7 @@ final class ChildKafkaBroker extends KafkaBroker {
   }
 
   /**
-   * @param log an existing folder, in which it keeps its log; null if that is where all else is
+   * @param log an existing folder for the broker's log; null to keep it beside its other files
    */
   ChildKafkaBroker(Duration session, boolean createsTopics, @Nullable Path log) {
     try {

@@ -5,7 +5,7 @@ import java.util.stream.Stream;
 import org.testcontainers.postgresql.PostgreSQLContainer;
 import org.testcontainers.utility.DockerImageName;
 
-/** A server in a container. Loaded only when asked for: the dependency is optional. */
+/** A server in a container. This class is loaded only when a container is requested, because the dependency is optional. */
 final class ContainerPostgres extends PostgresServer {
 
   private final PostgreSQLContainer container;
@@ -37,7 +37,7 @@ final class ContainerPostgres extends PostgresServer {
 
   @Override
   public boolean canBeKilled() {
-    // A container's port changes when it is started again.
+    // The port of a container changes when it is restarted.
     return false;
   }
 

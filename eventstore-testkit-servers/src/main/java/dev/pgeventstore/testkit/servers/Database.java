@@ -24,25 +24,25 @@ public record Database(String url) {
   }
 
   /**
-   * Opens a connection of its own.
+   * Opens a new connection.
    *
-   * @return in auto-commit mode
+   * @return the connection, in auto-commit mode
    * @throws SQLException if the server cannot be reached
    */
   public Connection open() throws SQLException {
     return dataSource().getConnection();
   }
 
-  /** Its name in its server. */
+  /** The name of the database. */
   String name() {
     return url.replaceFirst("^jdbc:postgresql://[^/]+/([^?]*).*$", "$1");
   }
 
   /**
-   * The same database as another user, who needs no password.
+   * The same database, for another user, who needs no password.
    *
    * @param user an existing role that may log in
-   * @return with another address
+   * @return the database, with that user in its address
    */
   public Database as(String user) {
     return new Database(

@@ -21,8 +21,7 @@ final class EmbeddedPostgresServer extends PostgresServer {
   private EmbeddedPostgres server;
 
   /**
-   * @param disk an existing folder, on which its data is kept; null if that is where temporary
-   *     files are
+   * @param disk an existing folder for the server's data; null for the folder of temporary files
    */
   EmbeddedPostgresServer(Map<String, String> settings, @Nullable Path disk) {
     this.settings = settings;
@@ -43,10 +42,10 @@ final class EmbeddedPostgresServer extends PostgresServer {
     EmbeddedPostgres.Builder builder =
         EmbeddedPostgres.builder()
             .setDataDirectory(data)
-            // Kept between the two lives of a server that is killed and restarted; deleted here.
+            // Kept while a killed server is restarted; deleted by this class.
             .setCleanDataDirectory(false)
             .setRegisterShutdownHook(false)
-            // Unpacked once for each user: files of another one could not be replaced.
+            // Unpacked once for each user, because the files of another user could not be replaced.
             .setOverrideWorkingDirectory(
                 Path.of(
                         System.getProperty("java.io.tmpdir"),
@@ -57,7 +56,7 @@ final class EmbeddedPostgresServer extends PostgresServer {
             .setLocaleConfig("locale", "C")
             .setConnectConfig("connectTimeout", "5")
             .setServerConfig("listen_addresses", "127.0.0.1")
-            // The embedded default trades durability for speed; here durability is what is tested.
+            // The embedded default trades durability for speed, but these tests need durability.
             .setServerConfig("fsync", "on")
             .setServerConfig("synchronous_commit", "on")
             .setServerConfig("max_connections", "200")
@@ -80,9 +79,9 @@ final class EmbeddedPostgresServer extends PostgresServer {
   public synchronized void killHard() {
     ProcessHandle postmaster =
         postmaster().orElseThrow(() -> new IllegalStateException("the server does not run"));
-    // It must not start one more while they are listed: that would survive it, maybe waiting for
-    // ever
-    // for one of the dead, and keep the memory from the next server.
+    // Frozen, so that it starts no backend while its backends are listed. Such a backend would
+    // survive, could wait for ever for a killed one, and would hold the shared memory that the next
+    // server needs.
     Processes.freeze(postmaster);
     List<ProcessHandle> processes =
         Stream.concat(Stream.of(postmaster), postmaster.descendants()).toList();
@@ -105,7 +104,7 @@ final class EmbeddedPostgresServer extends PostgresServer {
   @Override
   public synchronized void restart() {
     try {
-      // Also after a kill: it lets go of its lock on the folder.
+      // Needed after a kill, too: it releases the lock on the folder.
       stop();
       server = launch();
     } catch (IOException e) {
@@ -116,7 +115,8 @@ final class EmbeddedPostgresServer extends PostgresServer {
   private void stop() throws IOException {
     Optional<ProcessHandle> postmaster = postmaster();
     server.close();
-    // That waits for some seconds only, in which a busy machine may not have written everything.
+    // The call above waits for some seconds only; a busy machine may need longer to write
+    // everything.
     postmaster.ifPresent(Processes::awaitEnd);
   }
 

@@ -7,15 +7,15 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ThreadLocalRandom;
 
-/** A port for a server that may be killed and comes back on the same one. */
+/** A port for a server that may be killed and restarted on the same port. */
 final class FreePort {
 
-  // Below the ports that systems hand out to clients: while the server is dead, one of those could
-  // be taken by a client, or even connect a client that tries and tries again with itself.
+  // Below the ports that systems assign to clients. While the server is down, one of those could be
+  // assigned to a client; a client that keeps trying to connect to it could even connect to itself.
   private static final int LOWEST = 15_000;
   private static final int HIGHEST = 32_000;
 
-  /** A server may listen seconds after its port was found, and others are found meanwhile. */
+  /** Ports that were found before: a server may start to listen seconds after its port was found. */
   private static final Set<Integer> FOUND = ConcurrentHashMap.newKeySet();
 
   private FreePort() {}

@@ -5,32 +5,24 @@ import java.time.Duration;
 import java.util.Map;
 
 /**
- * A real Kafka broker on 127.0.0.1, with topics that must be created before they are used. Which
- * one is told by system properties:
+ * A real Kafka broker on 127.0.0.1. Topics must be created before they are used. System properties choose the broker:
  *
  * <ul>
- *   <li>{@code kafka.bootstrap}: one that already runs, given by its bootstrap servers;
- *   <li>otherwise one in a JVM of its own, on the class path that the file named by {@code
- *       eventstore.kafka.classpath} holds. Without that property, the file {@code
- *       kafka-broker/target/broker.classpath} that this project builds is looked for, from the
- *       working directory upwards. Without that file, the class path of this JVM is used, which has
- *       a broker if {@code org.apache.kafka:kafka_2.13} is a dependency.
+ *   <li>{@code kafka.bootstrap}: a broker that already runs, given by its bootstrap servers;
+ *   <li>otherwise, a broker in a JVM of its own. Its class path is read from the file that {@code eventstore.kafka.classpath} names. Without that property, the file {@code kafka-broker/target/broker.classpath}, which this project builds, is looked for from the working directory upwards. Without that file, the class path of this JVM is used, which has a broker if {@code org.apache.kafka:kafka_2.13} is a dependency.
  * </ul>
  *
- * <p>A broker that is started here can be reached in three ways: at {@link #bootstrap()}, where
- * nobody logs in and everybody may do everything; {@linkplain #proxiedBootstrap() the same through
- * a proxy}; and {@linkplain #settingsOf where users log in}, who may do what access control lists
- * allow them.
+ * <p>A broker that is started by this class can be reached in three ways: at {@link #bootstrap()}, without a login and with all rights; {@linkplain #proxiedBootstrap() through a proxy}, likewise; and {@linkplain #settingsOf with a login}, with the rights that access control lists grant to the user.
  *
  * <p>Safe for many threads, except for killing, pausing and restarting.
  */
 public abstract class KafkaBroker implements AutoCloseable {
 
-  /** For the kinds of brokers. */
+  /** For the implementations in this package. */
   KafkaBroker() {}
 
   /**
-   * Starts a broker, or names the one that runs.
+   * Starts a broker, or takes the one that already runs.
    *
    * @return the broker, ready for clients
    * @throws IllegalStateException if it does not start; the message has the last lines of its log
@@ -39,7 +31,7 @@ public abstract class KafkaBroker implements AutoCloseable {
     return start(ChildKafkaBroker.SESSION_OF_ONE_THAT_IS_RESTARTED);
   }
 
-  /** Starts a broker that many use and nobody restarts. */
+  /** Starts a broker that many tests share and none restarts. */
   static KafkaBroker startShared() {
     return start(ChildKafkaBroker.SESSION_OF_A_SHARED_ONE);
   }
@@ -50,8 +42,7 @@ public abstract class KafkaBroker implements AutoCloseable {
   }
 
   /**
-   * Starts a broker in a JVM of its own that creates a topic, with one partition, when a client
-   * asks for one that does not exist and allows that, as brokers do unless told otherwise.
+   * Starts a broker in a JVM of its own that creates missing topics, with one partition, when a client asks for them and allows it. This is the default of Kafka.
    *
    * @return the broker, ready for clients
    * @throws IllegalStateException if it does not start; the message has the last lines of its log
@@ -61,7 +52,7 @@ public abstract class KafkaBroker implements AutoCloseable {
   }
 
   /**
-   * Starts a broker in a JVM of its own that keeps its log on a disk of the caller's.
+   * Starts a broker in a JVM of its own that keeps its log in a given folder.
    *
    * @param log an existing folder
    * @return the broker, ready for clients
@@ -74,7 +65,7 @@ public abstract class KafkaBroker implements AutoCloseable {
   /**
    * Starts a cluster, each node in a JVM of its own.
    *
-   * @param nodes how many
+   * @param nodes the number of nodes
    * @return the cluster, ready for clients
    * @throws IllegalStateException if it does not start; the message has the last lines of a node's
    *     log
@@ -84,23 +75,22 @@ public abstract class KafkaBroker implements AutoCloseable {
   }
 
   /**
-   * Where clients find it.
+   * The address of the broker, for clients.
    *
    * @return the value for {@code bootstrap.servers}
    */
   public abstract String bootstrap();
 
   /**
-   * The proxy in front of the broker, for clients of {@link #proxiedBootstrap()}. There is one, and
-   * it is the caller's to restore.
+   * The proxy in front of the broker, for clients of {@link #proxiedBootstrap()}. A broker has one proxy; the caller must restore it after a disturbance.
    *
-   * @return opened by the first call, closed with the broker
+   * @return the proxy, which is opened by the first call and closed with the broker
    * @throws UnsupportedOperationException if the broker was running before
    */
   public abstract TcpProxy proxy();
 
   /**
-   * Where clients find the broker behind its {@link #proxy()}, whatever they are told by it later.
+   * The address of the broker behind its {@link #proxy()}, for clients. All their later connections pass through the proxy, too.
    *
    * @return the value for {@code bootstrap.servers}
    * @throws UnsupportedOperationException if the broker was running before
@@ -108,12 +98,10 @@ public abstract class KafkaBroker implements AutoCloseable {
   public abstract String proxiedBootstrap();
 
   /**
-   * What a client sets to log in: SCRAM-SHA-512 over TLS. The broker knows no user until one is
-   * made, by {@code Admin.alterUserScramCredentials} at {@link #bootstrap()}, and allows nobody
-   * anything until an access control list does.
+   * The settings of a client that logs in with SCRAM-SHA-512 over TLS. The broker has no users until {@code Admin.alterUserScramCredentials} creates one at {@link #bootstrap()}. A user has no rights until an access control list grants them.
    *
-   * @param user who logs in
-   * @param password of the user, right or wrong
+   * @param user the name of the user
+   * @param password the user's password, right or wrong
    * @return the settings of any Kafka client, {@code bootstrap.servers} among them
    * @throws UnsupportedOperationException if the broker was running before
    */
@@ -143,22 +131,21 @@ public abstract class KafkaBroker implements AutoCloseable {
   public abstract void pause();
 
   /**
-   * Lets a paused broker go on, with SIGCONT.
+   * Resumes a paused broker with SIGCONT.
    *
    * @throws UnsupportedOperationException if it was running before
    */
   public abstract void resume();
 
   /**
-   * Starts the broker again, on the same log and the same ports; one that still runs is killed
-   * first.
+   * Starts the broker again, on the same log and the same ports. A broker that still runs is killed first.
    *
    * @throws UnsupportedOperationException if it was running before
    * @throws IllegalStateException if it does not start; the message has the last lines of its log
    */
   public abstract void restart();
 
-  /** Ends the broker and deletes its log. One that was running before goes on. */
+  /** Stops the broker and deletes its log. A broker that was running before keeps running. */
   @Override
   public abstract void close();
 }

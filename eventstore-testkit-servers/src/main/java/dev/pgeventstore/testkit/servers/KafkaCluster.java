@@ -12,12 +12,9 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * A cluster of Kafka on 127.0.0.1, each node of which is broker and controller in a JVM of its own.
- * Topics that are created without saying how often have as many replicas as there are nodes, and
- * need a majority of them in sync, as Kafka's own topics do.
+ * A Kafka cluster on 127.0.0.1. Each node is broker and controller in a JVM of its own. By default, a topic has as many replicas as there are nodes, and needs a majority of them in sync. This also holds for Kafka's internal topics.
  *
- * <p>Nodes are numbered from 1. What {@link KafkaBroker} does to the broker is done to all of them.
- * Nobody logs in here, and there is no proxy.
+ * <p>Nodes are numbered from 1. The methods of {@link KafkaBroker} apply to all nodes. This cluster has no logins and no proxy.
  */
 public final class KafkaCluster extends KafkaBroker {
 
@@ -108,7 +105,7 @@ public final class KafkaCluster extends KafkaBroker {
 
   @Override
   public Map<String, String> settingsOf(String user, String password) {
-    throw new UnsupportedOperationException("nobody logs in to this cluster");
+    throw new UnsupportedOperationException("this cluster has no logins");
   }
 
   @Override
@@ -136,7 +133,7 @@ public final class KafkaCluster extends KafkaBroker {
   }
 
   /**
-   * Stops a node's process in its tracks with SIGSTOP.
+   * Pauses a node's process with SIGSTOP.
    *
    * @param node its number
    */
@@ -150,7 +147,7 @@ public final class KafkaCluster extends KafkaBroker {
   }
 
   /**
-   * Lets a paused node go on, with SIGCONT.
+   * Resumes a paused node with SIGCONT.
    *
    * @param node its number
    */
@@ -166,8 +163,7 @@ public final class KafkaCluster extends KafkaBroker {
   }
 
   /**
-   * Starts a node again, on the same log and ports; one that still runs is killed first. Needs a
-   * majority of the others.
+   * Starts a node again, on the same log and ports. A node that still runs is killed first. The start needs a majority of nodes.
    *
    * @param node its number
    */

@@ -6,17 +6,14 @@ import org.junit.jupiter.api.extension.ParameterResolver;
 import org.junit.platform.commons.support.AnnotationSupport;
 
 /**
- * Gives tests a {@link KafkaBroker} as a parameter of a test method, a set-up method or the
- * constructor. The classes of tests share one, which is started for the first and stopped after the
- * last, and several of them may use it at once: each makes its own topics. Classes that are
- * annotated with {@link OwnBroker} have one of their own, from their first test to their last.
+ * Gives tests a {@link KafkaBroker} as a parameter of a test method, a set-up method or the constructor. Test classes share one broker, which is started for the first class and stopped after the last. Several classes may use it at once, so each creates its own topics. A class that is annotated with {@link OwnBroker} has its own broker, from its first test to its last.
  */
 public final class KafkaExtension implements ParameterResolver {
 
   private static final ExtensionContext.Namespace NAMESPACE =
       ExtensionContext.Namespace.create(KafkaExtension.class);
 
-  /** Made by JUnit. */
+  /** Called by JUnit. */
   public KafkaExtension() {}
 
   @Override

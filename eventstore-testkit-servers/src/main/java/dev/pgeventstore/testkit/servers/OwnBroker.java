@@ -6,8 +6,7 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * A class of tests that {@link KafkaExtension} gives a broker of its own, because it kills, pauses
- * or restarts the broker, or disturbs the network before it.
+ * Gives a test class its own broker by {@link KafkaExtension}, because its tests kill, pause or restart the broker, or disturb its network.
  */
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.TYPE)

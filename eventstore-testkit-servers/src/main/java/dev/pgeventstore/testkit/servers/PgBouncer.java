@@ -16,9 +16,7 @@ import java.util.stream.Stream;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
- * A PgBouncer in transaction mode on 127.0.0.1, in front of a database: many clients share a few
- * connections of the server, each for the length of a transaction. It is a process of its own, from
- * the program that is installed on this machine.
+ * A PgBouncer in transaction mode on 127.0.0.1, in front of a database: many clients share a few server connections, each for the length of a transaction. It runs as a process of its own, from the program that is installed on this machine.
  */
 public final class PgBouncer implements AutoCloseable {
 
@@ -63,21 +61,21 @@ public final class PgBouncer implements AutoCloseable {
   }
 
   /**
-   * Starts one.
+   * Starts a pooler.
    *
-   * @param database what stands behind it
-   * @param connections how many of the server's its clients share
+   * @param database the database behind the pooler
+   * @param connections how many server connections the clients share
    * @return the running pooler
-   * @throws IllegalStateException if it is not installed, or does not start
+   * @throws IllegalStateException if PgBouncer is not installed, or does not start
    */
   public static PgBouncer start(Database database, int connections) {
     return new PgBouncer(database, connections);
   }
 
   /**
-   * Whether there is a program to start.
+   * Whether PgBouncer is installed.
    *
-   * @return true if {@code pgbouncer} is on the path, or where distributions put it
+   * @return true if {@code pgbouncer} is on the path, or in the folder where distributions install it
    */
   public static boolean isInstalled() {
     return program().isPresent();
@@ -109,7 +107,8 @@ public final class PgBouncer implements AutoCloseable {
             connections));
     List<String> command = new ArrayList<>(List.of(program.toString()));
     if (System.getProperty("user.name").equals("root")) {
-      // It refuses to run as root, and needs nothing of this user but what it has opened before.
+      // PgBouncer refuses to run as root. After its start, it needs no file of the current user
+      // that it has not already opened.
       command.addAll(List.of("-u", "nobody"));
     }
     command.add(configuration.toString());
@@ -147,8 +146,7 @@ public final class PgBouncer implements AutoCloseable {
   }
 
   /**
-   * The database as it is seen through the pooler. Its address has {@code prepareThreshold=0}:
-   * before 1.21 PgBouncer knows nothing of the driver's prepared statements.
+   * The database through the pooler. Its address has {@code prepareThreshold=0}, because PgBouncer before 1.21 does not support the driver's prepared statements.
    *
    * @return the same database at another address
    */
@@ -157,9 +155,9 @@ public final class PgBouncer implements AutoCloseable {
   }
 
   /**
-   * What it has logged until now.
+   * What the pooler has logged so far.
    *
-   * @return the lines, empty if it has been closed
+   * @return the log; empty after the pooler was closed
    */
   public String output() {
     try {
@@ -169,7 +167,7 @@ public final class PgBouncer implements AutoCloseable {
     }
   }
 
-  /** Stops it, and breaks the connections of its clients. */
+  /** Stops the pooler, and breaks the connections of its clients. */
   @Override
   public synchronized void close() {
     if (process != null && process.isAlive()) {

@@ -6,25 +6,19 @@ import org.junit.jupiter.api.extension.ParameterResolver;
 import org.junit.platform.commons.support.AnnotationSupport;
 
 /**
- * Gives tests a {@link Database} of their own, as a parameter of a test method, a set-up method or
- * the constructor; all parameters of one test are the same database, which is dropped after the
- * test. It holds what every {@link DatabaseTemplate} has filled in, unless the test or its class is
- * annotated with {@link EmptyDatabase}.
+ * Gives each test its own {@link Database}, as a parameter of the test method, a set-up method or the constructor. All parameters of one test are the same database, which is dropped after the test. The database holds what every {@link DatabaseTemplate} has written, unless the test or its class is annotated with {@link EmptyDatabase}.
  *
- * <p>The server is shared by all tests of the process, may run several of them at once, and flushes
- * nothing. It is started for the first test and stopped after the last. A test that kills or
- * restarts a server, resets its statistics, leaves prepared transactions or looks at what is on
- * disk starts one of its own with {@link PostgresServer#start()}.
+ * <p>All tests of the process share one server, possibly several at once, and it flushes nothing to disk. The server is started for the first test and stopped after the last. If a test kills or restarts a server, resets its statistics, leaves prepared transactions or looks at its files, the test starts its own server with {@link PostgresServer#start()}.
  */
 public final class PostgresExtension implements ParameterResolver {
 
   private static final ExtensionContext.Namespace NAMESPACE =
       ExtensionContext.Namespace.create(PostgresExtension.class);
 
-  /** Made by JUnit. */
+  /** Called by JUnit. */
   public PostgresExtension() {}
 
-  /** A constructor is called for one test, and gets the database of that test. */
+  /** The scope of one test, so that the constructor gets the database of that test. */
   @Override
   public ExtensionContextScope getTestInstantiationExtensionContextScope(ExtensionContext root) {
     return ExtensionContextScope.TEST_METHOD;

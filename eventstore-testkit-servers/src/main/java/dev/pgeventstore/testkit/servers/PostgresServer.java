@@ -10,14 +10,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A real PostgreSQL server on 127.0.0.1. Which one is told by system properties:
+ * A real PostgreSQL server on 127.0.0.1. System properties choose the server:
  *
  * <ul>
- *   <li>{@code pg.url}: one that already runs, given by the JDBC address of a superuser;
- *   <li>{@code eventstore.servers=testcontainers}: a container, of the image named by {@code
- *       testcontainers.image} (default {@code postgres:18});
- *   <li>otherwise one from embedded binaries, as any user, root too. Its data is on disk and
- *       flushed like a real server's, in a temporary folder.
+ *   <li>{@code pg.url}: a server that already runs, given by the JDBC address for a superuser;
+ *   <li>{@code eventstore.servers=testcontainers}: a container with the image that {@code testcontainers.image} names (default {@code postgres:18});
+ *   <li>otherwise, a server from embedded binaries, which any user can start, even root. Its data is in a temporary folder on disk, and is flushed as in production.
  * </ul>
  *
  * <p>Safe for many threads, except for killing and restarting.
@@ -28,11 +26,11 @@ public abstract class PostgresServer implements AutoCloseable {
 
   private @Nullable Boolean copiesFiles;
 
-  /** For the kinds of servers. */
+  /** For the implementations in this package. */
   PostgresServer() {}
 
   /**
-   * Starts a server, or connects to the one that runs.
+   * Starts a server, or takes the one that already runs.
    *
    * @return the server
    */
@@ -41,9 +39,9 @@ public abstract class PostgresServer implements AutoCloseable {
   }
 
   /**
-   * Starts a server with settings of its own.
+   * Starts a server with the given settings.
    *
-   * @param settings by the names of postgresql.conf; a server that already runs ignores them
+   * @param settings the settings, named as in postgresql.conf; a server that already runs ignores them
    * @return the server
    */
   public static PostgresServer start(Map<String, String> settings) {
@@ -58,10 +56,10 @@ public abstract class PostgresServer implements AutoCloseable {
   }
 
   /**
-   * Starts a server from embedded binaries that keeps its data on a disk of the caller's.
+   * Starts a server from embedded binaries that keeps its data in a given folder.
    *
-   * @param disk an existing folder, on which a folder is made
-   * @param settings by the names of postgresql.conf
+   * @param disk an existing folder, in which the server creates its own
+   * @param settings the settings, named as in postgresql.conf
    * @return the server
    */
   public static PostgresServer startOn(Path disk, Map<String, String> settings) {
@@ -71,7 +69,7 @@ public abstract class PostgresServer implements AutoCloseable {
   /**
    * The JDBC address of a database, for the superuser.
    *
-   * @param database its name
+   * @param database the name of the database
    * @return the address, with user and password if one is needed
    */
   public abstract String url(String database);
@@ -87,17 +85,18 @@ public abstract class PostgresServer implements AutoCloseable {
     return new Database(url(name));
   }
 
-  /** Creates a database that holds what another one holds, to which nobody is connected. */
+  /** Creates a copy of another database, which must have no connections. */
   Database copyDatabase(Database template) {
     String name = unusedName();
-    // Copying files makes the server flush all it has, which is cheap for one that flushes nothing.
+    // To copy files, the server flushes everything first, which is cheap for a server without
+    // fsync.
     execute(
         "create database %s template %s%s"
             .formatted(name, template.name(), copiesFiles() ? " strategy file_copy" : ""));
     return new Database(url(name));
   }
 
-  /** Drops a database, and ends the connections to it that are left. */
+  /** Drops a database, and ends all remaining connections to it. */
   void dropDatabase(Database database) {
     execute("drop database if exists %s with (force)".formatted(database.name()));
   }
@@ -135,16 +134,14 @@ public abstract class PostgresServer implements AutoCloseable {
   }
 
   /**
-   * Whether {@link #killHard} and {@link #restart} can be called: not for a server that was running
-   * before.
+   * Whether {@link #killHard} and {@link #restart} can be called. They cannot be called for a server that was running before.
    *
-   * @return true for servers that were started here
+   * @return true if this class started the server
    */
   public abstract boolean canBeKilled();
 
   /**
-   * Kills the server and all its backends with SIGKILL, and waits until they are gone: what was not
-   * flushed is lost.
+   * Kills the server and all its backends with SIGKILL, and waits until they are gone. Data that was not flushed is lost.
    *
    * @throws UnsupportedOperationException if it was running before
    */
@@ -157,7 +154,7 @@ public abstract class PostgresServer implements AutoCloseable {
    */
   public abstract void restart();
 
-  /** Stops the server and deletes its data. One that was running before goes on. */
+  /** Stops the server and deletes its data. A server that was running before keeps running. */
   @Override
   public abstract void close();
 }

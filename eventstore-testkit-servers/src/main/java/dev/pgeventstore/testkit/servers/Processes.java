@@ -5,14 +5,14 @@ import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
-/** Processes that end. */
+/** Stops processes, and waits for their end. */
 final class Processes {
 
   private static final Duration TO_END = Duration.ofSeconds(60);
 
   private Processes() {}
 
-  /** Stops a process where it is, without ending it. */
+  /** Stops a process with SIGSTOP, without ending it. */
   static void freeze(ProcessHandle process) {
     try {
       new ProcessBuilder("kill", "-STOP", Long.toString(process.pid())).start().waitFor();
@@ -26,8 +26,7 @@ final class Processes {
   }
 
   /**
-   * Waits for the end of a process that is no child of this one. {@code onExit()} would do it too,
-   * but hands its answer on in the common pool, which a test may keep busy.
+   * Waits for the end of a process that is not a child of this one. {@code onExit()} completes in the common pool, which a test may keep busy.
    */
   static void awaitEnd(ProcessHandle process) {
     long deadline = System.nanoTime() + TO_END.toNanos();

@@ -2,7 +2,7 @@ package dev.pgeventstore.testkit.servers;
 
 import java.util.Map;
 
-/** A broker that somebody else has started. */
+/** A broker that was started outside of the tests. */
 final class RunningKafka extends KafkaBroker {
 
   private final String bootstrap;
@@ -58,11 +58,11 @@ final class RunningKafka extends KafkaBroker {
 
   private static UnsupportedOperationException notOurs() {
     return new UnsupportedOperationException(
-        "the broker was running before: it is not ours to kill, pause, restart or configure");
+        "the broker was running before, so it cannot be killed, paused, restarted or configured here");
   }
 
   @Override
   public void close() {
-    // It was there before.
+    // The broker was running before, so it keeps running.
   }
 }

@@ -1,6 +1,6 @@
 package dev.pgeventstore.testkit.servers;
 
-/** A server that somebody else has started. */
+/** A server that was started outside of the tests. */
 final class RunningPostgres extends PostgresServer {
 
   private final String url;
@@ -26,17 +26,17 @@ final class RunningPostgres extends PostgresServer {
   @Override
   public void killHard() {
     throw new UnsupportedOperationException(
-        "the server was running before: it is not ours to kill");
+        "the server was running before, so it cannot be killed here");
   }
 
   @Override
   public void restart() {
     throw new UnsupportedOperationException(
-        "the server was running before: it is not ours to restart");
+        "the server was running before, so it cannot be restarted here");
   }
 
   @Override
   public void close() {
-    // It was there before.
+    // The server was running before, so it keeps running.
   }
 }

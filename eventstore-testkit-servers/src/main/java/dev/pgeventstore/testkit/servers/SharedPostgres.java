@@ -5,10 +5,10 @@ import java.util.Map;
 import java.util.ServiceLoader;
 import org.jspecify.annotations.Nullable;
 
-/** The server that the tests of a process share, with the database that theirs are copies of. */
+/** The server that all tests of a process share, with the database that is copied for each test. */
 final class SharedPostgres implements AutoCloseable {
 
-  // What survives a crash of the server is tested on servers that tests start themselves.
+  // Tests of crashes start their own servers, so this one need not flush.
   private static final Map<String, String> SETTINGS =
       Map.of("fsync", "off", "full_page_writes", "off", "max_connections", "600");
 

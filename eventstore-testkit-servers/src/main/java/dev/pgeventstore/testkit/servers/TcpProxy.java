@@ -12,12 +12,9 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Stands between clients and a server on this machine, and does what networks do: it refuses, falls
- * silent, or loses answers. In between it carries every byte. Knows no protocol, so it serves
- * databases and brokers alike; a broker must {@linkplain KafkaBroker#proxy() know of it}, because
- * brokers tell their clients where to connect.
+ * A proxy between clients and a server on this machine that simulates faults of the network: it refuses connections, stops all traffic, or loses responses. Otherwise it forwards every byte. It depends on no protocol, so it serves databases and brokers. A broker must {@linkplain KafkaBroker#proxy() advertise the proxy}, because brokers send their clients the addresses to connect to.
  *
- * <p>At most 200 connections stand at once; each holds at most 64 KB in either direction. Safe for
+ * <p>There are at most 200 connections at once; each buffers at most 64 KB in either direction. Safe for
  * many threads.
  */
 public final class TcpProxy implements AutoCloseable {
@@ -51,9 +48,9 @@ public final class TcpProxy implements AutoCloseable {
   }
 
   /**
-   * Opens a proxy in front of a server on 127.0.0.1, which may be away at this moment.
+   * Opens a proxy in front of a server on 127.0.0.1, which need not be running yet.
    *
-   * @param port the server's
+   * @param port the port of the server
    * @return the proxy, at a port of its own
    */
   public static TcpProxy to(int port) {
@@ -61,7 +58,7 @@ public final class TcpProxy implements AutoCloseable {
       try {
         return new TcpProxy(FreePort.find(), port);
       } catch (UncheckedIOException e) {
-        // Another process took it in the moment since it was found.
+        // Another process has taken the port since it was found.
         if (attempt == MOST_ATTEMPTS) {
           throw e;
         }
@@ -69,13 +66,13 @@ public final class TcpProxy implements AutoCloseable {
     }
   }
 
-  /** Opens one at a port that was found before. */
+  /** Opens a proxy at a given port. */
   static TcpProxy at(int port, int target) {
     return new TcpProxy(port, target);
   }
 
   /**
-   * Where it listens on 127.0.0.1.
+   * The port on 127.0.0.1 at which the proxy listens.
    *
    * @return the port
    */
@@ -83,43 +80,41 @@ public final class TcpProxy implements AutoCloseable {
     return listening.getLocalPort();
   }
 
-  /** Breaks all connections. New ones are let in. */
+  /** Breaks all connections. New connections are accepted. */
   public void cut() {
     links.forEach(Link::cut);
   }
 
-  /** Breaks all connections, and lets no new one in until {@link #restore()}. */
+  /** Breaks all connections, and refuses new ones until {@link #restore()}. */
   public void refuse() {
     enter(Mode.REFUSE);
     cut();
   }
 
   /**
-   * Carries nothing any more, in either direction: connections stay open, new ones are let in, and
-   * nobody hears anything. After {@link #restore()} what was held goes on its way.
+   * Forwards nothing, in either direction. Connections stay open, and new ones are accepted. After {@link #restore()}, the data that was held back is forwarded.
    */
   public void freeze() {
     enter(Mode.FREEZE);
   }
 
   /**
-   * Loses every answer from now on, while requests still arrive and are carried out. {@link
-   * #restore()} breaks the connections on which something was lost.
+   * Loses every response from now on, while requests are still forwarded and carried out. {@link #restore()} breaks the connections on which something was lost.
    */
   public void loseAnswers() {
     enter(Mode.LOSE_ANSWERS);
   }
 
   /**
-   * Carries requests slowly, each connection by itself, until {@link #restore()}.
+   * Forwards the requests of each connection slowly, until {@link #restore()}.
    *
-   * @param bytes in a second; 1 or more
+   * @param bytes the bytes per second on each connection; 1 or more
    */
   public void slowDown(int bytes) {
     bytesPerSecond = Math.max(1, bytes);
   }
 
-  /** Carries everything again. */
+  /** Forwards everything again. */
   public void restore() {
     bytesPerSecond = Integer.MAX_VALUE;
     enter(Mode.CARRY);
@@ -153,7 +148,7 @@ public final class TcpProxy implements AutoCloseable {
       try {
         connect(listening.accept());
       } catch (IOException e) {
-        // Closed, or the client has gone again.
+        // The proxy was closed, or the client has disconnected.
       }
     }
   }
@@ -168,7 +163,7 @@ public final class TcpProxy implements AutoCloseable {
       server.connect(
           new InetSocketAddress(InetAddress.getLoopbackAddress(), target), TO_CONNECT_MILLIS);
     } catch (IOException e) {
-      // The server is away, and so the client is told.
+      // The server is down, so the client's connection is closed.
       server.close();
       client.close();
       return;
@@ -184,7 +179,7 @@ public final class TcpProxy implements AutoCloseable {
     }
   }
 
-  /** Breaks all connections and listens no more. */
+  /** Breaks all connections, and stops listening. */
   @Override
   public void close() {
     try {
@@ -196,7 +191,7 @@ public final class TcpProxy implements AutoCloseable {
     cut();
   }
 
-  /** A client's connection and the one that was made for it. */
+  /** A client's connection, and the connection to the server that was opened for it. */
   private final class Link {
 
     private final Socket client;
@@ -213,7 +208,8 @@ public final class TcpProxy implements AutoCloseable {
           OutputStream to = destination.getOutputStream()) {
         byte[] bytes = new byte[BUFFER_BYTES];
         for (int read = from.read(bytes); read >= 0; read = from.read(bytes)) {
-          // Behind a hole everything is lost: the rest would make no sense to the client.
+          // After lost bytes, everything on this connection is lost: the client could not parse the
+          // rest.
           if (answers && (awaitNotFrozen() == Mode.LOSE_ANSWERS || lost)) {
             lost = true;
           } else {
@@ -226,7 +222,7 @@ public final class TcpProxy implements AutoCloseable {
           }
         }
       } catch (IOException e) {
-        // Cut by us, or by either side.
+        // The connection was broken by the proxy, or by either side.
       } catch (InterruptedException e) {
         Thread.currentThread().interrupt();
       } finally {
@@ -244,7 +240,7 @@ public final class TcpProxy implements AutoCloseable {
       try {
         socket.close();
       } catch (IOException e) {
-        // It is of no use any more.
+        // The socket is closed anyway.
       }
     }
   }

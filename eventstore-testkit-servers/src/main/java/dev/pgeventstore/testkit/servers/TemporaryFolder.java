@@ -7,7 +7,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 
-/** Folders that servers keep their data in. */
+/** The folders in which servers keep their data. */
 final class TemporaryFolder {
 
   private TemporaryFolder() {}

@@ -1,5 +1,5 @@
 /**
- * Real servers for tests and examples: PostgreSQL and Kafka, started without installing anything.
+ * Real servers for tests and examples: PostgreSQL and Kafka, which need no installation.
  */
 @NullMarked
 package dev.pgeventstore.testkit.servers;

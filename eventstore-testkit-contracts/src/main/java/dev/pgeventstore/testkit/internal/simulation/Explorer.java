@@ -10,15 +10,10 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Plays a scene of a few threads in one order of its steps after the other: first in all orders in
- * which no thread has to give way that could go on, then in those in which one has to once, then
- * twice (<a href="https://doi.org/10.1145/1250734.1250785">Iterative context bounding</a>,
- * Musuvathi and Qadeer 2007). Faults of threads show with few preemptions, and of few there are few
- * orders.
+ * Plays a scene of a few threads in many orders of its steps: first in all orders without a preemption, then in those with one preemption, then with two (<a href="https://doi.org/10.1145/1250734.1250785">Iterative context bounding</a>,
+ * Musuvathi and Qadeer 2007). A preemption is a point at which a thread gives way although it could go on. Most faults of threads show with few preemptions, and there are few orders with few preemptions.
  *
- * <p>A preemption is also that the clock jumps to a deadline, by a second at most, although a
- * thread could run: everything is slow. If there are more orders than are asked for, they are
- * picked by a seed that is always the same. So an exploration is repeated to the last step.
+ * <p>A jump of the clock also counts as a preemption: it jumps to a deadline, by a second at most, although a thread could run, as if that thread were slow. If there are more orders than requested, a fixed seed picks some. So an exploration is repeated exactly.
  */
 public final class Explorer {
 
@@ -39,22 +34,21 @@ public final class Explorer {
     this.most = most;
   }
 
-  /** What is played, anew for each order. */
+  /** A scene, which is played once for each order. */
   @FunctionalInterface
   public interface Scene {
 
     /**
-     * Starts threads, waits for their end, and throws if what came of it is wrong. No thread may be
-     * left.
+     * Starts threads, waits for their end, and throws if the result is wrong. No thread may be left.
      */
     void play(Node node) throws Exception;
   }
 
   /**
-   * What was found.
+   * The result of an exploration.
    *
    * @param schedules how many orders were played
-   * @param failure of the last one; null if there was none
+   * @param failure the failure in the last order; null if there was none
    */
   public record Outcome(int schedules, @Nullable String failure) {}
 
@@ -129,7 +123,7 @@ public final class Explorer {
             again == null ? "It does not fail again." : again);
   }
 
-  /** Some of many schedules, each as likely as any other. */
+  /** A sample of schedules, each as likely as any other. */
   private final class Sample {
     private final List<int[]> schedules = new ArrayList<>();
     private int seen;
@@ -147,10 +141,10 @@ public final class Explorer {
     }
   }
 
-  /** One order: where it deviates from the one in which every thread goes on as long as it can. */
+  /** One order, given by its deviations from the order in which every thread goes on as long as it can. */
   private static final class Schedule implements Choices {
 
-    /** Pairs: the number of a decision, and what is chosen there instead of 0. */
+    /** Pairs: the number of a decision, and the option that is chosen there instead of 0. */
     private final int[] deviations;
 
     private final int preemptions;
@@ -179,7 +173,7 @@ public final class Explorer {
       return chosen;
     }
 
-    /** Adds the orders that deviate once more, later than this one does. */
+    /** Adds the orders with one more deviation, later than those of this one. */
     void branch(List<int[]> now, Sample next) {
       int from = deviations.length == 0 ? 0 : deviations[deviations.length - 2] + 1;
       for (int number = from; number < decisions.size(); number++) {
@@ -227,7 +221,7 @@ public final class Explorer {
       if (current < 0) {
         return chosen;
       }
-      // To go on is the first choice, and then come the others.
+      // The first option is to go on with the current task; the others follow.
       return chosen == 0 ? current : chosen <= current ? chosen - 1 : chosen;
     }
 

@@ -25,14 +25,11 @@ import javax.tools.StandardJavaFileManager;
 import javax.tools.ToolProvider;
 
 /**
- * The engine with a mistake in it: some classes are compiled from their source with some text
- * replaced, and the engine and its simulation are loaded once more around them. So the engine
- * itself knows nothing of mutants.
+ * The engine with a mistake in it. Some classes are compiled from their source with some text replaced, and the engine and its simulation are loaded once more around them. So the engine needs no code for mutants.
  *
- * @param root the package of the engine and the simulation, with a dot at its end: what is in it or
- *     below is loaded anew
- * @param name what is wrong with it
- * @param changes what is changed
+ * @param root the package of the engine and the simulation, with a dot at its end: all classes in it or below are loaded again
+ * @param name the mistake
+ * @param changes the changes that make the mistake
  */
 public record MutatedCode(String root, String name, List<Change> changes) {
 
@@ -40,28 +37,28 @@ public record MutatedCode(String root, String name, List<Change> changes) {
    * A change of a class.
    *
    * @param source the class, without the root
-   * @param was its text
-   * @param becomes the text in its place
+   * @param was the original text
+   * @param becomes the text that replaces it
    */
   public record Change(String source, String was, String becomes) {}
 
-  /** The project's baseline: what instruments class files need not know those of a newer JDK. */
+  /** The project's baseline, because a library that instruments class files may not support those of a newer JDK. */
   private static final String RELEASE = "17";
 
   private static final List<Path> SOURCES =
       List.of(Path.of("src/main/java"), Path.of("src/test/java"));
 
   /**
-   * Makes an instance of a class as it is in the mutant. It has a constructor without parameters.
+   * Creates an instance of the mutant's version of a class that has a constructor without parameters.
    */
   public Object make(Class<?> type) throws IOException, ReflectiveOperationException {
     return make(type, UnaryOperator.identity());
   }
 
   /**
-   * The same, with classes that are changed once more.
+   * Like {@link #make(Class)}, with a further change of each class file.
    *
-   * @param instrumented what becomes of each class file before it is loaded
+   * @param instrumented changes each class file before it is loaded
    */
   public Object make(Class<?> type, UnaryOperator<byte[]> instrumented)
       throws IOException, ReflectiveOperationException {
@@ -126,7 +123,7 @@ public record MutatedCode(String root, String name, List<Change> changes) {
     return bytes;
   }
 
-  /** Loads the engine and the simulation anew, and the mutated classes instead of their own. */
+  /** Loads the engine and the simulation again, with the mutated classes in place of the originals. */
   private final class Loader extends ClassLoader {
 
     private final Map<String, byte[]> mutated;

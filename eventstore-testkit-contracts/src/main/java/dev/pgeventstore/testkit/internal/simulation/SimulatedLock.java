@@ -8,7 +8,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
-/** A reentrant lock of the simulation: who gets it next is chosen by the seed. */
+/** A reentrant lock of the simulation: the seed chooses the task that gets it next. */
 final class SimulatedLock implements Lock {
 
   private static final long FOREVER = Long.MAX_VALUE;

@@ -20,15 +20,11 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Lets one task run at a time; which one goes on is chosen by a seed, or by {@link Explorer}.
+ * Lets one task run at a time. A seed or the {@link Explorer} chooses which one goes on.
  *
- * <p>Every task has a thread, but only the one that holds the baton runs. It hands the baton on at
- * scheduling points: where it takes or releases a lock, waits, sleeps, starts or ends a task, or
- * talks to the simulated database. All other state belongs to the holder of the baton, so none of
- * it needs a lock, and the same choices give the same run.
+ * <p>Every task has a thread, but only the thread with the baton runs. A task passes the baton on at scheduling points: where it takes or releases a lock, waits, sleeps, starts or ends a task, or calls the simulated database. All other state belongs to the task with the baton, so it needs no lock, and the same choices give the same run.
  *
- * <p>Time passes by a few microseconds with each step, and jumps to the next deadline when no task
- * can run, now and then also when one can.
+ * <p>Each step takes a few microseconds of simulated time. When no task can run, and sometimes when one can, the clock jumps to the next deadline.
  */
 public final class SimulatedScheduler {
 
@@ -44,7 +40,7 @@ public final class SimulatedScheduler {
   private static final long YIELDED_NANOS = 20_000;
   private static final long HANGS_AFTER_SECONDS = 60;
 
-  /** How often a task that is being unwound may try to go on before it is left behind. */
+  /** How often a task of a run that is over may try to go on before its thread is parked for ever. */
   private static final int PATIENCE = 1_000;
 
   private static final ThreadLocal<SimulatedScheduler> RUNNING = new ThreadLocal<>();
@@ -67,7 +63,7 @@ public final class SimulatedScheduler {
   private int started;
   private long hash;
 
-  /** What a run leaves open. */
+  /** The choices that decide a run. */
   interface Choices {
 
     /** How long a step takes. */
@@ -91,7 +87,7 @@ public final class SimulatedScheduler {
      */
     int next(int tasks, int current);
 
-    /** Whether a waiter wakes up for no reason, which code that waits must bear. */
+    /** Whether a waiter wakes up without a signal, which code that waits must tolerate. */
     boolean wakesForNoReason();
   }
 
@@ -149,7 +145,7 @@ public final class SimulatedScheduler {
     this.traced = traced;
   }
 
-  /** One whose choices are made by others. Then no thread is used for two tasks of a run. */
+  /** A scheduler with the given choices. It uses no thread for two tasks of a run. */
   SimulatedScheduler(Choices choices, long maxSteps, int traced) {
     this.random = new SplittableRandom(0);
     this.choices = choices;
@@ -164,7 +160,7 @@ public final class SimulatedScheduler {
   }
 
   /**
-   * Runs a task, and all that it starts, until it ends or anything fails. All tasks are dead then.
+   * Runs a task, and all tasks that it starts, until the first task ends or any task fails. Then all tasks have ended.
    */
   public void run(Node node, Runnable root) throws Throwable {
     SimulatedTask first = new SimulatedTask(node, "root", root);
@@ -214,7 +210,7 @@ public final class SimulatedScheduler {
     return steps;
   }
 
-  /** What the run was, in a number. */
+  /** A hash of everything that happened in the run. */
   public long hash() {
     return hash;
   }
@@ -227,7 +223,7 @@ public final class SimulatedScheduler {
     return n > 0 && random.nextInt(n) == 0;
   }
 
-  /** Remembers what happens. Costs nothing unless the run is traced. */
+  /** Records a step for the trace. Costs nothing unless the run is traced. */
   @SuppressWarnings("AnnotateFormatMethod")
   public void note(String format, Object... arguments) {
     if (traced > 0) {
@@ -245,7 +241,7 @@ public final class SimulatedScheduler {
     return List.copyOf(trace);
   }
 
-  /** Makes what has happened part of the run's hash. */
+  /** Adds a value to the run's hash. */
   public void mix(long value) {
     hash = (hash ^ value) * 0x9E3779B97F4A7C15L;
     hash ^= hash >>> 29;
@@ -262,7 +258,7 @@ public final class SimulatedScheduler {
     throw park();
   }
 
-  /** Another task may go on here, if the caller is one at all. */
+  /** Another task may go on here, if the calling thread runs a task at all. */
   public static void pointOfRunning() {
     SimulatedScheduler running = RUNNING.get();
     if (running != null) {
@@ -399,7 +395,7 @@ public final class SimulatedScheduler {
     }
   }
 
-  /** Where all tasks are, for the trace. */
+  /** Adds the stack of every task to the trace. */
   private void dump() {
     for (SimulatedTask task : tasks) {
       Thread thread = task.thread;
@@ -420,7 +416,7 @@ public final class SimulatedScheduler {
     THREADS.execute(task::run);
   }
 
-  /** Where a task of a run that is over waits for nothing. */
+  /** Stops a task of a run that is over. */
   private RuntimeException park() {
     SimulatedTask me = me();
     if (!over && !me.isEnded) {
@@ -430,7 +426,7 @@ public final class SimulatedScheduler {
     throw new Over();
   }
 
-  /** Ends the threads of a run that is over. An error, so that nothing takes it for its own. */
+  /** Ends the threads of a run that is over. This is an error, so that no code handles it as an exception of its own. */
   public static final class Over extends Error {
     private static final long serialVersionUID = 1L;
 
@@ -454,12 +450,12 @@ public final class SimulatedScheduler {
       return name;
     }
 
-    /** None of its tasks goes on for some time. */
+    /** Stops all tasks of this node for some time. */
     public void freeze(long nanos) {
       frozenUntil = now + nanos;
     }
 
-    /** None of its tasks ever goes on. */
+    /** Stops all tasks of this node for ever. */
     public void kill() {
       isKilled = true;
       if (me().node == this) {
@@ -509,7 +505,7 @@ public final class SimulatedScheduler {
       requireNoInterrupt();
     }
 
-    /** Waits while time passes, whatever interrupts it. */
+    /** Waits while time passes; ignores interrupts. */
     public void pause(long nanos) {
       SimulatedScheduler.this.sleep(nanos);
     }
@@ -519,12 +515,12 @@ public final class SimulatedScheduler {
       SimulatedScheduler.this.point();
     }
 
-    /** One of some numbers, from 0 on. A run has each of them in some order. */
+    /** A choice among so many options, numbered from 0. Each option is taken in some order of the steps. */
     public int pick(int options) {
       return choices.next(options, -1);
     }
 
-    /** Remembers what happens, for the trace of a run that fails. */
+    /** Records a step, for the trace of a run that fails. */
     public void note(String what) {
       SimulatedScheduler.this.note("%s", what);
     }
@@ -621,7 +617,7 @@ public final class SimulatedScheduler {
           ended.await();
           ends = true;
         } catch (InterruptedException e) {
-          // Left behind by the task.
+          // The task left this interrupt behind.
         }
       }
     }
@@ -641,7 +637,7 @@ public final class SimulatedScheduler {
       try {
         hand(choose(null));
       } catch (Over | IllegalStateException e) {
-        // Nothing could go on, and the run may have ended meanwhile.
+        // No other task can go on, or the run has ended meanwhile.
       }
     }
 
@@ -716,13 +712,13 @@ public final class SimulatedScheduler {
     }
   }
 
-  /** When some time is over. */
+  /** The time after this many nanoseconds. */
   public long after(long nanos) {
     long end = now + Math.max(0, nanos);
     return end < 0 ? FOREVER : end;
   }
 
-  /** What a lock needs of the scheduler that made it. */
+  /** For the locks of this scheduler. */
   boolean isOver() {
     return over;
   }
