@@ -47,7 +47,7 @@ class AppendTest {
   }
 
   @Test
-  void no_event_is_refused() {
+  void an_append_without_events_is_refused() {
     assertThatThrownBy(() -> Append.to(A, any(), List.of()))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("a-1");

@@ -27,7 +27,7 @@ class ValuesTest {
   }
 
   @Test
-  void exactly_0_is_no_stream() {
+  void exactly_0_means_no_stream() {
     assertThat(ExpectedVersion.exactly(0)).isEqualTo(ExpectedVersion.noStream());
     assertThat(ExpectedVersion.exactly(3)).isEqualTo(ExpectedVersion.exactly(3));
     assertThatThrownBy(() -> ExpectedVersion.exactly(-1))

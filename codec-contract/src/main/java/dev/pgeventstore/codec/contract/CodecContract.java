@@ -208,7 +208,7 @@ public abstract class CodecContract {
 
   @ParameterizedTest
   @ValueSource(doubles = {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY})
-  void what_is_no_number_is_refused(double number) {
+  void a_number_that_json_cannot_express_is_refused(double number) {
     assertThatThrownBy(() -> encode(codec, new Noted("", number, Map.of())))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("'order-noted'")

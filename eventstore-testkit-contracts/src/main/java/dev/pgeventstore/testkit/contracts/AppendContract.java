@@ -40,7 +40,7 @@ abstract class AppendContract extends ContractFixture {
   }
 
   @Test
-  void an_append_answers_with_the_position_of_its_last_event() {
+  void an_append_returns_the_position_of_its_last_event() {
     AppendResult result = append(stream("1"), opened("ann"), deposited(1));
     assertThat(store.read(stream("1")).get(1).position()).isEqualTo(result.position());
     assertThat(result.replayed()).isFalse();
@@ -60,7 +60,7 @@ abstract class AppendContract extends ContractFixture {
   }
 
   @Test
-  void an_event_comes_back_as_it_was_appended() {
+  void an_event_is_read_as_it_was_appended() {
     UUID id = UUID.randomUUID();
     Metadata metadata =
         Metadata.none()
@@ -85,7 +85,7 @@ abstract class AppendContract extends ContractFixture {
   }
 
   @Test
-  void an_event_has_a_time_id_and_a_place_in_time_without_being_given_one() {
+  void an_event_without_an_id_gets_a_time_ordered_id_and_every_event_gets_a_time() {
     append(stream("1"), opened("ann"), opened("bob"));
     List<RecordedEvent> events = store.read(stream("1"));
     assertThat(events).extracting(event -> event.id().version()).containsOnly(7);
@@ -105,7 +105,7 @@ abstract class AppendContract extends ContractFixture {
   }
 
   @Test
-  void encoded_events_are_stored_as_they_are_and_their_type_need_not_be_known() {
+  void encoded_events_are_stored_unchanged_even_if_their_type_is_unknown() {
     String json = "{\"b\":1.50,\"a\":[true,null,\"x\"]}";
     append(stream("1"), EncodedEvent.of("from-elsewhere", 3, json));
     RecordedEvent event = store.read(stream("1")).get(0);
@@ -116,7 +116,7 @@ abstract class AppendContract extends ContractFixture {
   }
 
   @Test
-  void stream_ids_are_taken_as_they_are() {
+  void stream_ids_are_kept_unchanged() {
     List<String> keys =
         List.of(
             "a",
@@ -149,26 +149,26 @@ abstract class AppendContract extends ContractFixture {
   }
 
   @Test
-  void no_stream_holds_until_the_first_event() {
+  void no_stream_is_met_until_the_first_event() {
     assertThat(store.append(stream("1"), noStream(), deposits(3)).version()).isEqualTo(3);
     assertConflict(stream("1"), noStream(), 3);
   }
 
   @Test
-  void exactly_0_is_no_stream() {
+  void exactly_0_means_no_stream() {
     assertThat(store.append(stream("1"), exactly(0), deposits(1)).version()).isEqualTo(1);
     assertConflict(stream("1"), exactly(0), 1);
   }
 
   @Test
-  void an_existing_stream_has_an_event() {
+  void a_stream_exists_when_it_has_an_event() {
     assertConflict(stream("1"), streamExists(), 0);
     append(stream("1"), opened("ann"));
     assertThat(store.append(stream("1"), streamExists(), deposits(1)).version()).isEqualTo(2);
   }
 
   @Test
-  void exactly_a_version_is_neither_less_nor_more() {
+  void an_exact_version_is_met_by_no_other_version() {
     assertConflict(stream("1"), exactly(1), 0);
     append(stream("1"), deposited(1), deposited(2), deposited(3));
     assertConflict(stream("1"), exactly(2), 3);
@@ -194,7 +194,7 @@ abstract class AppendContract extends ContractFixture {
   }
 
   @Test
-  void a_conflict_writes_nothing_and_burns_no_position() {
+  void a_conflict_writes_nothing_and_uses_no_position() {
     AppendResult first = append(stream("1"), opened("ann"));
     for (ExpectedVersion expected : List.of(noStream(), exactly(2), exactly(7))) {
       assertConflict(stream("1"), expected, 1);
@@ -209,7 +209,7 @@ abstract class AppendContract extends ContractFixture {
   }
 
   @Test
-  void of_many_who_start_a_stream_one_wins() {
+  void of_many_appends_that_start_a_stream_one_succeeds() {
     for (int round = 0; round < 10; round++) {
       StreamId stream = stream("round-" + round);
       List<Object> outcomes =
@@ -219,7 +219,7 @@ abstract class AppendContract extends ContractFixture {
   }
 
   @Test
-  void of_many_who_decided_on_the_same_version_one_wins() {
+  void of_many_appends_decided_on_the_same_version_one_succeeds() {
     for (int round = 0; round < 10; round++) {
       StreamId stream = stream("round-" + round);
       append(stream, opened("ann"));
@@ -240,7 +240,7 @@ abstract class AppendContract extends ContractFixture {
   }
 
   @Test
-  void of_many_who_expect_any_version_all_win() {
+  void many_appends_that_expect_any_version_all_succeed() {
     StreamId stream = stream("1");
     List<Object> outcomes =
         race(RACERS, i -> Append.to(stream, any(), List.of(deposited(i), opened("r" + i))));
@@ -249,7 +249,7 @@ abstract class AppendContract extends ContractFixture {
   }
 
   @Test
-  void of_many_who_expect_an_existing_stream_all_win_or_none() {
+  void many_appends_that_expect_an_existing_stream_all_succeed_or_all_conflict() {
     List<Object> tooEarly =
         race(RACERS, i -> Append.to(stream("1"), streamExists(), List.of(deposited(i))));
     assertThat(conflicts(tooEarly))

@@ -43,7 +43,7 @@ abstract class BadInputContract extends ReplayContract {
   }
 
   @Test
-  void no_event_is_refused() {
+  void an_append_without_events_is_refused() {
     assertThatThrownBy(() -> store.append(stream("1"), any(), List.of()))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(stream("1").toString());
@@ -64,7 +64,7 @@ abstract class BadInputContract extends ReplayContract {
   }
 
   @Test
-  void a_type_of_the_stores_own_is_refused() {
+  void a_type_reserved_for_the_store_is_refused() {
     assertRefused(EncodedEvent.of("$erased", 1, "{}")).hasMessageContaining("$erased");
     assertRefused(EncodedEvent.of("$mine", 1, "{}")).hasMessageContaining("$mine");
   }
@@ -77,13 +77,13 @@ abstract class BadInputContract extends ReplayContract {
   }
 
   @Test
-  void what_is_no_number_is_refused() {
+  void a_number_that_json_cannot_express_is_refused() {
     assertRefused(new Rated(Double.NaN)).hasMessageContaining("account-rated");
     assertRefused(new Rated(Double.NEGATIVE_INFINITY)).hasMessageContaining("account-rated");
   }
 
   @Test
-  void encoded_events_that_are_no_json_are_refused() {
+  void encoded_events_that_are_not_json_are_refused() {
     for (String bad :
         List.of("", "{", "{} {}", "nope", "{\"a\":NaN}", "{\"a\":\"\\u0000\"}", "[1e200000]")) {
       assertRefused(EncodedEvent.of("raw", 1, bad)).hasMessageContaining("'raw'");
@@ -115,7 +115,7 @@ abstract class BadInputContract extends ReplayContract {
   }
 
   @Test
-  void one_that_was_refused_does_not_keep_the_next_from_being_written() {
+  void a_refused_append_does_not_prevent_the_next_from_being_written() {
     for (int i = 0; i < 3; i++) {
       assertThatThrownBy(() -> append(stream("1"), EncodedEvent.of("raw", 1, "{")))
           .isInstanceOf(IllegalArgumentException.class);
@@ -124,7 +124,7 @@ abstract class BadInputContract extends ReplayContract {
   }
 
   @Test
-  void an_id_that_an_append_brings_twice_is_refused() {
+  void an_append_with_the_same_id_twice_is_refused() {
     UUID id = UUID.randomUUID();
     assertThatThrownBy(
             () ->

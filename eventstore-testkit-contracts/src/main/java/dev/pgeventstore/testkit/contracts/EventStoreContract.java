@@ -40,7 +40,7 @@ public abstract class EventStoreContract extends LazyReadContract {
   protected EventStoreContract() {}
 
   @Test
-  void pages_of_every_size_give_every_event_once_and_in_order() {
+  void pages_of_every_size_return_every_event_once_and_in_order() {
     for (int i = 1; i <= 23; i++) {
       append(stream("" + i % 3), deposited(i));
     }
@@ -60,7 +60,7 @@ public abstract class EventStoreContract extends LazyReadContract {
   }
 
   @Test
-  void reading_goes_on_after_the_position_it_is_given() {
+  void reading_starts_after_the_given_position() {
     AppendResult first = append(stream("1"), deposited(1));
     AppendResult second = append(stream("2"), deposited(2));
     EventPage page = store.readPage(first.position(), 10);
@@ -86,13 +86,13 @@ public abstract class EventStoreContract extends LazyReadContract {
   }
 
   @Test
-  void a_query_that_nothing_matches_reaches_the_mark() {
+  void a_query_that_matches_nothing_reaches_the_mark() {
     append(stream("1"), opened("ann"));
     assertThat(readPage(EventQuery.all().categories(category).types("no-such-type"), 1)).isEmpty();
   }
 
   @Test
-  void a_page_without_room_is_refused() {
+  void a_page_size_below_1_is_refused() {
     for (int limit : new int[] {0, -1}) {
       assertThatThrownBy(() -> store.readPage(Position.START, limit))
           .isInstanceOf(IllegalArgumentException.class);
@@ -111,7 +111,7 @@ public abstract class EventStoreContract extends LazyReadContract {
   }
 
   @Test
-  void whoever_follows_while_others_append_sees_every_event_once_and_in_order() throws Exception {
+  void a_reader_that_follows_while_others_append_sees_every_event_once_and_in_order() throws Exception {
     int writers = 4;
     int appends = 60;
     ExecutorService threads = Executors.newFixedThreadPool(writers);
@@ -155,7 +155,7 @@ public abstract class EventStoreContract extends LazyReadContract {
   }
 
   @Test
-  void a_query_gives_what_it_matches() {
+  void a_query_returns_the_events_it_matches() {
     long seed = System.nanoTime();
     Random random = new Random(seed);
     List<String> categories = List.of(category, category + "x", category + "_", category + " a");

@@ -72,7 +72,7 @@ abstract class LazyReadContract extends ReadContract {
   }
 
   @Test
-  void a_lazy_reading_gives_what_a_reading_at_once_gives() {
+  void reading_lazily_returns_the_same_events_as_reading_at_once() {
     for (int size : new int[] {0, 1, 499, 500, 501, 1000, 1203}) {
       StreamId stream = stream("" + size);
       if (size > 0) {
@@ -93,7 +93,7 @@ abstract class LazyReadContract extends ReadContract {
   }
 
   @Test
-  void a_lazy_reading_holds_one_slice_at_a_time_and_reads_no_more_than_is_consumed() {
+  void reading_lazily_holds_one_slice_at_a_time_and_reads_no_slice_before_it_is_needed() {
     store.append(stream("1"), any(), deposits(1203));
     for (StreamRange range : List.of(StreamRange.forwards(), StreamRange.backwards())) {
       Watched watched = new Watched();
@@ -114,7 +114,7 @@ abstract class LazyReadContract extends ReadContract {
   }
 
   @Test
-  void a_lazy_reading_has_no_gap_whatever_is_appended_meanwhile() {
+  void reading_lazily_skips_no_event_while_others_append() {
     store.append(stream("1"), any(), deposits(700));
     Iterator<RecordedEvent> forwards =
         store.readLazily(stream("1"), StreamRange.forwards()).iterator();

@@ -50,7 +50,7 @@ public abstract class ListenerContract extends ContractFixture {
   }
 
   @Test
-  void an_append_that_is_committed_is_told_to_the_listener_with_its_result_and_its_times() {
+  void a_committed_append_is_reported_to_the_listener_with_its_result_and_its_times() {
     Append append =
         Append.to(stream("a"), ExpectedVersion.noStream(), deposits(2))
             .and(stream("b"), ExpectedVersion.any(), deposits(1));
@@ -69,7 +69,7 @@ public abstract class ListenerContract extends ContractFixture {
   }
 
   @Test
-  void a_retry_of_what_was_committed_is_told_to_the_listener_as_committed_and_as_a_retry() {
+  void a_retry_of_a_committed_append_is_reported_to_the_listener_as_committed_and_as_a_retry() {
     Append append = Append.to(stream("a"), ExpectedVersion.noStream(), deposits(1));
     store.append(append);
     store.append(append);
@@ -79,7 +79,7 @@ public abstract class ListenerContract extends ContractFixture {
   }
 
   @Test
-  void a_conflict_is_told_to_the_listener_as_one_and_not_as_a_failure() {
+  void a_conflict_is_reported_to_the_listener_as_a_conflict_not_as_a_failure() {
     StreamId stream = stream("a");
     Append append = Append.to(stream, ExpectedVersion.exactly(7), deposits(1));
     assertThatThrownBy(() -> store.append(append)).isInstanceOf(ConflictException.class);
@@ -93,7 +93,7 @@ public abstract class ListenerContract extends ContractFixture {
   }
 
   @Test
-  void an_append_that_fails_otherwise_is_told_to_the_listener_with_what_the_caller_gets() {
+  void another_failure_is_reported_to_the_listener_with_the_exception_that_the_caller_gets() {
     NewEvent event = NewEvent.of(deposited(1));
     append(stream("a"), event);
     heard.all.clear();
@@ -112,14 +112,14 @@ public abstract class ListenerContract extends ContractFixture {
   }
 
   @Test
-  void an_append_that_cannot_be_encoded_is_not_told_to_the_listener() {
+  void an_append_that_cannot_be_encoded_is_not_reported_to_the_listener() {
     assertThatThrownBy(() -> append(stream("a"), "of no registered type"))
         .isInstanceOf(IllegalArgumentException.class);
     assertThat(heard.all).isEmpty();
   }
 
   @Test
-  void the_listener_is_told_before_a_future_completes() throws Exception {
+  void an_append_is_reported_to_the_listener_before_its_future_completes() throws Exception {
     Append append = Append.to(stream("a"), ExpectedVersion.noStream(), deposits(1));
     CompletableFuture<List<Object>> toldByThen =
         store.appendAsync(append).thenApply(result -> List.copyOf(heard.all));
@@ -143,7 +143,7 @@ public abstract class ListenerContract extends ContractFixture {
   }
 
   @Test
-  void what_a_listener_throws_and_an_interrupt_that_it_leaves_change_nothing() throws Exception {
+  void exceptions_of_a_listener_and_interrupts_that_it_leaves_behind_change_nothing() throws Exception {
     then =
         () -> {
           Thread.currentThread().interrupt();

@@ -86,7 +86,7 @@ public abstract class MessageContract extends ContractFixture {
   }
 
   @Test
-  void a_message_comes_back_as_it_was() {
+  void a_message_is_read_as_it_was_written() {
     UUID id = UUID.randomUUID();
     byte[] bytes = {0, -1, 127, -128, 10};
     OutboxMessage full =
@@ -134,7 +134,7 @@ public abstract class MessageContract extends ContractFixture {
   }
 
   @Test
-  void of_many_who_decided_on_the_same_version_the_winners_messages_are_written() {
+  void of_many_appends_decided_on_the_same_version_only_the_successful_one_writes_its_messages() {
     List<Object> outcomes =
         race(
             RACERS,
@@ -181,7 +181,7 @@ public abstract class MessageContract extends ContractFixture {
   }
 
   @Test
-  void what_is_appended_without_waiting_keeps_its_order_with_its_messages() throws Exception {
+  void asynchronous_appends_with_messages_keep_their_order() throws Exception {
     List<CompletableFuture<AppendResult>> answers = new ArrayList<>();
     List<String> expected = new ArrayList<>();
     for (int i = 0; i < 60; i++) {
@@ -224,7 +224,7 @@ public abstract class MessageContract extends ContractFixture {
   }
 
   @Test
-  void what_is_no_message_is_refused() {
+  void invalid_messages_are_refused() {
     assertThatThrownBy(() -> Outbox.of(store).publish(List.of()))
         .isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(() -> Outbox.of(store).publish(Arrays.asList(message("a"), null)))

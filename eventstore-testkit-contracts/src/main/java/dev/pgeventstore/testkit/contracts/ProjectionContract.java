@@ -50,7 +50,7 @@ public abstract class ProjectionContract extends ContractFixture {
   }
 
   @Test
-  void a_version_is_made_built_from_the_beginning_shown_and_kept() throws Exception {
+  void a_version_is_created_built_from_the_beginning_promoted_and_kept() throws Exception {
     append(stream("1"), deposited(1));
     try (Projection one = version(1).start()) {
       assertThat(projections().liveVersion(category)).isEmpty();
@@ -74,7 +74,7 @@ public abstract class ProjectionContract extends ContractFixture {
   }
 
   @Test
-  void another_version_takes_the_place_of_the_first_which_is_dropped_for_good() throws Exception {
+  void a_new_version_replaces_the_first_which_is_dropped_for_good() throws Exception {
     append(stream("1"), deposited(1));
     try (Projection one = version(1).start();
         Projection two = version(2).start()) {
@@ -92,7 +92,7 @@ public abstract class ProjectionContract extends ContractFixture {
   }
 
   @Test
-  void an_older_version_is_shown_again_by_an_operator_only() throws Exception {
+  void only_makeLive_shows_an_older_version_again() throws Exception {
     try (Projection one = version(1).start();
         Projection two = version(2).start()) {
       one.promote(PATIENCE);
@@ -109,7 +109,7 @@ public abstract class ProjectionContract extends ContractFixture {
   }
 
   @Test
-  void a_version_that_is_behind_is_not_shown() throws Exception {
+  void a_version_that_is_behind_is_not_promoted() throws Exception {
     CountDownLatch goOn = new CountDownLatch(1);
     append(stream("1"), deposited(1));
     try (Projection one = version(1).definition((table, batch) -> goOn.await()).start()) {
@@ -125,7 +125,7 @@ public abstract class ProjectionContract extends ContractFixture {
   }
 
   @Test
-  void a_version_that_has_parked_events_or_has_stopped_is_not_shown() throws Exception {
+  void a_version_that_has_parked_events_or_has_stopped_is_not_promoted() throws Exception {
     ill = true;
     AppendResult poison = append(stream("1"), deposited(1));
     FailurePolicy.Retries once =
@@ -147,7 +147,7 @@ public abstract class ProjectionContract extends ContractFixture {
   }
 
   @Test
-  void a_version_that_cannot_be_made_is_none() {
+  void a_version_that_cannot_be_created_is_not_registered() {
     ProjectionDefinition impossible =
         new Noting() {
           @Override
@@ -164,7 +164,7 @@ public abstract class ProjectionContract extends ContractFixture {
   }
 
   @Test
-  void a_version_that_is_not_shown_or_dropped_for_its_definition_stays_as_it_is() throws Exception {
+  void a_version_whose_definition_fails_to_promote_or_drop_it_stays_as_it_is() throws Exception {
     ProjectionDefinition impossible =
         new Noting() {
           @Override
@@ -188,7 +188,7 @@ public abstract class ProjectionContract extends ContractFixture {
   }
 
   @Test
-  void a_version_that_is_dropped_where_it_runs_stops_with_an_error() throws Exception {
+  void a_version_that_is_dropped_while_it_runs_stops_with_an_error() throws Exception {
     try (Projection one = version(1).start()) {
       assertThat(projections().drop(category, 1, new Noting())).isTrue();
       append(stream("1"), deposited(1));
@@ -198,7 +198,7 @@ public abstract class ProjectionContract extends ContractFixture {
   }
 
   @Test
-  void another_query_makes_another_version() {
+  void another_query_needs_another_version() {
     version(1).start().close();
     assertThatThrownBy(() -> version(1).types(Opened.class).start())
         .isInstanceOf(QueryMismatchException.class)

@@ -20,7 +20,7 @@ abstract class ReadContract extends BadInputContract {
   }
 
   @Test
-  void an_append_can_be_read_when_it_has_returned() {
+  void an_append_can_be_read_as_soon_as_it_has_returned() {
     for (int i = 1; i <= 20; i++) {
       append(stream("1"), deposited(i));
       assertThat(store.read(stream("1"))).hasSize(i);
@@ -28,7 +28,7 @@ abstract class ReadContract extends BadInputContract {
   }
 
   @Test
-  void a_stream_has_its_own_events_only() {
+  void a_stream_has_only_its_own_events() {
     append(stream("1"), opened("ann"));
     append(stream("10"), opened("bob"));
     append(stream("1-0"), opened("cem"));
@@ -38,7 +38,7 @@ abstract class ReadContract extends BadInputContract {
   }
 
   @Test
-  void any_part_is_read_in_either_direction() {
+  void any_range_is_read_in_either_direction() {
     int size = 6;
     store.append(stream("1"), any(), deposits(size));
     assertVersions(StreamRange.forwards(), 1, 2, 3, 4, 5, 6);

@@ -52,7 +52,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
-  void the_same_append_again_returns_the_first_result_and_writes_nothing() {
+  void a_retry_returns_the_first_result_and_writes_nothing() {
     Append start = Append.to(stream("1"), noStream(), List.of(opened("ann"), deposited(1)));
     AppendResult started = store.append(start);
     assertReplayed(started, start);
@@ -65,7 +65,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
-  void ids_of_the_callers_are_recognised_whatever_is_expected() {
+  void ids_that_callers_choose_are_recognised_for_any_expected_version() {
     int number = 0;
     for (ExpectedVersion expected : List.of(any(), streamExists(), exactly(1))) {
       String key = "s" + number++;
@@ -79,7 +79,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
-  void an_append_that_is_sent_again_is_recognised_whatever_it_expects() {
+  void an_append_that_is_sent_again_is_recognised_for_any_expected_version() {
     int number = 0;
     for (ExpectedVersion expected : List.of(any(), streamExists(), exactly(1))) {
       String key = "s" + number++;
@@ -113,7 +113,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
-  void an_event_that_is_decorated_anew_for_every_try_is_recognised() {
+  void an_event_that_gets_new_metadata_for_every_attempt_is_recognised() {
     append(stream("1"), opened("ann"));
     for (ExpectedVersion expected : List.of(any(), streamExists())) {
       NewEvent event = NewEvent.of(deposited(1));
@@ -135,7 +135,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
-  void several_streams_are_replayed_together_though_their_ids_are_generated() {
+  void a_retry_for_several_streams_with_generated_ids_is_recognised() {
     append(stream("b"), opened("b"));
     Append both =
         Append.to(stream("b"), any(), List.of(deposited(1)))
@@ -149,7 +149,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
-  void an_append_that_was_refused_is_written_when_it_is_sent_again_and_may_be() {
+  void an_append_that_conflicted_is_written_when_it_is_sent_again_and_its_versions_are_met() {
     Append append = Append.to(stream("1"), streamExists(), List.of(deposited(1)));
     assertThatThrownBy(() -> store.append(append)).isInstanceOf(ConflictException.class);
     append(stream("1"), opened("ann"));
@@ -159,7 +159,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
-  void domain_objects_that_are_given_again_are_other_events() {
+  void domain_objects_that_are_appended_again_become_new_events() {
     List<Object> events = List.of(deposited(1));
     store.append(stream("1"), any(), events);
     assertThat(store.append(stream("1"), any(), events).version()).isEqualTo(2);
@@ -170,7 +170,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
 
   /** Not a promise to build on. To find the ids would take an index on them, which every append would pay for. */
   @Test
-  void an_exact_version_that_is_met_is_written_whatever_ids_the_stream_has() {
+  void an_append_whose_exact_version_is_met_is_written_even_if_the_stream_has_its_ids() {
     append(stream("1"), event(first, deposited(1)));
     AppendResult again = store.append(stream("1"), exactly(1), List.of(event(first, deposited(1))));
     assertThat(again.replayed()).isFalse();
@@ -211,7 +211,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
-  void the_same_ids_with_other_content_are_an_error() {
+  void the_same_ids_with_other_content_are_refused() {
     store.append(
         stream("1"), noStream(), List.of(event(first, deposited(1)), event(second, opened("ann"))));
     for (ExpectedVersion expected : List.of(noStream(), any(), streamExists())) {
@@ -249,7 +249,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
-  void the_same_content_under_other_ids_is_another_append() {
+  void the_same_content_with_other_ids_is_a_new_append() {
     append(stream("1"), event(first, deposited(1)));
     assertThat(append(stream("1"), event(second, deposited(1))).version()).isEqualTo(2);
     assertThat(append(stream("1"), deposited(1)).version()).isEqualTo(3);
@@ -261,7 +261,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
-  void ids_are_of_their_stream_only() {
+  void ids_are_compared_within_their_stream_only() {
     append(stream("1"), event(first, deposited(1)));
     AppendResult other = append(stream("2"), event(first, deposited(1)));
     assertThat(other.replayed()).isFalse();
@@ -285,7 +285,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
-  void half_a_retry_is_none() {
+  void a_retry_of_which_only_a_part_is_stored_is_refused() {
     append(stream("a"), event(first, deposited(1)));
     assertReused(
         "a",
@@ -295,7 +295,7 @@ abstract class ReplayContract extends SeveralStreamsContract {
   }
 
   @Test
-  void of_many_who_try_the_same_append_one_writes_and_all_get_its_result() {
+  void of_many_callers_of_the_same_append_one_writes_and_all_get_its_result() {
     int number = 0;
     for (ExpectedVersion expected : List.of(any(), noStream())) {
       String key = "s" + number++;

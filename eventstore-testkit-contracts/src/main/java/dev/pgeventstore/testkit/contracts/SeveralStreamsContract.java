@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 abstract class SeveralStreamsContract extends AppendContract {
 
   @Test
-  void several_streams_are_written_together_in_the_order_they_were_added() {
+  void several_streams_are_written_together_in_the_order_in_which_they_were_added() {
     append(stream("m"), opened("m"));
     AppendResult result =
         store.append(
@@ -44,7 +44,7 @@ abstract class SeveralStreamsContract extends AppendContract {
   }
 
   @Test
-  void one_conflict_keeps_everything_from_being_written() {
+  void one_conflict_prevents_everything_from_being_written() {
     append(stream("b"), opened("b"));
     assertThatThrownBy(
             () ->
@@ -62,7 +62,7 @@ abstract class SeveralStreamsContract extends AppendContract {
   }
 
   @Test
-  void all_conflicts_are_reported_at_once_those_of_checks_too() {
+  void all_conflicts_are_reported_at_once_including_those_of_checks() {
     append(stream("b"), opened("b"), deposited(1));
     ConflictException conflict =
         catchThrowableOfType(
@@ -142,7 +142,7 @@ abstract class SeveralStreamsContract extends AppendContract {
   }
 
   @Test
-  void appends_that_cross_each_other_do_not_block_each_other() {
+  void appends_to_the_same_streams_in_opposite_order_do_not_block_each_other() {
     for (int round = 0; round < 10; round++) {
       StreamId a = stream("a-" + round);
       StreamId b = stream("b-" + round);

@@ -117,7 +117,7 @@ public abstract class SnapshotContract extends ContractFixture {
   }
 
   @Test
-  void a_snapshot_comes_with_the_events_behind_it() {
+  void a_snapshot_is_returned_with_the_events_after_it() {
     StreamId stream = stream("1");
     assertThat(found(stream, "a", 1, 9, NO_LIMIT)).isEqualTo(versions(0, 1, 0));
     store.append(stream, any(), deposits(9));
@@ -150,7 +150,7 @@ public abstract class SnapshotContract extends ContractFixture {
   }
 
   @Test
-  void a_snapshot_that_does_not_fit_is_passed_over() {
+  void a_snapshot_that_does_not_fit_is_ignored() {
     StreamId stream = stream("1");
     store.append(stream, any(), deposits(9));
     store.append(stream("2"), any(), deposits(2));
@@ -172,7 +172,7 @@ public abstract class SnapshotContract extends ContractFixture {
   }
 
   @Test
-  void each_name_has_a_snapshot_of_its_own() {
+  void each_name_has_its_own_snapshot() {
     StreamId stream = stream("1");
     store.append(stream, any(), deposits(5));
     keep(stream, "a", 1, 4, "{}");
@@ -211,7 +211,7 @@ public abstract class SnapshotContract extends ContractFixture {
   }
 
   @Test
-  void a_state_with_snapshots_is_the_state_without_them() {
+  void snapshots_do_not_change_the_state() {
     long seed = System.nanoTime();
     Random random = new Random(seed);
     for (int round = 0; round < 12; round++) {
@@ -258,7 +258,7 @@ public abstract class SnapshotContract extends ContractFixture {
   }
 
   @Test
-  void a_snapshot_is_kept_when_a_multiple_has_been_passed_and_not_more_often() {
+  void a_snapshot_is_kept_only_when_a_multiple_of_the_interval_has_been_passed() {
     Watched codec = new Watched();
     Aggregates<Ledger, AccountEvent> ledgers = plain().snapshotEvery(10, codec);
     for (int i = 0; i < 45; i++) {
@@ -275,7 +275,7 @@ public abstract class SnapshotContract extends ContractFixture {
   }
 
   @Test
-  void with_another_revision_states_are_folded_from_the_events_again() {
+  void after_a_change_of_revision_states_are_folded_from_all_events() {
     add(plain().snapshotEvery(5, CODEC), 20);
     add(plain().snapshotEvery(5, CODEC), 1);
     assertThat(found(stream("1"), "ledger", 2, 21, NO_LIMIT)).isEqualTo(versions(20, 21, 21));
@@ -293,7 +293,7 @@ public abstract class SnapshotContract extends ContractFixture {
   }
 
   @Test
-  void a_snapshot_that_cannot_be_read_is_passed_over_and_replaced() {
+  void a_snapshot_that_cannot_be_read_is_ignored_and_replaced() {
     Watched codec = new Watched();
     Aggregates<Ledger, AccountEvent> ledgers = plain().snapshotEvery(5, codec);
     store.append(stream("1"), any(), deposits(20));
@@ -321,7 +321,7 @@ public abstract class SnapshotContract extends ContractFixture {
   }
 
   @Test
-  void what_is_no_number_of_events_is_refused() {
+  void an_interval_below_1_is_refused() {
     assertThatThrownBy(() -> plain().snapshotEvery(0, CODEC))
         .isInstanceOf(IllegalArgumentException.class);
   }

@@ -113,7 +113,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void a_handler_is_told_what_it_handles_in_batches_of_at_most_the_size() throws Exception {
+  void a_handler_gets_batches_up_to_the_size_with_their_context() throws Exception {
     for (int i = 0; i < 7; i++) {
       append(stream("" + i % 2), deposited(i));
     }
@@ -145,7 +145,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void only_what_the_query_wants_is_handled_and_the_rest_is_passed_over() throws Exception {
+  void only_events_that_match_the_query_are_handled_and_the_others_are_skipped() throws Exception {
     try (Subscription view = view().types(Opened.class).start()) {
       append(stream("1"), opened("ann"), deposited(1));
       append(StreamId.of(category + "x", "1"), opened("bob"));
@@ -171,7 +171,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void one_that_is_started_again_goes_on_where_it_stopped() throws Exception {
+  void a_subscription_that_is_started_again_resumes_where_it_stopped() throws Exception {
     try (Subscription view = view().start()) {
       view.awaitApplied(append(stream("1"), deposited(1)), PATIENCE);
       view.close();
@@ -186,7 +186,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void a_start_is_the_end_a_position_or_a_time() throws Exception {
+  void a_subscription_can_start_at_the_end_a_position_or_a_time() throws Exception {
     AppendResult first = append(stream("1"), deposited(1));
     TimeUnit.MILLISECONDS.sleep(2);
     append(stream("1"), deposited(2));
@@ -213,7 +213,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void a_start_beyond_the_mark_is_refused() {
+  void a_start_beyond_the_high_water_mark_is_refused() {
     assertThatThrownBy(() -> view().startAt(Start.after(Position.of(Long.MAX_VALUE / 2))).start())
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("high-water mark");
@@ -268,7 +268,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void a_subscription_that_is_divided_anew_loses_nothing_and_repeats_nothing() throws Exception {
+  void a_change_of_the_number_of_partitions_skips_and_repeats_no_event() throws Exception {
     int events = 0;
     for (int partitions : new int[] {1, 4, 2}) {
       try (Subscription view = view().partitions(partitions).start()) {
@@ -303,7 +303,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void a_batch_that_failed_is_handled_one_by_one_with_pauses() throws Exception {
+  void the_events_of_a_failed_batch_are_handled_one_by_one_with_pauses() throws Exception {
     Map<String, List<Integer>> attempts = new ConcurrentHashMap<>();
     CountDownLatch appended = new CountDownLatch(1);
     try (Subscription view =
@@ -335,7 +335,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void an_event_that_fails_too_often_is_parked_with_its_stream_and_the_rest_flows()
+  void an_event_that_fails_too_often_is_parked_with_its_stream_and_other_streams_continue()
       throws Exception {
     ill.add("ill");
     try (Subscription view = view().onFailure(retry(2).thenPark()).start()) {
@@ -365,7 +365,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void what_is_parked_is_replayed_in_order_until_it_fails_and_then_flows_again() throws Exception {
+  void parked_events_are_replayed_in_order_until_one_fails_and_then_the_stream_continues() throws Exception {
     ill.add("ill");
     List<String> replays = new CopyOnWriteArrayList<>();
     EventHandler handler = handler();
@@ -402,7 +402,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void what_is_parked_stays_so_when_the_subscription_is_started_again() throws Exception {
+  void events_stay_parked_when_the_subscription_is_started_again() throws Exception {
     ill.add("ill");
     try (Subscription view = view().onFailure(retry(1).thenPark()).start()) {
       append(stream("ill"), deposited(1));
@@ -420,7 +420,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void an_event_that_is_discarded_is_not_handled_and_its_stream_flows_again() throws Exception {
+  void a_discarded_event_is_not_handled_and_its_stream_continues() throws Exception {
     ill.add("ill");
     try (Subscription view = view().onFailure(retry(1).thenPark()).start()) {
       AppendResult poison = append(stream("ill"), deposited(1));
@@ -442,7 +442,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void a_policy_that_does_not_park_stops_and_nothing_is_skipped() throws Exception {
+  void a_policy_that_does_not_park_stops_the_subscription_and_skips_nothing() throws Exception {
     for (FailurePolicy policy : List.of(FailurePolicy.stop(), retry(2).thenStop())) {
       handled.clear();
       String key = "ill-" + policy.retries();
@@ -474,7 +474,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void a_listener_is_told_what_happens() throws Exception {
+  void everything_that_happens_is_reported_to_the_listener() throws Exception {
     ill.add("ill");
     List<String> told = new CopyOnWriteArrayList<>();
     SubscriptionListener listener =
@@ -541,7 +541,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void a_listener_that_fails_or_closes_the_subscription_is_no_harm() throws Exception {
+  void a_listener_that_fails_or_closes_the_subscription_does_no_harm() throws Exception {
     AtomicReference<Subscription> view = new AtomicReference<>();
     CountDownLatch started = new CountDownLatch(1);
     SubscriptionListener listener =
@@ -595,7 +595,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void a_handler_that_does_not_return_is_waited_for_no_longer_than_the_time_out() throws Exception {
+  void waiting_for_a_handler_that_does_not_return_ends_with_the_timeout() throws Exception {
     CountDownLatch goOn = new CountDownLatch(1);
     try (Subscription view = view().handler(batch -> goOn.await()).start()) {
       AppendResult append = append(stream("1"), deposited(1));
@@ -627,7 +627,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void a_name_runs_once_in_a_store_and_keeps_its_query() throws Exception {
+  void a_subscription_runs_once_in_a_store_and_keeps_its_query() throws Exception {
     EventQuery declared = EventQuery.all().categories(category);
     EventQuery wider = EventQuery.all().categories(category, category + "x");
     try (Subscription view = view().start()) {
@@ -683,7 +683,7 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void what_a_handler_writes_is_committed_once_and_rolled_back_when_it_fails() throws Exception {
+  void the_writes_of_a_handler_are_committed_once_and_rolled_back_when_it_fails() throws Exception {
     assumeTrue(dataSource().isPresent(), "handlers have no database");
     String table = "handled_" + category;
     execute("create table %s (stream varchar(100), version bigint)".formatted(table));
