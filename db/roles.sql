@@ -1,18 +1,17 @@
--- Least privilege for those who use the store. Run by whoever may create roles, once per schema,
--- after the migrations; running it again takes back what it no longer gives. ${schema} is replaced
--- by the schema's name.
+-- Least privilege for the programs and people that use the store. Run this script as a role that may create roles,
+-- once per schema, after the migrations. To run it again revokes every right that it no longer grants. ${schema} is
+-- replaced by the schema's name.
 --
 --   <schema>_owner     may migrate
---   <schema>_writer    appends and publishes, by functions; and what a reader may
+--   <schema>_writer    appends and publishes, by functions; has all rights of a reader
 --   <schema>_reader    reads, and runs subscriptions and projections
 --   <schema>_relay     reads, holds leases of relays, and deletes messages that are published
 --   <schema>_importer  reads, and imports by COPY
---   <schema>_operator  sees everything, and looks after what readers and relays run
+--   <schema>_operator  reads everything, and manages subscriptions, projections and relays
 --   <schema>_eraser    truncates, tombstones, erases and purges, by functions; cannot even read
 --
--- None but the owner may change or remove an event or choose a position, and only importers write
--- streams and events other than by the store's functions. The roles cannot log in: grant them to
--- those that do.
+-- Only the owner may change or remove an event or choose a position. Only importers write streams and events other
+-- than by the store's functions. The roles cannot log in: grant them to roles that can.
 
 do $$
 declare
@@ -44,14 +43,14 @@ grant all on all tables in schema "${schema}" to "${schema}_owner";
 grant all on all functions in schema "${schema}" to "${schema}_owner";
 grant all on all sequences in schema "${schema}" to "${schema}_owner";
 
--- All: whether the schema is as the program needs it, which a store asks before it starts.
+-- For all roles: a store checks the version of its schema before it starts.
 grant usage on schema "${schema}"
   to "${schema}_reader", "${schema}_relay", "${schema}_importer", "${schema}_eraser";
 grant execute on function "${schema}".schema_version()
   to "${schema}_reader", "${schema}_relay", "${schema}_importer", "${schema}_eraser";
 do $$
 begin
-  -- Flyway's, so it is missing where the scripts are run by hand.
+  -- Flyway's table, which is missing if the scripts are run by hand.
   if to_regclass('"${schema}".schema_history') is not null then
     grant select on "${schema}".schema_history
       to "${schema}_reader", "${schema}_relay", "${schema}_importer", "${schema}_eraser";
@@ -59,8 +58,8 @@ begin
 end
 $$;
 
--- All who read the log. They look at the sequence, for the fence and for the checks at the start;
--- drawing from it needs more.
+-- For all roles that read the log. They read the sequence for the fence, and for the checks at the start. This right
+-- does not allow them to draw from it.
 grant select on "${schema}".streams, "${schema}".events, "${schema}".truncations,
                 "${schema}".purged_events, "${schema}".subscriptions, "${schema}".leases
   to "${schema}_reader", "${schema}_relay", "${schema}_importer";
@@ -79,19 +78,19 @@ grant execute on function
                       integer[], text[], bytea[])
   to "${schema}_writer";
 grant insert, update on "${schema}".snapshots to "${schema}_writer";
--- No snapshot is kept of a stream that has just been erased from.
+-- Needed because no snapshot is kept of a stream from which data has just been erased.
 grant select (stream_id, at) on "${schema}".erasures to "${schema}_writer";
 
--- COPY needs rights on the table. The position is not among the columns, so none can be brought
--- along, nor is what was tombstoned, so no importer can take it back.
+-- COPY needs rights on the table. The columns do not include the position, so an importer cannot choose one. They do
+-- not include tombstoned_at, so an importer cannot undo a tombstone.
 grant insert (stream_id, category, version, id, type, revision, data, metadata)
   on "${schema}".events to "${schema}_importer";
 grant insert (stream_id, category, version), update (version)
   on "${schema}".streams to "${schema}_importer";
 grant select, insert, update on "${schema}".imports to "${schema}_importer";
 
--- Running subscriptions, on one node or on several, and looking after what they have parked. What was
--- given up is recorded for good.
+-- For running subscriptions, on one node or several, and for handling their parked events. Discarded events are
+-- recorded permanently.
 grant insert, update, delete on "${schema}".subscriptions to "${schema}_reader";
 grant select, insert, update, delete
   on "${schema}".subscription_members, "${schema}".subscription_declines,
@@ -109,8 +108,8 @@ grant execute on function
   to "${schema}_reader";
 grant select on "${schema}".snapshots to "${schema}_reader";
 
--- A role that subscribes may keep projections. Their own tables, and the rights to make them, are
--- elsewhere.
+-- A role that subscribes may keep projections. The application creates the tables of projections and grants the rights
+-- to do so.
 grant select on "${schema}".projections, "${schema}".projection_versions,
                 "${schema}".dropped_projection_versions
   to "${schema}_reader";
@@ -119,7 +118,7 @@ grant insert, update (live_version, highest_version, promoted_at)
   on "${schema}".projections to "${schema}_reader";
 grant insert, delete on "${schema}".projection_versions to "${schema}_reader";
 
--- Leases, and what the owner of one leaves for the next.
+-- Leases, and the notes that the owner of a lease leaves for the next one.
 grant select, insert, update, delete on "${schema}".leases, "${schema}".lease_notes
   to "${schema}_reader", "${schema}_relay";
 grant execute on function
@@ -133,7 +132,7 @@ grant execute on function
   "${schema}".delete_messages(text, integer, integer, bigint, bigint)
   to "${schema}_relay";
 
--- What operators look at beside, and what may be deleted at any time.
+-- Operators read everything else, too, and delete what may be deleted at any time.
 grant select on all tables in schema "${schema}" to "${schema}_operator";
 grant delete on "${schema}".imports, "${schema}".snapshots to "${schema}_operator";
 

@@ -12,7 +12,9 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The transactions that handlers and definitions run in: those of a data source. Without a data source there are no transactions, and every method of the connection throws. Safe for many threads.
+ * The transactions that handlers and definitions run in: those of a data source. Without a data
+ * source there are no transactions, and every method of the connection throws. Safe for many
+ * threads.
  */
 final class HandlerTransactions {
 
@@ -47,7 +49,8 @@ final class HandlerTransactions {
   }
 
   /**
-   * Runs a step in a transaction, which is committed if the step returns, and rolled back if it throws.
+   * Runs a step in a transaction, which is committed if the step returns, and rolled back if it
+   * throws.
    *
    * @param borrower a name for the step's code, for messages
    */

@@ -121,7 +121,8 @@ final class InMemoryAppender implements Outbox {
   }
 
   /**
-   * The streams of this append in which its ids are found, each with the last version that the append had there; 0 if it was not the same append.
+   * The streams of this append in which its ids are found, each with the last version that the
+   * append had there; 0 if it was not the same append.
    */
   private Map<StreamId, Long> whereStored(
       Append append, Map<StreamId, List<CheckedEvent>> contents) {

@@ -26,19 +26,25 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An event store for tests. Its events are in memory only, and are lost with the store. Safe for use by many threads.
+ * An event store for tests. Its events are in memory only, and are lost with the store. Safe for
+ * use by many threads.
  *
  * <p>It behaves like the store on PostgreSQL, as the contract tests show for both: appends, reads,
  * snapshots and messages; subscriptions with retries, parked events and partitions; followers; and
- * projections. Appends are settled when they return. A test appends, waits by {@code awaitApplied}, and checks the result.
+ * projections. Appends are settled when they return. A test appends, waits by {@code awaitApplied},
+ * and checks the result.
  *
  * <p>What differs:
  *
  * <ul>
  *   <li>Without a data source, handlers have no transaction, and every method of their connection
- *       throws an {@link UnsupportedOperationException}. With one ({@link Builder#dataSource}), each batch is handled in one of its transactions, and the checkpoint moves after the commit. The checkpoint is in memory, like the events, and is lost with the store.
- *   <li>Every failure of a handler or of the commit counts as an attempt, even a failure of the database.
- *   <li>One thread handles all partitions of a subscription in turn. Partitions are not shared with other processes.
+ *       throws an {@link UnsupportedOperationException}. With one ({@link Builder#dataSource}),
+ *       each batch is handled in one of its transactions, and the checkpoint moves after the
+ *       commit. The checkpoint is in memory, like the events, and is lost with the store.
+ *   <li>Every failure of a handler or of the commit counts as an attempt, even a failure of the
+ *       database.
+ *   <li>One thread handles all partitions of a subscription in turn. Partitions are not shared with
+ *       other processes.
  *   <li>{@link #within} appends immediately, not when the transaction commits.
  *   <li>No relay publishes the messages: see {@link #messages}.
  * </ul>
@@ -113,7 +119,8 @@ public final class InMemoryEventStore implements EventStore {
   }
 
   /**
-   * The messages that wait for a relay. No relay runs, so these are all messages that were written for it.
+   * The messages that wait for a relay. No relay runs, so these are all messages that were written
+   * for it.
    *
    * @param relay its name
    * @return the messages, in the order of their positions
@@ -141,7 +148,10 @@ public final class InMemoryEventStore implements EventStore {
   }
 
   /**
-   * Appends and reads immediately, whether the transaction commits or not: appended events can be read by others before the commit, and stay if the transaction is rolled back. Expected versions are checked as for any append. The connection may also be the one that handlers get if there is no data source.
+   * Appends and reads immediately, whether the transaction commits or not: appended events can be
+   * read by others before the commit, and stay if the transaction is rolled back. Expected versions
+   * are checked as for any append. The connection may also be the one that handlers get if there is
+   * no data source.
    *
    * @param connection with auto-commit off
    * @return this store
@@ -194,7 +204,10 @@ public final class InMemoryEventStore implements EventStore {
     }
 
     /**
-     * The database that handlers write to: any that has transactions. Each batch, each replay and each step of a projection's definition runs in its own transaction, which is committed when the handler or definition has returned. The store itself writes nothing to the database. The default is no database.
+     * The database that handlers write to: any that has transactions. Each batch, each replay and
+     * each step of a projection's definition runs in its own transaction, which is committed when
+     * the handler or definition has returned. The store itself writes nothing to the database. The
+     * default is no database.
      *
      * @param forHandlers provides the connections; stays open when the store is closed
      * @return this builder
@@ -205,7 +218,8 @@ public final class InMemoryEventStore implements EventStore {
     }
 
     /**
-     * The listener to appends. This store sends each append alone, so it reports no batches. The default is a listener that does nothing.
+     * The listener to appends. This store sends each append alone, so it reports no batches. The
+     * default is a listener that does nothing.
      *
      * @param ofAppends any listener
      * @return this builder

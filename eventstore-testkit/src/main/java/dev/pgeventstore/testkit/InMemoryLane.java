@@ -18,7 +18,9 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One partition of a running subscription. Its events are handled in batches. After a batch has failed, its events are handled one by one. For the subscription's thread; what other threads read is guarded by the store's monitor.
+ * One partition of a running subscription. Its events are handled in batches. After a batch has
+ * failed, its events are handled one by one. For the subscription's thread; what other threads read
+ * is guarded by the store's monitor.
  */
 final class InMemoryLane {
 

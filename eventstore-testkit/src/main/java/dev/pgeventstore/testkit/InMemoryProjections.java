@@ -178,7 +178,10 @@ final class InMemoryProjections implements ProjectionRegistry {
     return false;
   }
 
-  /** Waits until this version has reached the live one, which is stopped meanwhile; then shows this one. */
+  /**
+   * Waits until this version has reached the live one, which is stopped meanwhile; then shows this
+   * one.
+   */
   private boolean show(ProjectionVersion version, long mark, long nanos, Step show)
       throws InterruptedException {
     Optional<SubscriptionState> shown = monitor.read(() -> shown(version.name()));

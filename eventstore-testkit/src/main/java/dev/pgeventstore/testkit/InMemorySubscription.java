@@ -96,7 +96,9 @@ final class InMemorySubscription implements Subscription {
     }
   }
 
-  /** Handles events with one number of partitions, until asked to stop or until that number changes. */
+  /**
+   * Handles events with one number of partitions, until asked to stop or until that number changes.
+   */
   private void follow() throws HandlerFailedException {
     long barrier = divide();
     while (!isStopping()) {
@@ -114,7 +116,10 @@ final class InMemorySubscription implements Subscription {
     }
   }
 
-  /** Creates the lanes. Returns the last position that they may handle before the number of partitions changes. */
+  /**
+   * Creates the lanes. Returns the last position that they may handle before the number of
+   * partitions changes.
+   */
   private long divide() {
     lanes.forEach(lane -> news.ended(lane.number()));
     long[] barrier = {Long.MAX_VALUE};
@@ -204,7 +209,10 @@ final class InMemorySubscription implements Subscription {
     throw new TimeoutException(SubscriptionReport.explain(name(), status(), wanted));
   }
 
-  /** Whether the partitions of the append's streams have passed it; if it names no stream, all partitions. */
+  /**
+   * Whether the partitions of the append's streams have passed it; if it names no stream, all
+   * partitions.
+   */
   private boolean hasPassed(AppendResult append) {
     long wanted = append.position().value();
     return !state.removed
@@ -224,7 +232,10 @@ final class InMemorySubscription implements Subscription {
     monitor.change(() -> stopping = true);
   }
 
-  /** Waits until this subscription has ended, unless its thread may be waiting for the calling thread. */
+  /**
+   * Waits until this subscription has ended, unless its thread may be waiting for the calling
+   * thread.
+   */
   void join() {
     Scheduler.Task running = task;
     if (running == null || EngineThread.isCurrent()) {

@@ -7,7 +7,8 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 
 /**
- * The one lock for everything that a store keeps in memory, with one signal for every change. Application code never runs under this lock. Safe for many threads.
+ * The one lock for everything that a store keeps in memory, with one signal for every change.
+ * Application code never runs under this lock. Safe for many threads.
  */
 final class Monitor {
 

@@ -85,7 +85,9 @@ final class SubscriptionReport {
         error.map(Failures::describe));
   }
 
-  /** The state after the end: a subscription that was closed can be started again in any process. */
+  /**
+   * The state after the end: a subscription that was closed can be started again in any process.
+   */
   private State ended() {
     return running == State.FAILED ? State.FAILED : State.WAITING;
   }

@@ -7,7 +7,8 @@ import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The state of a subscription, whether it runs or not; with a database, these would be its rows. Guarded by the store's monitor.
+ * The state of a subscription, whether it runs or not; with a database, these would be its rows.
+ * Guarded by the store's monitor.
  */
 final class SubscriptionState {
 

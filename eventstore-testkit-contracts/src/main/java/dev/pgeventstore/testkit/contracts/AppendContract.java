@@ -27,7 +27,10 @@ import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 
-/** Appends to one stream: what is written, which versions are expected, which of several appends succeeds. */
+/**
+ * Appends to one stream: what is written, which versions are expected, which of several appends
+ * succeeds.
+ */
 abstract class AppendContract extends ContractFixture {
 
   @Test

@@ -19,10 +19,15 @@ import org.assertj.core.api.AbstractThrowableAssert;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-/** Invalid events are refused before anything is sent, with a message that names the event and the reason. */
+/**
+ * Invalid events are refused before anything is sent, with a message that names the event and the
+ * reason.
+ */
 abstract class BadInputContract extends ReplayContract {
 
-  /** Asserts that an event between two valid ones is refused, and that none of the three is written. */
+  /**
+   * Asserts that an event between two valid ones is refused, and that none of the three is written.
+   */
   private AbstractThrowableAssert<?, ? extends Throwable> assertRefused(@Nullable Object bad) {
     StreamId stream = stream("bad");
     Supplier<Append> append =

@@ -32,7 +32,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
 /**
- * What all parts of the contract use. Each test has its own streams, so that a store may keep its events from one test to the next.
+ * What all parts of the contract use. Each test has its own streams, so that a store may keep its
+ * events from one test to the next.
  */
 abstract class ContractFixture {
 
@@ -53,7 +54,8 @@ abstract class ContractFixture {
    * Opens the store to be tested.
    *
    * @param codec of the events
-   * @return a store that nothing else appends to during the test; it may already hold events. The test closes it
+   * @return a store that nothing else appends to during the test; it may already hold events. The
+   *     test closes it
    */
   protected abstract EventStore newStore(EventCodec codec);
 

@@ -21,7 +21,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /**
- * What every {@link dev.pgeventstore.EventStore} does: JUnit tests for those who implement one. Extend this class, and return a store from {@code newStore}.
+ * What every {@link dev.pgeventstore.EventStore} does: JUnit tests for those who implement one.
+ * Extend this class, and return a store from {@code newStore}.
  *
  * <pre>{@code
  * class InMemoryEventStoreTest extends EventStoreContract {
@@ -32,7 +33,8 @@ import org.junit.jupiter.api.Test;
  * }
  * }</pre>
  *
- * <p>Every test appends to its own streams, so one database may serve all of them. Nothing else may append to it meanwhile. The store must have the default limit of 900 KiB for an event.
+ * <p>Every test appends to its own streams, so one database may serve all of them. Nothing else may
+ * append to it meanwhile. The store must have the default limit of 900 KiB for an event.
  */
 public abstract class EventStoreContract extends LazyReadContract {
 
@@ -111,7 +113,8 @@ public abstract class EventStoreContract extends LazyReadContract {
   }
 
   @Test
-  void a_reader_that_follows_while_others_append_sees_every_event_once_and_in_order() throws Exception {
+  void a_reader_that_follows_while_others_append_sees_every_event_once_and_in_order()
+      throws Exception {
     int writers = 4;
     int appends = 60;
     ExecutorService threads = Executors.newFixedThreadPool(writers);

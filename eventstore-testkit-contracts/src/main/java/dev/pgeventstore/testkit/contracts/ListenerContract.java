@@ -143,7 +143,8 @@ public abstract class ListenerContract extends ContractFixture {
   }
 
   @Test
-  void exceptions_of_a_listener_and_interrupts_that_it_leaves_behind_change_nothing() throws Exception {
+  void exceptions_of_a_listener_and_interrupts_that_it_leaves_behind_change_nothing()
+      throws Exception {
     then =
         () -> {
           Thread.currentThread().interrupt();

@@ -26,7 +26,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 
 /**
- * What every {@link EventStore} with an outbox does with messages: JUnit tests for those who implement one, to be extended like {@link EventStoreContract}.
+ * What every {@link EventStore} with an outbox does with messages: JUnit tests for those who
+ * implement one, to be extended like {@link EventStoreContract}.
  */
 public abstract class MessageContract extends ContractFixture {
 

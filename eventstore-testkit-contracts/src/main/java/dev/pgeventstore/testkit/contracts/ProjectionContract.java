@@ -25,7 +25,8 @@ import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
 
 /**
- * What every store that keeps projections does: JUnit tests for those who implement one, to be extended like {@link EventStoreContract}.
+ * What every store that keeps projections does: JUnit tests for those who implement one, to be
+ * extended like {@link EventStoreContract}.
  */
 public abstract class ProjectionContract extends ContractFixture {
 

@@ -168,7 +168,10 @@ abstract class ReplayContract extends SeveralStreamsContract {
         .isInstanceOf(ConflictException.class);
   }
 
-  /** Not a promise to build on. To find the ids would take an index on them, which every append would pay for. */
+  /**
+   * Not a promise to build on. To find the ids would take an index on them, which every append
+   * would pay for.
+   */
   @Test
   void an_append_whose_exact_version_is_met_is_written_even_if_the_stream_has_its_ids() {
     append(stream("1"), event(first, deposited(1)));

@@ -29,7 +29,9 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 /**
- * What every store that keeps snapshots does, a {@link SnapshotHost}: JUnit tests for those who implement one. Extend this class, and return a store from {@code newStore}, as with {@link EventStoreContract}.
+ * What every store that keeps snapshots does, a {@link SnapshotHost}: JUnit tests for those who
+ * implement one. Extend this class, and return a store from {@code newStore}, as with {@link
+ * EventStoreContract}.
  */
 public abstract class SnapshotContract extends ContractFixture {
 
@@ -268,7 +270,9 @@ public abstract class SnapshotContract extends ContractFixture {
     add(ledgers, 30);
     ledgers.load("1");
     ledgers.execute("1", ledger -> List.of());
-    assertThat(codec.encoded).as("neither a load nor a decision without events keeps a snapshot").hasSize(4);
+    assertThat(codec.encoded)
+        .as("neither a load nor a decision without events keeps a snapshot")
+        .hasSize(4);
     add(ledgers, 1);
     add(ledgers, 1);
     assertThat(codec.encoded).extracting(Ledger::events).endsWith(40L, 75L).hasSize(5);

@@ -51,7 +51,8 @@ import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 
 /**
- * What every store that runs subscriptions does: JUnit tests for those who implement one, to be extended like {@link EventStoreContract}.
+ * What every store that runs subscriptions does: JUnit tests for those who implement one, to be
+ * extended like {@link EventStoreContract}.
  */
 public abstract class SubscriptionContract extends ContractFixture {
 
@@ -365,7 +366,8 @@ public abstract class SubscriptionContract extends ContractFixture {
   }
 
   @Test
-  void parked_events_are_replayed_in_order_until_one_fails_and_then_the_stream_continues() throws Exception {
+  void parked_events_are_replayed_in_order_until_one_fails_and_then_the_stream_continues()
+      throws Exception {
     ill.add("ill");
     List<String> replays = new CopyOnWriteArrayList<>();
     EventHandler handler = handler();

@@ -9,7 +9,9 @@ import java.net.InetSocketAddress;
 import java.net.Socket;
 
 /**
- * Checks whether a broker serves clients. It does when it lists itself among the brokers of its cluster; its port is open well before that. The request is Metadata, version 4, of Kafka's protocol, so that this module needs no Kafka client.
+ * Checks whether a broker serves clients. It does when it lists itself among the brokers of its
+ * cluster; its port is open well before that. The request is Metadata, version 4, of Kafka's
+ * protocol, so that this module needs no Kafka client.
  */
 final class BrokerProbe {
 

@@ -15,7 +15,10 @@ final class ChildKafkaBroker extends KafkaBroker {
   /** After a kill, a restarted node waits until the session of its former process expires. */
   static final Duration SESSION_OF_ONE_THAT_IS_RESTARTED = Duration.ofMillis(2_500);
 
-  /** On a busy machine, heartbeats are late. A broker whose session expires is fenced, and leads no partition. */
+  /**
+   * On a busy machine, heartbeats are late. A broker whose session expires is fenced, and leads no
+   * partition.
+   */
   static final Duration SESSION_OF_A_SHARED_ONE = Duration.ofMinutes(1);
 
   private static final String CONFIGURATION =

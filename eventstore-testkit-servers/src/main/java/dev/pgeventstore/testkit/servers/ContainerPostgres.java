@@ -5,7 +5,10 @@ import java.util.stream.Stream;
 import org.testcontainers.postgresql.PostgreSQLContainer;
 import org.testcontainers.utility.DockerImageName;
 
-/** A server in a container. This class is loaded only when a container is requested, because the dependency is optional. */
+/**
+ * A server in a container. This class is loaded only when a container is requested, because the
+ * dependency is optional.
+ */
 final class ContainerPostgres extends PostgresServer {
 
   private final PostgreSQLContainer container;

@@ -3,7 +3,9 @@ package dev.pgeventstore.testkit.servers;
 import java.sql.SQLException;
 
 /**
- * What the database of a test holds when the test begins. {@link PostgresExtension} finds implementations with {@link java.util.ServiceLoader}, and lets them fill one database for each server. Every test gets a copy of that database, because copying is much faster than migrating.
+ * What the database of a test holds when the test begins. {@link PostgresExtension} finds
+ * implementations with {@link java.util.ServiceLoader}, and lets them fill one database for each
+ * server. Every test gets a copy of that database, because copying is much faster than migrating.
  */
 public interface DatabaseTemplate {
 

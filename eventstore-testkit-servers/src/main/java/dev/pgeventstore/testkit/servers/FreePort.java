@@ -15,7 +15,9 @@ final class FreePort {
   private static final int LOWEST = 15_000;
   private static final int HIGHEST = 32_000;
 
-  /** Ports that were found before: a server may start to listen seconds after its port was found. */
+  /**
+   * Ports that were found before: a server may start to listen seconds after its port was found.
+   */
   private static final Set<Integer> FOUND = ConcurrentHashMap.newKeySet();
 
   private FreePort() {}

@@ -5,14 +5,22 @@ import java.time.Duration;
 import java.util.Map;
 
 /**
- * A real Kafka broker on 127.0.0.1. Topics must be created before they are used. System properties choose the broker:
+ * A real Kafka broker on 127.0.0.1. Topics must be created before they are used. System properties
+ * choose the broker:
  *
  * <ul>
  *   <li>{@code kafka.bootstrap}: a broker that already runs, given by its bootstrap servers;
- *   <li>otherwise, a broker in a JVM of its own. Its class path is read from the file that {@code eventstore.kafka.classpath} names. Without that property, the file {@code kafka-broker/target/broker.classpath}, which this project builds, is looked for from the working directory upwards. Without that file, the class path of this JVM is used, which has a broker if {@code org.apache.kafka:kafka_2.13} is a dependency.
+ *   <li>otherwise, a broker in a JVM of its own. Its class path is read from the file that {@code
+ *       eventstore.kafka.classpath} names. Without that property, the file {@code
+ *       kafka-broker/target/broker.classpath}, which this project builds, is looked for from the
+ *       working directory upwards. Without that file, the class path of this JVM is used, which has
+ *       a broker if {@code org.apache.kafka:kafka_2.13} is a dependency.
  * </ul>
  *
- * <p>A broker that is started by this class can be reached in three ways: at {@link #bootstrap()}, without a login and with all rights; {@linkplain #proxiedBootstrap() through a proxy}, likewise; and {@linkplain #settingsOf with a login}, with the rights that access control lists grant to the user.
+ * <p>A broker that is started by this class can be reached in three ways: at {@link #bootstrap()},
+ * without a login and with all rights; {@linkplain #proxiedBootstrap() through a proxy}, likewise;
+ * and {@linkplain #settingsOf with a login}, with the rights that access control lists grant to the
+ * user.
  *
  * <p>Safe for many threads, except for killing, pausing and restarting.
  */
@@ -42,7 +50,8 @@ public abstract class KafkaBroker implements AutoCloseable {
   }
 
   /**
-   * Starts a broker in a JVM of its own that creates missing topics, with one partition, when a client asks for them and allows it. This is the default of Kafka.
+   * Starts a broker in a JVM of its own that creates missing topics, with one partition, when a
+   * client asks for them and allows it. This is the default of Kafka.
    *
    * @return the broker, ready for clients
    * @throws IllegalStateException if it does not start; the message has the last lines of its log
@@ -82,7 +91,8 @@ public abstract class KafkaBroker implements AutoCloseable {
   public abstract String bootstrap();
 
   /**
-   * The proxy in front of the broker, for clients of {@link #proxiedBootstrap()}. A broker has one proxy; the caller must restore it after a disturbance.
+   * The proxy in front of the broker, for clients of {@link #proxiedBootstrap()}. A broker has one
+   * proxy; the caller must restore it after a disturbance.
    *
    * @return the proxy, which is opened by the first call and closed with the broker
    * @throws UnsupportedOperationException if the broker was running before
@@ -90,7 +100,8 @@ public abstract class KafkaBroker implements AutoCloseable {
   public abstract TcpProxy proxy();
 
   /**
-   * The address of the broker behind its {@link #proxy()}, for clients. All their later connections pass through the proxy, too.
+   * The address of the broker behind its {@link #proxy()}, for clients. All their later connections
+   * pass through the proxy, too.
    *
    * @return the value for {@code bootstrap.servers}
    * @throws UnsupportedOperationException if the broker was running before
@@ -98,7 +109,9 @@ public abstract class KafkaBroker implements AutoCloseable {
   public abstract String proxiedBootstrap();
 
   /**
-   * The settings of a client that logs in with SCRAM-SHA-512 over TLS. The broker has no users until {@code Admin.alterUserScramCredentials} creates one at {@link #bootstrap()}. A user has no rights until an access control list grants them.
+   * The settings of a client that logs in with SCRAM-SHA-512 over TLS. The broker has no users
+   * until {@code Admin.alterUserScramCredentials} creates one at {@link #bootstrap()}. A user has
+   * no rights until an access control list grants them.
    *
    * @param user the name of the user
    * @param password the user's password, right or wrong
@@ -138,7 +151,8 @@ public abstract class KafkaBroker implements AutoCloseable {
   public abstract void resume();
 
   /**
-   * Starts the broker again, on the same log and the same ports. A broker that still runs is killed first.
+   * Starts the broker again, on the same log and the same ports. A broker that still runs is killed
+   * first.
    *
    * @throws UnsupportedOperationException if it was running before
    * @throws IllegalStateException if it does not start; the message has the last lines of its log

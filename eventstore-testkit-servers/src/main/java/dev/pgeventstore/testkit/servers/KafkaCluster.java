@@ -12,9 +12,12 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
- * A Kafka cluster on 127.0.0.1. Each node is broker and controller in a JVM of its own. By default, a topic has as many replicas as there are nodes, and needs a majority of them in sync. This also holds for Kafka's internal topics.
+ * A Kafka cluster on 127.0.0.1. Each node is broker and controller in a JVM of its own. By default,
+ * a topic has as many replicas as there are nodes, and needs a majority of them in sync. This also
+ * holds for Kafka's internal topics.
  *
- * <p>Nodes are numbered from 1. The methods of {@link KafkaBroker} apply to all nodes. This cluster has no logins and no proxy.
+ * <p>Nodes are numbered from 1. The methods of {@link KafkaBroker} apply to all nodes. This cluster
+ * has no logins and no proxy.
  */
 public final class KafkaCluster extends KafkaBroker {
 
@@ -163,7 +166,8 @@ public final class KafkaCluster extends KafkaBroker {
   }
 
   /**
-   * Starts a node again, on the same log and ports. A node that still runs is killed first. The start needs a majority of nodes.
+   * Starts a node again, on the same log and ports. A node that still runs is killed first. The
+   * start needs a majority of nodes.
    *
    * @param node its number
    */

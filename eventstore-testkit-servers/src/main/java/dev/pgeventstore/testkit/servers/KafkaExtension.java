@@ -6,7 +6,10 @@ import org.junit.jupiter.api.extension.ParameterResolver;
 import org.junit.platform.commons.support.AnnotationSupport;
 
 /**
- * Gives tests a {@link KafkaBroker} as a parameter of a test method, a set-up method or the constructor. Test classes share one broker, which is started for the first class and stopped after the last. Several classes may use it at once, so each creates its own topics. A class that is annotated with {@link OwnBroker} has its own broker, from its first test to its last.
+ * Gives tests a {@link KafkaBroker} as a parameter of a test method, a set-up method or the
+ * constructor. Test classes share one broker, which is started for the first class and stopped
+ * after the last. Several classes may use it at once, so each creates its own topics. A class that
+ * is annotated with {@link OwnBroker} has its own broker, from its first test to its last.
  */
 public final class KafkaExtension implements ParameterResolver {
 

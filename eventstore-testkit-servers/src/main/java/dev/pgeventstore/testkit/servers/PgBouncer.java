@@ -16,7 +16,9 @@ import java.util.stream.Stream;
 import org.postgresql.ds.PGSimpleDataSource;
 
 /**
- * A PgBouncer in transaction mode on 127.0.0.1, in front of a database: many clients share a few server connections, each for the length of a transaction. It runs as a process of its own, from the program that is installed on this machine.
+ * A PgBouncer in transaction mode on 127.0.0.1, in front of a database: many clients share a few
+ * server connections, each for the length of a transaction. It runs as a process of its own, from
+ * the program that is installed on this machine.
  */
 public final class PgBouncer implements AutoCloseable {
 
@@ -75,7 +77,8 @@ public final class PgBouncer implements AutoCloseable {
   /**
    * Whether PgBouncer is installed.
    *
-   * @return true if {@code pgbouncer} is on the path, or in the folder where distributions install it
+   * @return true if {@code pgbouncer} is on the path, or in the folder where distributions install
+   *     it
    */
   public static boolean isInstalled() {
     return program().isPresent();
@@ -146,7 +149,8 @@ public final class PgBouncer implements AutoCloseable {
   }
 
   /**
-   * The database through the pooler. Its address has {@code prepareThreshold=0}, because PgBouncer before 1.21 does not support the driver's prepared statements.
+   * The database through the pooler. Its address has {@code prepareThreshold=0}, because PgBouncer
+   * before 1.21 does not support the driver's prepared statements.
    *
    * @return the same database at another address
    */

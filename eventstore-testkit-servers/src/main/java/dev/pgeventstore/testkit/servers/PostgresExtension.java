@@ -6,9 +6,15 @@ import org.junit.jupiter.api.extension.ParameterResolver;
 import org.junit.platform.commons.support.AnnotationSupport;
 
 /**
- * Gives each test its own {@link Database}, as a parameter of the test method, a set-up method or the constructor. All parameters of one test are the same database, which is dropped after the test. The database holds what every {@link DatabaseTemplate} has written, unless the test or its class is annotated with {@link EmptyDatabase}.
+ * Gives each test its own {@link Database}, as a parameter of the test method, a set-up method or
+ * the constructor. All parameters of one test are the same database, which is dropped after the
+ * test. The database holds what every {@link DatabaseTemplate} has written, unless the test or its
+ * class is annotated with {@link EmptyDatabase}.
  *
- * <p>All tests of the process share one server, possibly several at once, and it flushes nothing to disk. The server is started for the first test and stopped after the last. If a test kills or restarts a server, resets its statistics, leaves prepared transactions or looks at its files, the test starts its own server with {@link PostgresServer#start()}.
+ * <p>All tests of the process share one server, possibly several at once, and it flushes nothing to
+ * disk. The server is started for the first test and stopped after the last. If a test kills or
+ * restarts a server, resets its statistics, leaves prepared transactions or looks at its files, the
+ * test starts its own server with {@link PostgresServer#start()}.
  */
 public final class PostgresExtension implements ParameterResolver {
 

@@ -14,8 +14,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <ul>
  *   <li>{@code pg.url}: a server that already runs, given by the JDBC address for a superuser;
- *   <li>{@code eventstore.servers=testcontainers}: a container with the image that {@code testcontainers.image} names (default {@code postgres:18});
- *   <li>otherwise, a server from embedded binaries, which any user can start, even root. Its data is in a temporary folder on disk, and is flushed as in production.
+ *   <li>{@code eventstore.servers=testcontainers}: a container with the image that {@code
+ *       testcontainers.image} names (default {@code postgres:18});
+ *   <li>otherwise, a server from embedded binaries, which any user can start, even root. Its data
+ *       is in a temporary folder on disk, and is flushed as in production.
  * </ul>
  *
  * <p>Safe for many threads, except for killing and restarting.
@@ -41,7 +43,8 @@ public abstract class PostgresServer implements AutoCloseable {
   /**
    * Starts a server with the given settings.
    *
-   * @param settings the settings, named as in postgresql.conf; a server that already runs ignores them
+   * @param settings the settings, named as in postgresql.conf; a server that already runs ignores
+   *     them
    * @return the server
    */
   public static PostgresServer start(Map<String, String> settings) {
@@ -134,14 +137,16 @@ public abstract class PostgresServer implements AutoCloseable {
   }
 
   /**
-   * Whether {@link #killHard} and {@link #restart} can be called. They cannot be called for a server that was running before.
+   * Whether {@link #killHard} and {@link #restart} can be called. They cannot be called for a
+   * server that was running before.
    *
    * @return true if this class started the server
    */
   public abstract boolean canBeKilled();
 
   /**
-   * Kills the server and all its backends with SIGKILL, and waits until they are gone. Data that was not flushed is lost.
+   * Kills the server and all its backends with SIGKILL, and waits until they are gone. Data that
+   * was not flushed is lost.
    *
    * @throws UnsupportedOperationException if it was running before
    */

@@ -26,7 +26,8 @@ final class Processes {
   }
 
   /**
-   * Waits for the end of a process that is not a child of this one. {@code onExit()} completes in the common pool, which a test may keep busy.
+   * Waits for the end of a process that is not a child of this one. {@code onExit()} completes in
+   * the common pool, which a test may keep busy.
    */
   static void awaitEnd(ProcessHandle process) {
     long deadline = System.nanoTime() + TO_END.toNanos();

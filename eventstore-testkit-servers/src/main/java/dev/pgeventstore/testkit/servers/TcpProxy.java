@@ -12,10 +12,14 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * A proxy between clients and a server on this machine that simulates faults of the network: it refuses connections, stops all traffic, or loses responses. Otherwise it forwards every byte. It depends on no protocol, so it serves databases and brokers. A broker must {@linkplain KafkaBroker#proxy() advertise the proxy}, because brokers send their clients the addresses to connect to.
+ * A proxy between clients and a server on this machine that simulates faults of the network: it
+ * refuses connections, stops all traffic, or loses responses. Otherwise it forwards every byte. It
+ * depends on no protocol, so it serves databases and brokers. A broker must {@linkplain
+ * KafkaBroker#proxy() advertise the proxy}, because brokers send their clients the addresses to
+ * connect to.
  *
- * <p>There are at most 200 connections at once; each buffers at most 64 KB in either direction. Safe for
- * many threads.
+ * <p>There are at most 200 connections at once; each buffers at most 64 KB in either direction.
+ * Safe for many threads.
  */
 public final class TcpProxy implements AutoCloseable {
 
@@ -92,14 +96,16 @@ public final class TcpProxy implements AutoCloseable {
   }
 
   /**
-   * Forwards nothing, in either direction. Connections stay open, and new ones are accepted. After {@link #restore()}, the data that was held back is forwarded.
+   * Forwards nothing, in either direction. Connections stay open, and new ones are accepted. After
+   * {@link #restore()}, the data that was held back is forwarded.
    */
   public void freeze() {
     enter(Mode.FREEZE);
   }
 
   /**
-   * Loses every response from now on, while requests are still forwarded and carried out. {@link #restore()} breaks the connections on which something was lost.
+   * Loses every response from now on, while requests are still forwarded and carried out. {@link
+   * #restore()} breaks the connections on which something was lost.
    */
   public void loseAnswers() {
     enter(Mode.LOSE_ANSWERS);

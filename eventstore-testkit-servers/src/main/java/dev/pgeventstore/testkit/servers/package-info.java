@@ -1,6 +1,4 @@
-/**
- * Real servers for tests and examples: PostgreSQL and Kafka, which need no installation.
- */
+/** Real servers for tests and examples: PostgreSQL and Kafka, which need no installation. */
 @NullMarked
 package dev.pgeventstore.testkit.servers;
 

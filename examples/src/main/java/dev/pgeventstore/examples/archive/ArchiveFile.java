@@ -23,9 +23,9 @@ import java.util.TreeMap;
 import org.apache.kafka.common.TopicPartition;
 
 /**
- * A closed range of the global order as a file: a line of JSON for each event, oldest first.
+ * A closed range of the global order in a file: one line of JSON for each event, oldest first.
  *
- * @param path of the file
+ * @param path the path of the file
  */
 record ArchiveFile(Path path) {
 
@@ -33,17 +33,17 @@ record ArchiveFile(Path path) {
   private static final int PAGE = 500;
 
   /**
-   * Copies the events up to a position from a topic, which has them all: a relay has published that
-   * far. Fails if one of them is not there any more.
+   * Copies the events up to a position from a topic. A relay must have published them all. Fails if
+   * one of them is no longer in the topic.
    *
-   * @return where the topic goes on
+   * @return where the topic continues
    * @throws dev.pgeventstore.kafka.consumer.GapException if a record is missing
    */
   Copied copy(Topic topic, RecordDecoder decoder, Position upTo) throws IOException {
     Watermarks read = Watermarks.exact();
     Copied copied = new Copied(Watermarks.exact(), new HashMap<>());
-    // Partitions have no order among each other. A range that does not fit into memory is sorted in
-    // parts.
+    // The records of different partitions have no order, so the events are sorted here. A range
+    // that does not fit into memory would be sorted in parts.
     SortedMap<Position, String> lines = new TreeMap<>();
     topic.readAll(
         record -> {
@@ -64,17 +64,17 @@ record ArchiveFile(Path path) {
   }
 
   /**
-   * Where the topic goes on behind what was copied.
+   * Where the topic continues after the copied records.
    *
-   * @param marks of each sequence
-   * @param ends offsets of the first records that were not copied
+   * @param marks the last copied place in each sequence
+   * @param ends the offset of the first record in each partition that was not copied
    */
   record Copied(Watermarks marks, Map<TopicPartition, Long> ends) {}
 
   /**
    * Compares the file with the store, line by line.
    *
-   * @return how many events both have
+   * @return the number of events in both
    * @throws IllegalStateException at the first difference
    */
   long verify(EventStore store, Position upTo) throws IOException {
@@ -103,7 +103,8 @@ record ArchiveFile(Path path) {
   }
 
   /**
-   * It says all there is to an event, so the same event gives the same line wherever it is from.
+   * The line has every property of an event, so an event gives the same line whether it was read
+   * from the topic or from the store.
    */
   private static String line(RecordedEvent event) {
     StringWriter line = new StringWriter();
@@ -120,7 +121,7 @@ record ArchiveFile(Path path) {
       json.writeRawValue(new String(event.encoded().dataUtf8(), StandardCharsets.UTF_8));
       json.writeEndObject();
     } catch (IOException e) {
-      throw new IllegalStateException("nothing but memory is written to", e);
+      throw new IllegalStateException("a write to memory failed", e);
     }
     return line.toString();
   }

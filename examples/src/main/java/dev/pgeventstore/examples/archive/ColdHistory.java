@@ -28,12 +28,13 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 /**
- * History that nobody asks for any more is to lie where it is cheap. A reader copies it from the
- * topic into a file and proves that nothing is missing, and the file is compared with the store.
- * Then the topic may forget it. Who wants all of it reads the file, and goes on with the topic.
+ * How can old history move from Kafka to cheaper storage? A reader copies it from the topic into a
+ * file and checks that nothing is missing. The file is compared with the store. Then the records
+ * can be deleted from the topic. A reader of the whole history reads the file first, and continues
+ * with the topic.
  *
- * <p>It starts a PostgreSQL server and a Kafka broker of its own, and removes both, and the file,
- * when it ends.
+ * <p>It starts its own PostgreSQL server and Kafka broker. When it ends, it removes both, and the
+ * file.
  */
 public final class ColdHistory {
 
@@ -96,20 +97,22 @@ public final class ColdHistory {
       ArchiveFile archive = new ArchiveFile(path);
       ArchiveFile.Copied copied = archive.copy(topic, decoder, lastYear);
       long archived = archive.verify(store, lastYear);
-      say("%d events of last year are in the archive, each as the store has it.", archived);
+      say("The archive has %d events of last year, identical to those in the store.", archived);
 
       topic.forget(copied.ends());
       long live = readOn(copied.marks());
-      say("The topic has forgotten them, and goes on where the archive ends: %d events.", live);
+      say(
+          "They were deleted from the topic, which continues where the archive ends: %d events.",
+          live);
 
       String damage = damage(archive, lastYear);
-      tell.accept("A line of the archive is changed. Whoever compares again is told:");
+      tell.accept("A line of the archive is changed. The next comparison reports:");
       tell.accept("  " + damage);
       return new Outcome(archived, live, damage);
     }
   }
 
-  /** Something happens to every parcel. */
+  /** Appends the same events for every parcel. */
   private AppendResult all(ParcelEvent... events) {
     AppendResult last = null;
     for (int i = 1; i <= PARCELS; i++) {
@@ -122,7 +125,10 @@ public final class ColdHistory {
     return last;
   }
 
-  /** Reads what the topic still has, and would fail if anything was missing before it. */
+  /**
+   * Reads the rest of the topic. This fails if a record between the archive and the rest is
+   * missing.
+   */
   private long readOn(Watermarks marks) {
     AtomicLong events = new AtomicLong();
     topic.readAll(
@@ -150,11 +156,11 @@ public final class ColdHistory {
   }
 
   /**
-   * What was read where.
+   * The results of the run.
    *
-   * @param archived events in the file
-   * @param live events in the topic, without a gap between the two
-   * @param damage what was said when a line was changed
+   * @param archived the number of events in the file
+   * @param live the number of events in the topic, without a gap after those in the file
+   * @param damage the message of the comparison after a line was changed
    */
   record Outcome(long archived, long live, String damage) {}
 }

@@ -1,4 +1,4 @@
-/** Example: history goes from Kafka into a file, which is proved to be what the store has. */
+/** Example: history moves from Kafka into a file, which is verified against the store. */
 @NullMarked
 package dev.pgeventstore.examples.archive;
 

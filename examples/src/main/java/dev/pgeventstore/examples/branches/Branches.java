@@ -25,11 +25,11 @@ import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * A company has a branch in Berlin and one in Paris. Each has a store of its own, which goes on
- * whatever becomes of the other, and both publish to one topic. The head office reads it, and can
- * prove that it has everything of both, once.
+ * A company has a branch in Berlin and one in Paris. Each branch has its own store, which does not
+ * depend on the other, and both publish to one topic. The head office reads the topic, and can
+ * prove that it has every event of both branches exactly once.
  *
- * <p>It starts a PostgreSQL server and a Kafka broker of its own, and removes both when it ends.
+ * <p>It starts its own PostgreSQL server and Kafka broker, and removes both when it ends.
  */
 public final class Branches {
 
@@ -106,21 +106,22 @@ public final class Branches {
     tell.accept("None of %d sequences has a gap or a repetition.".formatted(turnover.sequences()));
 
     String gap = missing(records.get(10), records);
-    tell.accept("It would know if a record was missing:");
+    tell.accept("If a record was missing, the reader would report it:");
     tell.accept("  " + gap);
     return new Outcome(turnover.cents(), turnover.sequences(), gap);
   }
 
   /**
-   * Each relay has a name of its own. It is in every record and tells the sequences apart: two
-   * relays of one name would be taken for one, and one's records for repetitions of the other's.
+   * Each relay has its own name, which is in every record and distinguishes the sequences. If both
+   * relays had the same name, readers would take the records of one for repetitions of the other's.
    */
   private KafkaRelay relay(String branch, EventStore store) {
     return KafkaRelay.builder(store, topic.client())
         .name(branch)
         .topic(topic.name())
         .source("/branches/" + branch)
-        // The topic may have records of the other one already, and that is as it should be.
+        // The topic may already have records of the other relay, so the relay must be told where to
+        // start.
         .startAfter(Position.START)
         .start();
   }
@@ -130,7 +131,7 @@ public final class Branches {
     return store.append(till, ExpectedVersion.any(), List.of(new Sold(cents)));
   }
 
-  /** What the reader says if one of the records does not come. */
+  /** The message of the reader if one of the records is missing. */
   private static String missing(
       ConsumerRecord<byte[], byte[]> lost, List<ConsumerRecord<byte[], byte[]>> records) {
     Turnover turnover = new Turnover();
@@ -143,11 +144,11 @@ public final class Branches {
   }
 
   /**
-   * What the head office knows.
+   * The results that the head office has.
    *
-   * @param cents by branch
-   * @param sequences that were proved
-   * @param gap what it said when a record was left out
+   * @param cents the turnover of each branch
+   * @param sequences the number of sequences that were verified
+   * @param gap the message when a record was left out
    */
   record Outcome(Map<String, Long> cents, int sequences, String gap) {}
 }

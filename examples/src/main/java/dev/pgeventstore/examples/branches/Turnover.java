@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** What each branch has sold, as the head office knows it from the topic. */
+/** The turnover of each branch, which the head office computes from the topic. */
 final class Turnover {
 
   private final RecordDecoder decoder =
@@ -19,13 +19,13 @@ final class Turnover {
   private final Map<String, Long> cents = new TreeMap<>();
 
   /**
-   * Counts a record, unless it was counted already.
+   * Counts a record, unless it was already counted.
    *
-   * @throws dev.pgeventstore.kafka.consumer.GapException if one before it is missing
+   * @throws dev.pgeventstore.kafka.consumer.GapException if a record before it is missing
    */
   void add(ConsumerRecord<byte[], byte[]> record) {
     RelayedRecord relayed = decoder.decode(record).orElseThrow();
-    // Each relay numbers what it sends to a partition, whatever another one sends there.
+    // Each relay numbers its records in a partition, independently of other relays.
     if (marks.isNew(relayed)) {
       Sold sold = (Sold) relayed.event().payload();
       cents.merge(relayed.sequence().relay(), sold.cents(), Long::sum);
@@ -36,7 +36,7 @@ final class Turnover {
     return cents;
   }
 
-  /** How many sequences were proved: of each relay one for each partition that it wrote to. */
+  /** The number of verified sequences: one for each relay and partition. */
   int sequences() {
     return marks.all().size();
   }

@@ -1,4 +1,4 @@
-/** Example: several stores publish to one topic, and a reader proves the sequence of each. */
+/** Example: several stores publish to one topic, and a reader verifies the sequence of each. */
 @NullMarked
 package dev.pgeventstore.examples.branches;
 

@@ -8,7 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 
-/** Looks at what a reader is given: is anything missing, twice, or in the wrong order? */
+/** Checks the events that a reader gets: is anything missing, repeated, or in the wrong order? */
 final class Audit {
 
   private final Map<StreamId, Long> versions = new HashMap<>();
@@ -36,12 +36,12 @@ final class Audit {
   }
 
   /**
-   * What it has found.
+   * The results of the check.
    *
-   * @param events how many were seen
-   * @param appends how many different ones brought them
-   * @param flaws how many stood in the wrong place
-   * @param versions of the last event of each stream
+   * @param events the number of events that were read
+   * @param appends the number of appends that these events came from
+   * @param flaws the number of events in the wrong place
+   * @param versions the version of the last event of each stream
    */
   record Findings(long events, long appends, long flaws, Map<StreamId, Long> versions) {}
 }

@@ -14,9 +14,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
 /**
- * One of the processes that capture. Its threads write to sensors of its own, and to those that all
- * processes share; alone, several at once, and in transactions that take their time or are rolled
- * back.
+ * One of the processes that capture measurements. Its threads write to their process's own sensors
+ * and to sensors that all processes share. They append one stream or several at once, also in
+ * transactions that stay open for some time or are rolled back.
  */
 final class CaptureProcess {
 
@@ -33,7 +33,7 @@ final class CaptureProcess {
     this.process = process;
   }
 
-  /** Database URL, number of the process, number of appends of each thread. */
+  /** Arguments: database URL, number of the process, number of appends of each thread. */
   public static void main(String[] arguments) throws Exception {
     try (HikariDataSource pool = ParallelCapture.pool(arguments[0]);
         EventStore store = ParallelCapture.store(pool)) {
@@ -88,13 +88,13 @@ final class CaptureProcess {
     };
   }
 
-  /** In a transaction that has drawn its positions and stays open, while others overtake it. */
+  /** Appends in a transaction that draws its positions and then stays open while others commit. */
   private void slowly(Append append, Random random) throws Exception {
     try (Connection connection = pool.getConnection()) {
       connection.setAutoCommit(false);
       store.within(connection).append(append);
       Thread.sleep(random.nextInt(20));
-      // Its positions stay empty for ever.
+      // The positions that it drew stay empty for ever.
       connection.rollback();
       store.within(connection).append(append);
       Thread.sleep(random.nextInt(20));

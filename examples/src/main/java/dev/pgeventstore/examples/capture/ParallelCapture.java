@@ -23,10 +23,10 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /**
- * Several processes write in parallel, without a lock that they all take, and their transactions
- * end in any order. Do those who read meanwhile miss anything?
+ * Several processes write in parallel, without a common lock, and their transactions end in any
+ * order. Do readers miss anything meanwhile?
  *
- * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
+ * <p>It starts its own PostgreSQL server, and removes it when it ends.
  */
 public final class ParallelCapture {
 
@@ -74,7 +74,7 @@ public final class ParallelCapture {
         .build();
   }
 
-  /** Lets processes write, with readers beside them. What each reader found, by its name. */
+  /** Lets processes write while readers read. Returns the findings of each reader, by its name. */
   Map<String, Audit.Findings> run(int processes, int appends) throws Exception {
     Map<String, Audit> readers = new TreeMap<>();
     List<String> names = List.of("all", "all, a few at a time", "own sensors", "all, unnamed");

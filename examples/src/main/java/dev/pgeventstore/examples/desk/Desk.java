@@ -31,11 +31,11 @@ import java.util.function.Consumer;
 import javax.sql.DataSource;
 
 /**
- * A help desk: what a project of one's own begins with. Event types, one of which has changed; an
- * aggregate; a read model; a follower; a release step with an owner's rights, and a program with
- * fewer; and a customer who is forgotten.
+ * A help desk, as a template for a new project. It has event types, one of which has changed; an
+ * aggregate; a read model; a follower; a release step that runs with the rights of the owner, and a
+ * program with fewer rights; and an event that is erased at a customer's request.
  *
- * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
+ * <p>It starts its own PostgreSQL server, and removes it when it ends.
  */
 public final class Desk {
 
@@ -95,7 +95,7 @@ public final class Desk {
       AppendResult last = work(store);
 
       // tag::await[]
-      openTickets.awaitApplied(last, PATIENCE); // now the table has it
+      openTickets.awaitApplied(last, PATIENCE); // now the table includes it
       counter.awaitApplied(last, PATIENCE);
       // end::await[]
       Map<String, String> open = OpenTickets.read(app);
@@ -109,7 +109,7 @@ public final class Desk {
     }
   }
 
-  /** The JSON of revision 1, as a store has it that was begun with the first release. */
+  /** Appends JSON of revision 1, as it is in a store that was created with the first release. */
   private static void appendAsTheFirstReleaseDid(EventStore store) {
     store.append(
         StreamId.of("ticket", "1"),
@@ -169,7 +169,7 @@ public final class Desk {
     // end::erase[]
   }
 
-  /** What the table, the follower and the store say in the end. */
+  /** The final contents of the table, the follower and the store. */
   record Outcome(
       Map<String, String> open,
       long seen,

@@ -68,7 +68,7 @@ final class OpenTickets {
     }
   }
 
-  /** Channels by ticket. */
+  /** The channel of each ticket. */
   static Map<String, String> read(DataSource database) throws SQLException {
     Map<String, String> channels = new TreeMap<>();
     try (Connection connection = database.getConnection();

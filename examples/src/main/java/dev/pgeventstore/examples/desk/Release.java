@@ -12,7 +12,9 @@ import java.sql.Statement;
 import java.util.Objects;
 import javax.sql.DataSource;
 
-/** What is done to the database before a version of the program starts, by whoever may do it. */
+/**
+ * Prepares the database before a version of the program starts. It needs the rights of the owner.
+ */
 final class Release {
 
   static final String SCHEMA = "desk";
@@ -35,7 +37,7 @@ final class Release {
   private Release() {}
 
   // tag::release[]
-  /** Migrates, and gives the program's roles what they need. It may run at every release. */
+  /** Migrates, and grants the program's roles their rights. Can be run at every release. */
   static void prepare(DataSource owner) throws SQLException, IOException {
     // Building a store with Migrations.APPLY, the default, migrates. No event is read or written.
     PostgresEventStore.builder(owner)

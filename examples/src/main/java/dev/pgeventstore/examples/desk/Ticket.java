@@ -9,7 +9,7 @@ import dev.pgeventstore.examples.desk.TicketEvent.Opened;
 import java.util.List;
 
 // tag::state[]
-/** What the events of a ticket add up to, and the rules for new ones. It knows of no store. */
+/** The state of a ticket, computed from its events, and the rules for new events. */
 record Ticket(boolean opened, boolean closed, int answers) {
 
   static final Evolution<Ticket, TicketEvent> EVOLUTION =

@@ -1,4 +1,4 @@
-/** Example: what a project of one's own begins with, from the first event type to the roles. */
+/** Example: a template for a new project, from the first event type to the roles. */
 @NullMarked
 package dev.pgeventstore.examples.desk;
 

@@ -32,11 +32,11 @@ import java.util.function.Consumer;
 
 /**
  * Money moves between the accounts of a bank. Its events go through Kafka into the ledger of
- * another service, in another database. Meanwhile the processes that carry them are killed, as by
- * {@code kill -9}, in the middle of whatever they do. In the end the ledger agrees with the bank to
- * the cent.
+ * another service, in another database. Meanwhile the processes that transfer them are killed at
+ * arbitrary moments, as by {@code kill -9}. In the end, the ledger agrees with the bank to the
+ * cent.
  *
- * <p>It starts a PostgreSQL server and a Kafka broker of its own, and removes both when it ends.
+ * <p>It starts its own PostgreSQL server and Kafka broker, and removes both when it ends.
  */
 public final class ExactlyOnce {
 
@@ -122,7 +122,7 @@ public final class ExactlyOnce {
       for (int kill = 1; kill <= KILLS; kill++) {
         moveMoneyUntilEntered(Ledger.entries(ledger) + ENTRIES_BETWEEN_KILLS);
         if (kill % 2 == 1) {
-          // Of the two the one that has been there longer leads.
+          // Of the two relays, the one that was started first leads.
           relays.remove().close();
           relays.add(relay());
           say("The relay that leads is killed, when the ledger has %d entries.");
@@ -150,7 +150,10 @@ public final class ExactlyOnce {
     return ChildProcess.start(LedgerProcess.class, ledgerUrl, topic.bootstrap(), topic.name());
   }
 
-  /** Whoever is killed next has come to work. */
+  /**
+   * Moves money until the ledger has so many entries, so that the process to be killed next is at
+   * work.
+   */
   private void moveMoneyUntilEntered(long entries) throws SQLException, TimeoutException {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
     while (Ledger.entries(ledger) < entries) {
@@ -159,7 +162,7 @@ public final class ExactlyOnce {
     }
   }
 
-  /** Both events are written, or none. */
+  /** Writes both events, or none. */
   private void moveMoney() {
     int from = random.nextInt(ACCOUNTS);
     int to = (from + 1 + random.nextInt(ACCOUNTS - 1)) % ACCOUNTS;
@@ -219,12 +222,12 @@ public final class ExactlyOnce {
   }
 
   /**
-   * What both have in the end.
+   * The final contents of both databases.
    *
-   * @param events of the bank
-   * @param bank cents by account, as its events say
-   * @param entries of the ledger
-   * @param ledger cents by account, as its table says
+   * @param events the number of the bank's events
+   * @param bank the cents on each account, by the bank's events
+   * @param entries the number of the ledger's entries
+   * @param ledger the cents on each account, by the ledger's table
    */
   record Outcome(long events, Map<String, Long> bank, long entries, Map<String, Long> ledger) {}
 }

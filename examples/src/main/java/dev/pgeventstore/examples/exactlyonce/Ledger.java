@@ -12,7 +12,10 @@ import java.util.Map;
 import java.util.TreeMap;
 import javax.sql.DataSource;
 
-/** The ledger's table. Nothing in it refuses what was entered before: twice would count twice. */
+/**
+ * The ledger's table. It has no constraint against repeated entries, so an event that is handled
+ * twice would count twice.
+ */
 final class Ledger {
 
   private static final String CREATE =
@@ -76,7 +79,7 @@ final class Ledger {
     }
   }
 
-  /** Cents by account. */
+  /** The cents on each account. */
   static Map<String, Long> balances(DataSource database) throws SQLException {
     Map<String, Long> balances = new TreeMap<>();
     try (Connection connection = database.getConnection();

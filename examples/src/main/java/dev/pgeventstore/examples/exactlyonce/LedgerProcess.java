@@ -10,22 +10,23 @@ import java.util.HashMap;
 import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 
-/** A process of another service: it keeps the ledger, in a database of its own. */
+/** A process of another service, which keeps the ledger in its own database. */
 final class LedgerProcess {
 
   private LedgerProcess() {}
 
-  /** URL of the ledger's database, bootstrap servers, topic. */
+  /** Arguments: URL of the ledger's database, bootstrap servers, topic. */
   public static void main(String[] arguments) throws Exception {
     Topic topic = new Topic(arguments[1], arguments[2]);
     Map<String, Object> kafka = new HashMap<>(topic.client());
-    // Whoever is started instead of one that was killed gets its partitions at once.
+    // With a fixed instance id, the replacement of a killed process gets its partitions
+    // immediately.
     kafka.put(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG, "ledger-1");
     RecordDecoder decoder = RecordDecoder.of(ExactlyOnce.codec());
     WatermarkInbox inbox = WatermarkInbox.builder("ledger", decoder).build();
     try (HikariDataSource pool = ExactlyOnce.pool(arguments[0])) {
       inbox.createTable(pool);
-      // What the ledger writes commits together with how far it has come.
+      // The rows of the ledger commit together with the consumer's progress.
       try (RelayedConsumer consumer =
           RelayedConsumer.builder(kafka, pool, inbox, Ledger::enter)
               .topics(topic.name())

@@ -5,7 +5,7 @@ import dev.pgeventstore.codec.EventType;
 /** What changes the balance of an account. Each account is a stream. */
 sealed interface MoneyEvent {
 
-  /** By how many cents it changes. */
+  /** The change of the balance, in cents. */
   long change();
 
   @EventType(name = "money-deposited")

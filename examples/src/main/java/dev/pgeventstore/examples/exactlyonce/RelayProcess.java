@@ -7,12 +7,12 @@ import dev.pgeventstore.examples.topics.Topic;
 import dev.pgeventstore.kafka.KafkaRelay;
 import java.time.Duration;
 
-/** A process that publishes the bank's events, or stands by while another one does. */
+/** A process that publishes the bank's events, or stands by while another process does. */
 final class RelayProcess {
 
   private RelayProcess() {}
 
-  /** URL of the bank's database, bootstrap servers, topic. */
+  /** Arguments: URL of the bank's database, bootstrap servers, topic. */
   public static void main(String[] arguments) throws Exception {
     Topic topic = new Topic(arguments[1], arguments[2]);
     try (HikariDataSource pool = ExactlyOnce.pool(arguments[0]);
@@ -21,7 +21,7 @@ final class RelayProcess {
             KafkaRelay.builder(bank, topic.client())
                 .name("bank")
                 .topic(topic.name())
-                // Whoever is killed is replaced after so long.
+                // After this time, the standby replaces a killed process.
                 .leaseTtl(Duration.ofSeconds(1))
                 .start()) {
       ChildProcess.awaitEnd();

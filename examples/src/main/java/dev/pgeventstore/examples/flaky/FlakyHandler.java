@@ -25,12 +25,12 @@ import java.util.function.Consumer;
 import javax.sql.DataSource;
 
 /**
- * The handler fails. Where trying again helps, it is tried again. An event for which that does not
- * help is parked, with the later events of its stream, and the rest goes on. When the cause is
- * mended the parked ones are handled in their order; what cannot be mended is given up, with a
- * reason.
+ * The handler fails. Failed events are retried. If retries do not help, the event is parked
+ * together with the later events of its stream, and the other streams continue. When the cause is
+ * fixed, the parked events are handled in their order. An event that can never be handled is
+ * discarded with a reason.
  *
- * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
+ * <p>It starts its own PostgreSQL server, and removes it when it ends.
  */
 public final class FlakyHandler {
 
@@ -83,7 +83,7 @@ public final class FlakyHandler {
       }
       AppendResult last = correct(13, "AT", 9_000);
       last = correct(1, "DE", 50);
-      // Others go on: waiting for what is parked would end with an EventParkedException.
+      // Other streams continue. Waiting for a parked event would end with an EventParkedException.
       taxes.awaitApplied(last, PATIENCE);
       List<TaxBook.Entry> first = book.entries();
       List<ParkedEvent> parked = taxes.parked().list(MANY);
@@ -101,7 +101,7 @@ public final class FlakyHandler {
           taxes.parked().discard(hopeless.position(), "a typing error, the invoice was not sent");
       AppendResult next = correct(27, "FR", 2_700);
       taxes.awaitApplied(next, PATIENCE);
-      tell.accept("It was given up. Invoice 27 goes on with its next event.");
+      tell.accept("It was discarded. Invoice 27 continues with its next event.");
       return new Outcome(first, parked, replay, discarded, book.entries(), taxes.parked().count());
     }
   }
@@ -144,14 +144,14 @@ public final class FlakyHandler {
   }
 
   /**
-   * What has come of it.
+   * The results of the run.
    *
-   * @param first the book before anything was mended
-   * @param parked what was set aside then
-   * @param replay what came of handling it again
-   * @param discarded whether the hopeless one was given up
-   * @param last the book in the end
-   * @param stillParked how many events are parked in the end
+   * @param first the book before the cause was fixed
+   * @param parked the events that were parked then
+   * @param replay the result of the replay
+   * @param discarded whether the event that can never be handled was discarded
+   * @param last the final book
+   * @param stillParked the number of events that are still parked
    */
   record Outcome(
       List<TaxBook.Entry> first,

@@ -14,7 +14,10 @@ import java.util.ArrayList;
 import java.util.List;
 import javax.sql.DataSource;
 
-/** The book: a row for each event, in the order of entry. Nothing in it refuses a second one. */
+/**
+ * The book: a row for each event, in the order of entry. It has no constraint against repeated
+ * rows.
+ */
 final class TaxBook {
 
   private static final String CREATE =

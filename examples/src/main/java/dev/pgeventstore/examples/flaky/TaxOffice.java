@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** Knows the rates of some countries, and does not answer now and then, as it is out for lunch. */
+/** Has the tax rates of some countries. Sometimes it is closed, and does not answer. */
 final class TaxOffice {
 
   private final Map<String, Integer> percent = new ConcurrentHashMap<>(Map.of("DE", 19, "FR", 20));
@@ -26,7 +26,7 @@ final class TaxOffice {
     return cents * rate / 100;
   }
 
-  /** Learns a rate. It has just had lunch. */
+  /** Adds a rate, and opens the office. */
   synchronized void learn(String country, int rate) {
     percent.put(country, rate);
     calls = 0;

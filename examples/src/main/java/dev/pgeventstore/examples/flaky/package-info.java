@@ -1,4 +1,4 @@
-/** Example: a handler that fails sometimes, and for some events always; the rest flows on. */
+/** Example: a handler that fails sometimes, and for some events always; other streams continue. */
 @NullMarked
 package dev.pgeventstore.examples.flaky;
 

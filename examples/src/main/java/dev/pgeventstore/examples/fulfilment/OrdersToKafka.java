@@ -26,11 +26,11 @@ import java.util.stream.Collectors;
 import javax.sql.DataSource;
 
 /**
- * A shop takes orders, and the warehouse, another service with another database, has to hear of
- * each. The shop writes to its own database only. A relay publishes what is committed there, so
- * there is no order that only one of the two knows.
+ * A shop takes orders. The warehouse, another service with another database, needs every order. The
+ * shop writes to its own database only, and a relay publishes the committed events, so no order is
+ * in only one of the two databases.
  *
- * <p>It starts a PostgreSQL server and a Kafka broker of its own, and removes both when it ends.
+ * <p>It starts its own PostgreSQL server and Kafka broker, and removes both when it ends.
  */
 public final class OrdersToKafka {
 
@@ -85,7 +85,7 @@ public final class OrdersToKafka {
     Warehouse warehouse = new Warehouse(warehouseDatabase, topic);
 
     AppendResult placed = placeOrders();
-    tell.accept(ORDERS + " orders are placed. Nobody publishes them yet, and none is lost.");
+    tell.accept(ORDERS + " orders are placed. No relay publishes them yet, and none is lost.");
     try (KafkaRelay relay = relay()) {
       relay.awaitPublished(placed, PATIENCE);
     }

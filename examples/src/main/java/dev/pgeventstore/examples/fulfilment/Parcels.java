@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import javax.sql.DataSource;
 
-/** The warehouse's table. Whatever is done to it can be done again, and changes nothing then. */
+/** The warehouse's table. Every change is idempotent: to repeat it changes nothing. */
 final class Parcels {
 
   private static final String CREATE =
@@ -73,7 +73,7 @@ final class Parcels {
     }
   }
 
-  /** What has become of the parcel of each order. */
+  /** The state of each order's parcel. */
   static Map<String, String> states(DataSource database) throws SQLException {
     Map<String, String> states = new TreeMap<>();
     try (Connection connection = database.getConnection();

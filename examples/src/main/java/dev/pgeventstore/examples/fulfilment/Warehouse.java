@@ -11,8 +11,8 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
 /**
- * Another service, with a database of its own. All it knows of the shop is the topic: the types of
- * the events, and the JSON of those it has an interest in.
+ * Another service, with its own database. It depends on the shop only by the topic: by the types of
+ * the events, and the JSON of those that it handles.
  */
 final class Warehouse {
 
@@ -28,8 +28,8 @@ final class Warehouse {
   }
 
   /**
-   * Works until nothing is left to do, and says how many events it has handled. A service would go
-   * on, and wait for more.
+   * Handles all events that are in the topic, and returns their number. A real service would
+   * continue, and wait for more.
    */
   int work() throws SQLException, JsonProcessingException {
     int handled = 0;
@@ -40,8 +40,8 @@ final class Warehouse {
           handle(record, connection);
           handled++;
         }
-        // After the work, so that nothing is left undone. Whoever dies between the two does the
-        // last of it again, and here that changes nothing.
+        // The offsets are committed after the work, so that no event is skipped. After a crash
+        // between the two, the last events are handled again, which changes nothing here.
         consumer.commitSync();
       }
     }
@@ -59,7 +59,7 @@ final class Warehouse {
       case "order-paid" -> Parcels.ship(order, connection);
       case "order-cancelled" -> Parcels.unpack(order, connection);
       default -> {
-        // A type that the shop has added since is nothing to the warehouse.
+        // The warehouse ignores types that the shop has added since.
       }
     }
   }

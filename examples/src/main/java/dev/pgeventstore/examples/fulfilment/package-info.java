@@ -1,4 +1,4 @@
-/** Example: what is written to the store comes to Kafka, and another service acts on it. */
+/** Example: a relay publishes the store's events to Kafka, and another service acts on them. */
 @NullMarked
 package dev.pgeventstore.examples.fulfilment;
 

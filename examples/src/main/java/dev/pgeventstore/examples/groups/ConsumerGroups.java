@@ -29,10 +29,10 @@ import java.util.function.Consumer;
 import java.util.stream.Collectors;
 
 /**
- * Account management and activity reporting both want all events of the users, from Kafka. Each
- * service has two instances, and of those one is to handle each event. Then one is shut down.
+ * Account management and activity reporting both need all events of the users, from Kafka. Each
+ * service has two instances, one of which handles each event. Then one instance is shut down.
  *
- * <p>It starts a PostgreSQL server and a Kafka broker of its own, and removes both when it ends.
+ * <p>It starts its own PostgreSQL server and Kafka broker, and removes both when it ends.
  */
 public final class ConsumerGroups {
 
@@ -40,7 +40,7 @@ public final class ConsumerGroups {
   static final String ACTIVITY = "activity-reporting";
   static final int USERS = 40;
 
-  /** A group takes a moment to share its partitions out. */
+  /** A group takes a moment to assign its partitions. */
   private static final int MOST_LOGINS = 100;
 
   private static final Duration PATIENCE = Duration.ofSeconds(120);
@@ -86,7 +86,7 @@ public final class ConsumerGroups {
         .build();
   }
 
-  /** What was handled, in order. */
+  /** Runs the example, and returns the handled events in order. */
   List<Work> run() throws InterruptedException, TimeoutException {
     for (int user = 1; user <= USERS; user++) {
       store.append(user(user), ExpectedVersion.noStream(), List.of(new Registered()));
@@ -118,7 +118,7 @@ public final class ConsumerGroups {
     return done.stream().map(Work::instance).collect(Collectors.toCollection(TreeSet::new));
   }
 
-  /** Every user logs in, and every service hears of it. */
+  /** Every user logs in, and every service handles that. */
   private void logIn() throws InterruptedException, TimeoutException {
     for (int user = 1; user <= USERS; user++) {
       store.append(user(user), ExpectedVersion.streamExists(), List.of(new LoggedIn()));

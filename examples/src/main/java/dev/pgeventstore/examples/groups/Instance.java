@@ -6,7 +6,7 @@ import java.util.Queue;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 
-/** An instance of a service: it handles what Kafka gives it, until it is closed. */
+/** An instance of a service, which handles the records of its partitions until it is closed. */
 final class Instance implements AutoCloseable {
 
   private static final Duration POLL = Duration.ofMillis(100);
@@ -33,7 +33,8 @@ final class Instance implements AutoCloseable {
   }
 
   private void run() {
-    // The group is the service: its instances share the partitions. Another group has them all too.
+    // The group is the service, so its instances share the partitions. Another group gets all of
+    // them, too.
     try (Consumer<String, String> consumer = users.subscribe(service)) {
       while (!closed) {
         for (ConsumerRecord<String, String> record : consumer.poll(POLL)) {
@@ -45,7 +46,7 @@ final class Instance implements AutoCloseable {
     }
   }
 
-  /** Leaves its group, so that another instance takes over at once. */
+  /** Leaves the group, so that another instance takes over immediately. */
   @Override
   public void close() throws InterruptedException {
     closed = true;

@@ -1,4 +1,4 @@
-/** Example: several services read a topic, and of the instances of each one handles an event. */
+/** Example: several services read a topic; in each, one of its instances handles an event. */
 @NullMarked
 package dev.pgeventstore.examples.groups;
 

@@ -21,10 +21,10 @@ import java.util.function.Supplier;
 import java.util.stream.LongStream;
 
 /**
- * How does a long history load fast? With snapshots, which have a revision of their own; and what
- * has to be looked at one by one is read lazily.
+ * How does a long history load fast? With snapshots, which have their own revision. If a program
+ * must look at each event, it reads the stream lazily.
  *
- * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
+ * <p>It starts its own PostgreSQL server, and removes it when it ends.
  */
 public final class LongHistory {
 
@@ -73,7 +73,7 @@ public final class LongHistory {
     Aggregates<Meter, MeterEvent> meters = Aggregates.of(store, "meter", Meter.EVOLUTION);
     Aggregate<Meter> full = timed("from all events", () -> meters.load(KEY));
 
-    // An older version of the program was here, and kept a snapshot that lacks the largest reading.
+    // An older version of the program has kept a snapshot, which lacks the largest reading.
     meters
         .snapshotEvery(200, JacksonSnapshots.of(Meter.class, "meter", 1))
         .execute(KEY, meter -> meter.read(7));
@@ -120,7 +120,7 @@ public final class LongHistory {
     return meter;
   }
 
-  /** What was loaded in each way, and where the largest reading stands. */
+  /** What was loaded in each way, and the version of the largest reading. */
   record Outcome(
       Aggregate<Meter> full, Aggregate<Meter> discarded, Aggregate<Meter> quick, long peak) {}
 }

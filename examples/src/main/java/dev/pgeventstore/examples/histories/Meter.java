@@ -8,10 +8,10 @@ import dev.pgeventstore.examples.histories.MeterEvent.Read;
 import java.util.List;
 
 /**
- * An electricity meter: a small state, however long its history.
+ * An electricity meter: its state is small even if its history is long.
  *
- * @param readings how many there were
- * @param wattHours used since it was installed
+ * @param readings the number of readings
+ * @param wattHours the watt-hours used since the meter was installed
  * @param most the largest reading
  */
 record Meter(long readings, long wattHours, long most) {
@@ -19,7 +19,7 @@ record Meter(long readings, long wattHours, long most) {
   static final Evolution<Meter, MeterEvent> EVOLUTION =
       Evolution.of(new Meter(0, 0, 0), Meter::after);
 
-  /** The first revision did not know the largest reading: its snapshots lack it. */
+  /** Snapshots of the first revision lack the largest reading. */
   static final SnapshotCodec<Meter> SNAPSHOTS = JacksonSnapshots.of(Meter.class, "meter", 2);
 
   Meter after(MeterEvent event) {

@@ -8,7 +8,7 @@ sealed interface MeterEvent {
   @EventType(name = "meter-installed")
   record Installed(String place) implements MeterEvent {}
 
-  /** So much was used since the last reading. */
+  /** The use since the last reading. */
   @EventType(name = "meter-read")
   record Read(long wattHours) implements MeterEvent {}
 }

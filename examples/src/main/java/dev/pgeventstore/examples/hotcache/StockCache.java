@@ -18,9 +18,9 @@ import java.util.concurrent.TimeoutException;
 import javax.sql.DataSource;
 
 /**
- * The stock in memory, in every process that needs it: filled from the view, then changed by every
- * event that the view did not show yet. Should the server crash, it is filled again. Safe for many
- * threads.
+ * The stock in memory, in every process that needs it. The cache is filled from the view, and then
+ * changed by every event that the view did not include. After a crash of the server it is filled
+ * again. Safe for many threads.
  */
 final class StockCache implements AutoCloseable {
 
@@ -40,7 +40,7 @@ final class StockCache implements AutoCloseable {
             .start();
   }
 
-  /** Reads the view, and how far it is, in one snapshot: under repeatable read. */
+  /** Reads the view and its position in one snapshot, under repeatable read. */
   private Position fill() throws SQLException {
     try (Connection connection = database.getConnection()) {
       connection.setAutoCommit(false);

@@ -5,7 +5,7 @@ import dev.pgeventstore.codec.EventType;
 /** What happens to an item in a warehouse. Each item is a stream. */
 sealed interface StockEvent {
 
-  /** By how much the stock changes. */
+  /** The change of the stock. */
   long change();
 
   @EventType(name = "stock-received")

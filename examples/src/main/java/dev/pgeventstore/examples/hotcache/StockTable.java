@@ -14,7 +14,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import javax.sql.DataSource;
 
-/** The view: how much there is of each item. Kept by one process for all. */
+/** The view: the stock of each item. One process keeps it for all. */
 final class StockTable {
 
   static final String SUBSCRIPTION = "stock";
@@ -51,7 +51,9 @@ final class StockTable {
     }
   }
 
-  /** In one partition, so that one position says which events it shows. */
+  /**
+   * The subscription has one partition, so that one position says which events the view includes.
+   */
   static Subscription follow(EventStore store) {
     return Subscriptions.of(store)
         .create(SUBSCRIPTION)
@@ -71,7 +73,7 @@ final class StockTable {
     }
   }
 
-  /** How much there is of each item, as a transaction sees it. */
+  /** The stock of each item, as a transaction sees it. */
   static Map<String, Long> read(Connection connection) throws SQLException {
     Map<String, Long> stock = new TreeMap<>();
     try (Statement statement = connection.createStatement();

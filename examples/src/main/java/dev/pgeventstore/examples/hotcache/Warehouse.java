@@ -28,10 +28,10 @@ import java.util.function.Consumer;
 import javax.sql.DataSource;
 
 /**
- * A cache starts from what a view shows, and goes on with the events. While it reads the view, the
- * view is changed: how does it miss none of them, and count none twice?
+ * A cache starts from the contents of a view, and continues with the events. While the cache reads
+ * the view, the view changes. How does the cache count every event exactly once?
  *
- * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
+ * <p>It starts its own PostgreSQL server, and removes it when it ends.
  */
 public final class Warehouse {
 
@@ -76,7 +76,7 @@ public final class Warehouse {
         .build();
   }
 
-  /** Fills some caches, one after the other, while items come and go. */
+  /** Fills some caches, one after the other, while the stock changes. */
   Outcome run(int caches) throws Exception {
     StockTable.create(database);
     ExecutorService writers = Executors.newFixedThreadPool(WRITERS);
@@ -91,7 +91,7 @@ public final class Warehouse {
       for (int i = 0; i < caches; i++) {
         StockCache cache = new StockCache(store, database);
         filled.add(cache);
-        // It lives, and follows, while the next ones are filled.
+        // This cache follows the events while the next ones are filled.
         cache.awaitApplied(receive("delivery", 1), PATIENCE);
       }
       enough.set(true);
@@ -147,6 +147,8 @@ public final class Warehouse {
     }
   }
 
-  /** What the view and each cache show in the end, and how many events there were at most. */
+  /**
+   * The final contents of the view and of each cache, and an upper bound of the number of events.
+   */
   record Outcome(Map<String, Long> view, List<Map<String, Long>> caches, long events) {}
 }

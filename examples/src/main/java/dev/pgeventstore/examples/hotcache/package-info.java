@@ -1,4 +1,4 @@
-/** Example: a cache is filled from a view, and follows the events from where the view ends. */
+/** Example: a cache is filled from a view, and follows the events from the view's position on. */
 @NullMarked
 package dev.pgeventstore.examples.hotcache;
 

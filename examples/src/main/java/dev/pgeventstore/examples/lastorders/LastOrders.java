@@ -21,8 +21,8 @@ import javax.sql.DataSource;
 /**
  * A table with the latest orders of every customer, and no others.
  *
- * <p>Its one partition handles the orders of all streams in the order in which they were placed. In
- * several partitions two orders of one customer might come at the same time.
+ * <p>Its one partition handles the orders of all streams in the order in which they were placed.
+ * With several partitions, two orders of one customer could be handled at the same time.
  */
 final class LastOrders {
 
@@ -48,7 +48,7 @@ final class LastOrders {
       values (?, ?, ?, ?)
       """;
 
-  // Changes nothing if the order is not among the latest any more.
+  // Changes nothing if the order is no longer among the latest.
   private static final String SHIP =
       """
       update public.last_orders
@@ -84,7 +84,7 @@ final class LastOrders {
     }
   }
 
-  /** Starts to follow the orders, from where it stopped the last time. */
+  /** Starts to follow the orders, from where the subscription last stopped. */
   static Subscription follow(EventStore store) {
     return Subscriptions.of(store)
         .create("last-orders")
@@ -111,7 +111,7 @@ final class LastOrders {
           ship.addBatch();
         }
       }
-      // In this order, as an order is placed before it is shipped.
+      // In this order, because an order is placed before it is shipped.
       place.executeBatch();
       ship.executeBatch();
     }

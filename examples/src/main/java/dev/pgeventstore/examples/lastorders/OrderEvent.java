@@ -8,7 +8,7 @@ sealed interface OrderEvent {
   @EventType(name = "order-placed")
   record Placed(String customer, long cents) implements OrderEvent {}
 
-  /** The customer is known from the order. */
+  /** The customer is in the event {@code Placed}. */
   @EventType(name = "order-shipped")
   record Shipped() implements OrderEvent {}
 }

@@ -23,10 +23,10 @@ import java.util.function.Consumer;
 import javax.sql.DataSource;
 
 /**
- * What are the last 30 orders of a customer? Every order is a stream of its own, so no stream
- * knows: a subscription to the category keeps a table of them.
+ * What are the last 30 orders of a customer? Every order is its own stream, so no stream has the
+ * answer. A subscription to the category keeps a table of the orders.
  *
- * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
+ * <p>It starts its own PostgreSQL server, and removes it when it ends.
  */
 public final class Shop {
 
@@ -71,7 +71,10 @@ public final class Shop {
         .build();
   }
 
-  /** Takes orders, before the table is kept and while it is. Gives back what it says then. */
+  /**
+   * Takes orders before the table is kept and while it is kept. Returns the final contents of the
+   * table.
+   */
   Map<String, List<LastOrders.Order>> run(int times)
       throws SQLException, InterruptedException, TimeoutException {
     LastOrders.createTable(database);
@@ -91,9 +94,7 @@ public final class Shop {
     return table;
   }
 
-  /**
-   * Ann orders most, Cem now and then. Of three orders two are shipped, some of them much later.
-   */
+  /** Ann orders most, Cem least. Two of three orders are shipped, some of them much later. */
   private AppendResult takeOrders(int times) {
     AppendResult last = null;
     for (int i = 0; i < times; i++) {

@@ -6,7 +6,7 @@ import java.time.Instant;
 import java.util.Locale;
 import java.util.function.Consumer;
 
-/** Counts what an import has done, and says so once a second. Safe for many threads. */
+/** Counts what an import has done, and prints that once a second. Safe for many threads. */
 final class ImportProgress {
 
   private static final Duration PAUSE = Duration.ofSeconds(1);
@@ -26,7 +26,10 @@ final class ImportProgress {
     this.nextLine = begin.plus(PAUSE);
   }
 
-  /** One more application is in the store: so many events are new there, so many are not. */
+  /**
+   * Counts an application that is now in the store, with its new events and those that were already
+   * stored.
+   */
   synchronized void add(int newEvents, int oldEvents) {
     applications++;
     appended += newEvents;
@@ -38,19 +41,19 @@ final class ImportProgress {
     }
   }
 
-  /** What was done up to now. */
+  /** The counts so far. */
   synchronized Summary summary() {
     return new Summary(
         applications, appended, alreadyThere, Duration.between(begin, clock.instant()));
   }
 
   /**
-   * What an import has done.
+   * The counts of an import.
    *
-   * @param applications in the store, of those in the file
-   * @param appended events that the import has appended
-   * @param alreadyThere events that the store had before
-   * @param took how long it took
+   * @param applications the applications of the file that are in the store
+   * @param appended the events that the import has appended
+   * @param alreadyThere the events that were already in the store
+   * @param took the duration of the import
    */
   record Summary(long applications, long appended, long alreadyThere, Duration took) {
 

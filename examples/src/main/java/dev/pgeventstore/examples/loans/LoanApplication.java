@@ -16,9 +16,9 @@ import java.util.UUID;
 /**
  * One loan application: a trace of the log as a stream of events.
  *
- * @param place where the file has it
+ * @param place the place in the file, for messages
  * @param stream {@code application-<name of the trace>}
- * @param events one for each event of the trace
+ * @param events one new event for each event of the trace
  */
 record LoanApplication(String place, StreamId stream, List<NewEvent> events) {
 
@@ -62,9 +62,9 @@ record LoanApplication(String place, StreamId stream, List<NewEvent> events) {
   }
 
   /**
-   * The same event of the file has the same id in every import, so the store recognises it. The id
-   * of the event before is a part of it: the last id tells of a whole application whether the store
-   * has it.
+   * An event of the file has the same id in every import, so the store recognises it. The id is
+   * computed from the id of the event before, so the last id shows whether the store has the whole
+   * application.
    */
   private static UUID id(String before, Instant occurredAt, LoanEvent step) {
     String name = before + "/" + occurredAt + "/" + step;
@@ -74,8 +74,8 @@ record LoanApplication(String place, StreamId stream, List<NewEvent> events) {
   /**
    * The events of the file that the store does not have yet.
    *
-   * @param stored all events of the stream
-   * @throws ImportException if one of them is not the one that the file has in its place
+   * @param stored all events that the stream has
+   * @throws ImportException if a stored event differs from the event at its place in the file
    */
   List<NewEvent> notIn(List<RecordedEvent> stored) {
     int common = Math.min(stored.size(), events.size());
@@ -97,7 +97,7 @@ record LoanApplication(String place, StreamId stream, List<NewEvent> events) {
     return events.subList(common, events.size());
   }
 
-  /** The id of its last event. */
+  /** The id of the application's last event. */
   UUID lastId() {
     return events.get(events.size() - 1).id();
   }

@@ -7,8 +7,9 @@ import java.io.PrintStream;
 /**
  * Imports a log of loan applications, here that of a Dutch bank
  * (doi:10.4121/uuid:3926db30-f712-4394-aebc-75976070e91f), into an event store. Each application
- * becomes a stream. While the events are appended, tables of figures follow them, and Kafka gets
- * them. Run it again on the same servers: it appends nothing, and all stays as it is.
+ * becomes a stream. While the events are appended, a subscription keeps tables of figures, and a
+ * relay publishes the events to Kafka. If it is run again on the same servers, it appends nothing
+ * and changes nothing.
  */
 public final class LoanApplications {
 
@@ -17,7 +18,7 @@ public final class LoanApplications {
   /**
    * Runs the example.
    *
-   * @param arguments the file and, before it, options
+   * @param arguments options, and then the file
    * @throws Exception if something happens that is not foreseen
    */
   public static void main(String[] arguments) throws Exception {

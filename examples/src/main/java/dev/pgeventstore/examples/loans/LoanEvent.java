@@ -5,10 +5,11 @@ import java.time.OffsetDateTime;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What happens to a loan application. When it happened is in the metadata of the stored event.
+ * What happens to a loan application. The metadata of the stored event has the time at which it
+ * happened.
  *
- * <p>The names in the log's own language, {@link #activity()} and {@link #lifecycle()}, are kept
- * where they say more than the type does, and are told by the type otherwise.
+ * <p>The log's own names, {@link #activity()} and {@link #lifecycle()}, are stored where the type
+ * does not determine them.
  */
 public sealed interface LoanEvent {
 
@@ -24,11 +25,11 @@ public sealed interface LoanEvent {
     }
   }
 
-  /** The application came a step further, such as {@code A_PREACCEPTED}. */
+  /** The application reached its next step, such as {@code A_PREACCEPTED}. */
   @EventType(name = "application-advanced")
   record ApplicationAdvanced(String activity, @Nullable String resource) implements LoanEvent {}
 
-  /** What became of the application. */
+  /** The application was decided. */
   @EventType(name = "application-decided")
   record ApplicationDecided(Outcome outcome, @Nullable String resource) implements LoanEvent {
 
@@ -38,11 +39,11 @@ public sealed interface LoanEvent {
     }
   }
 
-  /** An offer to the customer came a step further, such as {@code O_SENT}. */
+  /** An offer to the customer reached its next step, such as {@code O_SENT}. */
   @EventType(name = "offer-advanced")
   record OfferAdvanced(String activity, @Nullable String resource) implements LoanEvent {}
 
-  /** The bank's staff has something to do. */
+  /** Work was scheduled for the bank's staff. */
   @EventType(name = "work-scheduled")
   record WorkScheduled(String activity, @Nullable String resource) implements LoanEvent {
 
@@ -52,7 +53,7 @@ public sealed interface LoanEvent {
     }
   }
 
-  /** Somebody began to do it. */
+  /** The work was started. */
   @EventType(name = "work-started")
   record WorkStarted(String activity, @Nullable String resource) implements LoanEvent {
 
@@ -62,15 +63,15 @@ public sealed interface LoanEvent {
     }
   }
 
-  /** It is done, for now. */
+  /** The work was completed, for now. */
   @EventType(name = "work-completed")
   record WorkCompleted(String activity, @Nullable String resource) implements LoanEvent {}
 
   /** How an application ends. */
   enum Outcome {
-    /** The bank does not lend. */
+    /** The bank declined the loan. */
     DECLINED,
-    /** The customer does not want the loan any more, or does not answer. */
+    /** The customer no longer wants the loan, or does not answer. */
     CANCELLED,
     /** The loan is paid out. */
     ACTIVATED;
@@ -81,14 +82,14 @@ public sealed interface LoanEvent {
   }
 
   /**
-   * What was done.
+   * The activity, in the words of the log.
    *
-   * @return such as {@code W_Nabellen offertes}
+   * @return the name, such as {@code W_Nabellen offertes}
    */
   String activity();
 
   /**
-   * How far it was done.
+   * The state of the activity.
    *
    * @return {@code SCHEDULE}, {@code START} or {@code COMPLETE}
    */
@@ -97,9 +98,9 @@ public sealed interface LoanEvent {
   }
 
   /**
-   * Who did it.
+   * The person or machine that carried the activity out.
    *
-   * @return a number of a person or machine, null if the bank did not record it
+   * @return a number; null if the bank did not record it
    */
   @Nullable String resource();
 }

@@ -5,15 +5,15 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * What the tables of the projection say.
+ * The figures in the tables of the projection.
  *
- * @param applications how many there are
- * @param events of all of them
- * @param mostEvents of one application
- * @param amountRequested by all of them
- * @param eventsWithoutResource of which the bank did not record who did it
- * @param resources who did the others: how many different people and machines
- * @param firstAt when the first event happened, empty if there is none
+ * @param applications the number of applications
+ * @param events the number of events
+ * @param mostEvents the largest number of events of one application
+ * @param amountRequested the sum of all requested amounts
+ * @param eventsWithoutResource the number of events without a recorded person or machine
+ * @param resources the number of people and machines in the other events
+ * @param firstAt when the first event happened; empty if there is none
  * @param lastAt when the last event happened
  * @param outcomes applications by outcome, {@code none} among them; most frequent first
  * @param lifecycles events by lifecycle; most frequent first

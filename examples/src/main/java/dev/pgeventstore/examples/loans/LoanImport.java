@@ -25,11 +25,11 @@ import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Appends the traces of a log to a store, one stream for each.
+ * Appends the traces of a log to a store, each as a stream.
  *
- * <p>An import may be run again, after it was done or after it was broken off anywhere: it asks the
- * store first where it stands, passes over what is there, and continues a stream that became longer
- * in the file. An application is appended as a whole or not at all.
+ * <p>An import can be run again after it has completed, and after it was interrupted at any point.
+ * It asks the store first which events are stored, skips those, and continues a stream that has
+ * become longer in the file. An application is appended as a whole or not at all.
  */
 final class LoanImport {
 
@@ -49,15 +49,16 @@ final class LoanImport {
   }
 
   /**
-   * Reads the file in this thread and appends in others, each application in one of them. Returns
-   * when all is appended, or when none of them does anything any more.
+   * Reads the file in the calling thread, and appends in other threads, each application in one of
+   * them. Returns when everything is appended, or when an error has stopped all threads.
    *
    * @throws ImportException if the file is damaged, or differs from what the store has
    * @throws dev.pgeventstore.EventStoreException if the store cannot be reached
    */
   void run(Path file) throws InterruptedException {
     lastIds = lastIds();
-    // When the queue is full the reading thread appends, too: the queue cannot outgrow the memory.
+    // When the queue is full, the reading thread appends, too, so the queue cannot exhaust the
+    // memory.
     ThreadPoolExecutor appenders =
         new ThreadPoolExecutor(
             APPENDERS,
@@ -78,14 +79,17 @@ final class LoanImport {
         }
       }
     } finally {
-      // What was read before a damaged place is still appended.
+      // The traces that were read before a damaged place are still appended.
       appenders.shutdown();
       appenders.awaitTermination(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
     }
     throwFailure();
   }
 
-  /** By the last event of each application in the store. One pass is faster than many questions. */
+  /**
+   * The id of the last event of each application in the store. One pass over the store is faster
+   * than many queries.
+   */
   private Map<StreamId, UUID> lastIds() {
     Map<StreamId, UUID> found = new HashMap<>();
     store
@@ -132,7 +136,9 @@ final class LoanImport {
     }
   }
 
-  /** The stream has only some of the events, unless it has others. */
+  /**
+   * Appends the missing events to a stream that has only some of them, and fails if it has others.
+   */
   private void continueStream(LoanApplication application) {
     List<RecordedEvent> stored = store.read(application.stream());
     List<NewEvent> missing = application.notIn(stored);

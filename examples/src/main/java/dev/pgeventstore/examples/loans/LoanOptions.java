@@ -8,13 +8,13 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the command line says.
+ * The options of the command line.
  *
  * @param file the event log
- * @param pgUrl JDBC URL of a database to use; empty for a server of the example's own
- * @param kafkaBootstrap addresses of brokers to use; empty for a broker of the example's own
- * @param topic where in Kafka the events go
- * @param withKafka whether they go to Kafka at all
+ * @param pgUrl JDBC URL of a database to use; if empty, the example starts its own server
+ * @param kafkaBootstrap addresses of brokers to use; if empty, the example starts its own broker
+ * @param topic the topic to publish to
+ * @param withKafka whether the events are published to Kafka
  */
 record LoanOptions(
     Path file,

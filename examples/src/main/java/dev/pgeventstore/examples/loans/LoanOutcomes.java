@@ -8,18 +8,18 @@ import dev.pgeventstore.subscription.Subscriptions;
 import java.sql.SQLException;
 
 /**
- * Keeps the tables of {@link LoanTables} up to date with the events. They change in the transaction
- * that moves the subscription's checkpoint, so each event is counted exactly once, whatever crashes
- * when.
+ * Keeps the tables of {@link LoanTables} up to date with the events. The tables change in the
+ * transaction that moves the subscription's checkpoint, so each event is counted exactly once, even
+ * if a process or server crashes.
  */
 final class LoanOutcomes implements EventHandler {
 
   private static final String SUBSCRIPTION = "loan-outcomes";
 
-  // A page is three statements, however many events it has.
+  // A page takes three statements, however many events it has.
   private static final int PAGE = 2_000;
 
-  /** Starts counting, or goes on where it stopped. The tables must be there. */
+  /** Starts counting, or resumes where the subscription stopped. The tables must exist. */
   static Subscription start(EventStore store) {
     return Subscriptions.of(store)
         .create(SUBSCRIPTION)

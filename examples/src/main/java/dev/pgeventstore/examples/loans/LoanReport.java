@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 
-/** The figures in words, one line each. */
+/** Prints the figures, one line each. */
 final class LoanReport {
 
   private static final int MOST_FREQUENT = 5;

@@ -21,14 +21,14 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Imports a log into a database. As the events come, tables of figures follow them, and Kafka gets
- * them.
+ * Imports a log into a database. Meanwhile, a subscription keeps tables of figures, and a relay
+ * publishes the events to Kafka.
  */
 final class LoanRun {
 
   private static final Duration PATIENCE = Duration.ofMinutes(5);
 
-  // Appending, reading for tables and topic, observing the fence, listening for commits.
+  // For appending, reading for tables and topic, observing the fence, and listening for commits.
   private static final int CONNECTIONS = 12;
 
   private final String pgUrl;
@@ -37,8 +37,8 @@ final class LoanRun {
 
   /**
    * @param pgUrl JDBC URL of the database
-   * @param topic where to publish, null for nowhere
-   * @param out for what there is to say, line by line
+   * @param topic the topic to publish to; null to publish nothing
+   * @param out receives the messages, line by line
    */
   LoanRun(String pgUrl, @Nullable LoanTopic topic, Consumer<String> out) {
     this.pgUrl = pgUrl;
@@ -47,12 +47,12 @@ final class LoanRun {
   }
 
   /**
-   * What a run has come to.
+   * The results of a run.
    *
-   * @param imported what was appended
-   * @param upTo where the store stood then
-   * @param figures what the tables say in the end
-   * @param published what is in the topic in the end, if there is one
+   * @param imported the counts of the import
+   * @param upTo the store's high-water mark after the import
+   * @param figures the final figures in the tables
+   * @param published the final content of the topic, if there is one
    */
   record Result(
       ImportProgress.Summary imported,

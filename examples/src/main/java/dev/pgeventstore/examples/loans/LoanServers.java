@@ -6,7 +6,7 @@ import java.util.ArrayDeque;
 import java.util.Deque;
 import org.jspecify.annotations.Nullable;
 
-/** The servers that a run uses: those that are named, and its own where none is. */
+/** The servers that a run uses: those of the options, or its own. */
 final class LoanServers implements AutoCloseable {
 
   private final LoanOptions options;
@@ -34,7 +34,7 @@ final class LoanServers implements AutoCloseable {
     return server;
   }
 
-  /** Ends its own servers, with everything in them. */
+  /** Stops the run's own servers and deletes their data. */
   @Override
   public void close() throws Exception {
     while (!own.isEmpty()) {

@@ -19,14 +19,16 @@ import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** The words of the log for what happens to a loan application, and the events they stand for. */
+/** Maps the names in the log to the events of a loan application. */
 final class LoanSteps {
 
   private static final String SUBMITTED = "A_SUBMITTED";
 
   private LoanSteps() {}
 
-  /** One event for each of the trace; the attributes of the trace go into the first. */
+  /**
+   * Returns one event for each event of the trace. The first contains the attributes of the trace.
+   */
   static List<LoanEvent> of(XesTrace trace) {
     List<LoanEvent> steps = new ArrayList<>(trace.events().size());
     for (XesEvent event : trace.events()) {

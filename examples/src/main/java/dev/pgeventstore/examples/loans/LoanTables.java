@@ -118,7 +118,7 @@ final class LoanTables {
 
   private LoanTables() {}
 
-  /** Makes the tables that are not there yet. */
+  /** Creates the tables that do not exist yet. */
   static void create(DataSource database) throws SQLException {
     try (Connection connection = database.getConnection();
         Statement statement = connection.createStatement()) {
@@ -152,7 +152,7 @@ final class LoanTables {
         columns.of("bigint", page.resources.values(), events -> events));
   }
 
-  /** Values of a page, one after the other, as the parameters of {@code unnest}. */
+  /** Writes the values of a page, column by column, as the parameters of {@code unnest}. */
   private record Columns(Connection connection) {
 
     <T> Array of(String type, Collection<T> rows, Function<T, @Nullable Object> column)

@@ -34,7 +34,7 @@ final class LoanTopic {
     this.topic = new Topic(bootstrap, name);
   }
 
-  /** Publishes the store's events, those it has and those to come, until the relay is closed. */
+  /** Publishes all stored and new events until the relay is closed. */
   KafkaRelay follow(EventStore store) throws InterruptedException {
     create();
     return relay(store).start();
@@ -48,7 +48,7 @@ final class LoanTopic {
         .query(EventQuery.all().categories(LoanApplication.CATEGORY));
   }
 
-  /** Makes the topic, unless it is there. */
+  /** Creates the topic, unless it exists. */
   void create() throws InterruptedException {
     try (Admin admin = Admin.create(topic.client())) {
       NewTopic wanted = new NewTopic(topic.name(), Optional.of(PARTITIONS), Optional.empty());
@@ -62,10 +62,10 @@ final class LoanTopic {
   }
 
   /**
-   * What is in the topic.
+   * The content of the topic.
    *
-   * @param events that were published
-   * @param applications whose events they are
+   * @param events the number of published events
+   * @param applications the number of applications that the events belong to
    */
   record Content(long events, long applications) {
 
@@ -76,11 +76,11 @@ final class LoanTopic {
   }
 
   /**
-   * Reads the whole topic, as another service would, and proves that nothing is missing and nothing
-   * comes twice: every record names the one before it.
+   * Reads the whole topic, as another service would, and verifies that no record is missing or
+   * repeated. This is possible because every record names the one before it.
    *
-   * @throws dev.pgeventstore.kafka.consumer.GapException at the first that is missing
-   * @throws IllegalStateException at the first that comes twice
+   * @throws dev.pgeventstore.kafka.consumer.GapException at the first missing record
+   * @throws IllegalStateException at the first repeated record
    */
   Content verify() {
     Watermarks marks = Watermarks.exact();

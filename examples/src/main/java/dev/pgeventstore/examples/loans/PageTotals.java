@@ -10,8 +10,8 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the events of one page add to the tables. A page may have events of many applications, and
- * of an application only some.
+ * The sums that the events of one page add to the tables. A page may have events of many
+ * applications, and only some events of an application.
  */
 final class PageTotals {
 

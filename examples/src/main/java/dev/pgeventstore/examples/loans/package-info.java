@@ -1,6 +1,4 @@
-/**
- * Example: a log of loan applications becomes streams, figures in SQL tables, and a Kafka topic.
- */
+/** Example: a log of loan applications becomes streams, tables of figures, and a Kafka topic. */
 @NullMarked
 package dev.pgeventstore.examples.loans;
 

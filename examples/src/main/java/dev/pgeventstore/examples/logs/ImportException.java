@@ -2,13 +2,13 @@ package dev.pgeventstore.examples.logs;
 
 import org.jspecify.annotations.Nullable;
 
-/** The file cannot be imported. The message is one line that says where and why. */
+/** The file cannot be imported. The message is one line with the place and the reason. */
 public final class ImportException extends RuntimeException {
 
   private static final long serialVersionUID = 1L;
 
   /**
-   * With nothing behind it.
+   * Creates an exception without a cause.
    *
    * @param message where and why
    */
@@ -17,10 +17,10 @@ public final class ImportException extends RuntimeException {
   }
 
   /**
-   * With what it comes from.
+   * Creates an exception with a cause.
    *
    * @param message where and why
-   * @param cause null if there is none
+   * @param cause the cause; null if there is none
    */
   public ImportException(String message, @Nullable Throwable cause) {
     super(message, cause);

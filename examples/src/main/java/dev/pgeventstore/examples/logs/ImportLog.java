@@ -13,11 +13,10 @@ import java.util.Locale;
 import java.util.function.Consumer;
 
 /**
- * Imports an event log in XES, whatever it is a log of, and then imports it once more: the store
- * knows where it stood.
+ * Imports any event log in XES, and then imports it once more. The second import is fast, because
+ * the store keeps how far the first has come.
  *
- * <p>It uses the database that is named, or starts a PostgreSQL server of its own and removes it
- * when it ends.
+ * <p>It uses the given database, or starts its own PostgreSQL server and removes it when it ends.
  */
 public final class ImportLog {
 
@@ -28,7 +27,7 @@ public final class ImportLog {
   /**
    * Runs the example.
    *
-   * @param arguments the file, and the URL of a database that runs already
+   * @param arguments the file and, optionally, the URL of a database to use
    * @throws Exception if something happens that is not foreseen
    */
   public static void main(String[] arguments) throws Exception {

@@ -13,13 +13,13 @@ import javax.xml.stream.Location;
 import javax.xml.stream.XMLStreamException;
 
 /**
- * A file that may be gzipped, and the words for what is wrong with it.
+ * A file that may be gzipped, with messages for its errors.
  *
- * @param path where it is
+ * @param path the path of the file
  */
 record LogFile(Path path) {
 
-  /** Opens the file. Whether it is gzipped is told by its first two bytes, not by its name. */
+  /** Opens the file. Its first two bytes show whether it is gzipped; its name does not matter. */
   InputStream open() {
     if (Files.notExists(path)) {
       throw new ImportException(path + ": there is no such file");
@@ -85,13 +85,16 @@ record LogFile(Path path) {
     return "it cannot be read: " + e;
   }
 
-  /** The parser puts the place into lines of its own, before the reason. */
+  /** The parser's message has the place on separate lines before the reason. */
   private static String reason(XMLStreamException e) {
     String message = String.valueOf(e.getMessage());
     return message.substring(message.lastIndexOf('\n') + 1).replaceFirst("^Message: ", "");
   }
 
-  /** The XML parser takes an EOFException for the ordinary end of the file, so it gets another. */
+  /**
+   * The XML parser treats an EOFException as the normal end of the file, so it gets another
+   * exception.
+   */
   private static final class GzippedData extends GZIPInputStream {
 
     GzippedData(InputStream bytes) throws IOException {

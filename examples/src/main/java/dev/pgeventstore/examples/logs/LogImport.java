@@ -19,9 +19,9 @@ import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Imports any log: a stream for each trace, an event for each of its events, with everything that
- * the log says of it. Run again with the same file, or with one that has more traces at its end, it
- * goes on where the store stands.
+ * Imports any log. Each trace becomes a stream, and each of its events an event with all its
+ * attributes. If it is run again with the same file, or with a file that has more traces at its
+ * end, it resumes where the last run stopped.
  */
 final class LogImport {
 
@@ -31,11 +31,11 @@ final class LogImport {
 
   private LogImport() {}
 
-  /** The first event of each trace: what the log says of the trace as a whole. */
+  /** The first event of each stream: the attributes of the trace as a whole. */
   @EventType(name = "trace-begun")
   record TraceBegun(@Nullable String name, List<XesAttribute> attributes) {}
 
-  /** Something was done. */
+  /** An activity was recorded. */
   @EventType(name = "activity-recorded")
   record ActivityRecorded(
       @Nullable String activity, @Nullable String lifecycle, List<XesAttribute> attributes) {}
@@ -43,8 +43,8 @@ final class LogImport {
   /**
    * Imports a file.
    *
-   * @param name of the import in the store; the same for each run
-   * @return how far it has come
+   * @param name the name of the import in the store; the same for each run
+   * @return the progress of the import
    * @throws ImportException if the file is damaged; all batches before that are in the store
    * @throws dev.pgeventstore.EventStoreException if the database fails, or the store has imported
    *     another file under the name
@@ -68,7 +68,10 @@ final class LogImport {
         .mapToObj(number -> ImportedEvent.of(stream, event(trace, number)));
   }
 
-  /** Traces of one name are one stream. One whose name is none for a stream has its number. */
+  /**
+   * Traces with the same name become one stream. If the name is not valid for a stream, the number
+   * of the trace is used.
+   */
   private static StreamId stream(XesTrace trace) {
     String number = "#" + trace.number();
     try {
@@ -94,7 +97,7 @@ final class LogImport {
     return event.withId(id(trace, number, event));
   }
 
-  /** The store compares ids to see that it is given the file that it knows. */
+  /** The store compares ids to verify that the file is the same as before. */
   private static UUID id(XesTrace trace, int number, NewEvent event) {
     String text = trace.number() + "/" + number + "/" + event.payload();
     return UUID.nameUUIDFromBytes(text.getBytes(StandardCharsets.UTF_8));

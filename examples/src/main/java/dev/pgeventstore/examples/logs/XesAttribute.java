@@ -5,23 +5,24 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a log says of a trace or an event, as it is written: no type is lost, no number rounded.
+ * An attribute of a trace or an event, as it is written in the log: no type is lost, and no number
+ * is rounded.
  *
  * @param type {@code string}, {@code date}, {@code int}, {@code float}, {@code boolean}, {@code
  *     id}, {@code list} or {@code container}
- * @param key such as {@code org:resource}
- * @param value null if it has none, as lists have none
- * @param attributes those of this attribute, and the elements of a list, in the order of the file
+ * @param key the key, such as {@code org:resource}
+ * @param value the value; null if there is none, as for lists
+ * @param attributes the nested attributes, and the elements of a list, in the order of the file
  */
 public record XesAttribute(
     String type, String key, @Nullable String value, List<XesAttribute> attributes) {
 
   /**
-   * The value of the first attribute that has a key and says something.
+   * The value of the first attribute with a key and a value that is not blank.
    *
-   * @param attributes where to look; not into theirs
-   * @param key such as {@code concept:name}
-   * @return without blanks around it; empty if there is none
+   * @param attributes the attributes to search; nested ones are not searched
+   * @param key the key, such as {@code concept:name}
+   * @return the value without surrounding blanks; empty if there is none
    */
   public static Optional<String> find(List<XesAttribute> attributes, String key) {
     for (XesAttribute attribute : attributes) {

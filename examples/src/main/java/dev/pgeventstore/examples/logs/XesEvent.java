@@ -5,14 +5,13 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One event of a trace. A log need not say any of what it is asked for.
+ * One event of a trace. Each of its standard attributes may be missing in the log.
  *
- * @param activity what was done; null if the log does not say
- * @param lifecycle how far it was done, such as {@code START}; null if the log does not say
- * @param resource who did it; null if the log does not say
- * @param timestamp when, with the offset that is written, or else in UTC; null if the log does not
- *     say
- * @param attributes all of them, those above too
+ * @param activity the activity; null if it is missing
+ * @param lifecycle the state of the activity, such as {@code START}; null if it is missing
+ * @param resource the person or machine that carried it out; null if it is missing
+ * @param timestamp the time with its offset, or in UTC if it has none; null if it is missing
+ * @param attributes all attributes, including those above
  */
 public record XesEvent(
     @Nullable String activity,

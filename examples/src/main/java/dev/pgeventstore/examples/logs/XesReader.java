@@ -12,11 +12,11 @@ import javax.xml.stream.XMLStreamException;
 
 /**
  * Reads the traces of any event log in XES (IEEE 1849), plain or gzipped, one after the other, with
- * all their attributes. An event outside of all traces is a trace without a name. Only the current
- * trace is in memory. For one thread.
+ * all their attributes. An event outside of all traces is returned as a trace without a name. Only
+ * the current trace is in memory. For use by one thread.
  *
- * <p>Whatever is wrong with the file is an {@link ImportException} with the place. After one, the
- * reader is of no more use.
+ * <p>Every error in the file is an {@link ImportException} with the place. After it, the reader
+ * cannot be used any more.
  */
 public final class XesReader implements Iterator<XesTrace>, AutoCloseable {
 
@@ -45,11 +45,11 @@ public final class XesReader implements Iterator<XesTrace>, AutoCloseable {
   }
 
   /**
-   * Opens a file. Whether it is gzipped is told by its first bytes.
+   * Opens a file. Its first bytes show whether it is gzipped.
    *
-   * @param path where it is
-   * @return a reader, to be closed
-   * @throws ImportException if it cannot be opened
+   * @param path the path of the file
+   * @return a reader; close it
+   * @throws ImportException if the file cannot be opened
    */
   public static XesReader open(Path path) {
     LogFile file = new LogFile(path);
@@ -122,7 +122,7 @@ public final class XesReader implements Iterator<XesTrace>, AutoCloseable {
     return trace(line, attributes, events);
   }
 
-  /** An event that belongs to no trace. */
+  /** An event outside of all traces. */
   private XesTrace loose() throws XMLStreamException {
     int line = xml.location().getLineNumber();
     return trace(line, List.of(), List.of(event(place(List.of()))));
@@ -150,7 +150,7 @@ public final class XesReader implements Iterator<XesTrace>, AutoCloseable {
         List.copyOf(attributes));
   }
 
-  /** An attribute with those that it has itself. */
+  /** An attribute with its nested attributes. */
   private XesAttribute attribute() throws XMLStreamException {
     String type = xml.name();
     String key = xml.attribute("key");

@@ -10,10 +10,10 @@ import java.time.format.DateTimeFormatterBuilder;
 import java.time.temporal.TemporalAccessor;
 import java.util.Locale;
 
-/** The ways in which logs write a time: those of ISO 8601, more or less. */
+/** The formats in which logs write a time: ISO 8601 and variants of it. */
 final class XesTime {
 
-  /** A day, or a day and a time; with a T or a blank between; with an offset or none. */
+  /** A date, or a date and a time, with a T or a blank between them, with or without an offset. */
   private static final DateTimeFormatter FORMAT =
       new DateTimeFormatterBuilder()
           .append(DateTimeFormatter.ISO_LOCAL_DATE)
@@ -28,9 +28,9 @@ final class XesTime {
   private XesTime() {}
 
   /**
-   * Reads a time. Where no offset is written, it is taken for UTC.
+   * Reads a time. Without an offset it is in UTC.
    *
-   * @throws DateTimeException if it is none
+   * @throws DateTimeException if the text is not a time
    */
   static OffsetDateTime parse(String text) {
     TemporalAccessor time =

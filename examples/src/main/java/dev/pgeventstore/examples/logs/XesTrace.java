@@ -7,11 +7,11 @@ import org.jspecify.annotations.Nullable;
 /**
  * What happened in one case, for instance to one loan application.
  *
- * @param place file, line, number and name, to be named when something is wrong with it
- * @param number counted from 1 in the file
- * @param name null if the log gives none; others may have it as well
- * @param attributes of the trace as a whole
- * @param events in the order of the file
+ * @param place file, line, number and name, for error messages
+ * @param number the number of the trace in the file, from 1
+ * @param name the name, which need not be unique; null if the trace has none
+ * @param attributes the attributes of the trace as a whole
+ * @param events the events in the order of the file
  */
 public record XesTrace(
     String place,
@@ -23,8 +23,8 @@ public record XesTrace(
   /**
    * An attribute of the trace.
    *
-   * @param key such as {@code AMOUNT_REQ}
-   * @return its value; empty if it has none
+   * @param key the key, such as {@code AMOUNT_REQ}
+   * @return the value; empty if there is none
    */
   public Optional<String> attribute(String key) {
     return XesAttribute.find(attributes, key);

@@ -10,16 +10,16 @@ import javax.xml.stream.XMLStreamReader;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Walks down and along the elements of an XML document, of which it never holds more than the one
- * it is at. Nothing outside the document is ever opened, and a document type is refused: what
- * attacks by XML need, an event log does not.
+ * Visits the elements of an XML document, and holds only the current element in memory. It opens
+ * nothing outside the document, and refuses document types: attacks by XML need these, but event
+ * logs do not.
  */
 final class XmlElements {
 
   private final XMLStreamReader xml;
 
   XmlElements(InputStream bytes) throws XMLStreamException {
-    // The JDK's own, so that what is on the class path changes neither safety nor messages.
+    // The JDK's own parser, so that the class path changes neither its safety nor its messages.
     XMLInputFactory factory = XMLInputFactory.newDefaultFactory();
     factory.setProperty(XMLInputFactory.SUPPORT_DTD, false);
     factory.setProperty(XMLInputFactory.IS_SUPPORTING_EXTERNAL_ENTITIES, false);
@@ -27,7 +27,10 @@ final class XmlElements {
     this.xml = factory.createXMLStreamReader(bytes);
   }
 
-  /** Goes to the next child of the current element, or to its end, which it tells by false. */
+  /**
+   * Goes to the next child of the current element and returns true, or goes to the element's end
+   * and returns false.
+   */
   boolean nextChild() throws XMLStreamException {
     while (true) {
       switch (xml.next()) {
@@ -40,7 +43,7 @@ final class XmlElements {
         case XMLStreamConstants.DTD ->
             throw new XMLStreamException("a document type is not accepted", xml.getLocation());
         default -> {
-          // Text, comments and the like between elements mean nothing in a log.
+          // Text and comments between elements have no meaning in a log.
         }
       }
     }
@@ -53,14 +56,14 @@ final class XmlElements {
     }
   }
 
-  /** Goes on to the end of the document, so that damage there is found as well. */
+  /** Reads to the end of the document, so that damage there is found, too. */
   void finish() throws XMLStreamException {
     while (xml.hasNext()) {
       xml.next();
     }
   }
 
-  /** The current element's name, without a prefix. */
+  /** The name of the current element, without a prefix. */
   String name() {
     return xml.getLocalName();
   }

@@ -1,4 +1,4 @@
-/** Example: a log of events in XES, of whatever kind, becomes streams of a store. */
+/** Example: any event log in XES becomes streams of a store. */
 @NullMarked
 package dev.pgeventstore.examples.logs;
 

@@ -1,9 +1,9 @@
 package dev.pgeventstore.examples.metrics;
 
 /**
- * What tells the values of a metric apart.
+ * The labels that distinguish the values of a metric.
  *
- * @param text as it stands between the metric's name and its value
+ * @param text the text between the metric's name and its value
  */
 record Labels(String text) {
 

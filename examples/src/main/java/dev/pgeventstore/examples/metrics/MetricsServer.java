@@ -19,10 +19,10 @@ public final class MetricsServer implements AutoCloseable {
   }
 
   /**
-   * Starts to serve.
+   * Starts a server.
    *
    * @param port on the loopback address; 0 takes a free one
-   * @param text what to answer, asked for each time, by one thread
+   * @param text provides the response; called for each request, by one thread
    * @return the server; close it
    * @throws IOException if the port is taken
    */
@@ -48,7 +48,7 @@ public final class MetricsServer implements AutoCloseable {
   }
 
   /**
-   * Where the figures are.
+   * The address of the figures.
    *
    * @return the address to give to Prometheus
    */

@@ -16,8 +16,8 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Counts what subscriptions do in this process, and tells it in the text format of Prometheus. One
- * does for all subscriptions. Safe for many threads.
+ * Counts what subscriptions do in this process, and reports it in the text format of Prometheus.
+ * One instance serves all subscriptions. Safe for many threads.
  */
 public final class SubscriptionMetrics implements SubscriptionListener {
 
@@ -61,14 +61,16 @@ public final class SubscriptionMetrics implements SubscriptionListener {
 
   private final Map<String, Subscription> watched = new ConcurrentHashMap<>();
 
-  /** Nothing counted yet. */
+  /** Creates metrics that are all zero. */
   public SubscriptionMetrics() {}
 
   /**
-   * Also asks a subscription for its status, each time the figures are read. A listener is silent
-   * when nothing happens: only the status tells a quiet night from a mark that stands.
+   * Also reports a subscription's status each time the figures are read. A listener is not called
+   * while nothing happens, so only the status distinguishes a time without events from a high-water
+   * mark that is stuck.
    *
-   * @param subscription that was started with this listener; takes the place of one of its name
+   * @param subscription a subscription that was started with this listener; replaces one with the
+   *     same name
    */
   public void watch(Subscription subscription) {
     watched.put(subscription.name(), subscription);
@@ -76,7 +78,7 @@ public final class SubscriptionMetrics implements SubscriptionListener {
   }
 
   /**
-   * All figures. Asks the database once for each watched subscription.
+   * All figures. Queries the database once for each watched subscription.
    *
    * @return text for Prometheus
    */
@@ -135,7 +137,7 @@ public final class SubscriptionMetrics implements SubscriptionListener {
     Labels labels = Labels.of(lease.subscription(), lease.partition());
     leases.set(0, labels);
     lost.add(lease.lost() ? 1 : 0, labels);
-    // Whoever has it now knows that.
+    // The process that has the lease now reports this figure.
     caughtUp.remove(labels);
   }
 

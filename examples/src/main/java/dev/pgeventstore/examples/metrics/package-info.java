@@ -1,4 +1,4 @@
-/** Example: what subscriptions do, as figures for Prometheus, with nothing but the JDK. */
+/** Example: metrics of subscriptions for Prometheus, with nothing but the JDK. */
 @NullMarked
 package dev.pgeventstore.examples.metrics;
 

@@ -13,7 +13,7 @@ import java.sql.Statement;
 import java.util.Map;
 import java.util.TreeMap;
 
-/** A row for each order, with what has become of it. */
+/** A table with a row for each order and its status. */
 final class OrderView implements ProjectionDefinition {
 
   private static final String CREATE =
@@ -94,7 +94,7 @@ final class OrderView implements ProjectionDefinition {
     execute(connection, "drop table public." + table);
   }
 
-  /** How many orders there are of each status. */
+  /** The number of orders of each status. */
   static Map<String, Long> byStatus(String table, Connection connection) throws SQLException {
     Map<String, Long> orders = new TreeMap<>();
     try (Statement statement = connection.createStatement();

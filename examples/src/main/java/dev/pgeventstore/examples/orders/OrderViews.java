@@ -27,11 +27,11 @@ import java.util.function.Consumer;
 import javax.sql.DataSource;
 
 /**
- * How is a view kept up to date without reading everything again? It remembers, in the transaction
- * of its rows, how far it has come. The same code answers on demand, and writes a table in the
+ * How is a view kept up to date without reading everything again? Its checkpoint is stored in the
+ * transaction of its rows. The same code also answers on demand, and writes a table in the
  * transactions of appends.
  *
- * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
+ * <p>It starts its own PostgreSQL server, and removes it when it ends.
  */
 public final class OrderViews {
 
@@ -88,7 +88,7 @@ public final class OrderViews {
       tell.accept("The view has %,d orders.".formatted(orders));
     }
 
-    // The program is started again: it goes on where it was.
+    // The program is started again, and the view resumes where it stopped.
     AtomicLong handled = new AtomicLong();
     AppendResult last = ship(orders);
     Map<String, Long> byStatus;
@@ -138,7 +138,7 @@ public final class OrderViews {
         .start();
   }
 
-  /** The same code, asked for once: nothing is kept. */
+  /** The same code, run on demand: nothing is stored. */
   private Map<String, Long> onDemand() {
     return projections.onDemand(
         EventQuery.all().categories("order"), new OrderView(), OrderView::byStatus);
@@ -149,7 +149,9 @@ public final class OrderViews {
         StreamId.of("order", Integer.toString(number)), new OrderView(), OrderView::byStatus);
   }
 
-  /** The same code in the transaction of the append: whoever sees the order sees its row. */
+  /**
+   * The same code in the transaction of the append: a reader that sees the order also sees its row.
+   */
   private Map<String, Long> inline(int number) throws SQLException {
     InlineProjection inline =
         InlineProjection.of(store, "orders_inline", EventQuery.all(), new OrderView());
@@ -180,7 +182,7 @@ public final class OrderViews {
     T ask(Connection connection) throws SQLException;
   }
 
-  /** What the views say, in each way of keeping them, and how much was read again. */
+  /** The contents of the view for each way of keeping it, and how many events were read again. */
   record Outcome(
       Map<String, Long> byStatus,
       long handledAgain,

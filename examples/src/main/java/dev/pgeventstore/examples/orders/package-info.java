@@ -1,4 +1,4 @@
-/** Example: a view of orders, kept without reading everything again, and asked for on demand. */
+/** Example: a view of orders, kept without reading everything again, and computed on demand. */
 @NullMarked
 package dev.pgeventstore.examples.orders;
 

@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A Java process of its own, with the class path of this one. Closing it kills it. What it says on
- * its error stream goes where this one's goes, and nothing else does.
+ * A separate Java process with the class path of this one. Closing it kills the process. It
+ * inherits the error stream of this process, and no other stream.
  */
 public final class ChildProcess implements AutoCloseable {
 
@@ -26,10 +26,10 @@ public final class ChildProcess implements AutoCloseable {
   /**
    * Starts a process.
    *
-   * @param main class whose main method it runs
-   * @param arguments for it
+   * @param main the class whose main method is run
+   * @param arguments the arguments of the main method
    * @return the process
-   * @throws IOException if it cannot be started
+   * @throws IOException if the process cannot be started
    */
   public static ChildProcess start(Class<?> main, String... arguments) throws IOException {
     ProcessBuilder builder =
@@ -47,7 +47,7 @@ public final class ChildProcess implements AutoCloseable {
   }
 
   /**
-   * Waits for its end.
+   * Waits for the end of the process.
    *
    * @param atMost how long
    * @throws InterruptedException if the thread was interrupted
@@ -63,10 +63,10 @@ public final class ChildProcess implements AutoCloseable {
   }
 
   /**
-   * Asks it to end, by ending its input, and waits for that.
+   * Asks the process to end by closing its input, and waits for its end.
    *
    * @param atMost how long
-   * @throws IOException if it cannot be asked
+   * @throws IOException if its input cannot be closed
    * @throws InterruptedException if the thread was interrupted
    * @throws IllegalStateException if it does not end in time, or not well
    */
@@ -76,17 +76,17 @@ public final class ChildProcess implements AutoCloseable {
   }
 
   /**
-   * For the process: waits until it is asked to end, or its parent is gone.
+   * Called in the child process: waits until it is asked to end, or its parent has ended.
    *
    * @throws IOException if the input cannot be read
    */
   public static void awaitEnd() throws IOException {
     while (System.in.read() >= 0) {
-      // Nobody says anything.
+      // Input is ignored; only its end matters.
     }
   }
 
-  /** Kills it, as {@code kill -9} does, and waits for its end. */
+  /** Kills the process, as {@code kill -9} does, and waits for its end. */
   @Override
   public void close() {
     try {

@@ -1,4 +1,4 @@
-/** For examples that take several processes: they start real ones. */
+/** For examples with several processes: starts real ones. */
 @NullMarked
 package dev.pgeventstore.examples.processes;
 

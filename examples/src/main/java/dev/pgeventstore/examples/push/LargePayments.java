@@ -22,11 +22,10 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
 /**
- * Another application wants to be told of payments of 1,000.00 or more, at once, and of nothing
- * else. It asks for nothing: the events are pushed to it.
+ * Another application needs all payments of 1,000.00 or more immediately, and nothing else. It does
+ * not poll: the events are pushed to it.
  *
- * <p>It starts a PostgreSQL server and an HTTP server of its own, on 127.0.0.1, and stops both when
- * it ends.
+ * <p>It starts its own PostgreSQL server and HTTP server on 127.0.0.1, and stops both when it ends.
  */
 public final class LargePayments {
 
@@ -74,7 +73,7 @@ public final class LargePayments {
 
   void run() throws InterruptedException, TimeoutException {
     pay(10);
-    tell.accept("10 payments were there before anybody wanted to be told. They are not pushed.");
+    tell.accept("10 payments were made before the subscriber started. They are not pushed.");
     Map<String, Instant> committed = new TreeMap<>();
     try (PushSubscriber subscriber = new PushSubscriber(store, receiver.address(), LARGE)) {
       for (int i = 0; i < 40; i++) {
@@ -90,7 +89,7 @@ public final class LargePayments {
     try (PushSubscriber again = new PushSubscriber(store, receiver.address(), LARGE)) {
       again.awaitPushed(pay(1), PATIENCE);
     }
-    say("pushed, those too that came while nobody was there to push them");
+    say("pushed, including those made while the subscriber was stopped");
   }
 
   /** Every third payment is large, and every fifth is returned. */

@@ -23,11 +23,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * Pushes large payments to another application, each as soon as it is settled and until it was
- * taken: at least once, and in order. The event's id lets the receiver tell a repetition.
+ * Pushes large payments to another application. Each is pushed as soon as it is settled, and
+ * repeated until it is accepted: at least once, and in order. The event's id lets the receiver
+ * recognise repetitions.
  *
- * <p>How far it has come is known to the receiver, who keeps that together with what it was sent.
- * So it survives restarts of either side, and nothing is written to the store.
+ * <p>The receiver stores the subscriber's position together with the received events. So the
+ * position survives restarts of either side, and nothing is written to the store.
  */
 final class PushSubscriber implements AutoCloseable {
 
@@ -54,7 +55,7 @@ final class PushSubscriber implements AutoCloseable {
             .start();
   }
 
-  /** A receiver that never got anything wants what is new from now on. */
+  /** A receiver that has received nothing yet starts with new events. */
   private Position whereTheReceiverIs() throws IOException, InterruptedException {
     HttpResponse<String> answer =
         http.send(request("position").GET().build(), BodyHandlers.ofString());
@@ -95,7 +96,7 @@ final class PushSubscriber implements AutoCloseable {
     try {
       return http.send(request, BodyHandlers.discarding()).statusCode() == 204;
     } catch (IOException e) {
-      // It may have been taken, or not.
+      // The receiver may have accepted the event or not.
       return false;
     }
   }

@@ -15,8 +15,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The other application. It takes each event once, by its id. And it is as unreliable as any:
- * sometimes it is too busy, and sometimes it has taken an event, and its answer is lost.
+ * The other application. It accepts each event once, by its id. It is unreliable: sometimes it is
+ * too busy, and sometimes it accepts an event but its response is lost.
  */
 final class Receiver implements AutoCloseable {
 
@@ -60,7 +60,7 @@ final class Receiver implements AutoCloseable {
         == null) {
       position = exchange.getRequestHeaders().getFirst("Position");
     }
-    // The answer is lost, after all is done.
+    // The response is lost after the event was accepted.
     answer(requests % 7 == 0 ? 504 : 204, exchange);
   }
 
@@ -82,7 +82,7 @@ final class Receiver implements AutoCloseable {
     server.stop(0);
   }
 
-  /** What it has taken, and when. */
+  /** An accepted event, and when it was accepted. */
   record Taken(String stream, String json, Instant at) {
 
     Duration since(Instant moment) {

@@ -1,4 +1,4 @@
-/** Example: new events that match a criterion are pushed to another application, over HTTP. */
+/** Example: new events that match a criterion are pushed to another application over HTTP. */
 @NullMarked
 package dev.pgeventstore.examples.push;
 

@@ -7,10 +7,10 @@ import dev.pgeventstore.examples.quickstart.AccountEvent.Withdrawn;
 import java.util.List;
 
 /**
- * A bank account: what its events add up to, and the rules for new ones. It knows of no store.
+ * The state of a bank account, computed from its events, and the rules for new events.
  *
  * @param isOpen whether it was opened
- * @param cents its balance
+ * @param cents the balance
  */
 record Account(boolean isOpen, long cents) {
 

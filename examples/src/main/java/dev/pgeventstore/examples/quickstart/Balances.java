@@ -50,7 +50,7 @@ final class Balances {
     }
   }
 
-  /** Starts to follow the accounts, from where it stopped the last time. */
+  /** Starts to follow the accounts, from where the subscription last stopped. */
   static Subscription follow(EventStore store) {
     return Subscriptions.of(store)
         .create("balances")
@@ -61,7 +61,7 @@ final class Balances {
         .start();
   }
 
-  // The checkpoint commits together with these rows, so no event is added twice or left out.
+  // The checkpoint commits together with these rows, so every event is added exactly once.
   private static void add(long cents, EventContext context) throws SQLException {
     try (PreparedStatement statement = context.connection().prepareStatement(ADD)) {
       statement.setString(1, context.event().stream().key());
@@ -70,7 +70,7 @@ final class Balances {
     }
   }
 
-  /** Cents by account. */
+  /** The cents on each account. */
   static Map<String, Long> read(DataSource database) throws SQLException {
     Map<String, Long> cents = new TreeMap<>();
     try (Connection connection = database.getConnection();

@@ -14,7 +14,7 @@ import dev.pgeventstore.aggregate.Execution;
 import dev.pgeventstore.examples.quickstart.AccountEvent.Deposited;
 import java.util.List;
 
-/** What one can do with accounts. Each account is a stream. Safe for many threads. */
+/** The operations on accounts. Each account is a stream. Safe for many threads. */
 final class Bank {
 
   static final String CATEGORY = "account";
@@ -37,21 +37,22 @@ final class Bank {
     return accounts.execute(account, state -> state.deposit(cents)).appended().orElseThrow();
   }
 
-  /** Pays out what is asked for, or what is left if that is less. */
+  /** Pays out the requested amount, or the balance if that is less. */
   Execution<Account> payOut(String account, long cents) {
     return accounts.execute(account, state -> state.withdraw(Math.min(cents, state.cents())));
   }
 
-  /** The account as it is now, and its version: what a decision is made on. */
+  /** The current state of the account and its version, on which a decision can be based. */
   Aggregate<Account> look(String account) {
     return accounts.load(account);
   }
 
   /**
-   * Moves money from one account to another: both events are written, or none.
+   * Moves money from one account to another. Both events are written, or none.
    *
    * @throws IllegalStateException if the payer has too little
-   * @throws ConflictException if others were faster at every try, or there is no such payee
+   * @throws ConflictException if other writers were faster at every attempt, or the payee does not
+   *     exist
    */
   AppendResult transfer(String from, String to, long cents) {
     for (int tries = 1; ; tries++) {
@@ -61,7 +62,7 @@ final class Bank {
       try {
         return store.append(
             Append.to(payer.stream(), asSeen, withdrawal)
-                // Whatever the payee's balance is: a deposit is right as long as the account
+                // The payee's balance does not matter: a deposit is valid as long as the account
                 // exists.
                 .and(StreamId.of(CATEGORY, to), streamExists(), List.of(new Deposited(cents))));
       } catch (ConflictException e) {

@@ -17,7 +17,10 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
-/** The topic that the events go to: made before the relay runs, read as another service would. */
+/**
+ * The topic of the events. It is created before the relay starts, and read as another service would
+ * read it.
+ */
 final class BankTopic {
 
   private static final int PARTITIONS = 3;
@@ -35,7 +38,7 @@ final class BankTopic {
     return Map.of(CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG, bootstrap);
   }
 
-  /** Creates the topic; false if it was there. */
+  /** Creates the topic; returns false if it existed. */
   boolean create() throws InterruptedException {
     try (Admin admin = Admin.create(client())) {
       admin.createTopics(List.of(new NewTopic(name, PARTITIONS, (short) -1))).all().get();
@@ -81,7 +84,7 @@ final class BankTopic {
     return Map.of(
         CommonClientConfigs.BOOTSTRAP_SERVERS_CONFIG,
         bootstrap,
-        // Kafka's own default also shows records of transactions that were broken off.
+        // Kafka's default would also return records of aborted transactions.
         ConsumerConfig.ISOLATION_LEVEL_CONFIG,
         "read_committed");
   }

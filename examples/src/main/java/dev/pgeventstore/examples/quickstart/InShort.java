@@ -35,7 +35,7 @@ final class InShort {
             .codec(JacksonCodec.of(EventTypes.of(AccountEvent.class)))
             .build()) {
 
-      // Append: an event goes to the end of its stream, if the stream is where you think it is.
+      // Append: an event goes to the end of its stream, if the stream has the expected version.
       StreamId ann = StreamId.of("account", "ann");
       StreamId ben = StreamId.of("account", "ben");
       store.append(
@@ -53,8 +53,8 @@ final class InShort {
               Append.to(ann, ExpectedVersion.exactly(3), List.of(new Withdrawn(30_00)))
                   .and(ben, ExpectedVersion.streamExists(), List.of(new Deposited(30_00))));
 
-      // Subscribe: what the handler writes commits together with how far it has come.
-      // Relay: each event once in Kafka, and a stream's events in order.
+      // Subscribe: the handler's writes commit together with the subscription's checkpoint. Relay:
+      // each event is in Kafka once, and a stream's events are in order.
       try (Subscription view =
               Subscriptions.of(store)
                   .create("balances")

@@ -8,12 +8,12 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * A small bank: accounts, a transfer, a conflict, a balance table and a Kafka topic, told step by
- * step.
+ * A small bank, shown step by step: accounts, a transfer, a conflict, a table of balances and a
+ * Kafka topic.
  *
- * <p>It starts a PostgreSQL server and a Kafka broker of its own, and removes both when it ends.
- * {@code --pg-url=<JDBC address>} and {@code --kafka-bootstrap=<host:port>} name ones that already
- * run; what is written there stays.
+ * <p>It starts its own PostgreSQL server and Kafka broker, and removes both when it ends. With
+ * {@code --pg-url=<JDBC address>} and {@code --kafka-bootstrap=<host:port>} it uses servers that
+ * already run; what it writes there stays.
  */
 public final class Quickstart {
 
@@ -49,7 +49,7 @@ public final class Quickstart {
       return;
     }
     try (PostgresServer server = PostgresServer.start()) {
-      // Another database each time: its events go to a topic of their own.
+      // The database is new each time, so its events go to a new topic.
       String topic = "accounts-" + Long.toString(System.currentTimeMillis(), 36);
       withKafka(server.createDatabase().url(), options, topic);
     }

@@ -18,7 +18,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import javax.sql.DataSource;
 
-/** What the quickstart shows, step by step. */
+/** The steps of the quickstart. */
 final class Tour {
 
   private static final Duration PATIENCE = Duration.ofSeconds(60);
@@ -36,10 +36,10 @@ final class Tour {
   }
 
   /**
-   * What has come of it.
+   * The results of the run.
    *
-   * @param balances cents by account, as the table says
-   * @param conflict what the second teller was told
+   * @param balances the cents on each account, by the table
+   * @param conflict the conflict that the second teller got
    * @param published the records in Kafka
    */
   record Outcome(
@@ -101,7 +101,7 @@ final class Tour {
     step(4, "Ben brings another 5.00. A subscription keeps a table of balances, in SQL.");
     say("Its rows commit together with the place it has come to: each event counts once.");
     try (Subscription subscription = Balances.follow(store)) {
-      // Reads what was just written: from now on the table has it.
+      // After this call, the table includes the last event.
       subscription.awaitApplied(last, PATIENCE);
       Map<String, Long> balances = Balances.read(database);
       say("We wait until it has applied Ben's deposit, and read the table:");

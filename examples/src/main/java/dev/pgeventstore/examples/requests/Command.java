@@ -1,9 +1,9 @@
 package dev.pgeventstore.examples.requests;
 
-/** What somebody wants. */
+/** A command of a user. */
 sealed interface Command {
 
-  /** Which seminar it is about. */
+  /** The seminar that the command is for. */
   String seminar();
 
   record Announce(String seminar, int seats) implements Command {}

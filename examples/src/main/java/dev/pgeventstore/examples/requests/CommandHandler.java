@@ -9,7 +9,7 @@ import dev.pgeventstore.examples.requests.Reply.Accepted;
 import dev.pgeventstore.examples.requests.Reply.Refused;
 import java.util.List;
 
-/** Carries commands out, and says what came of them. Safe for many threads. */
+/** Executes commands, and replies with their results. Safe for many threads. */
 final class CommandHandler {
 
   private final Aggregates<Seminar, SeminarEvent> seminars;

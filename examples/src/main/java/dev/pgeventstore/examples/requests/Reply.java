@@ -2,20 +2,20 @@ package dev.pgeventstore.examples.requests;
 
 import dev.pgeventstore.AppendResult;
 
-/** What the sender of a command is told. */
+/** The reply to the sender of a command. */
 sealed interface Reply {
 
   /**
-   * It was done.
+   * The command was executed.
    *
-   * @param appended where: views that have come so far show it
+   * @param appended the result of the append; views that have applied it include the events
    */
   record Accepted(AppendResult appended) implements Reply {}
 
   /**
-   * Nothing was done.
+   * The command changed nothing.
    *
-   * @param reason why
+   * @param reason the reason
    */
   record Refused(String reason) implements Reply {}
 }

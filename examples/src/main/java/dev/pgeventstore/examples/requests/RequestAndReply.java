@@ -25,11 +25,12 @@ import java.util.function.Consumer;
 import javax.sql.DataSource;
 
 /**
- * How does the sender of a command learn whether it was accepted, when views follow the events
- * later? The command's handler says so at once, with the reason or with the place of the events;
- * the sender waits until the view has come there, and reads what he has written.
+ * How does the sender of a command learn whether it was accepted, although views follow the events
+ * later? The command's handler replies immediately, with the reason of a refusal or with the
+ * position of the events. The sender waits until the view has applied that position, and then reads
+ * its own write.
  *
- * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
+ * <p>It starts its own PostgreSQL server, and removes it when it ends.
  */
 public final class RequestAndReply {
 
@@ -105,7 +106,7 @@ public final class RequestAndReply {
   private Visit visit(String person, Subscription view) throws Exception {
     Reply reply = commands.handle(new Book(SEMINAR, person));
     if (reply instanceof Accepted accepted) {
-      // From now on the list has him.
+      // After this call, the list includes the person.
       view.awaitApplied(accepted.appended(), PATIENCE);
       boolean seen = SeatList.of(SEMINAR, database).contains(person);
       tell.accept("%s has a seat, and is %son the list.".formatted(person, seen ? "" : "not "));
@@ -115,9 +116,9 @@ public final class RequestAndReply {
     return new Visit(person, reply, SeatList.of(SEMINAR, database).contains(person));
   }
 
-  /** What somebody was told, and whether the list had him when he looked. */
+  /** The reply to a person, and whether the list included the person afterwards. */
   record Visit(String person, Reply reply, boolean seen) {}
 
-  /** What everybody was told, and who is on the list in the end. */
+  /** All replies, and the people who are on the list in the end. */
   record Outcome(Reply early, Map<String, Visit> visits, Reply again, Set<String> list) {}
 }

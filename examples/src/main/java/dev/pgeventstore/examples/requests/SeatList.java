@@ -15,7 +15,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import javax.sql.DataSource;
 
-/** The view: who has a seat in which seminar. It follows the events, in four partitions. */
+/** The view: who has a seat in which seminar. It follows the events in four partitions. */
 final class SeatList {
 
   private static final String CREATE =

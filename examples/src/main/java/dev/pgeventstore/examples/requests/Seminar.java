@@ -10,8 +10,8 @@ import java.util.TreeSet;
 /**
  * A seminar, and the rules for its seats.
  *
- * @param seats how many there are; 0 if it was not announced
- * @param people who have one
+ * @param seats the number of seats; 0 if the seminar was not announced
+ * @param people the people who have a seat
  */
 record Seminar(int seats, Set<String> people) {
 

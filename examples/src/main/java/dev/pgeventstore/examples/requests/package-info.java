@@ -1,4 +1,4 @@
-/** Example: whoever sends a command is told what came of it, and reads what he has written. */
+/** Example: the sender of a command gets its result, and reads its own write. */
 @NullMarked
 package dev.pgeventstore.examples.requests;
 

@@ -8,8 +8,8 @@ import dev.pgeventstore.subscription.Subscriptions;
 import java.time.Duration;
 
 /**
- * A node of a service, in a process of its own. The subscription has the service's name, so all
- * nodes of the service share it: each has some of its partitions. Another service has another name.
+ * A node of a service, in its own process. The subscription has the name of the service, so all
+ * nodes of the service share its partitions. Another service has another name.
  */
 final class ServiceNode {
 
@@ -17,7 +17,7 @@ final class ServiceNode {
 
   private ServiceNode() {}
 
-  /** Database URL, name of the service, name of the node. */
+  /** Arguments: database URL, name of the service, name of the node. */
   public static void main(String[] arguments) throws Exception {
     String service = arguments[1];
     String node = arguments[2];
@@ -28,7 +28,7 @@ final class ServiceNode {
                 .create(service)
                 .category("user")
                 .partitions(PARTITIONS)
-                // A node that is killed is replaced after so long.
+                // After this time, another node takes over the partitions of a killed one.
                 .leaseTime(Duration.ofSeconds(2))
                 .handler(batch -> Work.done(service, node, batch.events(), batch.connection()))
                 .start()) {

@@ -30,10 +30,10 @@ import java.util.stream.Collectors;
 import javax.sql.DataSource;
 
 /**
- * Account management and activity reporting both want all events of the users. Each service runs on
- * several nodes, and of those one is to handle each event. Then a node is killed.
+ * Account management and activity reporting both need all events of the users. Each service runs on
+ * several nodes, one of which handles each event. Then a node is killed.
  *
- * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
+ * <p>It starts its own PostgreSQL server, and removes it when it ends.
  */
 public final class Services {
 
@@ -150,7 +150,7 @@ public final class Services {
     return last.position();
   }
 
-  /** Waits from outside: the subscriptions run in other processes. */
+  /** Polls the status, because the subscriptions run in other processes. */
   private void awaitHandled(Position wanted)
       throws SQLException, InterruptedException, TimeoutException {
     Subscriptions subscriptions = Subscriptions.of(store);
@@ -186,11 +186,11 @@ public final class Services {
   }
 
   /**
-   * What has come of it.
+   * The results of the run.
    *
-   * @param work of all nodes
-   * @param shared up to here all nodes were alive
-   * @param end the last event
+   * @param work the work of all nodes
+   * @param shared the position up to which all nodes were alive
+   * @param end the position of the last event
    */
   record Outcome(List<Work.Item> work, Position shared, Position end) {}
 }

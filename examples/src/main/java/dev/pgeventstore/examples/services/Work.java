@@ -10,7 +10,9 @@ import java.util.ArrayList;
 import java.util.List;
 import javax.sql.DataSource;
 
-/** A table of who did what, in the order of entry. Nothing in it refuses what was done before. */
+/**
+ * A table of the handled events, in the order of entry. It has no constraint against repetitions.
+ */
 final class Work {
 
   private static final String CREATE =

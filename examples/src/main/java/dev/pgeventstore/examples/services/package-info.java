@@ -1,4 +1,4 @@
-/** Example: every service gets all events, and of the nodes of a service one handles each. */
+/** Example: every service gets all events, and one of its nodes handles each. */
 @NullMarked
 package dev.pgeventstore.examples.services;
 

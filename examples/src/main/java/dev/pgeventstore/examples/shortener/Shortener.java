@@ -32,9 +32,9 @@ import org.apache.kafka.streams.errors.InvalidStateStoreException;
 
 /**
  * Short links lead to URLs, and people visit them. How many visits does each URL get? Two relays
- * publish the events, and Kafka Streams keeps the figures, up to date all the time.
+ * publish the events, and Kafka Streams continuously updates the figures.
  *
- * <p>It starts a PostgreSQL server and a Kafka broker of its own, and removes both when it ends.
+ * <p>It starts its own PostgreSQL server and Kafka broker, and removes both when it ends.
  */
 public final class Shortener {
 
@@ -133,9 +133,9 @@ public final class Shortener {
   private KafkaStreams streams(Path folder) {
     Properties config = new Properties();
     config.putAll(links.client());
-    // The application's name: group, topics of its own and transactions are named after it.
+    // The consumer group, internal topics and transactions are named after the application.
     config.put(StreamsConfig.APPLICATION_ID_CONFIG, "visits-per-url-" + visits.name());
-    // Reads committed records only, and counts none twice when it crashes.
+    // Reads committed records only, and counts none twice after a crash.
     config.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
     config.put(StreamsConfig.STATE_DIR_CONFIG, folder.toString());
     return new KafkaStreams(VisitsPerUrl.of(links.name(), visits.name()), config);
@@ -152,7 +152,10 @@ public final class Shortener {
     }
   }
 
-  /** The tables follow behind the events: waits until one says what it has to say in the end. */
+  /**
+   * Waits until a table has the expected content, because the tables follow the events with a
+   * delay.
+   */
   private <V> void await(Map<String, V> wanted, String table, KafkaStreams streams)
       throws InterruptedException, TimeoutException {
     long deadline = System.nanoTime() + PATIENCE.toNanos();
@@ -171,7 +174,7 @@ public final class Shortener {
     try {
       return VisitsPerUrl.read(streams, table);
     } catch (InvalidStateStoreException e) {
-      // It is starting, or its partitions are on the move.
+      // The application is starting, or its partitions are being reassigned.
       return Map.of();
     }
   }

@@ -2,7 +2,7 @@ package dev.pgeventstore.examples.shortener;
 
 import dev.pgeventstore.codec.EventType;
 
-/** Somebody used a short link. The visits of a code are a stream, {@code visits-<code>}. */
+/** A visit by a short link. The visits of a code are a stream, {@code visits-<code>}. */
 sealed interface VisitEvent {
 
   @EventType(name = "link-visited")

@@ -23,7 +23,10 @@ import org.apache.kafka.streams.state.QueryableStoreTypes;
 import org.apache.kafka.streams.state.Stores;
 import org.jspecify.annotations.Nullable;
 
-/** Where each link leads now, and how many visits went to each URL: tables, made of two topics. */
+/**
+ * Tables of the URL of each link, and of the number of visits to each URL, computed from two
+ * topics.
+ */
 final class VisitsPerUrl {
 
   static final String LINKS = "links-by-code";
@@ -41,7 +44,7 @@ final class VisitsPerUrl {
     KStream<String, String> links = builder.stream(linkTopic, events);
     KStream<String, String> visits = builder.stream(visitTopic, events);
 
-    // The topic has what happened. The table has what came of it: the latest URL of each code.
+    // The topic has the events. The table has the resulting state: the latest URL of each code.
     KTable<String, String> urls =
         links
             .map((stream, json) -> KeyValue.pair(code(stream), url(json)))
@@ -52,7 +55,7 @@ final class VisitsPerUrl {
             .groupBy((stream, json) -> code(stream), Grouped.with(TEXT, TEXT))
             .count(inMemory("visits-per-code", NUMBER));
 
-    // A link that is redirected takes its visits along: they are subtracted at the URL it had.
+    // If a link is redirected, its visits move to the new URL, and are subtracted from the old one.
     visitsPerCode
         .join(urls, (count, url) -> new Visits(url, count))
         .groupBy((code, v) -> KeyValue.pair(v.url(), v.count()), Grouped.with(TEXT, NUMBER))
@@ -61,9 +64,10 @@ final class VisitsPerUrl {
   }
 
   /**
-   * In memory, so that nothing is left on disk; what is lost is read back from Kafka. And without a
-   * cache: two tables that are joined would be flushed one after the other, each with what the
-   * other one has by then, and one result would be sent, and counted, twice (KAFKA-4609).
+   * In memory, so that nothing is left on disk; after a loss, the content is read back from Kafka.
+   * Without a cache, because the caches of two joined tables are flushed one after the other: each
+   * flush would join with the current content of the other table, and one result would be sent, and
+   * counted, twice (KAFKA-4609).
    */
   private static <V> Materialized<String, V, KeyValueStore<Bytes, byte[]>> inMemory(
       String name, Serde<V> values) {
@@ -77,7 +81,7 @@ final class VisitsPerUrl {
     return stream.substring(stream.indexOf('-') + 1);
   }
 
-  /** Null if the event has none, which takes the link out of the table. */
+  /** The URL of an event; null if it has none, which removes the link from the table. */
   private static @Nullable String url(String json) {
     try {
       return JSON.readTree(json).path("url").textValue();
@@ -86,7 +90,7 @@ final class VisitsPerUrl {
     }
   }
 
-  /** What a table has now. */
+  /** The current content of a table. */
   static <V> Map<String, V> read(KafkaStreams streams, String table) {
     Map<String, V> rows = new TreeMap<>();
     try (KeyValueIterator<String, V> all =

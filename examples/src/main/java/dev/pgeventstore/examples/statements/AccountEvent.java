@@ -2,7 +2,7 @@ package dev.pgeventstore.examples.statements;
 
 import dev.pgeventstore.codec.EventType;
 
-/** What the bank remembers of an account. Most of it is nobody else's business. */
+/** The bank's internal events of an account. Most of them must not leave the bank. */
 sealed interface AccountEvent {
 
   @EventType(name = "money-deposited")

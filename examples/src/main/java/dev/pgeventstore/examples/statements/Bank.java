@@ -17,7 +17,7 @@ final class Bank {
   private final String relay;
   private final String payments;
 
-  /** The name of the relay that publishes, and of the topic that payments go to. */
+  /** Takes the name of the relay that publishes, and the name of the topic for payments. */
   Bank(EventStore store, String relay, String payments) {
     this.store = store;
     this.relay = relay;
@@ -25,12 +25,12 @@ final class Bank {
   }
 
   /**
-   * Takes money from an account, and tells the payment system to pay it out elsewhere. That is not
-   * something that the account remembers: it is an order to somebody else, with what only he needs
-   * to know. Both are written in one transaction.
+   * Takes money from an account, and orders the payment system to pay it out elsewhere. The order
+   * is not an event of the account: it is a message to another system, with the data that only that
+   * system needs. Event and message are written in one transaction.
    *
-   * @throws ConflictException if something has happened to the account since: nothing is written,
-   *     and nobody is told
+   * @throws ConflictException if the account has changed since; neither the event nor the message
+   *     is written
    */
   AppendResult send(String account, ExpectedVersion seen, long cents, String iban) {
     OutboxMessage order =

@@ -25,11 +25,11 @@ import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 
 /**
- * A bank remembers everything about an account. Customers' programs get a statement for each month,
- * and the payment system gets orders. A mapper makes the one of events; the other are messages,
- * written together with events. Nothing else leaves the bank.
+ * A bank stores everything about an account. Customers' programs get a statement for each month,
+ * and the payment system gets orders. A mapper derives the statements from events; the orders are
+ * messages that are written together with events. Nothing else leaves the bank.
  *
- * <p>It starts a PostgreSQL server and a Kafka broker of its own, and removes both when it ends.
+ * <p>It starts its own PostgreSQL server and Kafka broker, and removes both when it ends.
  */
 public final class PublicEvents {
 
@@ -117,7 +117,7 @@ public final class PublicEvents {
       bank.send(account, seen, 70_00, "DE02 5001 0517 0137 0750 30");
       return "sent";
     } catch (ConflictException e) {
-      return "refused, and nobody is told of it";
+      return "refused, and nothing is published";
     }
   }
 
@@ -142,10 +142,10 @@ public final class PublicEvents {
   }
 
   /**
-   * What others see.
+   * What other systems see.
    *
-   * @param statements in the one topic
-   * @param payments in the other
+   * @param statements the records of the topic for statements
+   * @param payments the records of the topic for payments
    */
   record Outcome(List<String> statements, List<String> payments) {}
 }

@@ -7,7 +7,7 @@ import dev.pgeventstore.kafka.record.RecordMapper;
 import dev.pgeventstore.kafka.record.RelayRecord;
 import java.util.List;
 
-/** What others see of the bank's events: a statement for each month, and nothing else. */
+/** Publishes a statement for each month, and nothing else of the bank's events. */
 final class PublicStatements implements RecordMapper {
 
   private final CloudEvents cloudEvents = CloudEvents.from("/bank");
@@ -18,7 +18,8 @@ final class PublicStatements implements RecordMapper {
       String json =
           "{\"account\": \"%s\", \"month\": \"%s\", \"cents\": %d}"
               .formatted(event.stream().key(), closed.month(), closed.cents());
-      // Its own type and its own shape: the bank may change its events, and nobody notices.
+      // The statement has its own type and format, so the bank can change its events without
+      // affecting readers.
       return List.of(cloudEvents.record(event).header("ce_type", "bank.statement.v1").value(json));
     }
     return List.of();

@@ -1,6 +1,4 @@
-/**
- * Example: others are told what they need, in records made for them; internal events stay inside.
- */
+/** Example: other systems get records made for them; internal events are not published. */
 @NullMarked
 package dev.pgeventstore.examples.statements;
 

@@ -22,20 +22,21 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 /**
  * A topic of a Kafka cluster.
  *
- * @param bootstrap where the cluster is
- * @param name of the topic
+ * @param bootstrap the addresses of the cluster
+ * @param name the name of the topic
  */
 public record Topic(String bootstrap, String name) {
 
   private static final Duration POLL = Duration.ofMillis(200);
 
   /**
-   * Makes the topic: a relay expects it to be there.
+   * Creates the topic, which must exist before a relay starts.
    *
-   * @param partitions how many, and for ever: more would take streams out of order
+   * @param partitions the number of partitions; never change it, because that would break the order
+   *     of streams
    * @return this topic
    * @throws InterruptedException if the thread was interrupted
-   * @throws IllegalStateException if it cannot be made
+   * @throws IllegalStateException if the topic cannot be created
    */
   public Topic create(int partitions) throws InterruptedException {
     try (Admin admin = Admin.create(client())) {
@@ -47,7 +48,7 @@ public record Topic(String bootstrap, String name) {
   }
 
   /**
-   * What every client of the cluster is configured with.
+   * The settings that every client of the cluster needs.
    *
    * @return the settings
    */
@@ -56,16 +57,16 @@ public record Topic(String bootstrap, String name) {
   }
 
   /**
-   * A consumer of committed records, as one of a group: a record is for one of them.
+   * A consumer of committed records, as a member of a group: each record goes to one member.
    *
-   * @param group its name; a group that is new starts at the first record
-   * @return the consumer, which has subscribed to the topic; close it
+   * @param group the name of the group; a new group starts at the first record
+   * @return a consumer that has subscribed to the topic; close it
    */
   public Consumer<String, String> subscribe(String group) {
     Map<String, Object> config = readCommitted();
     config.put(ConsumerConfig.GROUP_ID_CONFIG, group);
     config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-    // What was read is not what was done: the one who does it says when.
+    // Reading a record does not mean that it was handled: the caller commits after handling it.
     config.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
     Consumer<String, String> consumer =
         new KafkaConsumer<>(config, new StringDeserializer(), new StringDeserializer());
@@ -74,9 +75,9 @@ public record Topic(String bootstrap, String name) {
   }
 
   /**
-   * Reads everything that is in the topic now: the committed records, each partition in its order.
+   * Reads all committed records that are in the topic now, each partition in order.
    *
-   * @param reader gets them
+   * @param reader receives the records
    */
   public void readAll(java.util.function.Consumer<ConsumerRecord<byte[], byte[]>> reader) {
     ByteArrayDeserializer bytes = new ByteArrayDeserializer();
@@ -94,11 +95,11 @@ public record Topic(String bootstrap, String name) {
   }
 
   /**
-   * Deletes the beginning of partitions, as retention would in time.
+   * Deletes the beginning of partitions, as retention would do later.
    *
-   * @param before offsets of the first records that stay
+   * @param before the offsets of the first records that stay
    * @throws InterruptedException if the thread was interrupted
-   * @throws IllegalStateException if they cannot be deleted
+   * @throws IllegalStateException if the records cannot be deleted
    */
   public void forget(Map<TopicPartition, Long> before) throws InterruptedException {
     Map<TopicPartition, RecordsToDelete> records = new HashMap<>();
@@ -111,10 +112,10 @@ public record Topic(String bootstrap, String name) {
   }
 
   /**
-   * Whether a consumer has read everything that is committed by now.
+   * Whether a consumer has read everything that is committed so far.
    *
-   * @param consumer any
-   * @return false also as long as it has no partitions
+   * @param consumer any consumer
+   * @return false if not, or if the consumer has no partitions yet
    */
   public static boolean isAtEnd(Consumer<?, ?> consumer) {
     Map<TopicPartition, Long> ends = consumer.endOffsets(consumer.assignment());
@@ -125,7 +126,7 @@ public record Topic(String bootstrap, String name) {
 
   private Map<String, Object> readCommitted() {
     Map<String, Object> config = new HashMap<>(client());
-    // Kafka's own default also shows records of transactions that were broken off.
+    // Kafka's default would also return records of aborted transactions.
     config.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
     return config;
   }
@@ -133,9 +134,9 @@ public record Topic(String bootstrap, String name) {
   /**
    * A header of a record.
    *
-   * @param record any
-   * @param header its name
-   * @return as text
+   * @param record any record
+   * @param header the name of the header
+   * @return the value as text
    * @throws IllegalArgumentException if the record has no such header
    */
   public static String header(ConsumerRecord<?, ?> record, String header) {

@@ -1,4 +1,4 @@
-/** For examples that use Kafka: they make topics, and read them as another service would. */
+/** For examples that use Kafka: creates topics, and reads them as another service would. */
 @NullMarked
 package dev.pgeventstore.examples.topics;
 

@@ -7,7 +7,7 @@ import java.sql.SQLException;
 import java.util.concurrent.Callable;
 import javax.sql.DataSource;
 
-/** Somebody who looks at the view all the time, and trusts it. */
+/** A reader that queries the view continuously, and relies on its content. */
 final class Reader implements Callable<Reader.Looks> {
 
   private static final String ALL = "select sum(visits) from public.visits";
@@ -20,19 +20,19 @@ final class Reader implements Callable<Reader.Looks> {
   }
 
   /**
-   * What was seen.
+   * What the reader has seen.
    *
-   * @param number how often the view was read
-   * @param first the visits that it showed at first
-   * @param last the visits that it showed at last
+   * @param number the number of queries
+   * @param first the visits that the view showed first
+   * @param last the visits that the view showed last
    */
   record Looks(long number, long first, long last) {}
 
   /**
-   * Looks until told to stop.
+   * Queries the view until it is told to stop.
    *
-   * @throws SQLException if there is no view
-   * @throws IllegalStateException if a visit has gone that was there before
+   * @throws SQLException if the view does not exist
+   * @throws IllegalStateException if the view shows fewer visits than before
    */
   @Override
   public Looks call() throws SQLException {

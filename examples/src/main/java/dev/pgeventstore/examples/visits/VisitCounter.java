@@ -32,10 +32,11 @@ import javax.sql.DataSource;
 
 /**
  * How is a view rebuilt for a new requirement, without downtime? Visits of pages are counted in a
- * table. Then somebody wants to know how many of them were machines: a second version is built from
- * all visits beside the first, while pages are visited and the table is read, and takes its place.
+ * table. Then a new requirement asks how many of them were by machines. A second version is built
+ * from all visits beside the first, while pages are visited and the table is read. Then it replaces
+ * the first.
  *
- * <p>It starts a PostgreSQL server of its own, and removes it when it ends.
+ * <p>It starts its own PostgreSQL server, and removes it when it ends.
  */
 public final class VisitCounter {
 
@@ -143,10 +144,10 @@ public final class VisitCounter {
             .category("page")
             .definition(new VisitCountsWithBots())
             .start()) {
-      ProjectionProgress progress = second.progress(); // where it is, how fast, how long still
+      ProjectionProgress progress = second.progress(); // position, speed, time left
       tell.accept("Version 2 is at %.0f %%.".formatted(100 * progress.done()));
 
-      second.promote(Duration.ofMinutes(2)); // once it has come as far as version 1
+      second.promote(Duration.ofMinutes(2)); // once it has reached version 1
       first.drop();
     }
     // end::rebuild[]
@@ -182,6 +183,6 @@ public final class VisitCounter {
     }
   }
 
-  /** How many visits there were, what the view says at the end, and what its reader has seen. */
+  /** The number of visits, the final content of the view, and what its reader has seen. */
   record Outcome(long visits, long counted, long bots, boolean firstIsGone, Reader.Looks looks) {}
 }

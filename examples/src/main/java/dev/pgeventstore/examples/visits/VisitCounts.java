@@ -8,7 +8,7 @@ import java.sql.PreparedStatement;
 import java.sql.SQLException;
 import java.sql.Statement;
 
-/** How often each page was visited. */
+/** A table of how often each page was visited. */
 final class VisitCounts implements ProjectionDefinition {
 
   private static final String CREATE =

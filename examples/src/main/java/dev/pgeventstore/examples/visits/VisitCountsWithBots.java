@@ -8,7 +8,10 @@ import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
 
-/** How often each page was visited, and how often by machines: what nobody asked for at first. */
+/**
+ * A table of how often each page was visited, and how often by machines, which was not required at
+ * first.
+ */
 final class VisitCountsWithBots implements ProjectionDefinition {
 
   private static final String CREATE =
@@ -47,7 +50,7 @@ final class VisitCountsWithBots implements ProjectionDefinition {
     }
   }
 
-  // The view gets a column more at its end; whoever reads the others notices nothing.
+  // The view gets one more column at its end, which does not affect readers of the others.
   @Override
   public void promote(String table, Connection connection) throws SQLException {
     VisitCounts.execute(connection, VisitCounts.SHOW.formatted(table));

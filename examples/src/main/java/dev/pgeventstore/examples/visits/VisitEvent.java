@@ -6,9 +6,9 @@ import dev.pgeventstore.codec.EventType;
 sealed interface VisitEvent {
 
   /**
-   * Somebody has looked at it.
+   * The page was visited.
    *
-   * @param bot whether it was a machine
+   * @param bot whether the visitor was a machine
    */
   @EventType(name = "page-visited")
   record Visited(boolean bot) implements VisitEvent {}

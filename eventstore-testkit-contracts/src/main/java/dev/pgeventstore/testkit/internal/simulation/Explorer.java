@@ -10,10 +10,15 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Plays a scene of a few threads in many orders of its steps: first in all orders without a preemption, then in those with one preemption, then with two (<a href="https://doi.org/10.1145/1250734.1250785">Iterative context bounding</a>,
- * Musuvathi and Qadeer 2007). A preemption is a point at which a thread gives way although it could go on. Most faults of threads show with few preemptions, and there are few orders with few preemptions.
+ * Plays a scene of a few threads in many orders of its steps: first in all orders without a
+ * preemption, then in those with one preemption, then with two (<a
+ * href="https://doi.org/10.1145/1250734.1250785">Iterative context bounding</a>, Musuvathi and
+ * Qadeer 2007). A preemption is a point at which a thread gives way although it could go on. Most
+ * faults of threads show with few preemptions, and there are few orders with few preemptions.
  *
- * <p>A jump of the clock also counts as a preemption: it jumps to a deadline, by a second at most, although a thread could run, as if that thread were slow. If there are more orders than requested, a fixed seed picks some. So an exploration is repeated exactly.
+ * <p>A jump of the clock also counts as a preemption: it jumps to a deadline, by a second at most,
+ * although a thread could run, as if that thread were slow. If there are more orders than
+ * requested, a fixed seed picks some. So an exploration is repeated exactly.
  */
 public final class Explorer {
 
@@ -39,7 +44,8 @@ public final class Explorer {
   public interface Scene {
 
     /**
-     * Starts threads, waits for their end, and throws if the result is wrong. No thread may be left.
+     * Starts threads, waits for their end, and throws if the result is wrong. No thread may be
+     * left.
      */
     void play(Node node) throws Exception;
   }
@@ -141,7 +147,10 @@ public final class Explorer {
     }
   }
 
-  /** One order, given by its deviations from the order in which every thread goes on as long as it can. */
+  /**
+   * One order, given by its deviations from the order in which every thread goes on as long as it
+   * can.
+   */
   private static final class Schedule implements Choices {
 
     /** Pairs: the number of a decision, and the option that is chosen there instead of 0. */

@@ -25,9 +25,12 @@ import javax.tools.StandardJavaFileManager;
 import javax.tools.ToolProvider;
 
 /**
- * The engine with a mistake in it. Some classes are compiled from their source with some text replaced, and the engine and its simulation are loaded once more around them. So the engine needs no code for mutants.
+ * The engine with a mistake in it. Some classes are compiled from their source with some text
+ * replaced, and the engine and its simulation are loaded once more around them. So the engine needs
+ * no code for mutants.
  *
- * @param root the package of the engine and the simulation, with a dot at its end: all classes in it or below are loaded again
+ * @param root the package of the engine and the simulation, with a dot at its end: all classes in
+ *     it or below are loaded again
  * @param name the mistake
  * @param changes the changes that make the mistake
  */
@@ -42,14 +45,18 @@ public record MutatedCode(String root, String name, List<Change> changes) {
    */
   public record Change(String source, String was, String becomes) {}
 
-  /** The project's baseline, because a library that instruments class files may not support those of a newer JDK. */
+  /**
+   * The project's baseline, because a library that instruments class files may not support those of
+   * a newer JDK.
+   */
   private static final String RELEASE = "17";
 
   private static final List<Path> SOURCES =
       List.of(Path.of("src/main/java"), Path.of("src/test/java"));
 
   /**
-   * Creates an instance of the mutant's version of a class that has a constructor without parameters.
+   * Creates an instance of the mutant's version of a class that has a constructor without
+   * parameters.
    */
   public Object make(Class<?> type) throws IOException, ReflectiveOperationException {
     return make(type, UnaryOperator.identity());
@@ -123,7 +130,9 @@ public record MutatedCode(String root, String name, List<Change> changes) {
     return bytes;
   }
 
-  /** Loads the engine and the simulation again, with the mutated classes in place of the originals. */
+  /**
+   * Loads the engine and the simulation again, with the mutated classes in place of the originals.
+   */
   private final class Loader extends ClassLoader {
 
     private final Map<String, byte[]> mutated;

@@ -22,9 +22,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Lets one task run at a time. A seed or the {@link Explorer} chooses which one goes on.
  *
- * <p>Every task has a thread, but only the thread with the baton runs. A task passes the baton on at scheduling points: where it takes or releases a lock, waits, sleeps, starts or ends a task, or calls the simulated database. All other state belongs to the task with the baton, so it needs no lock, and the same choices give the same run.
+ * <p>Every task has a thread, but only the thread with the baton runs. A task passes the baton on
+ * at scheduling points: where it takes or releases a lock, waits, sleeps, starts or ends a task, or
+ * calls the simulated database. All other state belongs to the task with the baton, so it needs no
+ * lock, and the same choices give the same run.
  *
- * <p>Each step takes a few microseconds of simulated time. When no task can run, and sometimes when one can, the clock jumps to the next deadline.
+ * <p>Each step takes a few microseconds of simulated time. When no task can run, and sometimes when
+ * one can, the clock jumps to the next deadline.
  */
 public final class SimulatedScheduler {
 
@@ -40,7 +44,9 @@ public final class SimulatedScheduler {
   private static final long YIELDED_NANOS = 20_000;
   private static final long HANGS_AFTER_SECONDS = 60;
 
-  /** How often a task of a run that is over may try to go on before its thread is parked for ever. */
+  /**
+   * How often a task of a run that is over may try to go on before its thread is parked for ever.
+   */
   private static final int PATIENCE = 1_000;
 
   private static final ThreadLocal<SimulatedScheduler> RUNNING = new ThreadLocal<>();
@@ -160,7 +166,8 @@ public final class SimulatedScheduler {
   }
 
   /**
-   * Runs a task, and all tasks that it starts, until the first task ends or any task fails. Then all tasks have ended.
+   * Runs a task, and all tasks that it starts, until the first task ends or any task fails. Then
+   * all tasks have ended.
    */
   public void run(Node node, Runnable root) throws Throwable {
     SimulatedTask first = new SimulatedTask(node, "root", root);
@@ -426,7 +433,10 @@ public final class SimulatedScheduler {
     throw new Over();
   }
 
-  /** Ends the threads of a run that is over. This is an error, so that no code handles it as an exception of its own. */
+  /**
+   * Ends the threads of a run that is over. This is an error, so that no code handles it as an
+   * exception of its own.
+   */
   public static final class Over extends Error {
     private static final long serialVersionUID = 1L;
 
@@ -515,7 +525,10 @@ public final class SimulatedScheduler {
       SimulatedScheduler.this.point();
     }
 
-    /** A choice among so many options, numbered from 0. Each option is taken in some order of the steps. */
+    /**
+     * A choice among so many options, numbered from 0. Each option is taken in some order of the
+     * steps.
+     */
     public int pick(int options) {
       return choices.next(options, -1);
     }
