@@ -27,10 +27,10 @@ final class AnswerWatch implements AutoCloseable {
   private volatile @Nullable Thread thread;
 
   /**
-   * A watch that has no thread yet.
+   * Creates a watch, which has no thread yet.
    *
    * @param limit how long a response may take
-   * @param late receives an exchange that took longer, once
+   * @param late receives each exchange that took longer, once
    */
   AnswerWatch(Scheduler scheduler, Duration limit, Consumer<Exchange> late) {
     this.scheduler = scheduler;
@@ -44,7 +44,7 @@ final class AnswerWatch implements AutoCloseable {
     return limit;
   }
 
-  /** The lock of an exchange. It is one for all, since there is one exchange at a time. */
+  /** The lock for exchanges. One lock is enough, since there is one exchange at a time. */
   Lock lock() {
     return lock;
   }
@@ -61,7 +61,7 @@ final class AnswerWatch implements AutoCloseable {
     }
   }
 
-  /** Those that were given up end late: by then another one may be watched. */
+  /** Stops watching an exchange. If the exchange was given up, another one may be watched by now. */
   void ended(Exchange exchange) {
     Watched last = watched.get();
     if (last != null && last.exchange == exchange) {
@@ -73,7 +73,7 @@ final class AnswerWatch implements AutoCloseable {
     if (!closed && started.compareAndSet(false, true)) {
       scheduler.start("eventstore-append-watch", this::watch);
     } else {
-      // None if it has just been started: it looks before it sleeps.
+      // The thread may not exist yet if it was just started. It checks for work before it sleeps.
       scheduler.unpark(thread);
     }
   }
@@ -94,7 +94,8 @@ final class AnswerWatch implements AutoCloseable {
 
   private void sleep() {
     asleep = true;
-    // Looked at again, or a batch that began meanwhile would not be seen.
+    // Checked again after the flag was set: otherwise a batch that began in between would be
+    // missed.
     if (watched.get() == null && !closed) {
       scheduler.park(this);
     }

@@ -24,9 +24,9 @@ final class Answers {
   private Answers() {}
 
   /**
-   * The result.
+   * The result of an append.
    *
-   * @param incarnation in which the append cannot be lost; empty if it may be in any
+   * @param incarnation the incarnation in which the append cannot be lost; empty if there is none
    */
   static AppendResult result(Append append, Answer answer, String incarnation) {
     return switch (answer.outcome()) {

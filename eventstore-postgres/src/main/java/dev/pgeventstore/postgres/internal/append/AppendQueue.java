@@ -14,11 +14,9 @@ import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Appends that wait to be sent, and which of them go together. Not safe for several threads.
+ * Appends that wait to be sent; decides which are sent together. Not safe for several threads.
  *
- * <p>They are sent in the order in which they arrived, except for those that are postponed because
- * another transaction holds the row of their stream: others overtake these, unless they touch the
- * same streams.
+ * <p>Appends are sent in the order in which they arrived. An append is postponed if another transaction holds the row of its stream. Later appends overtake it, unless they touch the same streams.
  */
 final class AppendQueue {
 
@@ -33,7 +31,7 @@ final class AppendQueue {
   private long bytes;
   private int delayed;
 
-  /** Whether there is room for one more. */
+  /** Whether there is room for one more append. */
   boolean hasRoom() {
     return waiting.size() < MAX_APPENDS && bytes < MAX_BYTES;
   }
@@ -46,7 +44,7 @@ final class AppendQueue {
     return waiting.size();
   }
 
-  /** The one that arrived first. */
+  /** The append that arrived first. */
   @Nullable PendingAppend first() {
     return waiting.peekFirst();
   }
@@ -56,7 +54,7 @@ final class AppendQueue {
     bytes += append.request().bytes();
   }
 
-  /** Takes back those that could not be written yet, to the front and in their order. */
+  /** Puts appends that could not be written yet back at the front, in their order. */
   void putOff(List<PendingAppend> busy, long nowNanos) {
     for (int i = busy.size() - 1; i >= 0; i--) {
       PendingAppend append = busy.get(i);
@@ -67,7 +65,7 @@ final class AppendQueue {
     }
   }
 
-  /** Removes one whose caller no longer waits; false if it has been taken. */
+  /** Removes an append whose caller no longer waits; false if the append has already been taken. */
   boolean remove(PendingAppend append) {
     boolean removed = waiting.remove(append);
     if (removed) {
@@ -76,7 +74,7 @@ final class AppendQueue {
     return removed;
   }
 
-  /** Takes all that wait. */
+  /** Removes all waiting appends. */
   List<PendingAppend> removeAll() {
     List<PendingAppend> removed = List.copyOf(waiting);
     waiting.clear();
@@ -84,7 +82,7 @@ final class AppendQueue {
     return removed;
   }
 
-  /** Takes those that the same thread appended to the same stream after one of these. */
+  /** Removes the appends that the same thread made to the same stream after one of the given ones. */
   List<PendingAppend> removeThoseBehind(List<PendingAppend> appends) {
     Map<Thread, Set<StreamId>> streams = new HashMap<>();
     for (PendingAppend append : appends) {
@@ -111,7 +109,7 @@ final class AppendQueue {
     }
   }
 
-  /** Takes those that go together next; none if all have to wait. */
+  /** Takes the appends that are sent together next; none if all must wait. */
   List<PendingAppend> take(long nowNanos) {
     Batch batch = new Batch();
     Set<StreamId> held = new HashSet<>();
@@ -138,7 +136,7 @@ final class AppendQueue {
         || (!held.isEmpty() && !Collections.disjoint(held, append.request().streams()));
   }
 
-  /** How long until a postponed one may be retried. */
+  /** How long until a postponed append may be retried. */
   long nanosUntilDue(long nowNanos) {
     long soonest = Long.MAX_VALUE;
     if (delayed > 0) {
@@ -151,11 +149,11 @@ final class AppendQueue {
     return soonest;
   }
 
-  /** Appends that go together, as long as they are not too many. */
+  /** Appends that are sent together, up to a limited size. */
   private static final class Batch {
     private final List<PendingAppend> appends = new ArrayList<>();
 
-    /** Of all appends, once there is one that looks for its own. */
+    /** The ids of all appends, once one of the appends looks up its ids. */
     private @Nullable Set<UUID> ids;
 
     private int rows;
@@ -186,7 +184,7 @@ final class AppendQueue {
       return true;
     }
 
-    /** Ids are looked for in what is stored, so a retry cannot go together with its first try. */
+    /** Ids are looked up in what is stored, so a retry cannot be sent together with its first attempt. */
     private boolean canStandBesideOthers(AppendRequest request) {
       boolean looks = request.looksForIds();
       if (looks && ids == null) {

@@ -22,15 +22,12 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The append path: together with other appends, alone in a transaction, or in a transaction of the
- * caller's.
+ * The append path. An append is sent together with others, alone in a transaction, or in the caller's transaction.
  */
 public final class Appender implements AutoCloseable {
 
   /**
-   * From so many events and messages on an append that is waited for goes alone. Grouping saves
-   * what every transaction costs, which is little then, and one connection writes slower than
-   * several.
+   * A blocking append with at least this many events and messages is sent alone. Grouping saves the fixed cost of a transaction, which is small in comparison then, and several connections write faster than one.
    */
   private static final int ALONE_FROM = 16;
 
@@ -46,10 +43,10 @@ public final class Appender implements AutoCloseable {
   private volatile boolean closed;
 
   /**
-   * The append path.
+   * Creates the append path.
    *
    * @param grouping whether synchronous appends are sent together
-   * @param limit how long those that are sent together wait for their response
+   * @param limit how long appends that are sent together wait for their response
    * @param committed called after each commit that wrote something
    * @param told notified of the outcome of each append; null if there is no listener
    */
@@ -148,7 +145,7 @@ public final class Appender implements AutoCloseable {
     }
   }
 
-  /** Writes messages in a transaction of their own. */
+  /** Writes messages in their own transaction. */
   public Position publish(List<OutboxMessage> messages) {
     encoder.check(messages);
     String what = what(messages);
@@ -197,14 +194,14 @@ public final class Appender implements AutoCloseable {
 
   private AppendResult call(Append append, AppendRequest request, Connection connection) {
     try {
-      // The caller may still roll it back, so a wait for it looks it up, in any incarnation.
+      // The caller may still roll back, so a wait for this append looks it up in any incarnation.
       return Answers.result(append, function.call(connection, request), "");
     } catch (SQLException e) {
       throw SqlErrors.inCallersTransaction(append.toString(), e);
     }
   }
 
-  /** Takes no more appends, and finishes those it has taken. */
+  /** Accepts no more appends, and finishes those that it has accepted. */
   @Override
   public void close() {
     closed = true;

@@ -17,7 +17,7 @@ import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** Sends the appends of a batch together, and one by one if they fail because of one of them. */
+/** Sends the appends of a batch together. If one append fails the batch, sends them one by one. */
 final class BatchSender {
 
   private final Statement statement;
@@ -38,9 +38,9 @@ final class BatchSender {
   }
 
   /**
-   * Sends, and notes the results in the batch.
+   * Sends a batch, and stores the results in it.
    *
-   * @return notifies the listener, once no caller waits for the batch; null if there is no listener
+   * @return a task that notifies the listener, to be run when no caller waits for the batch; null if there is no listener
    */
   @Nullable Runnable send(SentBatch batch) {
     if (told == null) {
@@ -85,12 +85,12 @@ final class BatchSender {
     }
   }
 
-  /** Nothing is wrong with the append, but with the way to the database. */
+  /** Whether the connection has failed, not the append. */
   private static boolean isEnd(SQLException e) {
     return e instanceof Sender.NotSentException || SqlErrors.isConnectionLost(e);
   }
 
-  /** All of the batch was undone because of one of them, which will fail alone. */
+  /** The whole batch was rolled back because of one append. Sent one by one, only that append fails. */
   private void sendOneByOne(SentBatch batch) {
     Set<StreamId> held = new HashSet<>();
     for (int i = 0; i < batch.size(); i++) {
@@ -114,7 +114,7 @@ final class BatchSender {
         }
         batch.failed(i, e);
         if (isEnd(e)) {
-          return; // The rest has not been sent, and goes with the next batch.
+          return; // The rest has not been sent, and is sent with the next batch.
         }
       } catch (RuntimeException | Error e) {
         batch.failed(i, e);

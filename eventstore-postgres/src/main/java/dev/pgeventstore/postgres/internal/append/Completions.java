@@ -13,8 +13,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Completes futures, in the order in which they arrive and in a thread of its own, so that
- * dependent actions delay no append.
+ * Completes futures in the order in which they arrive, in a separate thread, so that dependent actions delay no append.
  */
 final class Completions {
 
@@ -27,7 +26,7 @@ final class Completions {
   private Scheduler.@Nullable Task thread;
   private boolean closed;
 
-  /** None, and no thread yet. */
+  /** Creates an empty queue, without a thread yet. */
   Completions(Scheduler scheduler) {
     this.scheduler = scheduler;
     this.lock = scheduler.newLock();
@@ -61,7 +60,7 @@ final class Completions {
     }
   }
 
-  /** The next ones; null if there are none, and there will be none. */
+  /** Waits for the next completed appends; null if there are none and will be none. */
   private @Nullable List<PendingAppend> take() {
     lock.lock();
     try {
@@ -78,10 +77,9 @@ final class Completions {
   }
 
   /**
-   * Lets the thread end when it has nothing more to do, and waits for that, unless the caller is
-   * itself what depends on an append. An interrupt ends the wait, and is kept.
+   * Lets the thread end when it has nothing more to do, and waits for that, unless this is called by an action that depends on an append. An interrupt ends the wait, and is kept.
    *
-   * @param nanos for how long at most
+   * @param nanos how long to wait at most
    */
   void close(long nanos) {
     Scheduler.Task completing;

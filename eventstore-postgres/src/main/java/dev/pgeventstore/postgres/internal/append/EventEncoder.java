@@ -14,8 +14,7 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * Turns an append into what the append function takes, and refuses what cannot be stored before
- * anything is sent. Safe for many threads.
+ * Encodes an append as parameters of the append function, and refuses what cannot be stored before anything is sent. Safe for many threads.
  */
 public final class EventEncoder {
 
@@ -29,7 +28,7 @@ public final class EventEncoder {
   }
 
   /**
-   * @param incarnation that the server was observed in last
+   * @param incarnation the incarnation in which the server was last observed
    */
   public EventEncoder(EventEncoding encoding, Supplier<String> incarnation) {
     this.encoding = encoding;

@@ -26,17 +26,17 @@ final class Exchange {
     this.watch = watch;
   }
 
-  /** One that may take as long as it takes, which nothing ends. */
+  /** Creates an exchange without a time limit, which no other thread ends. */
   static Exchange withoutLimit() {
     return WITHOUT_LIMIT;
   }
 
-  /** An exchange that is given up if its response takes too long. */
+  /** Creates an exchange that is given up if its response takes too long. */
   static Exchange watchedBy(AnswerWatch watch) {
     return new Exchange(watch);
   }
 
-  /** There is a connection: from now on something may have been sent. */
+  /** The exchange has a connection. From now on something may have been sent. */
   void begin(Connection with) throws SQLException {
     if (watch == null) {
       return;
@@ -46,7 +46,7 @@ final class Exchange {
       if (givenUp) {
         throw new Sender.NotSentException("the wait for a connection was given up");
       }
-      // That of the driver, since a pool's own may not be touched by a second thread.
+      // The driver's connection, because a second thread must not use the pool's wrapper.
       connection = with.isWrapperFor(PgConnection.class) ? with.unwrap(PgConnection.class) : with;
       sent = true;
     } finally {
@@ -55,7 +55,7 @@ final class Exchange {
     watch.began(this);
   }
 
-  /** The connection goes back to its pool, which may still take time, but belongs to others now. */
+  /** The connection is about to go back to its pool. From now on it must not be closed: it may already belong to another thread. */
   void release() {
     if (watch != null) {
       watch.lock().lock();
@@ -67,7 +67,7 @@ final class Exchange {
     }
   }
 
-  /** The connection is back. */
+  /** The connection is back in its pool. */
   void end() {
     if (watch != null) {
       watch.ended(this);
@@ -87,8 +87,8 @@ final class Exchange {
       Connection left = connection;
       connection = null;
       if (left != null) {
-        // In a thread of its own: closing an encrypted connection waits for a thread that writes to
-        // it.
+        // In a separate thread, because closing an encrypted connection waits for a thread that
+        // writes to it.
         left.abort(by::startAborting);
       }
     } catch (SQLException e) {

@@ -5,12 +5,12 @@ import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.SQLException;
 
-/** Says in the caller's terms what an append in a transaction of the store's failed with. */
+/** Translates the failure of an append in the store's own transaction into an exception for the caller. */
 final class Failures {
 
   private Failures() {}
 
-  /** There are no ids by which to recognise a retry, so the advice differs. */
+  /** For messages, which have no ids by which a retry is recognised, so the advice differs. */
   static RuntimeException ofPublishing(String what, SQLException e) {
     return SqlErrors.isConnectionLost(e) && !(e instanceof Sender.NotSentException)
         ? new OutcomeUnknownException(

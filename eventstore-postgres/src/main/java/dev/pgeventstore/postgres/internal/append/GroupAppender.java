@@ -18,36 +18,28 @@ import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Appends that arrive at the same time are sent together: while one batch is being committed the
- * next one collects, without any delay added. Each has a result of its own; one commit covers all
- * of them.
+ * Sends appends that arrive at the same time together. While one batch is being committed, the next one collects, without any added delay. Each append has its own result; one commit covers all of them.
  *
- * <p>There is one batch at a time. If no batch is in flight, the calling thread sends its own
- * append, and then wakes the first of those that arrived meanwhile to send the next batch (the
- * leader and its followers of group commit, as in PostgreSQL's own). So a single caller waits for
- * no other thread. A thread of this class's own, the dispatcher, sends appends that no thread waits
- * for, and retries those that met a locked row.
+ * <p>There is one batch at a time. If no batch is in flight, the calling thread sends its own append. Then it wakes the first caller that arrived meanwhile, which sends the next batch (the leader and its followers of group commit, as in PostgreSQL itself). So a single caller waits for no other thread. The dispatcher, a thread of this class, sends appends that no thread waits for, and retries those that met a locked row.
  *
  * <pre>
  *            append                          own append still open
  *   idle ───────────────&gt; a caller sends ──────────────┐
  *    ^ │                   │  │  ^ ^ └─────────────────┘
- *    │ │ appendAsync,      │  │  │ └── settled: the first that waits is chosen, and sends next
+ *    │ │ appendAsync,      │  │  │ └── settled: the first waiting caller is chosen, and sends next
  *    │ └───────┐           │  │  │
- *    │         v           │  │  │ settled, the first that waits is a thread
+ *    │         v           │  │  │ settled, a thread waits for the first append
  *    │   the dispatcher sends ┼──┘
- *    │         │              │ settled, the first that waits has a future or was put off
+ *    │         │              │ settled, the first append has a future or was postponed
  *    │         │ ^────────────┘
  *    └─────────┴── settled or given up, nothing waits
  *
- *   from any state that sends: no answer in time, or closed for too long ─&gt; the batch is given up
- *   (its outcome is unknown), and the dispatcher sends what waits
+ *   from any sending state: no response in time, or closed for too long ─&gt; the batch is given up
+ *   (its outcome is unknown), and the dispatcher sends the waiting appends
  * </pre>
  *
- * <p>It is longer than other classes because one lock guards all of these moves, and each of them
- * must leave exactly one thread to send. What needs no lock is elsewhere: the order of appends in
- * {@link AppendQueue}, sending in {@link BatchSender}, timeouts in {@link AnswerWatch}, futures in
- * {@link Completions}.
+ * <p>It is longer than other classes because one lock guards all of these transitions, and each of them must leave exactly one thread that sends. Other classes have what needs no lock: the order of appends in
+ * {@link AppendQueue}, sending in {@link BatchSender}, timeouts in {@link AnswerWatch}, and futures in {@link Completions}.
  */
 final class GroupAppender implements AutoCloseable {
 
@@ -55,12 +47,11 @@ final class GroupAppender implements AutoCloseable {
   private static final long GATHERING_NANOS = TimeUnit.MICROSECONDS.toNanos(50);
 
   /**
-   * How long closing waits: for rows that others hold, for responses, and for actions that depend
-   * on them.
+   * How long closing waits for rows that other transactions hold, for responses, and for actions that depend on them.
    */
   private static final Duration CLOSING = Duration.ofSeconds(10);
 
-  /** How long closing then waits for the batch that is under way. */
+  /** How long closing then waits for the batch in flight. */
   private static final long LAST_ANSWER_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private final Scheduler scheduler;
@@ -80,13 +71,13 @@ final class GroupAppender implements AutoCloseable {
   private long closedNanos;
   private Scheduler.@Nullable Task dispatcher;
 
-  /** Only hints, so they may be read without the lock. */
+  /** This and the next field are only hints, so they may be read without the lock. */
   private volatile int waiting;
 
   private volatile int lastSize;
 
   /**
-   * A group without members.
+   * Creates an empty group.
    *
    * @param limit how long a batch waits for its response
    */
@@ -94,7 +85,7 @@ final class GroupAppender implements AutoCloseable {
     this(scheduler, sender, limit, CLOSING);
   }
 
-  /** The same, with another limit for closing. */
+  /** Creates an empty group with another limit for closing. */
   GroupAppender(Scheduler scheduler, BatchSender sender, Duration limit, Duration closing) {
     this.scheduler = scheduler;
     this.sender = sender;
@@ -136,7 +127,7 @@ final class GroupAppender implements AutoCloseable {
     return pending.future();
   }
 
-  /** How many wait to be sent. */
+  /** The number of appends that wait to be sent. */
   int queued() {
     lock.lock();
     try {
@@ -146,7 +137,7 @@ final class GroupAppender implements AutoCloseable {
     }
   }
 
-  /** True if the caller is to send. */
+  /** Adds an append to the queue. Returns true if the calling thread must send the next batch. */
   private boolean enqueue(PendingAppend append) {
     lock.lock();
     try {
@@ -180,7 +171,7 @@ final class GroupAppender implements AutoCloseable {
         "interrupted before it was sent, nothing was written: " + append);
   }
 
-  /** The result, if there is one by now. */
+  /** Handles an interrupt of a waiting caller. Returns the result if there is one by now. */
   private AppendResult interrupted(PendingAppend own) {
     lock.lock();
     try {
@@ -208,8 +199,7 @@ final class GroupAppender implements AutoCloseable {
   }
 
   /**
-   * Sends batches until the own append has its result, or cannot be sent now; then another thread
-   * sends.
+   * Sends batches until the caller's own append has its result or must be postponed. Then another thread sends.
    */
   private void lead(PendingAppend own) {
     // An interrupt must not fail the rest of the batch: it is restored at the end.
@@ -248,7 +238,7 @@ final class GroupAppender implements AutoCloseable {
     try {
       SentBatch batch = takeLocked(false);
       if (batch == null) {
-        // All that is left is put off: the dispatcher sends it when it is due.
+        // All waiting appends are postponed: the dispatcher sends them when they are due.
         sending = false;
         wakeDispatcherOrClose();
       }
@@ -277,14 +267,14 @@ final class GroupAppender implements AutoCloseable {
     return again;
   }
 
-  /** Delivers the results. True if the same thread is to send the next batch too. */
+  /** Delivers the results. Returns true if the same thread must send the next batch, too. */
   private boolean settle(SentBatch batch, @Nullable PendingAppend own) {
     List<PendingAppend> threads;
     boolean again;
     lock.lock();
     try {
       if (underWay != batch) {
-        return false; // It was given up, and others have been sending since.
+        return false; // The batch was given up, and other threads have been sending since.
       }
       batch.settle();
       threads = finish(batch);
@@ -299,7 +289,7 @@ final class GroupAppender implements AutoCloseable {
     return again;
   }
 
-  /** Sorts out whose append is done: those of threads are to be released. The lock is held. */
+  /** Separates the finished appends from the postponed ones, and returns those whose threads must be released. The lock is held. */
   private List<PendingAppend> finish(SentBatch batch) {
     underWay = null;
     List<PendingAppend> done = new ArrayList<>(batch.size());
@@ -322,7 +312,7 @@ final class GroupAppender implements AutoCloseable {
     return completeFutures(done);
   }
 
-  /** Appends behind one that may still be carried out must not be carried out before it. */
+  /** Fails the appends behind one with an unknown outcome: they must not be carried out before it. */
   private List<PendingAppend> failThoseBehind(List<PendingAppend> unknown) {
     List<PendingAppend> behind = queue.removeThoseBehind(unknown);
     for (PendingAppend append : behind) {
@@ -334,7 +324,7 @@ final class GroupAppender implements AutoCloseable {
     return behind;
   }
 
-  /** Gives the others back, those that threads wait for. */
+  /** Hands over the appends that have futures, and returns the others, for which threads wait. */
   private List<PendingAppend> completeFutures(List<PendingAppend> done) {
     List<PendingAppend> threads = new ArrayList<>(done.size());
     List<PendingAppend> futures = new ArrayList<>();
@@ -343,7 +333,7 @@ final class GroupAppender implements AutoCloseable {
       (append.hasWaiter() ? threads : futures).add(append);
     }
     if (!futures.isEmpty()) {
-      // Before the store can be found idle, and closed.
+      // Added before the store can be found idle and be closed.
       completions.add(futures);
     }
     return threads;
@@ -369,7 +359,7 @@ final class GroupAppender implements AutoCloseable {
     threads.forEach(PendingAppend::release);
   }
 
-  /** Leaves the thread that sends a batch to itself, whatever it waits for. The lock is held. */
+  /** Abandons the thread that sends a batch, whatever it waits for. The lock is held. */
   private List<PendingAppend> giveUp(SentBatch batch, String reason) {
     batch.settle(
         batch.exchange.giveUp(watch)
@@ -384,7 +374,7 @@ final class GroupAppender implements AutoCloseable {
   }
 
   /**
-   * After a while, a store that is being closed no longer waits for locks of other transactions.
+   * Whether a postponed append is given up: after some time, a store that is being closed no longer waits for locks of other transactions.
    */
   private boolean isGivenUp(PendingAppend append) {
     if (!closed || scheduler.nanoTime() - closedNanos < closingNanos) {
@@ -394,7 +384,7 @@ final class GroupAppender implements AutoCloseable {
     return true;
   }
 
-  /** Has another thread send the next batch, if there is one. The lock is held. */
+  /** Chooses another thread to send the next batch, if there is one. The lock is held. */
   private void handOver() {
     PendingAppend first = queue.first();
     if (first != null && first.hasWaiter() && !first.isDelayed()) {
@@ -453,18 +443,17 @@ final class GroupAppender implements AutoCloseable {
     }
   }
 
-  @SuppressWarnings("WaitNotInLoop") // it is, in dispatch()
+  @SuppressWarnings("WaitNotInLoop") // the loop is in dispatch()
   private void awaitWork(long nanos) {
     try {
       long unused = work.awaitNanos(nanos);
     } catch (InterruptedException e) {
-      // A stray interrupt must not end this thread: appends wait for it.
+      // A stray interrupt must not end this thread, because appends wait for it.
     }
   }
 
   /**
-   * Accepts no more appends, and sends those that it has accepted, for some seconds. Those without
-   * a response by then are refused or have an unknown outcome.
+   * Accepts no more appends, and sends those that it has accepted, for some seconds. Appends that were not sent by then are refused; those without a response have an unknown outcome.
    */
   @Override
   public void close() {
@@ -518,7 +507,7 @@ final class GroupAppender implements AutoCloseable {
       choice |= append.takeChoice();
     }
     if (choice) {
-      sending = false; // It was to be the next to send.
+      sending = false; // The thread of this append was chosen to send next.
     }
     return completeFutures(waited);
   }

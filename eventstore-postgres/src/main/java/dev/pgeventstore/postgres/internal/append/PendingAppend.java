@@ -14,7 +14,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
-/** An append in progress. The calling thread waits for it, or the holder of its future. */
+/** An append in progress. Its calling thread waits for it, or it has a future. */
 final class PendingAppend {
 
   private static final long SHORTEST_DELAY_NANOS = TimeUnit.MILLISECONDS.toNanos(1);
@@ -34,7 +34,7 @@ final class PendingAppend {
   private long delayNanos;
   private long notBeforeNanos;
 
-  /** The waiting thread is to send the next batch. */
+  /** Set if the waiting thread must send the next batch. */
   private final AtomicBoolean chosen = new AtomicBoolean();
 
   /** Publishes the result to the waiting thread. */
@@ -53,19 +53,19 @@ final class PendingAppend {
     this.waiter = waiter;
   }
 
-  /** One that the calling thread waits for. */
+  /** Creates an append that the calling thread waits for. */
   static PendingAppend ofThisThread(
       Append append, AppendRequest request, @Nullable AppendNews news, Scheduler scheduler) {
     return new PendingAppend(append, request, news, scheduler, Thread.currentThread());
   }
 
-  /** One with a future, which no thread needs to wait for. */
+  /** Creates an append with a future, for which no thread needs to wait. */
   static PendingAppend withFuture(
       Append append, AppendRequest request, @Nullable AppendNews news, Scheduler scheduler) {
     return new PendingAppend(append, request, news, scheduler, null);
   }
 
-  /** It is being sent now. */
+  /** Called when the append is sent. */
   void sending() {
     if (news != null) {
       news.sending();
@@ -80,7 +80,7 @@ final class PendingAppend {
     return future;
   }
 
-  /** The thread that called. */
+  /** The calling thread. */
   Thread caller() {
     return caller;
   }
@@ -89,12 +89,12 @@ final class PendingAppend {
     return waiter != null;
   }
 
-  /** The thread that called does not wait any more. */
+  /** The calling thread no longer waits. */
   void abandon() {
     waiter = null;
   }
 
-  // Until it is done, the following requires the group's lock.
+  // Until the append is done, the following methods require the group's lock.
 
   void answered(Answer with) {
     answer = with;
@@ -104,12 +104,12 @@ final class PendingAppend {
     failure = with;
   }
 
-  /** Another transaction holds a row: nothing was written, and the append is to be retried. */
+  /** Whether another transaction holds a row, so that nothing was written and the append must be retried. */
   boolean isBusy() {
     return failure == null && (answer == null || answer.outcome() == Outcome.BUSY);
   }
 
-  /** It was sent, and there is no telling whether it is committed. */
+  /** Whether the append was sent and it is unknown if it is committed. */
   boolean isUnknown() {
     return failure instanceof Error
         || (failure instanceof SQLException e
@@ -117,7 +117,7 @@ final class PendingAppend {
             && SqlErrors.isConnectionLost(e));
   }
 
-  /** Puts the next try off, each time for longer. */
+  /** Postpones the next attempt, each time for longer. */
   void delay(long nowNanos) {
     answer = null;
     delayNanos = Math.min(Math.max(SHORTEST_DELAY_NANOS, 2 * delayNanos), LONGEST_DELAY_NANOS);
@@ -128,23 +128,23 @@ final class PendingAppend {
     return delayNanos > 0;
   }
 
-  /** How long until it may be sent; 0 or less if it may be sent now. */
+  /** How long until the append may be sent; 0 or less if it may be sent now. */
   long nanosUntilDue(long nowNanos) {
     return isDelayed() ? notBeforeNanos - nowNanos : 0;
   }
 
-  /** Tells the waiting thread to send the next batch. */
+  /** Chooses the waiting thread to send the next batch, and wakes it. */
   void choose() {
     chosen.set(true);
     scheduler.unpark(waiter);
   }
 
-  /** True, once, if the waiting thread is to send the next batch. */
+  /** Returns true, once, if the waiting thread must send the next batch. */
   boolean takeChoice() {
     return chosen.get() && chosen.getAndSet(false);
   }
 
-  /** Its result is final, and is about to be delivered. */
+  /** Marks the result as final; it is about to be delivered. */
   void setReleased() {
     released = true;
   }
@@ -153,7 +153,7 @@ final class PendingAppend {
     return released;
   }
 
-  /** The waiting thread gets its result. */
+  /** Wakes the waiting thread with its result. */
   void release() {
     Thread thread = waiter;
     done = true;

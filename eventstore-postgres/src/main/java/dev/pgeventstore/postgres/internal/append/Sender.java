@@ -10,7 +10,7 @@ import javax.sql.DataSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Sends appends in transactions of the store's own. */
+/** Sends appends in the store's own transactions. */
 final class Sender {
 
   private static final Logger LOG = LoggerFactory.getLogger(Sender.class);
@@ -25,28 +25,26 @@ final class Sender {
   private final boolean forOthers;
 
   /**
-   * Sends over connections of a data source.
+   * Creates a sender over connections of a data source.
    *
-   * @param forOthers whether the thread that sends does so for others too: then an interrupt does
-   *     not keep it from getting a connection, and is kept for afterwards
+   * @param forOthers whether the sending thread also sends for other callers; then an interrupt does not prevent it from getting a connection, and is restored afterwards
    */
   Sender(DataSource dataSource, boolean forOthers) {
     this.dataSource = dataSource;
     this.forOthers = forOthers;
   }
 
-  /** Does it, however long the response takes. */
+  /** Sends a request, without a time limit for the response. */
   <T> T send(Request<T> request) throws SQLException {
     return send(request, Exchange.withoutLimit());
   }
 
   /**
-   * Does it in one transaction, and once more in another if a race has undone it.
+   * Sends a request in one transaction, and again in another one if a race has rolled it back.
    *
-   * @param exchange registers each connection, and may end it
+   * @param exchange registers each connection, and may close it
    * @throws NotSentException if there is no connection
-   * @throws SQLException if it failed; it may be committed if the state is that of a lost
-   *     connection, and is not otherwise
+   * @throws SQLException if the request failed; it may be committed if the SQLSTATE is that of a lost connection, and is not committed otherwise
    */
   <T> T send(Request<T> request, Exchange exchange) throws SQLException {
     for (int attempt = 1; ; attempt++) {
@@ -111,7 +109,7 @@ final class Sender {
     }
   }
 
-  /** The first failure says whether the append may be committed, and must not be hidden. */
+  /** Rolls back. The first failure decides whether the append may be committed, so it must not be hidden by a failure of this. */
   private static void undo(Connection connection, Throwable cause) {
     try {
       if (!connection.isClosed()) {
@@ -122,7 +120,7 @@ final class Sender {
     }
   }
 
-  /** The result is final, whether or not the pool takes the connection back. */
+  /** Returns the connection to its pool. A failure of this does not change the result. */
   private static void giveBack(Connection connection) {
     try {
       connection.close();
@@ -131,14 +129,10 @@ final class Sender {
     }
   }
 
-  /**
-   * What is sent.
-   *
-   * @param <T> the response
-   */
+  /** A request to send. * * @param <T> the response */
   @FunctionalInterface
   interface Request<T> {
-    /** One statement. */
+    /** Executes one statement. */
     T on(Connection connection) throws SQLException;
   }
 

@@ -6,8 +6,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
- * Appends that were taken to be sent together, and the outcome of each so far. One thread sends
- * them; another may take the outcomes so far and abandon that thread.
+ * Appends that are sent together, with the outcomes so far. One thread sends them. Another may take the outcomes so far, and abandon that thread.
  */
 final class SentBatch {
 
@@ -17,9 +16,9 @@ final class SentBatch {
   private final AtomicReferenceArray<Object> outcomes;
 
   /**
-   * One that the calling thread sends.
+   * Creates a batch that the calling thread sends.
    *
-   * @param dispatched whether that is the group's own
+   * @param dispatched whether the calling thread is the dispatcher
    */
   SentBatch(List<PendingAppend> appends, Exchange exchange, boolean dispatched) {
     this.appends = appends;
@@ -32,7 +31,7 @@ final class SentBatch {
     return appends.size();
   }
 
-  /** How many events are in all of them. */
+  /** The number of events in all appends. */
   int events() {
     return appends.stream().mapToInt(append -> append.request().events()).sum();
   }
@@ -59,7 +58,7 @@ final class SentBatch {
     }
   }
 
-  /** Gives every append its outcome; those without one are to be sent again. */
+  /** Gives every append its outcome. Appends without one will be sent again. */
   void settle() {
     for (int i = 0; i < size(); i++) {
       Object outcome = outcomes.get(i);
@@ -71,7 +70,7 @@ final class SentBatch {
     }
   }
 
-  /** The same, for a batch that is waited for no more: those without an outcome fail. */
+  /** Gives every append of an abandoned batch its outcome. Appends without one fail. */
   void settle(Throwable otherwise) {
     for (int i = 0; i < size(); i++) {
       if (outcomes.get(i) == null) {

@@ -33,7 +33,7 @@ public final class BatchWriter implements AutoCloseable {
   private final ImportsTable imports;
   private final CommitListener listener;
 
-  /** Read while a batch is being written, so that closing happens between two. */
+  /** The read lock is held while a batch is written, so that closing happens between two batches. */
   private final ReentrantReadWriteLock open = new ReentrantReadWriteLock();
 
   private volatile boolean closed;
@@ -62,9 +62,9 @@ public final class BatchWriter implements AutoCloseable {
   /**
    * Writes a batch.
    *
-   * @param name of the import, null if it has none
-   * @param from how many items were imported before
-   * @param fingerprint over all items up to the last one of the batch
+   * @param name the name of the import; null if it has none
+   * @param from the number of items that were imported before
+   * @param fingerprint the fingerprint of all items up to the last one of the batch
    * @return the position of the last event
    */
   long write(ImportBatch batch, @Nullable String name, long from, long fingerprint)
@@ -105,7 +105,7 @@ public final class BatchWriter implements AutoCloseable {
             return write(connection, batch, name, from, fingerprint);
           });
     } catch (EventStoreException | TombstonedException e) {
-      throw e; // Found out before the commit.
+      throw e; // This was found before the commit.
     } catch (SQLException | RuntimeException | LinkageError e) {
       if (sent[0]) {
         throw AnswerLostException.unlessReported(e);
@@ -115,8 +115,7 @@ public final class BatchWriter implements AutoCloseable {
   }
 
   /**
-   * In the order of locks: while this waits for another run of the same import, or for a stream, it
-   * must not hold the lock on events, or all readers would wait too (docs/adr/0001).
+   * Takes locks in a fixed order: while this waits for another run of the same import or for a stream, it must not hold the lock on events, because all readers would wait, too (docs/adr/0001).
    */
   private long write(
       Connection connection, ImportBatch batch, @Nullable String name, long from, long fingerprint)
@@ -145,7 +144,7 @@ public final class BatchWriter implements AutoCloseable {
         "import %s is no longer at %d items: another process is running it".formatted(name, from));
   }
 
-  /** Waits for the batches being written, for a while; no other one is begun. */
+  /** Waits some time for the batches that are being written. No other batch is begun. */
   @Override
   public void close() {
     closed = true;

@@ -11,12 +11,11 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Rows in the binary form of COPY, complete but for their versions: these are known once the stream
- * rows are locked. Used again and again, by one thread at a time.
+ * Rows in the binary format of COPY, without their versions, which are known only when the stream rows are locked. Reused for many batches, by one thread at a time.
  */
 final class ImportBatch {
 
-  /** However many items are allowed: what waits in memory, and what is written at a stretch. */
+  /** The limit of a batch in bytes, however many items it may have. It bounds the memory and the size of a transaction. */
   private static final int MAX_BYTES = 16 * 1024 * 1024;
 
   private static final byte[] HEADER = {
@@ -26,7 +25,7 @@ final class ImportBatch {
   private static final short END = -1;
   private static final int NULL = -1;
 
-  /** Lengths of the columns, and the values of those that are as long in every row. */
+  /** The lengths of all columns, and the values of the columns with a fixed length. */
   private static final int FIXED_BYTES = 2 + COLUMNS * 4 + 8 + 16 + 4;
 
   private final int maxItems;
@@ -101,34 +100,34 @@ final class ImportBatch {
   }
 
   private void makeRoom(int bytes) {
-    int needed = bytes + Short.BYTES; // for the end
+    int needed = bytes + Short.BYTES; // for the trailer
     if (rows.remaining() < needed) {
       int capacity = Math.max(2 * rows.capacity(), rows.position() + needed);
       rows = ByteBuffer.allocate(capacity).put(rows.flip());
     }
   }
 
-  /** Nothing is added any more: it can be written. */
+  /** Completes the batch, so that it can be written. Nothing may be added afterwards. */
   void seal() {
     rows.putShort(END);
     sorted = streams.values().toArray(Stream[]::new);
     Arrays.sort(sorted, Comparator.comparing(s -> s.id, Arrays::compareUnsigned));
   }
 
-  /** In the byte order of their ids. */
+  /** The ids of the batch's streams, in byte order. */
   String[] streamIds() {
     return Arrays.stream(sorted).map(Stream::toString).toArray(String[]::new);
   }
 
-  /** In the same order. */
+  /** The number of events of each stream, in the same order. */
   long[] eventsByStream() {
     return Arrays.stream(sorted).mapToLong(s -> s.events).toArray();
   }
 
   /**
-   * Numbers the rows.
+   * Fills in the versions of the rows.
    *
-   * @param before the streams' versions before this batch, in the same order
+   * @param before the versions of the streams before this batch, in the same order
    */
   void giveVersions(long[] before) {
     long[] last = new long[sorted.length];
@@ -158,7 +157,7 @@ final class ImportBatch {
     return lastStream.toString();
   }
 
-  /** A stream of the batch, with how many events it gets. */
+  /** A stream of the batch, with the number of its events. */
   private static final class Stream {
     private final byte[] id;
     private final int categoryLength;

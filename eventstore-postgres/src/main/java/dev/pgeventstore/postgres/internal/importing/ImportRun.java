@@ -16,8 +16,7 @@ import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes items one by one. While a batch of them is being written by a thread of its own, the next
- * one is encoded in the calling thread: so no transaction is ever open while a source is asked.
+ * Takes items one by one. While a separate thread writes one batch, the calling thread encodes the next. So no transaction is open while the run waits for the source.
  */
 public final class ImportRun implements AutoCloseable {
 
@@ -39,10 +38,10 @@ public final class ImportRun implements AutoCloseable {
   private ImportBatch spare;
   private @Nullable InFlight inFlight;
 
-  /** Items that the source has given. */
+  /** The number of items from the source. */
   private long taken;
 
-  /** Those of them that are known to be committed. */
+  /** The number of items that are known to be committed. */
   private long committed;
 
   private long lastPosition;
@@ -79,7 +78,7 @@ public final class ImportRun implements AutoCloseable {
   /**
    * Takes the next item of the source.
    *
-   * @throws InterruptedException if the thread was interrupted; what was being written is written
+   * @throws InterruptedException if the thread was interrupted; the batch in progress is still written
    */
   public void take(StreamId stream, NewEvent event) throws InterruptedException {
     taken++;
@@ -108,7 +107,7 @@ public final class ImportRun implements AutoCloseable {
     }
   }
 
-  /** The source has no more items: writes what is left. */
+  /** Writes the remaining items, when the source has no more. */
   public void finish() throws InterruptedException {
     if (taken < before.items()) {
       throw anotherSource("it has %d items, but %d were imported".formatted(taken, before.items()));
@@ -132,7 +131,8 @@ public final class ImportRun implements AutoCloseable {
   }
 
   private void write() throws InterruptedException {
-    // Before waiting: then the server has the next batch at once when it is done with this one.
+    // Sealed before waiting, so that the server gets this batch as soon as it is done with the
+    // previous one.
     filling.seal();
     settle();
     if (Thread.interrupted()) {
@@ -148,7 +148,7 @@ public final class ImportRun implements AutoCloseable {
     spare = full;
   }
 
-  /** Waits for the batch that is being written. It is waited for even when interrupted. */
+  /** Waits for the batch that is being written, even if the thread is interrupted. */
   private void settle() throws InterruptedException {
     InFlight written = inFlight;
     inFlight = null;
@@ -217,12 +217,12 @@ public final class ImportRun implements AutoCloseable {
         : "its first %d items are imported, up to position %d".formatted(committed, lastPosition);
   }
 
-  /** How many items are imported, by this run and those before it. */
+  /** The number of items that were imported, by this run and those before it. */
   public long items() {
     return committed;
   }
 
-  /** How many of them by this run. */
+  /** The number of items that were imported by this run. */
   public long itemsOfThisRun() {
     return committed - before.items();
   }
@@ -232,7 +232,7 @@ public final class ImportRun implements AutoCloseable {
     return lastPosition;
   }
 
-  /** Waits for the batch that is being written, whatever its result. */
+  /** Waits for the batch that is being written, and ignores its result. */
   @Override
   public void close() {
     writing.shutdown();
@@ -264,7 +264,7 @@ public final class ImportRun implements AutoCloseable {
     return name == null ? "the import" : "import " + name;
   }
 
-  /** Told after each batch, in the thread that imports. */
+  /** Notified after each batch, in the importing thread. */
   @FunctionalInterface
   public interface Listener {
     /** A batch was committed. */

@@ -24,7 +24,7 @@ import java.util.function.Supplier;
 /** The versions of projections in a store. */
 public final class PostgresProjections implements ProjectionRegistry {
 
-  /** Nobody reads what is to be dropped, and only those who write it are waited for. */
+  /** Longer than for a promotion, because the dropped version has no readers that would queue behind the waiting drop. */
   private static final Duration LOCK_TIMEOUT_OF_DROP = Duration.ofSeconds(10);
 
   private static final long PATIENCE_OF_DROP_NANOS = TimeUnit.SECONDS.toNanos(30);
@@ -53,9 +53,11 @@ public final class PostgresProjections implements ProjectionRegistry {
             if (!table.add(connection, version)) {
               return false;
             }
-            // Now that the row is there nobody drops this version until this transaction ends.
+            // The new row is locked, so no other transaction drops this version before this one
+            // ends.
             requireNotDropped(connection, version);
-            // Somebody who was about to start the version of this number that was dropped.
+            // Remove what a node left that started a dropped version of this number at the same
+            // time.
             removeSubscription(connection, version);
             Transactions.run(create, connection, version + " cannot be created");
             return true;
@@ -165,7 +167,8 @@ public final class PostgresProjections implements ProjectionRegistry {
     Standing standing = table.lock(connection, version.name());
     if (!table.has(connection, version)) {
       if (table.droppedAt(connection, version).isPresent()) {
-        // A node that was about to start it has begun to follow.
+        // A node that started this version at the same time may have created its subscription
+        // again.
         removeSubscription(connection, version);
       }
       return false;
@@ -174,14 +177,16 @@ public final class PostgresProjections implements ProjectionRegistry {
       throw new IllegalStateException(
           "%s is the live one: promote another, then drop it".formatted(version));
     }
-    // The tables first: who is writing them needs his checkpoint to come to an end.
+    // The tables are dropped first. A transaction that is writing to them still needs its
+    // checkpoint to end.
     Transactions.run(drop, connection, version + " cannot be dropped");
     removeSubscription(connection, version);
     table.remove(connection, version);
     return true;
   }
 
-  // The checkpoints last: who parks an event needs his to come to an end.
+  // The checkpoints are removed last. A transaction that is parking an event still needs its
+  // checkpoint to end.
   private void removeSubscription(Connection connection, ProjectionVersion version)
       throws SQLException {
     parked.removeAll(connection, version.subscription());

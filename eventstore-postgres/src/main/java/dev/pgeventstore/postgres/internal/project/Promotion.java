@@ -22,27 +22,26 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes a version the live one. First it waits, holding nothing, until the version is close to the
- * live one. Then, in one transaction, the live one is kept from moving, the last steps are waited
- * for, and the two change places.
+ * Makes a version the live one. First it waits, without any lock, until the version is close to the live one. Then one transaction stops the live version, waits until the new one has caught up, and makes it live.
  */
 final class Promotion {
 
   private static final Logger LOG = LoggerFactory.getLogger(Promotion.class);
 
-  /** Whoever waits for the view's lock makes all readers wait behind him. */
+  /** Short, because all readers of the view queue behind a transaction that waits for its lock. */
   private static final Duration LOCK_TIMEOUT = Duration.ofSeconds(1);
 
-  /** A version that comes this soon to where the live one stood is close. */
+  /** The version is close if it reaches the live one's position within this time. */
   private static final long CLOSE_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private static final long LOOK_AGAIN_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
-  // The live one is kept for moments only: its readers wait.
+  // The live version is stopped for a short time only, because its readers get no new events
+  // meanwhile.
   private static final long FIRST_HOLD_NANOS = TimeUnit.SECONDS.toNanos(1);
   private static final long LONGEST_HOLD_NANOS = TimeUnit.SECONDS.toNanos(8);
 
-  /** After a hold the live one goes on for at least so many times as long as it was held. */
+  /** After a stop, the live version runs for at least so many times as long as it was stopped. */
   private static final int FREE_FOR_HELD = 2;
 
   private final Connections connections;
@@ -56,16 +55,16 @@ final class Promotion {
   private final Duration timeout;
   private final long giveUp;
 
-  /** The version that is to be replaced. */
+  /** The live version, which is to be replaced. */
   private OptionalInt live = OptionalInt.empty();
 
-  /** What has to be reached in any case: a live version may stand still. */
+  /** The position that must be reached in any case, because a live version may be stuck. */
   private long mark;
 
   /**
-   * A promotion.
+   * Prepares a promotion.
    *
-   * @param upwards whether nothing is to be done if the version, or a newer one, was ever live
+   * @param upwards whether to do nothing if the version, or a newer one, was ever live
    */
   Promotion(
       Connections connections,
@@ -89,7 +88,7 @@ final class Promotion {
     this.giveUp = System.nanoTime() + Durations.nanos(timeout);
   }
 
-  /** Promotes; false if there is nothing to be done. */
+  /** Promotes the version; returns false if there is nothing to do. */
   boolean run() throws SQLException, TimeoutException, InterruptedException {
     Standing standing = connections.use(c -> table.standing(c, version.name()));
     if (isDone(standing)) {
@@ -101,7 +100,7 @@ final class Promotion {
     while (true) {
       approach();
       long started = System.nanoTime();
-      // Once at least, however little time there is.
+      // At least one attempt is made, even if no time is left.
       long untilNanos = started + Math.max(0, Math.min(hold, giveUp - started));
       Outcome outcome = change(untilNanos);
       switch (outcome) {
@@ -120,14 +119,15 @@ final class Promotion {
                 ? "others hold locks that its promotion needs"
                 : "it did not come to where the live one was held");
       }
-      // Others go on before everything is held again: readers and the live version.
+      // Readers and the live version must continue for some time before the next attempt stops
+      // them.
       long held = System.nanoTime() - started;
       long pause = Math.max(LOOK_AGAIN_NANOS, FREE_FOR_HELD * held);
       TimeUnit.NANOSECONDS.sleep(Math.max(0, Math.min(pause, giveUp - System.nanoTime())));
     }
   }
 
-  /** Whether there is nothing to be done, and says so if that may be a surprise. */
+  /** Whether there is nothing to do. Logs a warning if the caller may not expect that. */
   private boolean isDone(Standing standing) {
     if (standing.shows(version)) {
       return true;
@@ -220,7 +220,7 @@ final class Promotion {
     return connections.use(this::reached);
   }
 
-  /** How far the version has come, if it can be promoted at all. */
+  /** The progress of the version. Throws an exception if the version cannot be promoted. */
   private Reached reached(Connection connection) throws SQLException {
     if (!table.has(connection, version)) {
       throw new IllegalStateException("there is no " + version + ": it was dropped");

@@ -12,7 +12,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 
-/** What transactions that run a definition have in common. */
+/** What transactions that run a projection's definition have in common. */
 final class Transactions {
 
   private static final Lender LENDER = Lender.to("the definition of a projection");
@@ -20,14 +20,13 @@ final class Transactions {
   private Transactions() {}
 
   /**
-   * Each statement sees what was committed before it, whatever the pool's default is. The first
-   * statement of a transaction: behind a pooler nothing else would keep it within that.
+   * Lets each statement see what was committed before it, whatever the pool's default is. This must be the first statement of a transaction; any other setting could outlive the transaction behind a pooler.
    */
   static void readCommitted(Connection connection) throws SQLException {
     execute(connection, "set transaction isolation level read committed");
   }
 
-  /** How long a lock is waited for in this transaction. */
+  /** Limits how long this transaction waits for a lock. */
   static void lockTimeout(Connection connection, Duration time) throws SQLException {
     execute(connection, "set local lock_timeout = " + time.toMillis());
   }
@@ -38,7 +37,7 @@ final class Transactions {
     }
   }
 
-  /** Takes a step of a definition. */
+  /** Runs a step of a definition. */
   static void run(Step step, Connection connection, String failure) throws SQLException {
     find(
         inside -> {
@@ -49,11 +48,11 @@ final class Transactions {
         failure);
   }
 
-  /** Finds something out, by a definition, which must not end the transaction. */
+  /** Runs work of a definition, which must not end the transaction, and returns its result. */
   static <T> T find(Work<T> work, Connection connection, String failure) throws SQLException {
     try {
       LentTransaction lent = LENDER.lend(connection);
-      // A lane may wait for what this transaction holds.
+      // A lane may wait for a lock of this transaction.
       T found = EngineThread.find(() -> work.in(lent.connection()));
       lent.takeBack();
       lent.requireOpen();
@@ -65,7 +64,7 @@ final class Transactions {
     }
   }
 
-  /** Whether somebody else was in the way: nothing was done, and trying again may succeed. */
+  /** Whether another transaction prevented this one: nothing was done, and a retry may succeed. */
   static boolean isHeldUp(SQLException e) {
     return SqlErrors.isLockNotAvailable(e) || SqlErrors.isRolledBackByRace(e);
   }

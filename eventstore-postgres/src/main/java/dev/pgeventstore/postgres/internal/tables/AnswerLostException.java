@@ -17,9 +17,9 @@ public final class AnswerLostException extends SQLNonTransientConnectionExceptio
   }
 
   /**
-   * The failure of a transaction of the store, once it may have been sent.
+   * Translates a failure of a transaction of the store that may have been sent.
    *
-   * @param failure whatever was thrown
+   * @param failure the exception that was thrown
    * @return the failure that the server has reported, or one that leaves the outcome unknown
    */
   public static SQLException unlessReported(Throwable failure) {

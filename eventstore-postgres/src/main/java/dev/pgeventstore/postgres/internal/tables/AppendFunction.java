@@ -28,7 +28,8 @@ public final class AppendFunction {
         from $schema.append(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """;
 
-  // The target list is evaluated after the function in "from", and sees what that has written.
+  // The target list is evaluated after the function in "from", and sees the rows that it has
+  // written.
   private static final String APPEND_AND_PUBLISH =
       """
       select a.outcomes, a.versions, a.positions, a.culprits, $schema.publish(a.outcomes, messages)
@@ -50,13 +51,13 @@ public final class AppendFunction {
     this.appendOne = schema.in(APPEND_ONE);
   }
 
-  /** Sends an append that waits for rows that others hold, and reads its response. */
+  /** Sends an append that waits for locked rows, and reads its response. */
   public Answer call(Connection connection, AppendRequest request) throws SQLException {
     return call(connection, List.of(request), true).get(0);
   }
 
   /**
-   * Sends appends that wait for no lock, and reads their responses: one round trip.
+   * Sends appends that wait for no lock, and reads their responses, in one round trip.
    *
    * @return a response for each, in their order
    */
@@ -96,8 +97,7 @@ public final class AppendFunction {
       throws SQLException {
     Columns columns = new Columns(requests);
     boolean publishes = requests.stream().anyMatch(request -> !request.messages.isEmpty());
-    // Arrays of primitives go out in binary form; the driver knows them through its own method
-    // only.
+    // The driver sends arrays of primitives in binary format, but only by its own method.
     PGConnection binary = connection.unwrap(PGConnection.class);
     try (PreparedStatement statement =
         connection.prepareStatement(publishes ? appendAndPublish : append)) {
@@ -135,7 +135,7 @@ public final class AppendFunction {
     }
   }
 
-  /** The outcome of an append. In the order of the numbers that the functions return. */
+  /** The outcome of an append, in the order of the numbers that the functions return. */
   public enum Outcome {
     WRITTEN,
     CONFLICT,
@@ -154,9 +154,9 @@ public final class AppendFunction {
   /**
    * The response to an append.
    *
-   * @param versions per condition; after an append that was refused, the actual ones
-   * @param position of the last event or message, 0 if it was refused
-   * @param culprit number of the condition whose stream has the ids already, or is tombstoned
+   * @param versions the version for each condition; after a refused append, the actual versions
+   * @param position the position of the last event or message; 0 if the append was refused
+   * @param culprit the number of the condition whose stream already has the ids, or is tombstoned
    */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   public record Answer(Outcome outcome, long[] versions, long position, int culprit) {}
@@ -201,7 +201,7 @@ public final class AppendFunction {
       fill();
     }
 
-    /** In the order of locks: every append locks its streams in the same order as all others. */
+    /** The streams in the order of locks, which is the same for all appends. */
     private static StreamId[] sorted(List<AppendRequest> requests) {
       if (requests.size() == 1 && requests.get(0).streams.length == 1) {
         return requests.get(0).streams;

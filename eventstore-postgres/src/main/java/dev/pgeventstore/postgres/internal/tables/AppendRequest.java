@@ -14,7 +14,8 @@ import java.util.function.BooleanSupplier;
  */
 public final class AppendRequest {
 
-  // What is expected, if it is not a version. With known ids a retry is looked up first.
+  // The expectations that are not a version. With the variants _KNOWN_IDS, a retry is looked up
+  // first.
   public static final long ANY = -1;
   public static final long EXISTS = -2;
   private static final long ANY_KNOWN_IDS = -3;

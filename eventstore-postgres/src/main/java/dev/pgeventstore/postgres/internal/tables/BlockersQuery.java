@@ -9,15 +9,15 @@ import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.Optional;
 
-/** Who holds the high-water mark back, as far as this role may see it. */
+/** The transactions that hold the high-water mark back, as far as this role may see them. */
 public class BlockersQuery {
 
-  // The holders are those that observe_fence() sees. A prepared transaction has no process; it is
-  // found by the lock on its own id, since what pg_locks calls it changes with a restart. The locks
-  // are looked at once, so that both parts speak of the same moment.
+  // The holders are the same as in observe_fence(). A prepared transaction has no process; it is
+  // found by the lock on its own id, because its name in pg_locks changes with a restart. The locks
+  // are read once, so that both parts show the same moment.
   //
-  // Without the right to see a session its transaction's start is null. Then it is no less likely
-  // to be the culprit, so it is not left out.
+  // Without the right to see a session, the start of its transaction is null. Such a session is
+  // included, because it may well be the cause.
   private static final String OLDER_THAN =
       """
       with locks as materialized (
@@ -65,10 +65,9 @@ public class BlockersQuery {
   }
 
   /**
-   * The transactions that have written events and are not at their end.
+   * The open transactions that have written events.
    *
-   * @param age how long they must have been open; those whose age this role may not see are among
-   *     them in any case, with an age of zero
+   * @param age how long they must have been open; transactions whose age this role may not see are always included, with an age of zero
    * @return the oldest first
    */
   public List<Blocker> olderThan(Connection connection, Duration age) throws SQLException {

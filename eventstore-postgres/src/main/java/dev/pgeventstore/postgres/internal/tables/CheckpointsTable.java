@@ -16,13 +16,14 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The subscriptions table, as the owner of a partition uses it: its checkpoint, and the attempts at
- * the event after it. What concerns all partitions is in {@link SubscriptionsTable}.
+ * the event after it. Statements for all partitions are in {@link SubscriptionsTable}.
  */
 public class CheckpointsTable {
 
-  // All of them, so that partitions are not divided anew either. Keeping leases skips them.
-  // In the order of arrange_partitions: what changes several rows holds them first, since an update
-  // locks them in the order in which it finds them.
+  // All rows are locked, so that the number of partitions cannot change either. Keeping leases
+  // skips locked rows. The order is that of arrange_partitions: a statement that changes several
+  // rows must lock them first in this order, because an update locks rows in the order in which it
+  // finds them.
   private static final String HOLD =
       """
       select position
@@ -42,12 +43,13 @@ public class CheckpointsTable {
          and epoch = ?
       """;
 
-  // The fence: it moves only in the tenure of its owner, from where the owner expects it, forward,
-  // and not beyond a barrier. So a stalled owner that wakes up moves nothing. Nor does it move if
-  // the server is in another incarnation than the one in which the events were read. If nothing is
-  // moved, the transaction must not commit. The last two conditions are true: where the handler has
-  // written nothing, the commit need not wait for the disk, since a checkpoint that a crash sets
-  // back repeats no write.
+  // The fence: the checkpoint moves only in the tenure of its owner, from the position that the
+  // owner expects, forward, and not beyond a barrier. So a stalled owner that wakes up moves
+  // nothing. The checkpoint does not move either if the server is in another incarnation than the
+  // one in which the events were read. If nothing is moved, the transaction must not commit. The
+  // last two conditions are always true, and only change settings: if the handler has written
+  // nothing, the commit need not wait for the disk, because a checkpoint that a crash sets back
+  // repeats no write.
   private static final String ADVANCE =
       """
       update $schema.subscriptions
@@ -65,7 +67,7 @@ public class CheckpointsTable {
          and pg_catalog.set_config('idle_in_transaction_session_timeout', ?, true) is not null
       """;
 
-  // And only in the transaction that the handler was called in (docs/adr/0016).
+  // The same, and only in the transaction in which the handler was called (docs/adr/0016).
   private static final String ADVANCE_LENT =
       ADVANCE
           + """
@@ -95,7 +97,7 @@ public class CheckpointsTable {
          and epoch = ?
       """;
 
-  // All partitions, of whatever node: a subscription stops as a whole.
+  // All partitions on all nodes: a subscription stops as a whole.
   private static final String STOP =
       """
       update $schema.subscriptions as s
@@ -118,7 +120,7 @@ public class CheckpointsTable {
   }
 
   /**
-   * Keeps all partitions of a subscription from moving until the transaction ends.
+   * Prevents all partitions of a subscription from moving until the transaction ends.
    *
    * @return the highest of their checkpoints
    */
@@ -141,11 +143,10 @@ public class CheckpointsTable {
   }
 
   /**
-   * Moves a checkpoint. It is done for every page, live for nearly every event.
+   * Moves a checkpoint. Called for every page, which for live events is nearly every event.
    *
    * @param patience how long the server waits for the commit
-   * @return false if the tenure is over, it is not at {@code from}, {@code to} is not after that or
-   *     is beyond a barrier, or the server is in another incarnation
+   * @return false if the tenure is over, the checkpoint is not at {@code from}, {@code to} is not after that or is beyond a barrier, or the server is in another incarnation
    */
   public boolean advance(
       Connection connection, Tenure of, long from, long to, String incarnation, Duration patience)
@@ -157,10 +158,10 @@ public class CheckpointsTable {
   }
 
   /**
-   * Moves a checkpoint in the transaction that a handler was called in, and has used.
+   * Moves a checkpoint in the transaction in which a handler was called, and which it has used.
    *
-   * @param token what that transaction was lent with
-   * @return false as above, or if the handler has ended that transaction
+   * @param token the token with which that transaction was lent
+   * @return false as for {@link #advance}, or if the handler has ended that transaction
    */
   public boolean advanceLent(
       Connection connection,
@@ -199,9 +200,9 @@ public class CheckpointsTable {
   }
 
   /**
-   * Counts an attempt at one event, before it is made.
+   * Counts an attempt at one event, before the attempt is made.
    *
-   * @return how many there are with this one; empty if the tenure is over
+   * @return the number of attempts, including this one; empty if the tenure is over
    */
   public OptionalInt countAttempt(Connection connection, Tenure of, long position)
       throws SQLException {
@@ -214,7 +215,7 @@ public class CheckpointsTable {
         .orElse(OptionalInt.empty());
   }
 
-  /** The events that were suspected are done. */
+  /** Resets the attempts, when the events that had failed are done. */
   public void forgetAttempts(Connection connection, Tenure of) throws SQLException {
     Statements.update(connection, schema.in(FORGET_ATTEMPTS), with(of));
   }
@@ -230,12 +231,11 @@ public class CheckpointsTable {
   }
 
   /**
-   * Declines a partition: its owner cannot decode an event. The lease is given back if another live
-   * member has not declined it.
+   * Declines a partition, because its owner cannot decode an event. The lease is released if another live member has not declined the partition.
    *
-   * @param position of the event
+   * @param position the position of the event
    * @param reason why it cannot be decoded
-   * @return whether the lease was given back; empty if the tenure is over
+   * @return whether the lease was released; empty if the tenure is over
    */
   public Optional<Boolean> decline(Connection connection, Tenure of, long position, String reason)
       throws SQLException {
@@ -251,7 +251,7 @@ public class CheckpointsTable {
         reason);
   }
 
-  /** Some parameters, and those by which a tenure is found. */
+  /** The given parameters, followed by those that identify a tenure. */
   private static @Nullable Object[] with(Tenure of, @Nullable Object... first) {
     List<Object> parameters = new ArrayList<>(Arrays.asList(first));
     Collections.addAll(parameters, of.key().name(), of.key().partition(), of.owner(), of.epoch());
@@ -261,9 +261,9 @@ public class CheckpointsTable {
   /**
    * The state of a partition at the beginning of a tenure.
    *
-   * @param position its checkpoint
-   * @param barrier how far it may go
-   * @param attempts more than 0 if the last owner was lost, or at an event that had failed
+   * @param position the checkpoint
+   * @param barrier the last position that the checkpoint may reach
+   * @param attempts more than 0 if the last owner was lost, or if it was handling an event that had failed
    */
   public record Standing(long position, long barrier, int attempts) {}
 }

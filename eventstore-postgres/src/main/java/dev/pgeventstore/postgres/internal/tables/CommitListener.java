@@ -4,7 +4,7 @@ import dev.pgeventstore.internal.Causes;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Notified of commits. What it throws is logged, and does not affect what is committed. */
+/** Notified of commits. Its exceptions are logged, and do not affect what is committed. */
 public final class CommitListener {
 
   private static final Logger LOG = LoggerFactory.getLogger(CommitListener.class);

@@ -3,29 +3,28 @@ package dev.pgeventstore.postgres.internal.tables;
 import java.sql.Connection;
 import java.sql.SQLException;
 
-/** How the store gets connections to its database. Safe for many threads. */
+/** Gives the store connections to its database. Safe for many threads. */
 public interface Connections {
 
   /**
-   * Does something of the store's that is one statement, or several that need no common
-   * transaction.
+   * Runs work that is one statement, or several that need no common transaction.
    */
   <T> T use(Work<T> work) throws SQLException;
 
-  /** Does something in a transaction. It is rolled back if that throws anything. */
+  /** Runs work in a transaction, which is rolled back if the work throws anything. */
   <T> T inTransaction(Work<T> work) throws SQLException;
 
-  /** Does something in a transaction that is rolled back in any case. */
+  /** Runs work in a transaction that is always rolled back. */
   <T> T inTransactionRolledBack(Work<T> work) throws SQLException;
 
   /**
-   * What is done with a connection.
+   * Work on a connection.
    *
    * @param <T> the type of the result
    */
   @FunctionalInterface
   interface Work<T> {
-    /** Does it. */
+    /** Runs the work. */
     T on(Connection connection) throws SQLException;
   }
 }

@@ -69,7 +69,7 @@ public final class ErasingFunctions {
     return Outcome.values()[row.getInt(1)];
   }
 
-  /** The outcome. In the order of the numbers that the functions return. */
+  /** The outcome, in the order of the numbers that the functions return. */
   public enum Outcome {
     DONE,
     WAS_SO_ALREADY,
@@ -88,8 +88,8 @@ public final class ErasingFunctions {
   /**
    * The result of one call of a purge.
    *
-   * @param events how many it deleted
-   * @param nothingLeft whether the stream has no hidden event any more
+   * @param events the number of deleted events
+   * @param nothingLeft whether the stream has no more hidden events
    */
   public record Batch(Outcome outcome, int events, boolean nothingLeft) {}
 }

@@ -32,11 +32,9 @@ import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyIn;
 
 /**
- * The events table: every statement that reads it is in this file. Written it is by the functions
- * {@code append}, {@code erase} and {@code purge}, and by the COPY of imports. Every statement that
- * reads events has one of the two conditions that keep truncated ones hidden.
+ * The events table: every statement that reads it is in this file. It is written by the functions {@code append}, {@code erase} and {@code purge}, and by the COPY of imports. Every statement that reads events has one of the two conditions that hide truncated events.
  *
- * <p>Plain JDBC: these are the hot paths, and a row is ten columns of which none needs mapping.
+ * <p>Plain JDBC, because these are the hot paths, and none of the ten columns of a row needs mapping.
  *
  * <p>It is longer than other classes because every statement on the table is in this file.
  */
@@ -49,8 +47,7 @@ public class EventsTable {
       """;
 
   /**
-   * What readers of a stream see: its id is the parameter. Evaluated once for a statement, not for
-   * each row.
+   * The events that readers of a stream see. The parameter is the id of the stream. Evaluated once for each statement, not for each row.
    */
   static final String NOT_HIDDEN_IN_STREAM =
       """
@@ -58,9 +55,7 @@ public class EventsTable {
       """;
 
   /**
-   * What readers of the global order see. The first part is evaluated once for a statement, and
-   * decides for nearly all events: nothing is hidden beyond that position, and nothing at all if
-   * the table is empty.
+   * The events that readers of the global order see. The first part is evaluated once for each statement, and is enough for nearly all events: no event is hidden beyond that position, and none at all if the table is empty.
    */
   static final String NOT_HIDDEN =
       """
@@ -113,9 +108,8 @@ public class EventsTable {
       select position, id from $schema.purged_events where position = any (?)
       """;
 
-  // A row of an event stays when it is truncated or erased, so by stream and version it is found.
-  // Of
-  // purged ones only the ids are left, and no index: it is asked for after a crash only.
+  // Truncated and erased events keep their rows, so they are found by stream and version. Of purged
+  // events only the ids are left, without an index, because this query is used only after a crash.
   private static final String FIND =
       """
       select coalesce(
@@ -127,7 +121,7 @@ public class EventsTable {
              $schema.incarnation()
       """;
 
-  // Positions are drawn by the identity, row by row, as the rows arrive.
+  // The identity column draws the positions, row by row, as the rows arrive.
   private static final String COPY =
       """
       copy $schema.events (stream_id, category, version, id, type, revision, data, metadata)
@@ -136,7 +130,7 @@ public class EventsTable {
 
   private static final int COPY_PIECE = 64 * 1024;
 
-  /** The server counts the headers of values too: whether it left something out, it alone knows. */
+  /** The server also counts the headers of values, so the client cannot compute exactly whether the server has left something out. */
   private static final int SIZE_TOLERANCE = 16;
 
   private static final String POSITION_OF =
@@ -172,7 +166,7 @@ public class EventsTable {
     }
   }
 
-  /** Prepares the reading of pages for a query: its text is made once. */
+  /** Prepares reading pages for a query, so that the SQL text is built once. */
   public SettledPages settledPages(EventQuery query) {
     return new SettledPages(query);
   }
@@ -208,7 +202,7 @@ public class EventsTable {
         upTo);
   }
 
-  /** The ids that events were appended with at positions, whatever has become of them since. */
+  /** The ids of the events that were appended at some positions, even if they have been truncated, erased or purged since. */
   public Map<Position, UUID> idsAt(Connection connection, Collection<Position> positions)
       throws SQLException {
     Array wanted =
@@ -224,8 +218,7 @@ public class EventsTable {
   }
 
   /**
-   * Finds an append by the ids of the last events that it has written to its streams: they were
-   * committed together, so one is as good as all.
+   * Finds an append by the ids of the last events that it has written to its streams. They were committed together, so any of them will do.
    */
   public Found find(Connection connection, AppendResult append) throws SQLException {
     List<StreamId> streams = List.copyOf(append.parts().keySet());
@@ -249,23 +242,22 @@ public class EventsTable {
   /**
    * The position of an append.
    *
-   * @param position of its last event; empty if it is not there
-   * @param incarnation of the server that responded
+   * @param position the position of its last event; empty if the append was not found
+   * @param incarnation the incarnation of the server that responded
    */
   public record Found(Optional<Position> position, String incarnation) {}
 
   /**
-   * Writes rows. It takes the lock on events (docs/adr/0001), so an import must wait for everything
-   * else before.
+   * Writes rows. This takes the lock on events (docs/adr/0001), so an import must have finished all other waiting before.
    *
-   * @param rows in the binary form of COPY, with its header and trailer
-   * @param length of what is used of them
-   * @return how many rows were written
+   * @param rows the rows in the binary format of COPY, with its header and trailer
+   * @param length how many bytes of the array are used
+   * @return the number of rows that were written
    */
   public long copy(Connection connection, byte[] rows, int length) throws SQLException {
     CopyIn copying = connection.unwrap(PGConnection.class).getCopyAPI().copyIn(schema.in(COPY));
     try {
-      // In pieces: the server goes to work on the first while the others are on their way.
+      // Sent in pieces, so that the server can process the first while the others are transferred.
       for (int at = 0; at < length; at += COPY_PIECE) {
         copying.writeToCopy(rows, at, Math.min(COPY_PIECE, length - at));
       }
@@ -277,7 +269,7 @@ public class EventsTable {
     }
   }
 
-  /** The position of an event that this transaction sees. */
+  /** The position of an event, which must be visible to this transaction. */
   public long positionOf(Connection connection, String stream, long version) throws SQLException {
     return Statements.one(
         connection, schema.in(POSITION_OF), row -> row.getLong(1), stream, version);
@@ -294,9 +286,9 @@ public class EventsTable {
     return events;
   }
 
-  /** The event in a row of these columns: those of every statement here, in their order. */
+  /** Reads an event from a row of {@code COLUMNS}, which all statements here have in this order. */
   RecordedEvent event(ResultSet row, StreamId stream) throws SQLException {
-    // The driver gives the bytes of a json column as they came: UTF-8, not decoded.
+    // The driver returns the bytes of a json column as it received them: UTF-8, not decoded.
     return event(row, stream, row.getBytes(7));
   }
 
@@ -312,7 +304,7 @@ public class EventsTable {
         codec);
   }
 
-  /** Neighbours are often of one stream, whose id need not be parsed again. */
+  /** Neighbouring events are often in one stream, whose id need not be parsed again. */
   private static final class StreamCache {
     private String text = "";
     private StreamId stream = StreamId.of("none", "none");
@@ -326,13 +318,13 @@ public class EventsTable {
     }
   }
 
-  /** The bytes of an event's JSON. */
+  /** The size of an event's JSON in bytes. */
   public static long size(RecordedEvent event) {
     byte[] metadata = event.metadataUtf8();
     return event.encoded().length() + (metadata == null ? 0L : metadata.length);
   }
 
-  /** Whether pages are read with care because of an event like this. */
+  /** Whether an event is so large that pages with it are read within a limit of bytes. */
   public static boolean isLarge(RecordedEvent event) {
     return size(event) > SettledPageQuery.SMALL_BYTES;
   }
@@ -359,7 +351,7 @@ public class EventsTable {
       this.withinBytes = schema.in(query.withinBytes());
     }
 
-    /** Through how many rows that are not wanted a statement may have to look. */
+    /** How many unwanted rows a statement may have to read. */
     public SettledPageQuery.Access access() {
       return query.access();
     }
@@ -375,7 +367,7 @@ public class EventsTable {
      * @param after exclusive
      * @param upTo inclusive, at most the mark
      * @param incarnation the one that the mark was observed in
-     * @return at most {@code limit} events; none if the incarnation is another
+     * @return at most {@code limit} events; none if the server is in another incarnation
      */
     public List<RecordedEvent> read(
         Connection connection, long after, long upTo, String incarnation, int limit)
@@ -385,7 +377,7 @@ public class EventsTable {
       }
     }
 
-    /** Reads a page as far as its first large event, which is not brought. It may be the first. */
+    /** Reads a page up to its first large event, which is not included. It may be the first event of the page. */
     public Beginning readSmallOnes(
         Connection connection, long after, long upTo, String incarnation, int limit)
         throws SQLException {
@@ -405,9 +397,9 @@ public class EventsTable {
     }
 
     /**
-     * Reads a page as far as it fits into some bytes, and one event at least.
+     * Reads the part of a page that fits into a number of bytes, but at least one event.
      *
-     * <p>It makes the server look at the size of each event, which takes time for compressed ones.
+     * <p>The server must compute the size of each event, which takes time for compressed ones.
      */
     public Beginning readWithin(
         Connection connection, long after, long upTo, String incarnation, int limit, long maxBytes)

@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
 /** The functions that observe the fence and the server's incarnation. */
 public final class FenceFunction {
 
-  // The log is looked at last: all that was drawn, and all that has ended, was written to it
-  // before.
+  // The write-ahead log is read last: all drawn positions, and the ends of all ended transactions,
+  // were written to it before.
   private static final String OBSERVE =
       """
       select drawn, visible, incarnation, is_standby, holders, pids,
@@ -30,14 +30,14 @@ public final class FenceFunction {
         from $schema.observe_fence()
       """;
 
-  // Statements that are sent together are one transaction, and this lasts as long as that.
+  // Statements that are sent together are one transaction, and this setting lasts as long as that.
   private static final String LOCKS_SOON = "select set_config('lock_timeout', '100ms', true)";
 
   private static final String INCARNATION = "select $schema.incarnation()";
 
   private static final String BEGIN_INCARNATION = "select $schema.begin_incarnation()";
 
-  // Everything up to any checkpoint was settled once, and stays so.
+  // Everything up to any checkpoint was settled once, and stays settled.
   private static final String SETTLED =
       "select coalesce(max(position), 0) from $schema.subscriptions";
 
@@ -64,10 +64,10 @@ public final class FenceFunction {
   }
 
   /**
-   * One observation: what was drawn, then which transactions hold the lock.
+   * Makes one observation: the last drawn position, and then the transactions that hold the lock.
    *
-   * @param connection in auto-commit mode
-   * @param patience after which the server is to give up, in whole seconds, 1 or more
+   * @param connection a connection in auto-commit mode
+   * @param patience the time after which the server gives up, in whole seconds, 1 or more
    */
   public Observation observe(Connection connection, Duration patience) throws SQLException {
     try {
@@ -76,7 +76,8 @@ public final class FenceFunction {
       if (!SqlErrors.isReadOnly(e) || e instanceof StandbyException) {
         throw e;
       }
-      // The first observation after a crash begins an incarnation, and this role only reads.
+      // The first observation after a crash begins an incarnation, but this role's transactions are
+      // read-only by default.
       beginIncarnation(connection);
       return look(connection, patience);
     }
@@ -92,17 +93,16 @@ public final class FenceFunction {
   }
 
   /**
-   * One observation of each of several fences, in one round trip: each is a statement of its own,
-   * with a snapshot of its own. All fail if one does, and soon if one waits for a lock.
+   * Makes one observation of each of several fences, in one round trip. Each is a separate statement with its own snapshot. If one fails, all fail; if one waits for a lock, all fail soon.
    *
-   * @param connection in auto-commit mode
+   * @param connection a connection in auto-commit mode
    * @param patience as for one observation
    */
   public static List<Observation> observeAll(
       Connection connection, List<FenceFunction> fences, Duration patience) throws SQLException {
     StringBuilder statements = new StringBuilder(LOCKS_SOON);
     fences.forEach(fence -> statements.append(';').append(fence.observe));
-    // Not prepared: which fences are due together is hardly ever the same.
+    // Not prepared, because the set of fences that are due together changes nearly every time.
     try (Statement statement = connection.createStatement()) {
       statement.setQueryTimeout(Math.toIntExact(patience.toSeconds()));
       statement.execute(statements.toString());
@@ -164,7 +164,7 @@ public final class FenceFunction {
   }
 
   /**
-   * The largest checkpoint: the order is settled at least up to there.
+   * The largest checkpoint. The order is settled at least up to this position.
    *
    * @param patience as for an observation
    */
@@ -184,19 +184,18 @@ public final class FenceFunction {
   }
 
   /**
-   * What was seen at a time.
+   * What was observed.
    *
    * @param drawn the last position that was drawn
    * @param visible the largest position of a visible event
-   * @param incarnation of the server
-   * @param locks those on the events table under which positions are drawn
-   * @param unflushedTo how far the log was written when all of that was seen; 0 if it was on the
-   *     disk as far as that
+   * @param incarnation the incarnation of the server
+   * @param locks the locks on the events table under which positions are drawn
+   * @param unflushedTo how far the write-ahead log was written when this was observed; 0 if it was flushed up to there
    */
   public record Observation(
       long drawn, long visible, String incarnation, List<Lock> locks, long unflushedTo) {
 
-    /** All of it is on the disk. */
+    /** Creates an observation that is flushed. */
     public Observation(long drawn, long visible, String incarnation, List<Lock> locks) {
       this(drawn, visible, incarnation, locks, 0);
     }
@@ -205,12 +204,12 @@ public final class FenceFunction {
   /**
    * A lock on the events table.
    *
-   * @param virtualTransaction that holds it
-   * @param pid its process; null for a prepared transaction
+   * @param virtualTransaction the transaction that holds the lock
+   * @param pid the process of the transaction; null for a prepared one
    */
   public record Lock(String virtualTransaction, @Nullable Integer pid) {}
 
-  /** There is nothing to be observed on a standby. */
+  /** A standby cannot be observed. */
   private static final class StandbyException extends SQLException {
     private static final long serialVersionUID = 1L;
 
@@ -222,7 +221,7 @@ public final class FenceFunction {
     }
   }
 
-  /** From PostgreSQL 18 on the last position looks like none to a role that may not see it. */
+  /** From PostgreSQL 18 on, a role without the right to see the last position reads null, as if none was drawn. */
   private static final class HiddenSequenceException extends SQLException {
     private static final long serialVersionUID = 1L;
 

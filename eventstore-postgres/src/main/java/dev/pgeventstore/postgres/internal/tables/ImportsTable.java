@@ -4,7 +4,7 @@ import java.sql.Connection;
 import java.sql.SQLException;
 import org.jspecify.annotations.Nullable;
 
-/** The imports table: the progress of named imports. Every statement of it is in this file. */
+/** The imports table: the progress of named imports. Every statement on it is in this file. */
 public final class ImportsTable {
 
   private static final String CREATE =
@@ -21,7 +21,8 @@ public final class ImportsTable {
        where name = ?
       """;
 
-  // Moves only from where this run is: if two run at once, one finds the row moved.
+  // Moves only from this run's progress: if two runs are active at once, one of them finds that the
+  // row has moved.
   private static final String ADVANCE =
       """
       update $schema.imports
@@ -69,7 +70,7 @@ public final class ImportsTable {
   /**
    * Counts items, and locks the row until the end of the transaction.
    *
-   * @return false if it is not at {@code from}: another run has moved it
+   * @return false if the row is not at {@code from}, because another run has moved it
    */
   public boolean advance(Connection connection, String name, long from, Row to)
       throws SQLException {
@@ -82,9 +83,9 @@ public final class ImportsTable {
   }
 
   /**
-   * Marks an import as finished, unless it is already.
+   * Marks an import as finished, unless it already is.
    *
-   * @return false if it is not at {@code items}
+   * @return false if the row is not at {@code items}
    */
   public boolean finish(Connection connection, String name, long items) throws SQLException {
     return update(connection, FINISH, name, items);
@@ -98,10 +99,10 @@ public final class ImportsTable {
   /**
    * The progress of an import.
    *
-   * @param items taken from the source
-   * @param fingerprint over all of them
-   * @param lastStream of the last one
-   * @param lastPosition of the last one, 0 if there is none
+   * @param items the number of items taken from the source
+   * @param fingerprint the fingerprint of all items
+   * @param lastStream the stream of the last item
+   * @param lastPosition the position of the last item; 0 if there is none
    */
   public record Row(long items, long fingerprint, @Nullable String lastStream, long lastPosition) {}
 }

@@ -6,7 +6,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** What owners of a lease leave for the next one. */
+/** Notes that the owner of a lease leaves for the next owner. */
 public final class LeaseNotesTable {
 
   private static final String OF_LEASE =
@@ -28,7 +28,7 @@ public final class LeaseNotesTable {
     this.schema = schema;
   }
 
-  /** All notes of a lease, by key. */
+  /** Reads all notes of a lease, by key. */
   public Map<String, String> of(Connection connection, LeaseKey lease) throws SQLException {
     Map<String, String> notes = new TreeMap<>();
     Statements.all(
@@ -43,7 +43,7 @@ public final class LeaseNotesTable {
   /**
    * Changes notes: all of them or none.
    *
-   * @param changes by key; null takes a note away
+   * @param changes the new notes by key; null removes a note
    * @return false if the tenure is over
    */
   public boolean note(Connection connection, Tenure tenure, Map<String, @Nullable String> changes)
@@ -61,10 +61,10 @@ public final class LeaseNotesTable {
   }
 
   /**
-   * Replaces one note, for good.
+   * Replaces one note durably.
    *
-   * @param expected what it is; null for none
-   * @return false if the tenure is over, the incarnation is another, or the note is
+   * @param expected the current note; null for none
+   * @return false if the tenure is over, or the incarnation or the note is another one
    */
   public boolean replace(
       Connection connection,

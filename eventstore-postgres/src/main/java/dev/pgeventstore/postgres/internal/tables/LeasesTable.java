@@ -9,8 +9,7 @@ import java.util.Optional;
 
 /**
  * The leases table: which node has which partition of a subscription or lane of a relay, and until
- * when. Those of subscriptions are taken by the function {@code keep_leases}, which also writes the
- * tenure into the checkpoint's row.
+ * when. The function {@code keep_leases} takes leases of subscriptions, and also writes the tenure into the checkpoint's row.
  */
 public final class LeasesTable {
 
@@ -36,7 +35,7 @@ public final class LeasesTable {
       returning epoch
       """;
 
-  // From any owner: the previous one notices when it renews, by its epoch.
+  // Takes the lease from any owner. The previous owner notices by the epoch when it renews.
   private static final String SEIZE =
       """
       insert into $schema.leases as l (name, partition, owner, epoch, lease_until)
@@ -68,8 +67,9 @@ public final class LeasesTable {
          and epoch = ?
       """;
 
-  // Its own only: those of others may be locked, by transactions that wait for this one.
-  // Ordered as in arrange_partitions: an update locks rows in the order in which it finds them.
+  // Only this owner's rows: other rows may be locked by transactions that wait for this one.
+  // Ordered as in arrange_partitions, because an update locks rows in the order in which it finds
+  // them.
   private static final String HOLD_OWN =
       """
       select partition
@@ -98,7 +98,7 @@ public final class LeasesTable {
     this.schema = schema;
   }
 
-  /** Renews and takes leases. Answers with all partitions of these subscriptions. */
+  /** Renews and takes leases. Returns all partitions of these subscriptions. */
   public List<Leased> keep(Connection connection, String owner, List<Membership> memberships)
       throws SQLException {
     return Statements.all(
@@ -129,7 +129,7 @@ public final class LeasesTable {
   }
 
   /**
-   * Takes a lease that is free, has expired, or is this owner's.
+   * Takes a lease that is free, has expired, or belongs to this owner.
    *
    * @return the tenure; empty while another owner has it
    */
@@ -158,7 +158,7 @@ public final class LeasesTable {
   }
 
   /**
-   * Prolongs a lease.
+   * Renews a lease.
    *
    * @return false if the tenure is over
    */
@@ -175,14 +175,14 @@ public final class LeasesTable {
         == 1;
   }
 
-  /** Gives a lease back, if it is still held. */
+  /** Releases a lease, if it is still held. */
   public void giveBack(Connection connection, Tenure of) throws SQLException {
     LeaseKey key = of.key();
     Statements.update(
         connection, schema.in(GIVE_BACK), key.name(), key.partition(), of.owner(), of.epoch());
   }
 
-  /** Gives all leases of a subscription back, and does not take any more. In a transaction. */
+  /** Releases all leases of a subscription, and ends the membership. In a transaction. */
   public void leave(Connection connection, String name, String owner) throws SQLException {
     Statements.all(connection, schema.in(HOLD_OWN), row -> row.getInt(1), name, owner);
     Statements.update(connection, schema.in(LEAVE), name, owner, name, owner, name, owner);
@@ -191,9 +191,9 @@ public final class LeasesTable {
   /**
    * A subscription that a node takes part in.
    *
-   * @param name of the subscription
-   * @param leaseTime how long its leases last unless they are renewed
-   * @param query which events the node declares
+   * @param name the name of the subscription
+   * @param leaseTime how long leases last unless they are renewed
+   * @param query the query that the node declares
    */
   public record Membership(String name, Duration leaseTime, String query) {}
 
@@ -201,14 +201,14 @@ public final class LeasesTable {
    * The lease of a partition.
    *
    * @param key the partition
-   * @param partitions how many there are
-   * @param epoch of the present tenure
-   * @param owner the node that has it, or had it last without giving it back
+   * @param partitions the number of partitions
+   * @param epoch the epoch of the current tenure
+   * @param owner the node that has it, or had it last without releasing it
    * @param millisLeft until it expires; 0 or less if it has
    * @param stopped whether an error has stopped it
-   * @param error which one
-   * @param givesBack whether the caller has it and is to give it back
-   * @param query which events the subscription is declared with; empty if none are known
+   * @param error that error
+   * @param givesBack whether the caller has the lease and must release it
+   * @param query the query that the subscription is declared with; empty if unknown
    */
   public record Leased(
       LeaseKey key,

@@ -14,27 +14,27 @@ public interface Notifications {
   void send(Connection connection, List<Notification> notifications) throws SQLException;
 
   /**
-   * Begins to listen, to no channel yet.
+   * Starts listening, without a channel yet.
    *
-   * @return empty if there is a pooler in between, through which no notification would arrive
+   * @return the listener; empty behind a pooler, through which no notification would arrive
    */
   Optional<Hearing> listen() throws SQLException;
 
   /**
-   * What is sent.
+   * A notification.
    *
-   * @param channel of a schema
-   * @param payload what it says
+   * @param channel the channel of a schema
+   * @param payload the text
    */
   record Notification(String channel, String payload) {}
 
-  /** Hears what is sent until it is closed. For one thread. */
+  /** Receives notifications until it is closed. For use by one thread. */
   interface Hearing extends AutoCloseable {
 
     /** Listens to these channels from now on, and to no others. */
     void to(Set<String> channels) throws SQLException;
 
-    /** What has arrived, as soon as there is anything; nothing if the timeout expires. */
+    /** Waits for notifications and returns them; returns nothing if the timeout expires. */
     List<Notification> next(Duration atMost) throws SQLException;
 
     @Override

@@ -59,9 +59,9 @@ public final class OutboxTable {
   }
 
   /**
-   * The first messages after a position that a lane of a relay is to publish.
+   * The first messages after a position that a lane of a relay must publish.
    *
-   * @param bytes no more are returned once these are exceeded
+   * @param bytes no more messages are returned once their size exceeds this
    */
   public List<RecordedMessage> waiting(
       Connection connection,
@@ -108,7 +108,7 @@ public final class OutboxTable {
     return message;
   }
 
-  /** Deletes messages of a lane: those after a position, up to another. Returns how many. */
+  /** Deletes the messages of a lane after one position and up to another. Returns their number. */
   public long delete(Connection connection, String relay, LaneOf lane, long after, long upTo)
       throws SQLException {
     return Statements.one(
@@ -116,10 +116,10 @@ public final class OutboxTable {
   }
 
   /**
-   * A lane of some.
+   * One of the lanes of a relay.
    *
    * @param number 0 to {@code lanes - 1}
-   * @param lanes how many there are
+   * @param lanes the number of lanes
    */
   public record LaneOf(int number, int lanes) {
     public LaneOf {
@@ -143,7 +143,7 @@ public final class OutboxTable {
     private final List<byte[]> headerValues = new ArrayList<>();
 
     /**
-     * The messages of some appends.
+     * Collects the messages of some appends.
      *
      * @param messages per append
      */
@@ -187,11 +187,11 @@ public final class OutboxTable {
       return checksum.getValue();
     }
 
-    /** Fills in {@link #MESSAGES}, from a parameter on. */
+    /** Binds the parameters of {@link #MESSAGES}, starting at a parameter. */
     void bind(PreparedStatement statement, int first) throws SQLException {
       Connection connection = statement.getConnection();
-      // Arrays of primitives and bytes go out in binary form; the driver knows them through its own
-      // method only.
+      // The driver sends arrays of primitives and bytes in binary format, but only by its own
+      // method.
       PGConnection binary = connection.unwrap(PGConnection.class);
       statement.setArray(first, binary.createArrayOf("int4", appends));
       statement.setArray(first + 1, connection.createArrayOf("text", relays));

@@ -9,8 +9,7 @@ import org.postgresql.core.BaseConnection;
 import org.postgresql.core.TransactionState;
 
 /**
- * The store must never commit or roll back what it did not begin. A data source that takes part in
- * a framework's transactions gives the connection of the caller's transaction to the store as well.
+ * Checks that a connection has no transaction of others, because the store must never commit or roll back what it did not begin. A data source that takes part in a framework's transactions also hands out the connection of the caller's transaction.
  */
 public final class OwnTransactions {
 
@@ -18,8 +17,7 @@ public final class OwnTransactions {
       "org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy";
 
   /**
-   * A transaction that has read or written anything holds a lock on it, or has an id. One without
-   * is what a pool leaves that tests its connections with auto-commit off.
+   * A transaction that has read or written anything holds a lock on it, or has an id. A pool that tests its connections with auto-commit off leaves transactions with neither.
    */
   private static final String HAS_DONE_SOMETHING =
       """
@@ -35,7 +33,7 @@ public final class OwnTransactions {
   /**
    * Refuses a data source that is known to share connections.
    *
-   * @throws IllegalArgumentException if it is one
+   * @throws IllegalArgumentException if the data source shares connections
    */
   public static void requireOwnConnections(DataSource dataSource) {
     if (isNamed(dataSource.getClass()) || wraps(dataSource)) {
@@ -60,14 +58,14 @@ public final class OwnTransactions {
       return dataSource.isWrapperFor(
           Class.forName(SPRING, false, dataSource.getClass().getClassLoader()));
     } catch (ClassNotFoundException | SQLException | AbstractMethodError e) {
-      return false; // If there is one all the same, its connections tell.
+      return false; // If there is one nevertheless, the check of its connections finds it.
     }
   }
 
   /**
    * Refuses a connection with a transaction that others have begun.
    *
-   * @throws SQLException if it has one; nothing was sent, and it stays as it is
+   * @throws SQLException if it has one; nothing was sent, and the transaction is unchanged
    */
   public static void requireNone(Connection connection) throws SQLException {
     if (state(connection) != TransactionState.IDLE && hasDoneSomething(connection)) {
@@ -79,7 +77,7 @@ public final class OwnTransactions {
     }
   }
 
-  /** As far as the driver knows, without asking the server. */
+  /** The state that the driver knows, without a query to the server. */
   private static TransactionState state(Connection connection) throws SQLException {
     return connection.isWrapperFor(BaseConnection.class)
         ? connection.unwrap(BaseConnection.class).getTransactionState()
@@ -88,7 +86,7 @@ public final class OwnTransactions {
 
   private static boolean hasDoneSomething(Connection connection) throws SQLException {
     if (connection.getAutoCommit() || state(connection) == TransactionState.FAILED) {
-      return true; // Begun by a statement of others, or by one that went wrong.
+      return true; // The transaction was begun by a statement of others, or has failed.
     }
     try (PreparedStatement statement = connection.prepareStatement(HAS_DONE_SOMETHING);
         ResultSet row = statement.executeQuery()) {

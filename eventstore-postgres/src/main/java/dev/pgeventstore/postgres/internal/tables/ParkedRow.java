@@ -9,10 +9,10 @@ import java.util.Optional;
 /**
  * An event that was parked.
  *
- * @param stream of the event
- * @param version of the event
- * @param position of the event
- * @param attempts how many attempts it had, alone
+ * @param stream the stream of the event
+ * @param version the version of the event
+ * @param position the position of the event
+ * @param attempts the number of attempts at this event alone
  * @param error the failure of the last attempt
  * @param parkedAt when it was parked
  */

@@ -18,12 +18,9 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The tables of what subscriptions have parked: streams and their events, and events that were
- * discarded. Every statement of them is in this file.
+ * The tables of parked streams, parked events and discarded events. Every statement on them is in this file.
  *
- * <p>A transaction that parks an event of a stream that is already parked holds the stream's row,
- * so that the parking does not end meanwhile; one that replays or discards an event holds the row
- * exclusively.
+ * <p>A transaction that parks a further event of a parked stream holds the stream's row, so that the stream stays parked meanwhile. A transaction that replays or discards an event holds the row exclusively.
  *
  * <p>It is longer than other classes because every statement on the table is in this file.
  */
@@ -138,7 +135,7 @@ public class ParkedTable {
                           where e.name = s.name and e.stream_id = s.stream_id)
       """;
 
-  // A row without a stream says that something was discarded.
+  // A row without a stream means that an event was discarded.
   private static final String STREAMS_AND_DISCARDS =
       STREAMS
           + """
@@ -149,7 +146,7 @@ public class ParkedTable {
               limit 1)
             """;
 
-  // Of some versions of some streams, the first.
+  // The first parked or discarded event among some versions of some streams.
   private static final String SET_ASIDE =
       """
       select f.stream_id, f.version, f."position", f.attempts, f.error, f.at, f.reason
@@ -193,12 +190,12 @@ public class ParkedTable {
     this.schema = schema;
   }
 
-  /** The streams that are parked. */
+  /** Reads the parked streams. */
   public Set<StreamId> streams(Connection connection, String name) throws SQLException {
     return parked(connection, STREAMS, name).streams();
   }
 
-  /** Those of some streams that are parked. They stay so until the end of the transaction. */
+  /** Finds which of some streams are parked. These stay parked until the end of the transaction. */
   public Set<StreamId> hold(Connection connection, String name, Collection<StreamId> among)
       throws SQLException {
     Array ids =
@@ -207,7 +204,7 @@ public class ParkedTable {
     return parked(connection, HOLD, name, ids).streams();
   }
 
-  /** The streams that are parked, and whether any event was ever given up. */
+  /** Reads the parked streams, and whether any event was ever discarded. */
   public Parked parked(Connection connection, String name) throws SQLException {
     return parked(connection, STREAMS_AND_DISCARDS, name, name);
   }
@@ -225,14 +222,14 @@ public class ParkedTable {
     return new Parked(streams, discarded);
   }
 
-  /** Waits for all others that do something with a stream; false if it is not parked. */
+  /** Waits for all other transactions that hold a stream, and holds it exclusively; false if it is not parked. */
   public boolean holdAlone(Connection connection, String name, StreamId stream)
       throws SQLException {
     return Statements.first(connection, schema.in(HOLD_ALONE), row -> true, name, stream.toString())
         .isPresent();
   }
 
-  /** Parks a stream, unless it is parked. */
+  /** Parks a stream, unless it already is. */
   public void parkStream(Connection connection, String name, StreamId stream) throws SQLException {
     Statements.update(connection, schema.in(PARK_STREAM), name, stream.toString());
   }
@@ -264,7 +261,7 @@ public class ParkedTable {
         connection, schema.in(FIRST_OF_STREAM), ParkedTable::parkedEvent, name, stream.toString());
   }
 
-  /** The event that is parked with a position. */
+  /** The parked event at a position. */
   public Optional<ParkedEvent> at(Connection connection, String name, Position position)
       throws SQLException {
     return Statements.first(
@@ -281,14 +278,13 @@ public class ParkedTable {
         row.getObject(6, OffsetDateTime.class).toInstant());
   }
 
-  /** How many events are parked. */
+  /** The number of parked events. */
   public long count(Connection connection, String name) throws SQLException {
     return Statements.one(connection, schema.in(COUNT), row -> row.getLong(1), name);
   }
 
   /**
-   * The first event of an append that a subscription has parked or given up. Of an append without
-   * streams only the position is known.
+   * The first event of an append that a subscription has parked or discarded. For an append without streams, only the position is known.
    */
   public Optional<SetAside> setAside(Connection connection, String name, AppendResult append)
       throws SQLException {
@@ -319,19 +315,19 @@ public class ParkedTable {
     return part == null ? 1 : part.firstVersion();
   }
 
-  /** Remembers what a replay failed with. */
+  /** Stores the failure of a replay. */
   public void failedAgain(Connection connection, String name, Position position, String error)
       throws SQLException {
     Statements.update(connection, schema.in(FAILED_AGAIN), error, name, position.value());
   }
 
-  /** An event is parked no more; its stream neither, if that was the last one. */
+  /** Removes a parked event, and its stream if that was the last one. */
   public void remove(Connection connection, String name, ParkedEvent event) throws SQLException {
     Statements.update(connection, schema.in(REMOVE), name, event.position().value());
     Statements.update(connection, schema.in(END_STREAM), name, event.stream().toString());
   }
 
-  /** Forgets everything that a subscription has parked: there is no such subscription any more. */
+  /** Removes everything that a removed subscription had parked. */
   public void removeAll(Connection connection, String name) throws SQLException {
     for (String sql : REMOVE_ALL) {
       Statements.update(connection, schema.in(sql), name);
@@ -346,9 +342,9 @@ public class ParkedTable {
   }
 
   /**
-   * What a subscription has parked.
+   * The parked streams of a subscription.
    *
-   * @param streams that are parked
+   * @param streams the parked streams
    * @param discarded whether any event was ever discarded
    */
   public record Parked(Set<StreamId> streams, boolean discarded) {}
@@ -356,8 +352,8 @@ public class ParkedTable {
   /**
    * An event that was not applied.
    *
-   * @param event which one
-   * @param reason why it was given up; empty if it is still parked
+   * @param event the event
+   * @param reason why it was discarded; empty if it is still parked
    */
   public record SetAside(ParkedEvent event, Optional<String> reason) {}
 }

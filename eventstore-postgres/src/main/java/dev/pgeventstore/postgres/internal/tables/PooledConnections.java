@@ -9,8 +9,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Connections of a data source, whatever mode they are in: a pool may return them with auto-commit
- * off.
+ * Connections of a data source, in any mode: a pool may hand them out with auto-commit off.
  */
 public final class PooledConnections implements Connections {
 
@@ -23,10 +22,9 @@ public final class PooledConnections implements Connections {
   }
 
   /**
-   * Takes a connection. Pools also throw unchecked exceptions, when they are interrupted, closed or
-   * cannot begin: whatever it is, there is no connection now, and there may be one later.
+   * Takes a connection. Pools also throw unchecked exceptions, when they are interrupted, closed or cannot start. Each of these means that there is no connection now, but may be one later.
    *
-   * @throws SQLException also if there is a transaction of others on it
+   * @throws SQLException if there is no connection, or it has a transaction of others
    */
   public static Connection take(DataSource dataSource) throws SQLException {
     Connection connection = connect(dataSource);
@@ -105,7 +103,7 @@ public final class PooledConnections implements Connections {
     return result;
   }
 
-  /** What was committed stays committed, whether or not the connection can be used again. */
+  /** Runs a clean-up. Its failure changes nothing: what was committed stays committed. */
   private static void afterwards(Cleanup cleanup) {
     try {
       cleanup.run();
@@ -130,7 +128,7 @@ public final class PooledConnections implements Connections {
     return result;
   }
 
-  /** Neither hides what went wrong: it may have gone wrong because the connection is lost. */
+  /** Rolls back, and adds a failure of this to the original one, which may have broken the connection. */
   private static void undo(Connection connection, Throwable cause) {
     try {
       if (!connection.isClosed() && !connection.getAutoCommit()) {
@@ -151,7 +149,7 @@ public final class PooledConnections implements Connections {
     }
   }
 
-  /** What is done with a connection at the end. */
+  /** A last step with a connection. */
   @FunctionalInterface
   private interface Cleanup {
 

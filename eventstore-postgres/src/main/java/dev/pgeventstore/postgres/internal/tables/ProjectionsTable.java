@@ -21,7 +21,7 @@ public final class ProjectionsTable {
           on conflict on constraint projections_pkey do nothing
       """;
 
-  // The second caller waits until the first one has made the tables too.
+  // A second caller waits until the first one has also created the tables.
   private static final String ADD_VERSION =
       """
       insert into $schema.projection_versions (name, version)
@@ -50,7 +50,8 @@ public final class ProjectionsTable {
        where name = ?
       """;
 
-  // One after the other promotes and drops; registering another version does not wait for that.
+  // Promotions and drops run one after the other. Registering another version does not wait for
+  // them.
   private static final String LOCK = STANDING + " for no key update";
 
   private static final String SET_LIVE =
@@ -86,20 +87,20 @@ public final class ProjectionsTable {
   /**
    * Adds a version, and its projection.
    *
-   * @return false if it is there already
+   * @return false if it exists already
    */
   public boolean add(Connection connection, ProjectionVersion version) throws SQLException {
     int unused = update(connection, ADD_PROJECTION, version.name());
     return update(connection, ADD_VERSION, version.name(), version.version()) == 1;
   }
 
-  /** Whether there is a version. */
+  /** Whether a version exists. */
   public boolean has(Connection connection, ProjectionVersion version) throws SQLException {
     return first(connection, HAS_VERSION, row -> true, version.name(), version.version())
         .isPresent();
   }
 
-  /** Removes a version for good. The database refuses if it is the live one. */
+  /** Removes a version permanently. The database refuses this for the live one. */
   public void remove(Connection connection, ProjectionVersion version) throws SQLException {
     int unused = update(connection, REMOVE_VERSION, version.name(), version.version());
     unused = update(connection, REMEMBER_DROPPED, version.name(), version.version());
@@ -126,7 +127,7 @@ public final class ProjectionsTable {
     return standing(connection, STANDING, name);
   }
 
-  /** The same, and no other transaction changes it until this one ends. */
+  /** Reads the same, and prevents other transactions from changing it until this one ends. */
   public Standing lock(Connection connection, String name) throws SQLException {
     return standing(connection, LOCK, name);
   }
@@ -166,7 +167,7 @@ public final class ProjectionsTable {
    * The state of a projection.
    *
    * @param live the version that readers see
-   * @param highest the highest that was ever live; 0 for none
+   * @param highest the highest version that was ever live; 0 for none
    */
   public record Standing(OptionalInt live, int highest) {
 

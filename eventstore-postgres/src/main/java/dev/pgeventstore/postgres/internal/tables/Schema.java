@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
  */
 public record Schema(String name) {
 
-  /** Leaves room for names derived from it: roles and the notification channel. */
+  /** Short enough for the names that are derived from it: roles and the notification channel. */
   private static final Pattern ALLOWED = Pattern.compile("[a-z_][a-z0-9_]{0,47}");
 
   public Schema {
@@ -22,7 +22,7 @@ public record Schema(String name) {
     }
   }
 
-  /** Puts the quoted name in for every {@code $schema}. */
+  /** Replaces every {@code $schema} by the quoted name. */
   public String in(String sql) {
     return sql.replace("$schema", '"' + name + '"');
   }

@@ -6,13 +6,12 @@ import java.sql.SQLException;
 import java.util.List;
 
 /**
- * The contents of a schema, and the version that it reports. Queries only what every role of the
- * database may query, and reports what this role may not.
+ * The contents of a schema, and the version that it reports. Reads only what every role of the database may read, and reports which rights this role lacks.
  */
 public final class SchemaCatalog {
 
-  // Catalogs, and no regclass: that one is an error for a role without rights on the schema. One
-  // statement, so that a migration which runs beside it is seen before or after, not in parts.
+  // Catalogs instead of regclass, which fails for a role without rights on the schema. One
+  // statement, so that a concurrent migration is seen completely or not at all.
   private static final String LOOK =
       """
       select n.oid is not null as present,
@@ -68,7 +67,7 @@ public final class SchemaCatalog {
     this.schema = schema;
   }
 
-  /** Looks. */
+  /** Reads the contents. */
   public Sight look(Connection connection) throws SQLException {
     return Statements.one(
         connection,
@@ -100,13 +99,13 @@ public final class SchemaCatalog {
   /**
    * The contents of a schema.
    *
-   * @param present whether there is such a schema
+   * @param present whether the schema exists
    * @param mayUse whether this role may use anything in it
    * @param hasHistory whether it has Flyway's table
-   * @param mayReadHistory whether this role may read that
+   * @param mayReadHistory whether this role may read that table
    * @param hasVersion whether it has a function that reports its version
-   * @param mayAskVersion whether this role may call that
-   * @param objects all that is in it, such as {@code table events}
+   * @param mayAskVersion whether this role may call that function
+   * @param objects all objects in the schema, such as {@code table events}
    */
   public record Sight(
       boolean present,
@@ -120,7 +119,7 @@ public final class SchemaCatalog {
   /**
    * A schema's version.
    *
-   * @param version of its last migration
+   * @param version the version of its last migration
    * @param servesFrom the version of the oldest program that works with it
    */
   public record Version(int version, int servesFrom) {}

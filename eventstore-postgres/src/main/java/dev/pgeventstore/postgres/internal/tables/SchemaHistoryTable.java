@@ -5,7 +5,7 @@ import java.sql.SQLException;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** The schema_history table, which Flyway makes and writes: what is read of it. */
+/** The schema_history table, which Flyway creates and writes. The store only reads it. */
 public final class SchemaHistoryTable {
 
   /** The table's name. */
@@ -26,7 +26,7 @@ public final class SchemaHistoryTable {
     this.applied = schema.in(APPLIED);
   }
 
-  /** Reads which migrations were applied. */
+  /** Reads the migrations that were applied. */
   public List<Row> applied(Connection connection) throws SQLException {
     return Statements.all(
         connection,
@@ -43,8 +43,8 @@ public final class SchemaHistoryTable {
    * A migration that was applied.
    *
    * @param version its version
-   * @param adopted whether all up to this version were applied by hand, before there was a history
-   * @param checksum of its script, if there was one
+   * @param adopted whether all migrations up to this version were applied by hand, before there was a history
+   * @param checksum the checksum of its script, if there was one
    * @param success false if it failed halfway
    */
   public record Row(int version, boolean adopted, @Nullable Integer checksum, boolean success) {}

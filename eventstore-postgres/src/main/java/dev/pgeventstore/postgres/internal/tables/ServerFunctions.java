@@ -16,8 +16,8 @@ public final class ServerFunctions {
 
   private static final String IS_FLUSHED = "select pg_current_wal_flush_lsn() - '0/0' >= ?";
 
-  // A transaction that commits synchronously flushes everything written to the log before it. It
-  // must write something, or its commit has nothing to flush.
+  // A transaction that commits synchronously flushes everything that was written to the log before.
+  // It must write something, because otherwise its commit has nothing to flush.
   private static final String FLUSH =
       """
       select set_config('synchronous_commit', ?, true),
@@ -34,16 +34,15 @@ public final class ServerFunctions {
   }
 
   /**
-   * Sees to it that what was observed is on the server's disk, and on those of its synchronous
-   * standbys if it has to be sent there.
+   * Waits until everything that was observed is on the server's disk, and on those of its synchronous standbys if it must be replicated.
    *
-   * @param upTo how far the log was written by then; 0 if that is on the disk
+   * @param upTo how far the log was written at the observation; 0 if that is on the disk
    */
   public static void flush(Connection connection, long upTo) throws SQLException {
     flush(connection, upTo, "on");
   }
 
-  /** The same for the server's own disk alone: it waits for no standby. */
+  /** Waits until everything that was observed is on the server's own disk, without waiting for a standby. */
   public static void flushLocally(Connection connection, long upTo) throws SQLException {
     flush(connection, upTo, "local");
   }
@@ -58,12 +57,12 @@ public final class ServerFunctions {
     }
   }
 
-  /** Whether the log is on the server's disk as far as it was written at some time. */
+  /** Whether the log is on the server's disk up to a place. */
   public static boolean isFlushed(Connection connection, long upTo) throws SQLException {
     return Statements.one(connection, IS_FLUSHED, row -> row.getBoolean(1), upTo);
   }
 
-  /** Lets the statements of a transaction fail that wait for a lock for longer than a second. */
+  /** Lets each statement of a transaction fail if it waits longer than a second for a lock. */
   public static void waitBrieflyForLocks(Connection connection) throws SQLException {
     Statements.one(connection, WAIT_BRIEFLY, row -> row.getString(1));
   }

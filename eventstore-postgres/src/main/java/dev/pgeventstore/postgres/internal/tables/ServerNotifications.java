@@ -17,10 +17,10 @@ import javax.sql.DataSource;
 import org.postgresql.PGConnection;
 import org.postgresql.PGNotification;
 
-/** Notifications by NOTIFY and LISTEN, the latter on a connection that is held. */
+/** Notifications by NOTIFY and LISTEN. A listener holds a connection. */
 public final class ServerNotifications implements Notifications {
 
-  // A notifying transaction has a commit record, which need not be durable.
+  // A transaction that notifies writes a commit record, which need not be durable.
   private static final String NOTIFY =
       """
       select set_config('synchronous_commit', 'off', true), pg_notify(channel, payload)
@@ -74,7 +74,7 @@ public final class ServerNotifications implements Notifications {
     }
   }
 
-  /** A pooler gives its clients process numbers of its own making: they are for cancelling. */
+  /** Whether the connection has no pooler in between. A pooler reports its own process ids to clients, for cancelling. */
   private static boolean isDirect(Connection connection, PGConnection postgres)
       throws SQLException {
     try (Statement statement = connection.createStatement();

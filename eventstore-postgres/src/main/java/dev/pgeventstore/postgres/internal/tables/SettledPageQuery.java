@@ -16,19 +16,16 @@ import org.jspecify.annotations.Nullable;
  * The statement that reads a page of the settled order, for one query. Immutable.
  *
  * <p>Positions up to the high-water mark are final (docs/adr/0001): no hole below it can ever fill.
- * A server in another incarnation than the mark's returns nothing: the incarnation is compared
- * once.
+ * A server in another incarnation than the mark's returns nothing: each statement compares the incarnation once.
  *
- * <p>Where every alternative names categories, by itself or by a prefix that goes as far as the
- * {@code -}, each category is read through its index (docs/adr/0008). All others are read in the
- * order of positions, and events that do not match are filtered out.
+ * <p>If every alternative names categories, directly or by a prefix that reaches the {@code -}, each category is read through its index (docs/adr/0008). All other queries read in the order of positions, and filter out events that do not match.
  *
  * <p>It is longer than other classes because the statement has several forms, and each must be
  * readable as a whole.
  */
 public final class SettledPageQuery {
 
-  /** A page is read from each category before one is made of them: more would read too much. */
+  /** A page is read from each category and these are merged into one, so more categories would read too much. */
   private static final int MAX_CATEGORIES = 8;
 
   private static final String BY_POSITION =
@@ -45,8 +42,8 @@ public final class SettledPageQuery {
               .replace("not_hidden", EventsTable.NOT_HIDDEN);
 
   // Compared and ordered as rows, so that no plan can use the index on position, whatever the
-  // statistics are: for a category that they estimate as frequent it would be preferred, and a rare
-  // one would be searched for in the whole log.
+  // statistics are. The planner would prefer that index for a category that the statistics show as
+  // frequent, and search the whole log for a rare one.
   private static final String OF_CATEGORY =
       EventsTable.COLUMNS
           + """
@@ -70,11 +67,11 @@ public final class SettledPageQuery {
        limit ?
       """;
 
-  /** What takes more is large; few bytes, as hundreds of events may take as much. */
+  /** Events with more bytes are large. The limit is low, because hundreds of events may each take as much. */
   static final int SMALL_BYTES = 8 * 1024;
 
-  // The stored size is known without fetching what is stored out of line. For compressed values it
-  // does not say how much the client would receive.
+  // The stored size is known without fetching values that are stored out of line. For compressed
+  // values it is not the size that the client would receive.
   private static final String IS_LARGE =
       """
       pg_column_size(%1$s) > %2$d
@@ -95,7 +92,7 @@ public final class SettledPageQuery {
       case when pg_column_compression(%1$s) is null then pg_column_size(%1$s)
            else octet_length(%1$s::text) end""";
 
-  // In the order of the page, so that what is left out is its end.
+  // In the order of the page, so that the end of the page is left out.
   private static final String WITHIN_BYTES =
       """
       select position, stream_id, version, id, type, revision, data, metadata, recorded_at, before
@@ -111,8 +108,9 @@ public final class SettledPageQuery {
       """
           .formatted(BYTES.formatted("data"), BYTES.formatted("metadata"));
 
-  // Until the end of this round trip. A plan that was made for a small table, or for one that has
-  // changed since, reads everything and sorts it, for every page; and it may be kept for long.
+  // Set until the end of this round trip. A plan that was made for a small table, or for one that
+  // has changed since, reads and sorts the whole table for every page, and may be kept for a long
+  // time.
   private static final String BY_INDEX_ONLY =
       """
       select set_config('enable_seqscan', 'off', true),
@@ -164,7 +162,7 @@ public final class SettledPageQuery {
     return new SettledPageQuery(query);
   }
 
-  /** What matches in each category; null if events of categories that are not named match. */
+  /** The alternatives for each category; null if events of unnamed categories can match. */
   private static @Nullable Map<String, List<Alternative>> byCategory(EventQuery query) {
     Map<String, List<Alternative>> categories = new TreeMap<>();
     for (Alternative alternative : query.alternatives()) {
@@ -187,7 +185,7 @@ public final class SettledPageQuery {
         : alternative.categories();
   }
 
-  /** Also of a prefix that is a category and its {@code -}. */
+  /** Whether an alternative is a whole category. This includes a prefix that is a category and its {@code -}. */
   private static boolean isWholeCategory(Alternative alternative) {
     return alternative.types().isEmpty()
         && (alternative.streamPrefix().isEmpty()
@@ -227,7 +225,7 @@ public final class SettledPageQuery {
     return wholeStreams;
   }
 
-  /** The text, with the schema left open. */
+  /** The SQL text, with a placeholder for the schema. */
   String sql() {
     return BY_INDEX_ONLY + page;
   }
@@ -238,8 +236,7 @@ public final class SettledPageQuery {
   }
 
   /**
-   * The beginning of the same page that takes so many bytes, with one more parameter for them. One
-   * more column has the size in bytes of the events before.
+   * The beginning of the same page that fits into a number of bytes, which is an additional parameter. An additional column has the size of the preceding events in bytes.
    */
   String withinBytes() {
     return BY_INDEX_ONLY + WITHIN_BYTES.replace("page_itself", page);
@@ -268,7 +265,7 @@ public final class SettledPageQuery {
 
   private static ResultSet execute(PreparedStatement statement) throws SQLException {
     statement.execute();
-    statement.getMoreResults(); // behind the settings
+    statement.getMoreResults(); // after the results of the settings
     return statement.getResultSet();
   }
 
@@ -295,17 +292,17 @@ public final class SettledPageQuery {
     return next;
   }
 
-  /** Through how many rows that are not wanted a statement may have to look. */
+  /** How many unwanted rows a statement may have to read. */
   public enum Access {
-    /** Of all positions. */
+    /** Any rows of the log. */
     BY_POSITION,
-    /** Of the rows of its categories. */
+    /** Only rows of its categories. */
     FILTERED_CATEGORY,
     /** None. */
     CATEGORY
   }
 
-  /** What is known when a page is read. */
+  /** The values that are known when a page is read. */
   private enum Place {
     AFTER,
     UP_TO,

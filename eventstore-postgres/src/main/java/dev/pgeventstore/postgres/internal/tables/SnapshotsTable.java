@@ -16,8 +16,8 @@ import java.util.Optional;
 /** The snapshots table: every statement that reads or writes it is in this file. */
 public final class SnapshotsTable {
 
-  // One round trip and one snapshot of the database: the events are those after this very state.
-  // Its version is below all of theirs, so it is the first row.
+  // One statement, and thus one snapshot of the database, so the events follow exactly this state.
+  // Its version is lower than theirs, so it is the first row.
   private static final String SNAPSHOT_AND_TAIL =
       """
       with snapshot as (
@@ -45,8 +45,9 @@ public final class SnapshotsTable {
       """
           .formatted(EventsTable.NOT_HIDDEN_IN_STREAM);
 
-  // A slower process may write an older one. And a process that loaded the stream before something
-  // of it was erased must not restore it: for an hour nothing is kept.
+  // A slower process may try to write an older snapshot. A process that loaded the stream before an
+  // erasure must not store the erased data again, so no snapshot is kept for an hour after an
+  // erasure.
   private static final String KEEP =
       """
       insert into $schema.snapshots as s (stream_id, name, revision, version, state)
@@ -107,8 +108,7 @@ public final class SnapshotsTable {
   }
 
   /**
-   * Keeps a snapshot, unless there is one as late, or the stream is gone or not at that version
-   * yet.
+   * Keeps a snapshot, unless there is one of the same or a later version, or the stream is tombstoned or not at that version yet.
    */
   public void keep(Connection connection, StreamId stream, Snapshot snapshot) throws SQLException {
     int unused =
@@ -126,10 +126,9 @@ public final class SnapshotsTable {
   }
 
   /**
-   * Drops all snapshots of a stream, whatever their names: called when events that they were made
-   * of are erased.
+   * Drops all snapshots of a stream, whatever their names. Called when events of the stream are erased.
    *
-   * @return how many there were
+   * @return the number of dropped snapshots
    */
   public int drop(Connection connection, StreamId stream) throws SQLException {
     return JdbiCalls.on(connection, handle -> handle.execute(schema.in(DROP), stream.toString()));

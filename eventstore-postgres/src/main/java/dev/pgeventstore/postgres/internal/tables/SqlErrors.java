@@ -8,7 +8,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.postgresql.util.PSQLException;
 
-/** Tells failures apart by their SQLSTATE, never by their text. */
+/** Classifies failures by their SQLSTATE, never by their text. */
 public final class SqlErrors {
 
   private static final Set<String> NOT_TEXT = Set.of("22P02", "22021", "22P05");
@@ -21,27 +21,27 @@ public final class SqlErrors {
     return state == null ? "" : state;
   }
 
-  /** The connection or the server went away: what was sent last may have been done or not. */
+  /** Whether the connection or the server was lost: the last statement may have been carried out or not. */
   public static boolean isConnectionLost(SQLException e) {
     return SqlFailure.isAnswerLost(e);
   }
 
-  /** A serialization failure or a deadlock: nothing was done, and trying again may succeed. */
+  /** Whether this is a serialization failure or a deadlock: nothing was done, and a retry may succeed. */
   public static boolean isRolledBackByRace(SQLException e) {
     return SqlFailure.of(e) == SqlFailure.RACE;
   }
 
-  /** Somebody else holds a lock for longer than a statement wanted to wait. */
+  /** Whether another transaction held a lock for longer than the statement waited. */
   public static boolean isLockNotAvailable(SQLException e) {
     return state(e).equals("55P03");
   }
 
-  /** The transaction may not write. */
+  /** Whether the transaction is read-only. */
   public static boolean isReadOnly(SQLException e) {
     return state(e).equals("25006");
   }
 
-  /** Whether to wait and retry may help, without any intervention. */
+  /** Whether a retry after a pause may help, without any intervention. */
   public static boolean isTransient(@Nullable Throwable failure) {
     return SqlFailure.of(failure).isTransient();
   }

@@ -17,7 +17,7 @@ final class Statements {
 
   private Statements() {}
 
-  /** Executes a statement, and returns how many rows it has changed. */
+  /** Executes a statement, and returns the number of rows that it has changed. */
   static int update(Connection connection, String sql, @Nullable Object... parameters)
       throws SQLException {
     try (PreparedStatement statement = prepare(connection, sql, parameters)) {
@@ -64,7 +64,7 @@ final class Statements {
     return statement;
   }
 
-  /** What becomes of a row. */
+  /** Maps a row. */
   @FunctionalInterface
   interface Row<T> {
     T of(ResultSet row) throws SQLException;

@@ -6,7 +6,7 @@ public final class StorableText {
   private StorableText() {}
 
   /**
-   * Whether a text has no NUL, which is refused, and no half of a surrogate pair, which is lost.
+   * Whether a text has no NUL, which PostgreSQL refuses, and no unpaired surrogate, which would be lost.
    */
   public static boolean is(String text) {
     return text.codePoints().noneMatch(c -> c == 0 || Character.getType(c) == Character.SURROGATE);

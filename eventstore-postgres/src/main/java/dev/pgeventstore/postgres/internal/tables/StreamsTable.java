@@ -5,11 +5,11 @@ import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 
-/** The streams table, as far as it is not the append functions in {@code db/} that use it. */
+/** The streams table. The append functions in {@code db/} have their own statements on it. */
 public final class StreamsTable {
 
   // Locks in the byte order of ids, as every append does. If another transaction has locked a row,
-  // this waits for it, and advances from the version that it left.
+  // this waits for it, and advances from the version that the other transaction left.
   private static final String ADVANCE =
       """
       insert into $schema.streams as s (stream_id, category, version)
@@ -39,12 +39,12 @@ public final class StreamsTable {
   }
 
   /**
-   * Locks streams, makes those that do not exist, and advances all of them.
+   * Locks streams, creates those that do not exist, and advances all of them.
    *
-   * @param ids distinct, in byte order
-   * @param events by how much each one is advanced
+   * @param ids the ids, distinct and in byte order
+   * @param events the number of events by which each stream is advanced
    * @return the versions before, in the same order
-   * @throws TombstonedException if one of them takes no events any more
+   * @throws TombstonedException if one of them is tombstoned
    */
   public long[] advance(Connection connection, String[] ids, long[] events) throws SQLException {
     long[] versions = new long[ids.length];
@@ -74,7 +74,7 @@ public final class StreamsTable {
         connection.createArrayOf("text", ids));
   }
 
-  /** A stream takes no events any more. */
+  /** A stream is tombstoned. */
   public static final class TombstonedException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

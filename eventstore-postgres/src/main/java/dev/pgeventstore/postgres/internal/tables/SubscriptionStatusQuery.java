@@ -12,8 +12,8 @@ import java.util.Optional;
 /** Queries on subscriptions for reports, and for waits for an append. */
 public final class SubscriptionStatusQuery {
 
-  // The first event after a partition's checkpoint shows how long it has been waiting. It may be
-  // one that the subscription's query does not match; then the partition soon skips it.
+  // The first event after a partition's checkpoint shows how long the partition is behind. The
+  // subscription's query may not match that event; then the partition soon skips it.
   private static final String STATUS =
       """
       select s.partition, s.position, s.epoch, l.owner,
@@ -50,7 +50,7 @@ public final class SubscriptionStatusQuery {
        order by s.partition
       """;
 
-  // Also false on a standby, and where transactions are read-only by default.
+  // Also false on a standby, and if transactions are read-only by default.
   private static final String IS_WRITABLE =
       """
       select pg_catalog.current_setting('transaction_read_only') = 'off'
@@ -109,7 +109,7 @@ public final class SubscriptionStatusQuery {
   /**
    * Whether the server responds, may be written to, and is in an incarnation.
    *
-   * @param incarnation empty for any
+   * @param incarnation the required incarnation; empty for any
    */
   public boolean isWritable(Connection connection, String incarnation) throws SQLException {
     try (PreparedStatement statement = connection.prepareStatement(schema.in(IS_WRITABLE))) {
@@ -126,26 +126,26 @@ public final class SubscriptionStatusQuery {
   /**
    * The checkpoints of a subscription.
    *
-   * @param positions of each partition; empty if the subscription was removed
-   * @param incarnation of the server that was asked
+   * @param positions the checkpoint of each partition; empty if the subscription was removed
+   * @param incarnation the incarnation of the server that responded
    * @param setAside whether any event is parked or was discarded
    */
   public record Checkpoints(List<Long> positions, String incarnation, boolean setAside) {}
 
   /**
-   * What is known of a partition.
+   * The state of a partition.
    *
-   * @param number of it
-   * @param position its checkpoint
-   * @param epoch of the present tenure
+   * @param number the number of the partition
+   * @param position the checkpoint
+   * @param epoch the epoch of the current tenure
    * @param owner the node that has its lease
-   * @param lease how much longer
+   * @param lease how much longer the lease lasts
    * @param stopped whether an error has stopped it
-   * @param error which one
+   * @param error that error
    * @param behind how long ago the first settled event after it was stored
    * @param unmoved how long ago its checkpoint moved
-   * @param declined which nodes cannot decode an event after it, and why
-   * @param declinedByAll whether no live node is left that might decode it
+   * @param declined the nodes that cannot decode an event after the checkpoint, and why
+   * @param declinedByAll whether no live node is left that might decode that event
    */
   public record PartitionRow(
       int number,

@@ -7,9 +7,7 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The subscriptions table, as far as it concerns all partitions of a subscription. What the owner
- * of one does is in {@link CheckpointsTable}, and what reports read in {@link
- * SubscriptionStatusQuery}.
+ * The statements on the subscriptions table for all partitions of a subscription. Those for the owner of one partition are in {@link CheckpointsTable}, and those for reports in {@link SubscriptionStatusQuery}.
  */
 public final class SubscriptionsTable {
 
@@ -85,7 +83,7 @@ public final class SubscriptionsTable {
   }
 
   /**
-   * Keeps all partitions of a subscription from moving until the transaction ends.
+   * Prevents all partitions of a subscription from moving until the transaction ends.
    *
    * @return the highest of their checkpoints
    */
@@ -93,7 +91,7 @@ public final class SubscriptionsTable {
     return checkpoints.hold(connection, name);
   }
 
-  /** Removes a subscription: a node that runs it writes nothing any more. In a transaction. */
+  /** Removes a subscription, so that a node that runs it can no longer write. In a transaction. */
   public void remove(Connection connection, String name) throws SQLException {
     long unused = hold(connection, name);
     Statements.all(connection, schema.in(HOLD_LEASES), row -> row.getInt(1), name);
@@ -106,15 +104,13 @@ public final class SubscriptionsTable {
   }
 
   /**
-   * Creates the partitions of a subscription, or requests another number of them if there are some,
-   * and resumes it if it had stopped.
+   * Creates the partitions of a subscription, or requests another number of them if they exist, and resumes the subscription if it had stopped.
    *
-   * @param query which events the caller declares
-   * @param replaced queries that this one replaces
-   * @param owner the caller's node, a member from then on
-   * @param leaseTime how long it is one without keeping leases
-   * @return the query that the subscription is declared with, if it is another: then nothing was
-   *     changed
+   * @param query the query that the caller declares
+   * @param replaced the queries that this one replaces
+   * @param owner the caller's node, which becomes a member
+   * @param leaseTime how long the node stays a member without keeping leases
+   * @return the declared query of the subscription if it is another one; then nothing was changed
    */
   public Optional<String> arrange(
       Connection connection,
@@ -142,11 +138,11 @@ public final class SubscriptionsTable {
   /**
    * The progress of the partitions of a subscription.
    *
-   * @param partitions how many there are; 0 if it was never started, or removed
+   * @param partitions the number of partitions; 0 if the subscription was never started, or was removed
    * @param lowest the lowest checkpoint
    * @param furthest the highest checkpoint
    * @param stopped whether an error has stopped it
-   * @param error which one
+   * @param error that error
    */
   public record Reached(
       int partitions, long lowest, long furthest, boolean stopped, Optional<String> error) {}
