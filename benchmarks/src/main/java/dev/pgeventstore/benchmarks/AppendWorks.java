@@ -3,8 +3,7 @@ package dev.pgeventstore.benchmarks;
 import java.util.List;
 
 /**
- * Appends by threads that wait for each answer. Ours share a pool of {@value Stage#STORE_POOL}
- * connections; each thread of the limit has a connection of its own.
+ * Appends by threads that wait for each response. The store's threads share a pool of {@value Stage#STORE_POOL} connections; each thread of the limit has its own connection.
  */
 final class AppendWorks implements Works {
 

@@ -16,9 +16,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * The other process of {@link OtherProcess}. For each line it reads, a key and a count, it appends
- * so many events, and then prints the times when the appends had returned in one line. It ends when
- * there is no more to read, so it does not outlive the one that started it.
+ * The other process of {@link OtherProcess}. For each line of input, a key and a count, it appends that many events, and then prints one line with the times at which the appends returned. It ends at the end of its input, so it does not outlive the process that started it.
  */
 final class AppendingProcess {
 
@@ -27,10 +25,10 @@ final class AppendingProcess {
   private AppendingProcess() {}
 
   /**
-   * Appends as it is told.
+   * Appends as its input requests.
    *
-   * @param arguments the database's address
-   * @throws Exception if it cannot
+   * @param arguments the address of the database
+   * @throws Exception if an append fails
    */
   public static void main(String[] arguments) throws Exception {
     try (HikariDataSource pool = Stage.pool(arguments[0], Stage.STORE_POOL);
@@ -53,7 +51,7 @@ final class AppendingProcess {
     }
   }
 
-  /** Appends numbered events at the common pace, each with the time at which it began. */
+  /** Appends numbered events at the common pace, each with the time at which its append began. */
   static long[] append(EventStore store, String key, int count) {
     long[] returned = new long[count];
     Pace pace = new Pace();

@@ -9,7 +9,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Map;
 
-/** Measures every work, ours and the limit in turns, and prints the table. */
+/** Measures every work, the store and the limit in turns, and prints the results. */
 public final class Benchmarks {
 
   private final Options options;
@@ -19,11 +19,10 @@ public final class Benchmarks {
   }
 
   /**
-   * Runs the benchmarks on a server of its own, or on the one that the system property {@code
-   * pg.url} names.
+   * Runs the benchmarks on their own server, or on the one that the system property {@code pg.url} names.
    *
-   * @param arguments options; a wrong one explains them all
-   * @throws Exception if something could not be measured
+   * @param arguments options; an invalid one prints the usage
+   * @throws Exception if a work could not be measured
    */
   public static void main(String[] arguments) throws Exception {
     Options options = Options.parse(arguments);
@@ -49,7 +48,8 @@ public final class Benchmarks {
         if (!options.warmUp().isZero()) {
           System.out.printf("%s: %s%n", work.name(), warmUp.warm(() -> measure(work, true, meter)));
         }
-        // All pairs of a work follow each other: what it is compiled for is what it does.
+        // All pairs of a work are measured one after the other, so that the code is compiled for
+        // this work.
         for (int number = 1; number <= options.pairs(); number++) {
           Pair pair = measure(work, number % 2 == 0, meter);
           results.add(work, pair.ours, pair.limit);

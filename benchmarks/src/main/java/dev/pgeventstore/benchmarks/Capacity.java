@@ -8,20 +8,20 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Map;
 
-/** How many connections there are: the limit needs one for each of its writers. */
+/** The number of connections: the limit needs one for each of its writers. */
 final class Capacity {
 
-  /** For the other databases of a run, and for the pools of the stores. */
+  /** Connections for the other databases of a run, and for the pools of the stores. */
   private static final int OTHERS = 60;
 
   private Capacity() {}
 
-  /** A server with enough of them, unless one runs already. */
+  /** Starts a server with enough connections, unless one already runs. */
   static PostgresServer start() {
     return PostgresServer.start(Map.of("max_connections", "400"));
   }
 
-  /** The connections that the limit's writers may use; says so if these are not enough. */
+  /** The number of connections that the limit's writers may use; prints a warning if there are too few. */
   static int plainConnections(PostgresServer server) throws SQLException {
     try (Connection connection = new Database(server.url("postgres")).open();
         Statement statement = connection.createStatement();

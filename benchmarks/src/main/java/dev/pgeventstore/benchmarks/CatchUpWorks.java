@@ -19,8 +19,7 @@ import java.util.function.Consumer;
 import java.util.stream.LongStream;
 
 /**
- * Reads the whole log. The limit is plain JDBC, page by page: raw, and with the JSON of every event
- * parsed by the same reader of Jackson.
+ * Reads the whole log. The limit is plain JDBC, page by page, without parsing the JSON, and with every event's JSON parsed by the same Jackson reader.
  */
 final class CatchUpWorks implements Works {
 
@@ -38,7 +37,7 @@ final class CatchUpWorks implements Works {
     this.events = options.events();
   }
 
-  /** Neighbours in the log are of many streams, as where many users write. */
+  /** Adjacent events in the log belong to many streams, as if many users had written them. */
   @Override
   public void prepare() throws Exception {
     stage
@@ -50,7 +49,7 @@ final class CatchUpWorks implements Works {
     stage.fillPlainTable();
   }
 
-  /** Twenty streams take turns until they are full. */
+  /** The stream of an event: twenty streams take turns until they are full. */
   private static StreamId stream(long number) {
     long group = number / (STREAMS_IN_TURN * EVENTS_PER_STREAM);
     return StreamId.of("parcel", group + "-" + number % STREAMS_IN_TURN);

@@ -8,9 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * Ours to the limit, as a bar for each work, in plain SVG. The scale is logarithmic: twice as much
- * and half as much are as far from 1. A whisker shows the bounds of the confidence interval, a red
- * mark the floor below which a work must not fall.
+ * The ratio of the store to the limit, as a bar for each work, in plain SVG. The scale is logarithmic: twice as much and half as much have the same distance from 1. A whisker shows the bounds of the confidence interval. A red mark shows the floor below which a work must not fall.
  */
 final class Chart {
 
@@ -38,7 +36,7 @@ final class Chart {
         tickAbove(ratios.stream().mapToDouble(ratio -> ratio.interval().upper()).max().orElse(1));
   }
 
-  /** Floors are by the names of works. */
+  /** Creates a chart. Floors are keyed by the names of works. */
   static Chart of(List<Results.Ratio> ratios, Map<String, Double> floors) {
     return new Chart(ratios, floors);
   }
@@ -153,7 +151,7 @@ final class Chart {
         baseline - 9, baseline, baseline - 11);
   }
 
-  /** What is off the scale is drawn at its edge. */
+  /** The x coordinate of a ratio. A ratio beyond the scale is drawn at its edge. */
   private double x(double ratio) {
     double inside = Math.min(most, Math.max(least, ratio));
     return NAMES + PLOT * Math.log(inside / least) / Math.log(most / least);

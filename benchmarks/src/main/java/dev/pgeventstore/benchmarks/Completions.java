@@ -2,7 +2,7 @@ package dev.pgeventstore.benchmarks;
 
 import java.util.Arrays;
 
-/** How long each append took that nobody waited for. Safe for many threads. */
+/** The durations of asynchronous appends. Safe for many threads. */
 final class Completions {
 
   private long[] latencies = new long[1024];
@@ -20,7 +20,7 @@ final class Completions {
     latencies[count++] = nanos;
   }
 
-  /** In nanoseconds; fails if any append did. */
+  /** The durations in nanoseconds. Fails if any append has failed. */
   synchronized long[] latencies() {
     if (failure != null) {
       throw new IllegalStateException("an append failed", failure);

@@ -11,9 +11,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 
 /**
- * Measures what a work takes of the CPU: in this process and those it has started, such as a
- * broker, in the server's processes, and what anything else on the machine took meanwhile. The
- * latter two are known on Linux only, and of a server on this machine.
+ * Measures the CPU time of a work: in this process and those it has started, such as a broker, in the server's processes, and in everything else on the machine. The latter two are known only on Linux, and only for a server on this machine.
  */
 final class CpuMeter {
 
@@ -31,7 +29,7 @@ final class CpuMeter {
     this.postmaster = hasTable ? postmaster(server) : NOT_HERE;
   }
 
-  /** The process that has started the one that answers, if that is one of this machine. */
+  /** The parent of the server process of a connection, if the server is on this machine. */
   private static long postmaster(PostgresServer server) throws SQLException, IOException {
     try (Connection connection = new Database(server.url("postgres")).open();
         Statement statement = connection.createStatement();
@@ -46,7 +44,7 @@ final class CpuMeter {
     }
   }
 
-  /** Does a work, and adds what it took of the CPU. */
+  /** Runs a work, and adds its CPU time to the figures. */
   Figures measure(Work.Side side) throws Exception {
     Reading before = read();
     Figures figures = side.measure();

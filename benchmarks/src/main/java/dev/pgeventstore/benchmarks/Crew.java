@@ -10,7 +10,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
-/** Threads that do the same thing over and over for some time. */
+/** Threads that repeat the same operation for some time. */
 final class Crew {
 
   private final int threads;
@@ -21,10 +21,11 @@ final class Crew {
     this.time = time;
   }
 
-  /** Runs one worker in each thread, and counts and times what they do. */
+  /** Runs one worker in each thread, and counts and times its operations. */
   Outcome run(Hiring hiring) throws Exception {
-    // One after the other, before any of them begins: a pool that has to open a connection for each
-    // of many threads at once may forget one of them, and all the others would wait for it.
+    // Workers are created one after the other, before any of them begins. If a pool must open
+    // connections for many threads at once, it may miss one of these threads, and all others would
+    // wait for it.
     List<Worker> workers = new ArrayList<>();
     try {
       for (int i = 0; i < threads; i++) {
@@ -84,13 +85,13 @@ final class Crew {
     return new Outcome(all, longest);
   }
 
-  /** Makes the worker of a thread. */
+  /** Creates the worker of a thread. */
   @FunctionalInterface
   interface Hiring {
     Worker hire(int thread) throws Exception;
   }
 
-  /** Does something again and again, in one thread. */
+  /** Repeats an operation in one thread. */
   @FunctionalInterface
   interface Worker extends AutoCloseable {
     void once() throws Exception;
@@ -102,7 +103,7 @@ final class Crew {
   @SuppressWarnings("ArrayRecordComponent") // never compared
   private record Shift(long[] latencies, long nanos) {}
 
-  /** What all of them did. */
+  /** The operations of all workers. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   record Outcome(long[] latencies, long nanos) {
 

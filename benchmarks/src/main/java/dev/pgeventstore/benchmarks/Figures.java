@@ -5,10 +5,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * What one measurement came to.
+ * The results of one measurement.
  *
- * @param byUnit values by unit, in the order to print them in
- * @param operations how many events, appends or loads that were; 0 if it is nothing to count
+ * @param byUnit values by unit, in the order in which they are printed
+ * @param operations the number of events, appends or loads; 0 if there is nothing to count
  */
 record Figures(Map<String, Double> byUnit, long operations) {
 
@@ -19,19 +19,19 @@ record Figures(Map<String, Double> byUnit, long operations) {
     return new Figures(Map.of(what + "/s", count * 1e9 / nanos), count);
   }
 
-  /** The same with what an operation took of something, in microseconds. */
+  /** Adds a cost of each operation, in microseconds. */
   Figures perOperation(String unit, long nanos) {
     return operations == 0 ? this : and(unit, nanos / NANOS_PER_MICRO / operations);
   }
 
-  /** The same with one more. */
+  /** Adds a value. */
   Figures and(String unit, double value) {
     Map<String, Double> more = new LinkedHashMap<>(byUnit);
     more.put(unit, value);
     return new Figures(more, operations);
   }
 
-  /** The same with quantiles of some latencies, in milliseconds. */
+  /** Adds quantiles of some latencies, in milliseconds. */
   Figures with(String what, long[] nanos, double... quantiles) {
     if (nanos.length == 0) {
       throw new IllegalStateException("nothing was measured");

@@ -2,7 +2,7 @@ package dev.pgeventstore.benchmarks;
 
 import java.util.Map;
 
-/** What ours to the limit should not fall below, by work. The chart marks it. */
+/** The ratio below which the store should not fall, for each work. The chart marks it. */
 final class Floors {
 
   static final Map<String, Double> BY_WORK =

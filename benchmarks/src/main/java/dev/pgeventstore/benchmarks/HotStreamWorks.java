@@ -12,9 +12,7 @@ import java.sql.PreparedStatement;
 import java.util.List;
 
 /**
- * Several threads that write to one stream. Each tries until it succeeds, and only successes count.
- * Where ours expects the exact version, it tries again with the one that the conflict told. The
- * limit takes the largest version and one more, and tries again if somebody else was faster.
+ * Several threads that write to one stream. Each retries until it succeeds, and only successes count. If the store's append expects an exact version, it retries with the version in the conflict. The limit reads the largest version, inserts the next one, and retries if another writer was faster.
  */
 final class HotStreamWorks implements Works {
 
@@ -81,7 +79,7 @@ final class HotStreamWorks implements Works {
       @Override
       public void once() throws Exception {
         while (!PlainTable.insertedNext(insert)) {
-          // Somebody else was faster.
+          // Another writer was faster.
         }
       }
 
@@ -92,7 +90,7 @@ final class HotStreamWorks implements Works {
     };
   }
 
-  /** Whoever decides on a version has to read it, and to read it again when he was too late. */
+  /** To expect a version, the limit must read it, and read it again if another writer was faster. */
   private Crew.Worker decidingOnWhatWasRead(StreamId stream) throws Exception {
     Connection connection = stage.open();
     PreparedStatement select = PlainTable.selectVersion(connection, stream);
@@ -113,7 +111,7 @@ final class HotStreamWorks implements Works {
     };
   }
 
-  /** Makes the worker of a thread. */
+  /** Creates the worker of a thread. */
   @FunctionalInterface
   private interface Joining {
     Crew.Worker join(StreamId stream) throws Exception;

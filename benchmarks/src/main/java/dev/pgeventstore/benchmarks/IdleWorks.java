@@ -13,12 +13,11 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * What subscriptions with nothing to do cost the database: transactions, which is what queries are
- * here, and connections in use. In a database of their own, and nothing to compare it with.
+ * What idle subscriptions cost the database: transactions, each of which is one query here, and connections in use. They have their own database. There is nothing to compare this with.
  */
 final class IdleWorks implements Works {
 
-  /** The server tells of the transactions of a session that has gone quiet only after 10 s. */
+  /** The server counts the transactions of a session that has become idle only after 10 s. */
   private static final long LONGEST_SETTLING_MILLIS = 11_000;
 
   private final Stage stage;
@@ -59,7 +58,7 @@ final class IdleWorks implements Works {
       long after = transactions();
       double seconds = (System.nanoTime() - started) / 1e9;
       Map<String, Double> figures = new LinkedHashMap<>();
-      // One of them asked for the number before.
+      // One of these queries read the number before.
       figures.put("queries/s", Math.max(0, after - before - 1) / seconds);
       figures.put("connections", (double) mostConnections);
       return new Figures(figures, 0);

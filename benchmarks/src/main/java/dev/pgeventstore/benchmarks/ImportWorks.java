@@ -18,8 +18,7 @@ import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyIn;
 
 /**
- * Imports, 10,000 events in a batch. The limit is a binary COPY of the same rows, with a
- * transaction for as many; its rows are made before, and the making is not counted.
+ * Imports with 10,000 events in a batch. The limit is a binary COPY of the same rows, with as many in each transaction. Its rows are prepared before, which is not measured.
  */
 final class ImportWorks implements Works {
 

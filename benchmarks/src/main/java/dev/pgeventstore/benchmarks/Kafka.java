@@ -15,7 +15,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
-/** A broker, started when a work needs it, and topics for one measurement each. */
+/** A broker, which is started when a work needs it, and topics for one measurement each. */
 final class Kafka implements AutoCloseable {
 
   static final int PARTITIONS = 6;
@@ -36,7 +36,7 @@ final class Kafka implements AutoCloseable {
     return Map.of("bootstrap.servers", broker().bootstrap());
   }
 
-  /** Sends as the relay does: the same acknowledgements, batches and compression. */
+  /** The settings of a producer with the relay's acknowledgements, batches and compression. */
   Map<String, Object> producer() {
     Map<String, Object> settings = new HashMap<>(clients());
     settings.put(ProducerConfig.ACKS_CONFIG, "all");
@@ -60,8 +60,7 @@ final class Kafka implements AutoCloseable {
   }
 
   /**
-   * A broker that leads a partition and does not know it yet may take a producer's second request
-   * and refuse the first, which then fails after minutes (KAFKA-15591).
+   * Waits until every partition has a leader that accepts requests. A broker that has not yet noticed that it leads a partition may refuse a producer's first request and accept the second. The first then fails after minutes (KAFKA-15591).
    */
   private static void awaitLeaders(Admin admin, String topic, int partitions) throws Exception {
     Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
@@ -83,7 +82,7 @@ final class Kafka implements AutoCloseable {
     }
   }
 
-  /** What was measured is of no more use, and takes room. */
+  /** Deletes a topic after its measurement, to free its space. */
   void delete(String topic) throws Exception {
     try (Admin admin = Admin.create(clients())) {
       admin.deleteTopics(List.of(topic)).all().get();

@@ -7,8 +7,7 @@ import java.util.Deque;
 import java.util.List;
 
 /**
- * All kinds of works. Each has a database of its own where it could disturb another: logs that are
- * read stay as they are.
+ * All kinds of works. A kind that could disturb another has its own database, so that logs that are read do not change.
  */
 final class Kinds implements AutoCloseable {
 
@@ -21,7 +20,7 @@ final class Kinds implements AutoCloseable {
     this.options = options;
   }
 
-  /** The works that are chosen, ready to be measured. */
+  /** Prepares the chosen works. */
   List<Work> prepare() throws Exception {
     List<Work> works = new ArrayList<>();
     for (Works kind : all()) {
@@ -72,7 +71,7 @@ final class Kinds implements AutoCloseable {
     return stage;
   }
 
-  /** The last that was opened first. */
+  /** Closes in the reverse order of opening. */
   @Override
   public void close() throws Exception {
     while (!opened.isEmpty()) {

@@ -12,8 +12,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * How soon a subscription hears of an append: of its own process, and of another one. Both tell the
- * time by the clock of the machine. Nothing to compare it with.
+ * How soon a subscription handles an append of its own process, and of another process. Both use the clock of the machine. There is nothing to compare this with.
  */
 final class LatencyWorks implements Works {
 
@@ -44,7 +43,7 @@ final class LatencyWorks implements Works {
             () -> measure(1, otherProcess()::append)));
   }
 
-  /** The same one in all rounds: it warms up as this one does. */
+  /** The same process in all rounds, so that it warms up as this one does. */
   private OtherProcess otherProcess() throws Exception {
     if (otherProcess.isEmpty()) {
       otherProcess = Optional.of(OtherProcess.start(stage.url()));
@@ -90,7 +89,7 @@ final class LatencyWorks implements Works {
   private static long[] nanos(long[] from, long[] to) {
     long[] differences = new long[from.length];
     for (int i = 0; i < from.length; i++) {
-      // The handler may be faster than the thread that appends.
+      // The handler may be called before the append has returned to its thread.
       differences[i] = TimeUnit.MICROSECONDS.toNanos(Math.max(0, to[i] - from[i]));
     }
     return differences;
@@ -107,11 +106,11 @@ final class LatencyWorks implements Works {
   @FunctionalInterface
   interface Appending {
 
-    /** The times when the appends had returned, in microseconds. */
+    /** Returns the times at which the appends returned, in microseconds. */
     long[] append(String key, int count) throws Exception;
   }
 
-  /** What one subscription hears of the appends. */
+  /** The times at which one subscription handles the appends. */
   private final class Heard implements AutoCloseable {
     private final long[] begun;
     private final long[] handled;

@@ -12,7 +12,7 @@ import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
 /**
- * Loads streams as they were stored, JSON not decoded. The limit is a select of the same stream.
+ * Loads streams without decoding the JSON. The limit is a select of the same stream.
  */
 final class LoadWorks implements Works {
 

@@ -7,8 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What live subscriptions cost those who append. Here the limit is the store itself, with nobody
- * subscribed.
+ * What live subscriptions cost appends. Here the limit is the store itself without subscriptions.
  */
 final class ObservedWorks implements Works {
 

@@ -8,20 +8,19 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a run is told on its command line.
+ * The options of a run on the command line.
  *
- * @param pairs how often every work is measured, ours and the limit one right after the other
- * @param warmUp how long every work is warmed up before that, at most
- * @param seconds how long a work of open end is measured each time
+ * @param pairs how often every work is measured, the store and the limit directly after each other
+ * @param warmUp how long every work is warmed up before that at most
+ * @param seconds how long a work without a fixed end is measured each time
  * @param liveSeconds how long latency is measured each time
- * @param events how many events the log holds that is read from end to end
- * @param streams how many streams there are of each length to load
- * @param idle how many subscriptions there are with nothing to do
- * @param stored how many events are stored where appends are compared with those to a small store;
- *     0 to skip that
- * @param storedLarge the same, for a size that takes minutes to fill
+ * @param events the number of events in the log that is read completely
+ * @param streams the number of streams of each length to load
+ * @param idle the number of idle subscriptions
+ * @param stored the number of events in the large store whose appends are compared with those to a small one; 0 to skip that
+ * @param storedLarge the same for a store that takes minutes to fill
  * @param only measures only works whose name contains one of these; empty for all
- * @param output folder of the CSV file and the chart
+ * @param output the folder for the CSV file and the chart
  */
 record Options(
     int pairs,
@@ -54,7 +53,7 @@ record Options(
 
   private static final Map<String, String> DEFAULTS = defaults();
 
-  /** The usage is the one place where defaults are written down. */
+  /** The defaults, which are read from the usage, so that they are stated only there. */
   private static Map<String, String> defaults() {
     Map<String, String> defaults = new LinkedHashMap<>();
     USAGE
@@ -92,7 +91,7 @@ record Options(
         Path.of(values.get("--output")));
   }
 
-  /** Whether a work is to be measured. */
+  /** Whether a work is chosen. */
   boolean choose(Work work) {
     return only.isEmpty() || only.stream().anyMatch(work.name()::contains);
   }

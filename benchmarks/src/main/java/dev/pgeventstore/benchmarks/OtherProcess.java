@@ -21,7 +21,7 @@ final class OtherProcess implements AutoCloseable {
     this.orders = new PrintWriter(process.outputWriter(StandardCharsets.UTF_8), true);
   }
 
-  /** Starts it, and waits until it has a store. */
+  /** Starts the process, and waits until it has a store. */
   static OtherProcess start(String url) throws IOException {
     OtherProcess other =
         new OtherProcess(
@@ -51,7 +51,7 @@ final class OtherProcess implements AutoCloseable {
     return line;
   }
 
-  /** Appends numbered events, and returns the times when the appends had returned there. */
+  /** Appends numbered events there, and returns the times at which the appends returned. */
   long[] append(String key, int count) throws IOException {
     orders.println(key + ' ' + count);
     return Arrays.stream(answer().split(" ")).mapToLong(Long::parseLong).toArray();

@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 
-/** The beat of those who append so many times a second. */
+/** A pace of so many appends per second. */
 final class Pace {
 
   static final int PER_SECOND = 200;
@@ -13,7 +13,7 @@ final class Pace {
 
   private final long started = System.nanoTime();
 
-  /** How often it beats in some time. */
+  /** The number of beats in some time. */
   static int beats(Duration time) {
     return Math.max(1, (int) (time.toNanos() / APART_NANOS));
   }

@@ -28,7 +28,7 @@ record Parcel(
         "left with the neighbours");
   }
 
-  /** One that carries the time at which its append began. */
+  /** Creates an event that carries the time at which its append began. */
   static Parcel begunAt(long number, long micros) {
     Parcel any = number(number);
     return new Parcel(

@@ -12,9 +12,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 
 /**
- * The limit: what one writes by hand. Pages of plain JDBC are sent one after the other, each as a
- * transaction if there are any, and with the position it brings the reader to. The records are the
- * relay's, with as many headers.
+ * The limit: a relay written by hand. Pages from plain JDBC are sent one after the other. With transactions, each page is one transaction, which also has the position that the page ends at. The records are the relay's, with as many headers.
  */
 final class PlainRelay {
 
@@ -32,14 +30,14 @@ final class PlainRelay {
   private final AtomicReference<Exception> failure = new AtomicReference<>();
   private long last;
 
-  /** With transactions if there is a topic for positions. */
+  /** Creates a relay that uses transactions if there is a topic for positions. */
   PlainRelay(KafkaProducer<byte[], byte[]> producer, String topic, Optional<String> positions) {
     this.producer = producer;
     this.topic = topic;
     this.positions = positions;
   }
 
-  /** Sends the whole table, and tells how many rows it has. */
+  /** Sends the whole table, and returns the number of rows. */
   int run(Connection connection) throws Exception {
     int count = 0;
     try (PreparedStatement select = PlainTable.selectPage(connection)) {

@@ -10,8 +10,7 @@ import java.time.OffsetDateTime;
 import java.util.UUID;
 
 /**
- * The limit: a table of the same columns, constraints and indexes as the store's, written and read
- * by prepared statements of plain JDBC, without any check.
+ * The limit: a table with the same columns, constraints and indexes as the store's, written and read by prepared statements of plain JDBC, without any check.
  */
 final class PlainTable {
 
@@ -19,7 +18,7 @@ final class PlainTable {
       "insert into plain.events (stream_id, category, version, id, type, revision, data) values ";
   private static final String ROW = "(?, ?, ?, ?, ?, ?, ?::json)";
 
-  /** What a store made at home does: no row to lock, and the primary key tells who was faster. */
+  /** What a home-made store does: it locks no row, and the primary key detects the slower writer. */
   private static final String INSERT_NEXT =
       """
       insert into plain.events (stream_id, category, version, id, type, revision, data)
@@ -56,7 +55,7 @@ final class PlainTable {
     }
   }
 
-  /** Takes over what the store holds, so that both read the same. */
+  /** Copies the contents of the store, so that both read the same. */
   static void fill(Connection connection, String storeSchema) throws SQLException {
     try (Statement statement = connection.createStatement()) {
       statement.execute(
@@ -106,13 +105,13 @@ final class PlainTable {
     return insert;
   }
 
-  /** False if somebody else has inserted the version meanwhile. */
+  /** Executes the insert; returns false if another writer has inserted the version meanwhile. */
   static boolean insertedNext(PreparedStatement insertNext) throws SQLException {
     insertNext.setObject(3, UUID.randomUUID());
     return inserted(insertNext);
   }
 
-  /** False if somebody else was faster to insert a row of this version. */
+  /** Executes the insert; returns false if another writer was faster. */
   static boolean inserted(PreparedStatement insert) throws SQLException {
     try {
       insert.executeUpdate();
@@ -155,7 +154,7 @@ final class PlainTable {
     return connection.prepareStatement(PAGE);
   }
 
-  /** Reads every column of every row, as the types that a program would want. */
+  /** Reads every column of every row, as the types that a program would use. */
   static int read(PreparedStatement select, RowReader reader) throws Exception {
     int count = 0;
     try (ResultSet rows = select.executeQuery()) {
@@ -177,7 +176,7 @@ final class PlainTable {
     return count;
   }
 
-  /** Takes the rows, one after the other. */
+  /** Receives the rows, one after the other. */
   @FunctionalInterface
   interface RowReader {
     void read(Row row) throws Exception;

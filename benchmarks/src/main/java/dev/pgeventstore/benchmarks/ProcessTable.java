@@ -11,8 +11,7 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
- * What processes have used of the CPU, and all of the machine, as Linux tells in {@code /proc}, in
- * ticks of 10 ms. A process that has ended counts with the one that started it.
+ * The CPU time of processes and of the whole machine, which Linux reports in {@code /proc} in ticks of 10 ms. The time of a process that has ended is added to its parent.
  */
 final class ProcessTable {
 
@@ -38,26 +37,26 @@ final class ProcessTable {
               Long.parseLong(process.getFileName().toString()),
               Entry.parse(Files.readString(process.resolve("stat"))));
         } catch (IOException e) {
-          // It has ended meanwhile.
+          // The process has ended meanwhile.
         }
       }
     }
     return new ProcessTable(entries);
   }
 
-  /** The process that started another one; 0 if that is not known. */
+  /** The parent of a process; 0 if it is unknown. */
   long parentOf(long pid) {
     Entry entry = entries.get(pid);
     return entry == null ? 0 : entry.parent;
   }
 
-  /** What a process is called; empty if it is not known. */
+  /** The name of a process; empty if it is unknown. */
   String nameOf(long pid) {
     Entry entry = entries.get(pid);
     return entry == null ? "" : entry.name;
   }
 
-  /** What a process and all that it has started have used, but for another tree. */
+  /** The CPU time of a process and all its descendants, without that of another tree. */
   long nanosOfTree(long root, long butFor) {
     Set<Long> tree = new HashSet<>();
     for (long pid : entries.keySet()) {
@@ -77,22 +76,22 @@ final class ProcessTable {
     return false;
   }
 
-  /** What all of the machine's processors have done. */
+  /** Reads the CPU time of all processors. */
   static Machine machine() throws IOException {
     return Machine.parse(Files.readString(PROC.resolve("stat")));
   }
 
   /**
-   * The line of a process.
+   * The data of a process.
    *
-   * @param name of its program
-   * @param parent that has started it
-   * @param ticks of itself and of those it has started that have ended
+   * @param name the name of its program
+   * @param parent the process that has started it
+   * @param ticks its own ticks, and those of its children that have ended
    */
   record Entry(String name, long parent, long ticks) {
 
     static Entry parse(String stat) {
-      // The name may hold blanks and brackets; the rest begins with the third field.
+      // The name may contain blanks and parentheses; the rest begins with the third field.
       int end = stat.lastIndexOf(')');
       String[] rest = stat.substring(end + 2).split(" ");
       long ticks = 0;
@@ -105,10 +104,10 @@ final class ProcessTable {
   }
 
   /**
-   * All processors together, since the machine was started.
+   * The time of all processors together, since the machine was started.
    *
-   * @param busyNanos in which they did something, or were taken away by the machine's host
-   * @param totalNanos in which they could have
+   * @param busyNanos the time in which they were busy, or the host used them otherwise
+   * @param totalNanos the whole time
    */
   record Machine(long busyNanos, long totalNanos) {
 

@@ -19,8 +19,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.LongStream;
 
 /**
- * Builds a read model from the whole log: how many events there are, by groups of streams, in the
- * same database and in the transaction of the checkpoint. Nothing to compare it with.
+ * Builds a read model from the whole log: the number of events of each group of streams, in the same database and in the transaction of the checkpoint. There is nothing to compare this with.
  */
 final class ProjectionWorks implements Works {
 
@@ -98,13 +97,13 @@ final class ProjectionWorks implements Works {
         throw new IllegalStateException("not caught up: " + running.status());
       }
     }
-    // Also what was handled last is committed now.
+    // By now the last batch is committed, too.
     Figures figures = Figures.perSecond("events", events, System.nanoTime() - started);
     requireAll(name);
     return figures;
   }
 
-  /** Groups of different partitions are different rows. */
+  /** Each partition has its own groups, so partitions write different rows. */
   private static void count(String name, List<RecordedEvent> batch, Connection connection)
       throws SQLException {
     Long[] counts = new Long[GROUPS];

@@ -19,12 +19,9 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * How soon after its append an event can be read from the topic. Whatever the relay promises, the
- * consumer reads committed records only: of a relay without transactions that is every record at
- * once. Nothing to compare it with.
+ * How soon after its append an event can be read from the topic. With both deliveries, the consumer reads committed records only; without transactions, each record counts as committed immediately. There is nothing to compare this with.
  *
- * <p>The first second is not counted: the topic, the relay and the consumer are new, and what they
- * do to begin takes the processors for some tenths of a second.
+ * <p>The first second is not measured: the topic, the relay and the consumer are new, and their start takes the processors for some tenths of a second.
  */
 final class RelayLatencyWorks implements Works {
 
@@ -75,7 +72,7 @@ final class RelayLatencyWorks implements Works {
       long[] nanos = new long[count - NOT_COUNTED];
       for (int i = 0; i < nanos.length; i++) {
         int append = NOT_COUNTED + i;
-        // The relay may be faster than the thread that appends.
+        // The record may be readable before the append has returned to its thread.
         nanos[i] = TimeUnit.MICROSECONDS.toNanos(Math.max(0, readable[append] - returned[append]));
       }
       return Figures.perSecond("appends", count, System.nanoTime() - started)
@@ -109,7 +106,7 @@ final class RelayLatencyWorks implements Works {
     return consumer;
   }
 
-  /** When each append could be read, in microseconds. */
+  /** The times at which the events of the appends could be read, in microseconds. */
   private long[] read(KafkaConsumer<byte[], byte[]> consumer, int count) {
     RecordDecoder decoder = RecordDecoder.of(stage.codec());
     long[] readable = new long[count];

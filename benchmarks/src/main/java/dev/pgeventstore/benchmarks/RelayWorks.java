@@ -25,8 +25,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 
 /**
- * Publishes the whole log to a topic of six partitions. The limit is plain JDBC and a plain
- * producer. Time begins when the relay leads, and when the producer is ready.
+ * Publishes the whole log to a topic with six partitions. The limit is plain JDBC and a plain producer. The measurement begins when the relay leads, or when the producer is ready.
  */
 final class RelayWorks implements Works {
 
@@ -58,7 +57,7 @@ final class RelayWorks implements Works {
     last = last();
   }
 
-  /** Twenty streams take turns until they are full. */
+  /** The stream of an event: twenty streams take turns until they are full. */
   private static StreamId stream(long number) {
     long group = number / (STREAMS_IN_TURN * EVENTS_PER_STREAM);
     return StreamId.of("parcel", group + "-" + number % STREAMS_IN_TURN);
@@ -135,7 +134,7 @@ final class RelayWorks implements Works {
     }
   }
 
-  /** What the producer and the broker can do with these records, made before. */
+  /** Measures the producer and the broker alone, with records that were prepared before. */
   private Figures fromMemory() throws Exception {
     String topic = kafka.newTopic(Kafka.PARTITIONS);
     List<ProducerRecord<byte[], byte[]>> records = records(topic);

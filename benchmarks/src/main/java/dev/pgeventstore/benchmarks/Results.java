@@ -10,10 +10,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** What was measured, pair by pair. */
+/** The measured values, pair by pair. */
 final class Results {
 
-  /** From here on a measurement is of little use: in percent of the machine. */
+  /** The load by other processes, in percent of the machine, from which on a measurement is of little use. */
   private static final double MUCH_FOREIGN = 10;
 
   private static final String LINE = "%-58s %-26s %24s %24s %20s%n";
@@ -31,7 +31,7 @@ final class Results {
     return all.computeIfAbsent(new Key(work.name(), unit), key -> new Series());
   }
 
-  /** How often a work was measured; 0 for one that was not. */
+  /** How often a work was measured. */
   int pairs(String work) {
     return all.entrySet().stream()
         .filter(entry -> entry.getKey().work.equals(work))
@@ -41,9 +41,7 @@ final class Results {
   }
 
   /**
-   * Prints medians: of both sides with the smallest and the largest in brackets, of the ratios with
-   * the bounds of their confidence interval. Where there is none, the ratio has the smallest and
-   * the largest in parentheses.
+   * Prints medians: those of both sides with the smallest and the largest value in brackets, and those of the ratios with the bounds of their confidence interval. If there is no interval, the ratio has the smallest and the largest value in parentheses.
    */
   void print(PrintStream out) {
     out.printf(LINE, "work", "unit", "ours", "limit", "ours/limit");
@@ -89,7 +87,7 @@ final class Results {
   }
 
   /**
-   * Ours to the limit, by work, of the first unit of each: how much was done, or the time it took.
+   * The ratio of the store to the limit for each work, in its first unit: the throughput or the time.
    */
   List<Ratio> ratios() {
     Map<String, Ratio> first = new LinkedHashMap<>();
@@ -103,7 +101,7 @@ final class Results {
     return List.copyOf(first.values());
   }
 
-  /** The median of all pairs, and how sure it is. */
+  /** The median of all pairs, with its confidence. */
   record Ratio(String work, String unit, Interval interval) {}
 
   private static String spread(List<Double> values) {
@@ -122,7 +120,7 @@ final class Results {
     return String.format(Locale.ROOT, value < 100 ? "%.2f" : "%.0f", value);
   }
 
-  /** Writes a line for every value. */
+  /** Writes a CSV file with a line for every value. */
   void writeCsv(Path file) throws IOException {
     List<String> lines = new ArrayList<>(List.of("work,unit,pair,ours,limit"));
     all.forEach(
@@ -149,7 +147,7 @@ final class Results {
     private final List<Double> ours = new ArrayList<>();
     private final List<Double> limit = new ArrayList<>();
 
-    /** Of each pair, whose two sides were measured one right after the other. */
+    /** The ratio of each pair, whose two sides were measured directly after each other. */
     private final List<Double> ratios = new ArrayList<>();
 
     void add(double oursNow, double limitNow) {

@@ -6,7 +6,7 @@ import dev.pgeventstore.ExpectedVersion;
 import java.util.List;
 import java.util.stream.IntStream;
 
-/** Retries of large appends that were written. The limit is the first try. */
+/** Retries of large appends that were written. The limit is the first attempt. */
 final class RetryWorks implements Works {
 
   private static final int EVENTS = 2_000;

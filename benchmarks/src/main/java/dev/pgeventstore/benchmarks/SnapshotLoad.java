@@ -11,8 +11,7 @@ import java.sql.ResultSet;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * Loads streams of 100 events from a snapshot on, neither decoded. The limit selects the snapshot,
- * and then the events after it.
+ * Loads streams of 100 events from a snapshot on, without decoding snapshot or events. The limit selects the snapshot, and then the events after it.
  */
 final class SnapshotLoad {
 
@@ -28,7 +27,7 @@ final class SnapshotLoad {
     this.options = options;
   }
 
-  /** Keeps a snapshot of each stream, which is there already. */
+  /** Stores a snapshot of each stream; the streams already exist. */
   void prepare() throws Exception {
     byte[] state = JacksonCodec.newMapper().writeValueAsBytes(Parcel.number(LENGTH - TAIL));
     for (int i = 0; i < options.streams(); i++) {

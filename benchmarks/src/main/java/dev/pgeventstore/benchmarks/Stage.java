@@ -13,12 +13,12 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** A database with a store in it, and the plain table beside that. */
+/** A database with a store, and with the plain table beside it. */
 final class Stage implements AutoCloseable {
 
   static final String SCHEMA = "eventstore";
 
-  /** Few, however many writers there are. */
+  /** The store needs few connections, however many writers there are. */
   static final int STORE_POOL = 10;
 
   private final Database database;
@@ -41,7 +41,7 @@ final class Stage implements AutoCloseable {
   static HikariDataSource pool(String url, int most) {
     HikariConfig config = new HikariConfig();
     config.setJdbcUrl(url);
-    // Opened when needed: in the warm-up.
+    // Connections are opened when they are needed, which is during the warm-up.
     config.setMaximumPoolSize(most);
     config.setMinimumIdle(0);
     return new HikariDataSource(config);
@@ -59,20 +59,19 @@ final class Stage implements AutoCloseable {
     return database.url();
   }
 
-  /** One that nobody has written to. */
+  /** A stream without events. */
   StreamId newStream() {
     return StreamId.of("parcel", Long.toString(streams.incrementAndGet()));
   }
 
   /**
-   * A connection of plain JDBC, in auto-commit mode. From a pool, so that its prepared statements
-   * outlive a round, as the store's do.
+   * Opens a connection of plain JDBC, in auto-commit mode. It comes from a pool, so that its prepared statements outlive a round, as the store's do.
    */
   Connection open() throws SQLException {
     return plain.getConnection();
   }
 
-  /** Of the store's pool. */
+  /** The number of connections of the store's pool that are in use. */
   int connectionsInUse() {
     return pool.getHikariPoolMXBean().getActiveConnections();
   }

@@ -10,8 +10,7 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.LongStream;
 
 /**
- * Appends to a store that holds many events. The limit is the store itself while it holds few. The
- * names of streams are scattered, so that new ones go to any place of the indexes.
+ * Appends to a store that holds many events. The limit is the store itself while it holds few events. The names of streams are scattered, so that new streams go to random places of the indexes.
  */
 final class StoredWorks implements Works {
 
@@ -19,7 +18,7 @@ final class StoredWorks implements Works {
   private static final int EVENTS_PER_STREAM = 10;
   private static final int PROGRESS = 1_000_000;
 
-  /** Of a table's row, its part of the indexes, and of the log of the server. */
+  /** The size of a row, its index entries, and its part of the write-ahead log. */
   private static final long BYTES_PER_EVENT = 600;
 
   private final Stage many;
@@ -41,12 +40,12 @@ final class StoredWorks implements Works {
     return new Writers(stage, () -> scattered(number.getAndIncrement()));
   }
 
-  /** Multiplied by an odd number, so that no two are the same. */
+  /** A stream with a scattered name. The number is multiplied by an odd number, so that no two names are the same. */
   private static StreamId scattered(long number) {
     return StreamId.of("parcel", "%016x".formatted(number * 0x9E3779B97F4A7C15L));
   }
 
-  /** Whether the disk has room for so many events; says so if not, or if none are asked for. */
+  /** Whether the disk has room for that many events. Prints a message if not, or if the option is 0. */
   static boolean areWanted(String option, int events) throws IOException {
     if (events == 0) {
       System.out.println("skipped: appends to a store of many events (" + option + ")");

@@ -8,9 +8,7 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Does a work until the compiler of the JVM has gone quiet: for the first seconds it takes half of
- * the process, and what it compiles is not what runs later. Quiet is a second of work in which it
- * spent less than {@value #QUIET_PER_MILLE} ms.
+ * Runs a work until the JVM's compiler is quiet. In the first seconds, the compiler takes half of the CPU time of the process, and the code is not yet the code that runs later. The compiler is quiet if it takes less than {@value #QUIET_PER_MILLE} ms in a second of work.
  */
 final class WarmUp {
 
@@ -27,7 +25,7 @@ final class WarmUp {
     this.compilerMillis = compilerMillis;
   }
 
-  /** Of this JVM. One that does not tell what its compiler does is warmed up for the longest. */
+  /** Creates a warm-up of this JVM. If the JVM does not report its compiler's time, the warm-up takes the longest time. */
   static WarmUp ofThisJvm(Duration longest) {
     @Nullable CompilationMXBean compiler = ManagementFactory.getCompilationMXBean();
     LongSupplier clock = System::nanoTime;
@@ -37,7 +35,7 @@ final class WarmUp {
     return new WarmUp(longest, clock, compiler::getTotalCompilationTime);
   }
 
-  /** Takes turns until it is warm. */
+  /** Repeats a work until the JVM is warm. */
   Outcome warm(Turn turn) throws Exception {
     long started = nanoTime.getAsLong();
     long since = started;
@@ -59,18 +57,18 @@ final class WarmUp {
     return new Outcome(false, turns, Duration.ofNanos(nanoTime.getAsLong() - started));
   }
 
-  /** One time of the work. */
+  /** One run of the work. */
   @FunctionalInterface
   interface Turn {
     void take() throws Exception;
   }
 
   /**
-   * How it went.
+   * The result of a warm-up.
    *
-   * @param quiet false if the compiler was still busy when time was up
-   * @param turns how many there were
-   * @param took how long they took
+   * @param quiet false if the compiler was still busy at the end of the longest time
+   * @param turns the number of runs
+   * @param took the duration of all runs
    */
   record Outcome(boolean quiet, int turns, Duration took) {
 

@@ -5,9 +5,9 @@ import java.util.Optional;
 /**
  * Something to measure.
  *
- * @param name as printed
- * @param ours how the store does it
- * @param limit what it is compared with, if there is anything to compare it with
+ * @param name the name that is printed
+ * @param ours the work by the store
+ * @param limit the work that it is compared with, if there is any
  */
 record Work(String name, Side ours, Optional<Side> limit) {
 
@@ -19,11 +19,11 @@ record Work(String name, Side ours, Optional<Side> limit) {
     return new Work(name, ours, Optional.empty());
   }
 
-  /** One of the two that are compared. */
+  /** One of the two sides that are compared. */
   @FunctionalInterface
   interface Side {
 
-    /** Does the work once, and measures it. */
+    /** Runs the work once, and measures it. */
     Figures measure() throws Exception;
   }
 }

@@ -5,13 +5,13 @@ import java.util.List;
 /** Works of one kind, which share what they need. */
 interface Works extends AutoCloseable {
 
-  /** What can be measured, once it is prepared. */
+  /** The works, which can be measured once they are prepared. */
   List<Work> all();
 
   /** Fills tables and starts processes. Called once, and only if some of the works are chosen. */
   default void prepare() throws Exception {}
 
-  /** Ends what was started. */
+  /** Stops everything that was started. */
   @Override
   default void close() throws Exception {}
 }

@@ -12,9 +12,7 @@ import java.util.function.Supplier;
 import java.util.stream.LongStream;
 
 /**
- * Those who write to streams of their own: ours expects the exact version, and makes JSON from a
- * record. The limit inserts the same events with their JSON made before, in one statement and
- * transaction for as many.
+ * Writers that each write to their own streams. The store's writers expect the exact version, and make JSON from a record. The limit inserts the same events, with JSON that was made before, and as many of them in one statement and transaction.
  */
 final class Writers {
 
@@ -30,7 +28,7 @@ final class Writers {
     this.json = JacksonCodec.newMapper().writeValueAsString(Parcel.number(123_456));
   }
 
-  /** Ours. */
+  /** A writer of the store. */
   Crew.Worker appender(int events) {
     EventStore store = stage.store();
     return new Crew.Worker() {
@@ -53,7 +51,7 @@ final class Writers {
     };
   }
 
-  /** The limit. */
+  /** A writer of the limit. */
   Crew.Worker inserter(int events) throws Exception {
     Connection connection = stage.open();
     PreparedStatement insert = PlainTable.insert(connection, events);

@@ -1,2 +1,2 @@
-/** A load harness: the store's figures beside those of plain JDBC, taken in turns in one run. */
+/** Benchmarks: the store's figures beside those of plain JDBC, measured in turns in one run. */
 package dev.pgeventstore.benchmarks;
