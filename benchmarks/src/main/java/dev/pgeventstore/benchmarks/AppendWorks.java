@@ -3,7 +3,8 @@ package dev.pgeventstore.benchmarks;
 import java.util.List;
 
 /**
- * Appends by threads that wait for each response. The store's threads share a pool of {@value Stage#STORE_POOL} connections; each thread of the limit has its own connection.
+ * Appends by threads that wait for each response. The store's threads share a pool of {@value
+ * Stage#STORE_POOL} connections; each thread of the limit has its own connection.
  */
 final class AppendWorks implements Works {
 

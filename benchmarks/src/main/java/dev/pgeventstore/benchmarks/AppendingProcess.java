@@ -16,7 +16,9 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /**
- * The other process of {@link OtherProcess}. For each line of input, a key and a count, it appends that many events, and then prints one line with the times at which the appends returned. It ends at the end of its input, so it does not outlive the process that started it.
+ * The other process of {@link OtherProcess}. For each line of input, a key and a count, it appends
+ * that many events, and then prints one line with the times at which the appends returned. It ends
+ * at the end of its input, so it does not outlive the process that started it.
  */
 final class AppendingProcess {
 

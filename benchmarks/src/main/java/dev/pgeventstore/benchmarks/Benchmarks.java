@@ -19,7 +19,8 @@ public final class Benchmarks {
   }
 
   /**
-   * Runs the benchmarks on their own server, or on the one that the system property {@code pg.url} names.
+   * Runs the benchmarks on their own server, or on the one that the system property {@code pg.url}
+   * names.
    *
    * @param arguments options; an invalid one prints the usage
    * @throws Exception if a work could not be measured

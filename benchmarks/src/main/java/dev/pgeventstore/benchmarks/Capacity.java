@@ -21,7 +21,10 @@ final class Capacity {
     return PostgresServer.start(Map.of("max_connections", "400"));
   }
 
-  /** The number of connections that the limit's writers may use; prints a warning if there are too few. */
+  /**
+   * The number of connections that the limit's writers may use; prints a warning if there are too
+   * few.
+   */
   static int plainConnections(PostgresServer server) throws SQLException {
     try (Connection connection = new Database(server.url("postgres")).open();
         Statement statement = connection.createStatement();

@@ -19,7 +19,8 @@ import java.util.function.Consumer;
 import java.util.stream.LongStream;
 
 /**
- * Reads the whole log. The limit is plain JDBC, page by page, without parsing the JSON, and with every event's JSON parsed by the same Jackson reader.
+ * Reads the whole log. The limit is plain JDBC, page by page, without parsing the JSON, and with
+ * every event's JSON parsed by the same Jackson reader.
  */
 final class CatchUpWorks implements Works {
 

@@ -15,7 +15,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.LongStream;
 
 /**
- * Reads a category that has every hundredth event of a log. The limit is not plain JDBC, but the same reading of the whole log.
+ * Reads a category that has every hundredth event of a log. The limit is not plain JDBC, but the
+ * same reading of the whole log.
  */
 final class CategoryWorks implements Works {
 
@@ -44,7 +45,10 @@ final class CategoryWorks implements Works {
     stage.analyze();
   }
 
-  /** The stream of an event: a hundred streams take turns until they are full. The first of them is in the category. */
+  /**
+   * The stream of an event: a hundred streams take turns until they are full. The first of them is
+   * in the category.
+   */
   private static StreamId stream(long number) {
     long place = number % SHARE;
     return StreamId.of(

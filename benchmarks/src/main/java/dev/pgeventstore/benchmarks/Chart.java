@@ -8,7 +8,9 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * The ratio of the store to the limit, as a bar for each work, in plain SVG. The scale is logarithmic: twice as much and half as much have the same distance from 1. A whisker shows the bounds of the confidence interval. A red mark shows the floor below which a work must not fall.
+ * The ratio of the store to the limit, as a bar for each work, in plain SVG. The scale is
+ * logarithmic: twice as much and half as much have the same distance from 1. A whisker shows the
+ * bounds of the confidence interval. A red mark shows the floor below which a work must not fall.
  */
 final class Chart {
 

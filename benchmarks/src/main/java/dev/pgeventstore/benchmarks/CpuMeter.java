@@ -11,7 +11,9 @@ import java.sql.SQLException;
 import java.sql.Statement;
 
 /**
- * Measures the CPU time of a work: in this process and those it has started, such as a broker, in the server's processes, and in everything else on the machine. The latter two are known only on Linux, and only for a server on this machine.
+ * Measures the CPU time of a work: in this process and those it has started, such as a broker, in
+ * the server's processes, and in everything else on the machine. The latter two are known only on
+ * Linux, and only for a server on this machine.
  */
 final class CpuMeter {
 

@@ -12,7 +12,10 @@ import java.sql.PreparedStatement;
 import java.util.List;
 
 /**
- * Several threads that write to one stream. Each retries until it succeeds, and only successes count. If the store's append expects an exact version, it retries with the version in the conflict. The limit reads the largest version, inserts the next one, and retries if another writer was faster.
+ * Several threads that write to one stream. Each retries until it succeeds, and only successes
+ * count. If the store's append expects an exact version, it retries with the version in the
+ * conflict. The limit reads the largest version, inserts the next one, and retries if another
+ * writer was faster.
  */
 final class HotStreamWorks implements Works {
 
@@ -90,7 +93,9 @@ final class HotStreamWorks implements Works {
     };
   }
 
-  /** To expect a version, the limit must read it, and read it again if another writer was faster. */
+  /**
+   * To expect a version, the limit must read it, and read it again if another writer was faster.
+   */
   private Crew.Worker decidingOnWhatWasRead(StreamId stream) throws Exception {
     Connection connection = stage.open();
     PreparedStatement select = PlainTable.selectVersion(connection, stream);

@@ -13,7 +13,8 @@ import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
- * What idle subscriptions cost the database: transactions, each of which is one query here, and connections in use. They have their own database. There is nothing to compare this with.
+ * What idle subscriptions cost the database: transactions, each of which is one query here, and
+ * connections in use. They have their own database. There is nothing to compare this with.
  */
 final class IdleWorks implements Works {
 

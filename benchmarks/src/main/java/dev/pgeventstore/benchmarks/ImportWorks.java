@@ -18,7 +18,8 @@ import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyIn;
 
 /**
- * Imports with 10,000 events in a batch. The limit is a binary COPY of the same rows, with as many in each transaction. Its rows are prepared before, which is not measured.
+ * Imports with 10,000 events in a batch. The limit is a binary COPY of the same rows, with as many
+ * in each transaction. Its rows are prepared before, which is not measured.
  */
 final class ImportWorks implements Works {
 

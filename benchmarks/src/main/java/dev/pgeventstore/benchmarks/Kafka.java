@@ -60,7 +60,9 @@ final class Kafka implements AutoCloseable {
   }
 
   /**
-   * Waits until every partition has a leader that accepts requests. A broker that has not yet noticed that it leads a partition may refuse a producer's first request and accept the second. The first then fails after minutes (KAFKA-15591).
+   * Waits until every partition has a leader that accepts requests. A broker that has not yet
+   * noticed that it leads a partition may refuse a producer's first request and accept the second.
+   * The first then fails after minutes (KAFKA-15591).
    */
   private static void awaitLeaders(Admin admin, String topic, int partitions) throws Exception {
     Map<TopicPartition, OffsetSpec> ends = new HashMap<>();

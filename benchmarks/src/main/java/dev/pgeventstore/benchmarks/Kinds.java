@@ -7,7 +7,8 @@ import java.util.Deque;
 import java.util.List;
 
 /**
- * All kinds of works. A kind that could disturb another has its own database, so that logs that are read do not change.
+ * All kinds of works. A kind that could disturb another has its own database, so that logs that are
+ * read do not change.
  */
 final class Kinds implements AutoCloseable {
 

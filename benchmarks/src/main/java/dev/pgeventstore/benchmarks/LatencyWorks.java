@@ -12,7 +12,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * How soon a subscription handles an append of its own process, and of another process. Both use the clock of the machine. There is nothing to compare this with.
+ * How soon a subscription handles an append of its own process, and of another process. Both use
+ * the clock of the machine. There is nothing to compare this with.
  */
 final class LatencyWorks implements Works {
 

@@ -11,9 +11,7 @@ import java.util.function.ToLongFunction;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 
-/**
- * Loads streams without decoding the JSON. The limit is a select of the same stream.
- */
+/** Loads streams without decoding the JSON. The limit is a select of the same stream. */
 final class LoadWorks implements Works {
 
   private static final int LONG = 10_000;

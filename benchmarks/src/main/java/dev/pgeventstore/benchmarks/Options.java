@@ -17,7 +17,8 @@ import java.util.Map;
  * @param events the number of events in the log that is read completely
  * @param streams the number of streams of each length to load
  * @param idle the number of idle subscriptions
- * @param stored the number of events in the large store whose appends are compared with those to a small one; 0 to skip that
+ * @param stored the number of events in the large store whose appends are compared with those to a
+ *     small one; 0 to skip that
  * @param storedLarge the same for a store that takes minutes to fill
  * @param only measures only works whose name contains one of these; empty for all
  * @param output the folder for the CSV file and the chart

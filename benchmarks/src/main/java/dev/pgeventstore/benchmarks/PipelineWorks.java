@@ -10,7 +10,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 
 /**
- * One thread that appends without waiting for responses, with a limited number of appends in flight. There are as many streams as appends in flight, and they take turns. The limit is one thread of plain JDBC, which waits for each response, or 32 such threads.
+ * One thread that appends without waiting for responses, with a limited number of appends in
+ * flight. There are as many streams as appends in flight, and they take turns. The limit is one
+ * thread of plain JDBC, which waits for each response, or 32 such threads.
  */
 final class PipelineWorks implements Works {
 

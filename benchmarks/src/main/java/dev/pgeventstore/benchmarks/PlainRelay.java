@@ -12,7 +12,9 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 
 /**
- * The limit: a relay written by hand. Pages from plain JDBC are sent one after the other. With transactions, each page is one transaction, which also has the position that the page ends at. The records are the relay's, with as many headers.
+ * The limit: a relay written by hand. Pages from plain JDBC are sent one after the other. With
+ * transactions, each page is one transaction, which also has the position that the page ends at.
+ * The records are the relay's, with as many headers.
  */
 final class PlainRelay {
 

@@ -10,7 +10,8 @@ import java.time.OffsetDateTime;
 import java.util.UUID;
 
 /**
- * The limit: a table with the same columns, constraints and indexes as the store's, written and read by prepared statements of plain JDBC, without any check.
+ * The limit: a table with the same columns, constraints and indexes as the store's, written and
+ * read by prepared statements of plain JDBC, without any check.
  */
 final class PlainTable {
 
@@ -18,7 +19,9 @@ final class PlainTable {
       "insert into plain.events (stream_id, category, version, id, type, revision, data) values ";
   private static final String ROW = "(?, ?, ?, ?, ?, ?, ?::json)";
 
-  /** What a home-made store does: it locks no row, and the primary key detects the slower writer. */
+  /**
+   * What a home-made store does: it locks no row, and the primary key detects the slower writer.
+   */
   private static final String INSERT_NEXT =
       """
       insert into plain.events (stream_id, category, version, id, type, revision, data)

@@ -11,7 +11,8 @@ import java.util.Set;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The CPU time of processes and of the whole machine, which Linux reports in {@code /proc} in ticks of 10 ms. The time of a process that has ended is added to its parent.
+ * The CPU time of processes and of the whole machine, which Linux reports in {@code /proc} in ticks
+ * of 10 ms. The time of a process that has ended is added to its parent.
  */
 final class ProcessTable {
 

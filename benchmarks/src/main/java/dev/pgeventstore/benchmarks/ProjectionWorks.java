@@ -19,7 +19,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.LongStream;
 
 /**
- * Builds a read model from the whole log: the number of events of each group of streams, in the same database and in the transaction of the checkpoint. There is nothing to compare this with.
+ * Builds a read model from the whole log: the number of events of each group of streams, in the
+ * same database and in the transaction of the checkpoint. There is nothing to compare this with.
  */
 final class ProjectionWorks implements Works {
 

@@ -19,9 +19,12 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * How soon after its append an event can be read from the topic. With both deliveries, the consumer reads committed records only; without transactions, each record counts as committed immediately. There is nothing to compare this with.
+ * How soon after its append an event can be read from the topic. With both deliveries, the consumer
+ * reads committed records only; without transactions, each record counts as committed immediately.
+ * There is nothing to compare this with.
  *
- * <p>The first second is not measured: the topic, the relay and the consumer are new, and their start takes the processors for some tenths of a second.
+ * <p>The first second is not measured: the topic, the relay and the consumer are new, and their
+ * start takes the processors for some tenths of a second.
  */
 final class RelayLatencyWorks implements Works {
 

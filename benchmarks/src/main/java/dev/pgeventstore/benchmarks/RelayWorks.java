@@ -25,7 +25,8 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 
 /**
- * Publishes the whole log to a topic with six partitions. The limit is plain JDBC and a plain producer. The measurement begins when the relay leads, or when the producer is ready.
+ * Publishes the whole log to a topic with six partitions. The limit is plain JDBC and a plain
+ * producer. The measurement begins when the relay leads, or when the producer is ready.
  */
 final class RelayWorks implements Works {
 

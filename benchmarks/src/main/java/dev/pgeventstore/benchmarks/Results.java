@@ -13,7 +13,10 @@ import java.util.Map;
 /** The measured values, pair by pair. */
 final class Results {
 
-  /** The load by other processes, in percent of the machine, from which on a measurement is of little use. */
+  /**
+   * The load by other processes, in percent of the machine, from which on a measurement is of
+   * little use.
+   */
   private static final double MUCH_FOREIGN = 10;
 
   private static final String LINE = "%-58s %-26s %24s %24s %20s%n";
@@ -41,7 +44,9 @@ final class Results {
   }
 
   /**
-   * Prints medians: those of both sides with the smallest and the largest value in brackets, and those of the ratios with the bounds of their confidence interval. If there is no interval, the ratio has the smallest and the largest value in parentheses.
+   * Prints medians: those of both sides with the smallest and the largest value in brackets, and
+   * those of the ratios with the bounds of their confidence interval. If there is no interval, the
+   * ratio has the smallest and the largest value in parentheses.
    */
   void print(PrintStream out) {
     out.printf(LINE, "work", "unit", "ours", "limit", "ours/limit");
@@ -87,7 +92,8 @@ final class Results {
   }
 
   /**
-   * The ratio of the store to the limit for each work, in its first unit: the throughput or the time.
+   * The ratio of the store to the limit for each work, in its first unit: the throughput or the
+   * time.
    */
   List<Ratio> ratios() {
     Map<String, Ratio> first = new LinkedHashMap<>();

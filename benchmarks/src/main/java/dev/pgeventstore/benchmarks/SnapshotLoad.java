@@ -11,7 +11,8 @@ import java.sql.ResultSet;
 import java.util.concurrent.ThreadLocalRandom;
 
 /**
- * Loads streams of 100 events from a snapshot on, without decoding snapshot or events. The limit selects the snapshot, and then the events after it.
+ * Loads streams of 100 events from a snapshot on, without decoding snapshot or events. The limit
+ * selects the snapshot, and then the events after it.
  */
 final class SnapshotLoad {
 

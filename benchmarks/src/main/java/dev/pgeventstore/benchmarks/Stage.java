@@ -65,7 +65,8 @@ final class Stage implements AutoCloseable {
   }
 
   /**
-   * Opens a connection of plain JDBC, in auto-commit mode. It comes from a pool, so that its prepared statements outlive a round, as the store's do.
+   * Opens a connection of plain JDBC, in auto-commit mode. It comes from a pool, so that its
+   * prepared statements outlive a round, as the store's do.
    */
   Connection open() throws SQLException {
     return plain.getConnection();

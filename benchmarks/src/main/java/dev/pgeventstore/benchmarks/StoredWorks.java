@@ -10,7 +10,9 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.LongStream;
 
 /**
- * Appends to a store that holds many events. The limit is the store itself while it holds few events. The names of streams are scattered, so that new streams go to random places of the indexes.
+ * Appends to a store that holds many events. The limit is the store itself while it holds few
+ * events. The names of streams are scattered, so that new streams go to random places of the
+ * indexes.
  */
 final class StoredWorks implements Works {
 
@@ -40,12 +42,17 @@ final class StoredWorks implements Works {
     return new Writers(stage, () -> scattered(number.getAndIncrement()));
   }
 
-  /** A stream with a scattered name. The number is multiplied by an odd number, so that no two names are the same. */
+  /**
+   * A stream with a scattered name. The number is multiplied by an odd number, so that no two names
+   * are the same.
+   */
   private static StreamId scattered(long number) {
     return StreamId.of("parcel", "%016x".formatted(number * 0x9E3779B97F4A7C15L));
   }
 
-  /** Whether the disk has room for that many events. Prints a message if not, or if the option is 0. */
+  /**
+   * Whether the disk has room for that many events. Prints a message if not, or if the option is 0.
+   */
   static boolean areWanted(String option, int events) throws IOException {
     if (events == 0) {
       System.out.println("skipped: appends to a store of many events (" + option + ")");

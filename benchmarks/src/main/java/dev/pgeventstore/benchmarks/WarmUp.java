@@ -8,7 +8,9 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Runs a work until the JVM's compiler is quiet. In the first seconds, the compiler takes half of the CPU time of the process, and the code is not yet the code that runs later. The compiler is quiet if it takes less than {@value #QUIET_PER_MILLE} ms in a second of work.
+ * Runs a work until the JVM's compiler is quiet. In the first seconds, the compiler takes half of
+ * the CPU time of the process, and the code is not yet the code that runs later. The compiler is
+ * quiet if it takes less than {@value #QUIET_PER_MILLE} ms in a second of work.
  */
 final class WarmUp {
 
@@ -25,7 +27,10 @@ final class WarmUp {
     this.compilerMillis = compilerMillis;
   }
 
-  /** Creates a warm-up of this JVM. If the JVM does not report its compiler's time, the warm-up takes the longest time. */
+  /**
+   * Creates a warm-up of this JVM. If the JVM does not report its compiler's time, the warm-up
+   * takes the longest time.
+   */
   static WarmUp ofThisJvm(Duration longest) {
     @Nullable CompilationMXBean compiler = ManagementFactory.getCompilationMXBean();
     LongSupplier clock = System::nanoTime;

@@ -12,7 +12,9 @@ import java.util.function.Supplier;
 import java.util.stream.LongStream;
 
 /**
- * Writers that each write to their own streams. The store's writers expect the exact version, and make JSON from a record. The limit inserts the same events, with JSON that was made before, and as many of them in one statement and transaction.
+ * Writers that each write to their own streams. The store's writers expect the exact version, and
+ * make JSON from a record. The limit inserts the same events, with JSON that was made before, and
+ * as many of them in one statement and transaction.
  */
 final class Writers {
 

@@ -171,7 +171,7 @@ final class InMemoryProjections implements ProjectionRegistry {
     }
     if (upwards && version.version() <= highest(version)) {
       LOG.warn(
-          "{} is not promoted: it, or a newer one, was live already. To show it all the same, call makeLive",
+          "{} is not promoted: this version, or a newer one, was live before. To make it live nevertheless, call makeLive",
           version);
       return true;
     }

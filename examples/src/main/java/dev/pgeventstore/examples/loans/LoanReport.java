@@ -22,13 +22,13 @@ final class LoanReport {
     report.line("amount asked for, all together", figures.amountRequested());
     report.line("first event (UTC)", figures.firstAt());
     report.line("last event (UTC)", figures.lastAt());
-    report.title("What became of them");
+    report.title("Outcomes");
     figures.outcomes().forEach(report::line);
     report.title("Events");
     report.line("events", figures.events());
     report.line("most events of one application", figures.mostEvents());
-    report.line("people and machines who did something", figures.resources());
-    report.line("events of which nobody knows who did it", figures.eventsWithoutResource());
+    report.line("people and machines that took part", figures.resources());
+    report.line("events without a recorded person or machine", figures.eventsWithoutResource());
     figures.lifecycles().forEach(report::line);
     report.title("Most frequent activities");
     figures.activities().entrySet().stream()

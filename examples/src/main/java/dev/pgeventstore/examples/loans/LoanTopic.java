@@ -56,7 +56,7 @@ final class LoanTopic {
     } catch (ExecutionException e) {
       if (!(e.getCause() instanceof TopicExistsException)) {
         throw new IllegalStateException(
-            "topic %s cannot be made: %s".formatted(topic.name(), e.getCause().getMessage()), e);
+            "topic %s cannot be created: %s".formatted(topic.name(), e.getCause().getMessage()), e);
       }
     }
   }
@@ -107,7 +107,7 @@ final class LoanTopic {
     VerificationReport report = relay(store).operations().verify(progress -> {});
     if (!report.isExact()) {
       throw new IllegalStateException(
-          "topic %s is not what the store says: %s".formatted(topic.name(), report));
+          "topic %s differs from the store: %s".formatted(topic.name(), report));
     }
     return report;
   }

@@ -34,7 +34,7 @@ public final class SubscriptionMetrics implements SubscriptionListener {
           "eventstore_subscription_failures_total", "Failures of the handler or the database.");
   private final Metric parked =
       Metric.counter(
-          "eventstore_subscription_parked_total", "Events that were set aside by this process.");
+          "eventstore_subscription_parked_total", "Events that were parked by this process.");
   private final Metric caughtUp =
       Metric.gauge(
           "eventstore_subscription_caught_up", "1 if it is at the high-water mark, 0 if behind.");
@@ -43,16 +43,16 @@ public final class SubscriptionMetrics implements SubscriptionListener {
           "eventstore_subscription_lease", "1 if this process handles the partition, 0 if not.");
   private final Metric lost =
       Metric.counter(
-          "eventstore_subscription_leases_lost_total", "Leases that ran out or were taken.");
+          "eventstore_subscription_leases_lost_total", "Leases that expired or were taken.");
   private final Metric stops =
       Metric.counter("eventstore_subscription_stops_total", "Stops because of an error.");
   private final Metric healthy =
       Metric.gauge(
-          "eventstore_subscription_healthy", "1 if it is healthy, 0 if somebody should look.");
+          "eventstore_subscription_healthy", "1 if it is healthy, 0 if an operator should look.");
   private final Metric lag =
       Metric.gauge("eventstore_subscription_lag", "Positions between it and the high-water mark.");
   private final Metric parkedNow =
-      Metric.gauge("eventstore_subscription_parked", "Events that are set aside, on all nodes.");
+      Metric.gauge("eventstore_subscription_parked", "Events that are parked, on all nodes.");
 
   private final List<Metric> metrics =
       List.of(

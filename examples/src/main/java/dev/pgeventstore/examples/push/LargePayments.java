@@ -83,7 +83,7 @@ public final class LargePayments {
       }
     }
     say("pushed one by one");
-    tell.accept("Most were there %.1f ms after their commit.".formatted(median(committed)));
+    tell.accept("The median arrived %.1f ms after its commit.".formatted(median(committed)));
 
     pay(40);
     try (PushSubscriber again = new PushSubscriber(store, receiver.address(), LARGE)) {

@@ -43,7 +43,7 @@ public record Topic(String bootstrap, String name) {
       admin.createTopics(List.of(new NewTopic(name, partitions, (short) -1))).all().get();
       return this;
     } catch (ExecutionException e) {
-      throw new IllegalStateException("topic " + name + " cannot be made", e.getCause());
+      throw new IllegalStateException("topic " + name + " cannot be created", e.getCause());
     }
   }
 

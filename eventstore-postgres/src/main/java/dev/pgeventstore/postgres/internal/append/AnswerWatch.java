@@ -61,7 +61,9 @@ final class AnswerWatch implements AutoCloseable {
     }
   }
 
-  /** Stops watching an exchange. If the exchange was given up, another one may be watched by now. */
+  /**
+   * Stops watching an exchange. If the exchange was given up, another one may be watched by now.
+   */
   void ended(Exchange exchange) {
     Watched last = watched.get();
     if (last != null && last.exchange == exchange) {

@@ -16,7 +16,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Appends that wait to be sent; decides which are sent together. Not safe for several threads.
  *
- * <p>Appends are sent in the order in which they arrived. An append is postponed if another transaction holds the row of its stream. Later appends overtake it, unless they touch the same streams.
+ * <p>Appends are sent in the order in which they arrived. An append is postponed if another
+ * transaction holds the row of its stream. Later appends overtake it, unless they touch the same
+ * streams.
  */
 final class AppendQueue {
 
@@ -82,7 +84,9 @@ final class AppendQueue {
     return removed;
   }
 
-  /** Removes the appends that the same thread made to the same stream after one of the given ones. */
+  /**
+   * Removes the appends that the same thread made to the same stream after one of the given ones.
+   */
   List<PendingAppend> removeThoseBehind(List<PendingAppend> appends) {
     Map<Thread, Set<StreamId>> streams = new HashMap<>();
     for (PendingAppend append : appends) {
@@ -184,7 +188,10 @@ final class AppendQueue {
       return true;
     }
 
-    /** Ids are looked up in what is stored, so a retry cannot be sent together with its first attempt. */
+    /**
+     * Ids are looked up in what is stored, so a retry cannot be sent together with its first
+     * attempt.
+     */
     private boolean canStandBesideOthers(AppendRequest request) {
       boolean looks = request.looksForIds();
       if (looks && ids == null) {

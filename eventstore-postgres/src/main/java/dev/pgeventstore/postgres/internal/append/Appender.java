@@ -22,12 +22,15 @@ import javax.sql.DataSource;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The append path. An append is sent together with others, alone in a transaction, or in the caller's transaction.
+ * The append path. An append is sent together with others, alone in a transaction, or in the
+ * caller's transaction.
  */
 public final class Appender implements AutoCloseable {
 
   /**
-   * A blocking append with at least this many events and messages is sent alone. Grouping saves the fixed cost of a transaction, which is small in comparison then, and several connections write faster than one.
+   * A blocking append with at least this many events and messages is sent alone. Grouping saves the
+   * fixed cost of a transaction, which is small in comparison then, and several connections write
+   * faster than one.
    */
   private static final int ALONE_FROM = 16;
 

@@ -40,7 +40,8 @@ final class BatchSender {
   /**
    * Sends a batch, and stores the results in it.
    *
-   * @return a task that notifies the listener, to be run when no caller waits for the batch; null if there is no listener
+   * @return a task that notifies the listener, to be run when no caller waits for the batch; null
+   *     if there is no listener
    */
   @Nullable Runnable send(SentBatch batch) {
     if (told == null) {
@@ -90,7 +91,9 @@ final class BatchSender {
     return e instanceof Sender.NotSentException || SqlErrors.isConnectionLost(e);
   }
 
-  /** The whole batch was rolled back because of one append. Sent one by one, only that append fails. */
+  /**
+   * The whole batch was rolled back because of one append. Sent one by one, only that append fails.
+   */
   private void sendOneByOne(SentBatch batch) {
     Set<StreamId> held = new HashSet<>();
     for (int i = 0; i < batch.size(); i++) {

@@ -13,7 +13,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Completes futures in the order in which they arrive, in a separate thread, so that dependent actions delay no append.
+ * Completes futures in the order in which they arrive, in a separate thread, so that dependent
+ * actions delay no append.
  */
 final class Completions {
 
@@ -77,7 +78,8 @@ final class Completions {
   }
 
   /**
-   * Lets the thread end when it has nothing more to do, and waits for that, unless this is called by an action that depends on an append. An interrupt ends the wait, and is kept.
+   * Lets the thread end when it has nothing more to do, and waits for that, unless this is called
+   * by an action that depends on an append. An interrupt ends the wait, and is kept.
    *
    * @param nanos how long to wait at most
    */

@@ -14,7 +14,8 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * Encodes an append as parameters of the append function, and refuses what cannot be stored before anything is sent. Safe for many threads.
+ * Encodes an append as parameters of the append function, and refuses what cannot be stored before
+ * anything is sent. Safe for many threads.
  */
 public final class EventEncoder {
 

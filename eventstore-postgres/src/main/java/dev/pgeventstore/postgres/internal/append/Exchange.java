@@ -55,7 +55,10 @@ final class Exchange {
     watch.began(this);
   }
 
-  /** The connection is about to go back to its pool. From now on it must not be closed: it may already belong to another thread. */
+  /**
+   * The connection is about to go back to its pool. From now on it must not be closed: it may
+   * already belong to another thread.
+   */
   void release() {
     if (watch != null) {
       watch.lock().lock();

@@ -5,7 +5,10 @@ import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import java.sql.SQLException;
 
-/** Translates the failure of an append in the store's own transaction into an exception for the caller. */
+/**
+ * Translates the failure of an append in the store's own transaction into an exception for the
+ * caller.
+ */
 final class Failures {
 
   private Failures() {}

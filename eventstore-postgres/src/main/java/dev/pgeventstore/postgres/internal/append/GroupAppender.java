@@ -18,9 +18,15 @@ import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Sends appends that arrive at the same time together. While one batch is being committed, the next one collects, without any added delay. Each append has its own result; one commit covers all of them.
+ * Sends appends that arrive at the same time together. While one batch is being committed, the next
+ * one collects, without any added delay. Each append has its own result; one commit covers all of
+ * them.
  *
- * <p>There is one batch at a time. If no batch is in flight, the calling thread sends its own append. Then it wakes the first caller that arrived meanwhile, which sends the next batch (the leader and its followers of group commit, as in PostgreSQL itself). So a single caller waits for no other thread. The dispatcher, a thread of this class, sends appends that no thread waits for, and retries those that met a locked row.
+ * <p>There is one batch at a time. If no batch is in flight, the calling thread sends its own
+ * append. Then it wakes the first caller that arrived meanwhile, which sends the next batch (the
+ * leader and its followers of group commit, as in PostgreSQL itself). So a single caller waits for
+ * no other thread. The dispatcher, a thread of this class, sends appends that no thread waits for,
+ * and retries those that met a locked row.
  *
  * <pre>
  *            append                          own append still open
@@ -38,8 +44,10 @@ import org.jspecify.annotations.Nullable;
  *   (its outcome is unknown), and the dispatcher sends the waiting appends
  * </pre>
  *
- * <p>It is longer than other classes because one lock guards all of these transitions, and each of them must leave exactly one thread that sends. Other classes have what needs no lock: the order of appends in
- * {@link AppendQueue}, sending in {@link BatchSender}, timeouts in {@link AnswerWatch}, and futures in {@link Completions}.
+ * <p>It is longer than other classes because one lock guards all of these transitions, and each of
+ * them must leave exactly one thread that sends. Other classes have what needs no lock: the order
+ * of appends in {@link AppendQueue}, sending in {@link BatchSender}, timeouts in {@link
+ * AnswerWatch}, and futures in {@link Completions}.
  */
 final class GroupAppender implements AutoCloseable {
 
@@ -47,7 +55,8 @@ final class GroupAppender implements AutoCloseable {
   private static final long GATHERING_NANOS = TimeUnit.MICROSECONDS.toNanos(50);
 
   /**
-   * How long closing waits for rows that other transactions hold, for responses, and for actions that depend on them.
+   * How long closing waits for rows that other transactions hold, for responses, and for actions
+   * that depend on them.
    */
   private static final Duration CLOSING = Duration.ofSeconds(10);
 
@@ -199,7 +208,8 @@ final class GroupAppender implements AutoCloseable {
   }
 
   /**
-   * Sends batches until the caller's own append has its result or must be postponed. Then another thread sends.
+   * Sends batches until the caller's own append has its result or must be postponed. Then another
+   * thread sends.
    */
   private void lead(PendingAppend own) {
     // An interrupt must not fail the rest of the batch: it is restored at the end.
@@ -289,7 +299,10 @@ final class GroupAppender implements AutoCloseable {
     return again;
   }
 
-  /** Separates the finished appends from the postponed ones, and returns those whose threads must be released. The lock is held. */
+  /**
+   * Separates the finished appends from the postponed ones, and returns those whose threads must be
+   * released. The lock is held.
+   */
   private List<PendingAppend> finish(SentBatch batch) {
     underWay = null;
     List<PendingAppend> done = new ArrayList<>(batch.size());
@@ -312,7 +325,9 @@ final class GroupAppender implements AutoCloseable {
     return completeFutures(done);
   }
 
-  /** Fails the appends behind one with an unknown outcome: they must not be carried out before it. */
+  /**
+   * Fails the appends behind one with an unknown outcome: they must not be carried out before it.
+   */
   private List<PendingAppend> failThoseBehind(List<PendingAppend> unknown) {
     List<PendingAppend> behind = queue.removeThoseBehind(unknown);
     for (PendingAppend append : behind) {
@@ -374,7 +389,8 @@ final class GroupAppender implements AutoCloseable {
   }
 
   /**
-   * Whether a postponed append is given up: after some time, a store that is being closed no longer waits for locks of other transactions.
+   * Whether a postponed append is given up: after some time, a store that is being closed no longer
+   * waits for locks of other transactions.
    */
   private boolean isGivenUp(PendingAppend append) {
     if (!closed || scheduler.nanoTime() - closedNanos < closingNanos) {
@@ -453,7 +469,8 @@ final class GroupAppender implements AutoCloseable {
   }
 
   /**
-   * Accepts no more appends, and sends those that it has accepted, for some seconds. Appends that were not sent by then are refused; those without a response have an unknown outcome.
+   * Accepts no more appends, and sends those that it has accepted, for some seconds. Appends that
+   * were not sent by then are refused; those without a response have an unknown outcome.
    */
   @Override
   public void close() {

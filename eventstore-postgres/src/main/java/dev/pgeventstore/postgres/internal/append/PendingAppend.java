@@ -104,7 +104,10 @@ final class PendingAppend {
     failure = with;
   }
 
-  /** Whether another transaction holds a row, so that nothing was written and the append must be retried. */
+  /**
+   * Whether another transaction holds a row, so that nothing was written and the append must be
+   * retried.
+   */
   boolean isBusy() {
     return failure == null && (answer == null || answer.outcome() == Outcome.BUSY);
   }

@@ -27,7 +27,8 @@ final class Sender {
   /**
    * Creates a sender over connections of a data source.
    *
-   * @param forOthers whether the sending thread also sends for other callers; then an interrupt does not prevent it from getting a connection, and is restored afterwards
+   * @param forOthers whether the sending thread also sends for other callers; then an interrupt
+   *     does not prevent it from getting a connection, and is restored afterwards
    */
   Sender(DataSource dataSource, boolean forOthers) {
     this.dataSource = dataSource;
@@ -44,7 +45,8 @@ final class Sender {
    *
    * @param exchange registers each connection, and may close it
    * @throws NotSentException if there is no connection
-   * @throws SQLException if the request failed; it may be committed if the SQLSTATE is that of a lost connection, and is not committed otherwise
+   * @throws SQLException if the request failed; it may be committed if the SQLSTATE is that of a
+   *     lost connection, and is not committed otherwise
    */
   <T> T send(Request<T> request, Exchange exchange) throws SQLException {
     for (int attempt = 1; ; attempt++) {
@@ -109,7 +111,10 @@ final class Sender {
     }
   }
 
-  /** Rolls back. The first failure decides whether the append may be committed, so it must not be hidden by a failure of this. */
+  /**
+   * Rolls back. The first failure decides whether the append may be committed, so it must not be
+   * hidden by a failure of this.
+   */
   private static void undo(Connection connection, Throwable cause) {
     try {
       if (!connection.isClosed()) {

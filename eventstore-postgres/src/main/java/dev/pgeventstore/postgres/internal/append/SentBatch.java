@@ -6,7 +6,8 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 
 /**
- * Appends that are sent together, with the outcomes so far. One thread sends them. Another may take the outcomes so far, and abandon that thread.
+ * Appends that are sent together, with the outcomes so far. One thread sends them. Another may take
+ * the outcomes so far, and abandon that thread.
  */
 final class SentBatch {
 

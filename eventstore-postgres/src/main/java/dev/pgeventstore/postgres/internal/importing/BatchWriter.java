@@ -33,7 +33,9 @@ public final class BatchWriter implements AutoCloseable {
   private final ImportsTable imports;
   private final CommitListener listener;
 
-  /** The read lock is held while a batch is written, so that closing happens between two batches. */
+  /**
+   * The read lock is held while a batch is written, so that closing happens between two batches.
+   */
   private final ReentrantReadWriteLock open = new ReentrantReadWriteLock();
 
   private volatile boolean closed;
@@ -115,7 +117,9 @@ public final class BatchWriter implements AutoCloseable {
   }
 
   /**
-   * Takes locks in a fixed order: while this waits for another run of the same import or for a stream, it must not hold the lock on events, because all readers would wait, too (docs/adr/0001).
+   * Takes locks in a fixed order: while this waits for another run of the same import or for a
+   * stream, it must not hold the lock on events, because all readers would wait, too
+   * (docs/adr/0001).
    */
   private long write(
       Connection connection, ImportBatch batch, @Nullable String name, long from, long fingerprint)

@@ -4,7 +4,9 @@ import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.StreamId;
 
 /**
- * A hash of the items of a source, in their order: of their streams, and of their ids if the caller chose them. Their contents do not count, because a newer version of the application that continues an import may encode them differently.
+ * A hash of the items of a source, in their order: of their streams, and of their ids if the caller
+ * chose them. Their contents do not count, because a newer version of the application that
+ * continues an import may encode them differently.
  */
 final class Fingerprint {
 

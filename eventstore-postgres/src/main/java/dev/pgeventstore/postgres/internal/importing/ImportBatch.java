@@ -11,11 +11,15 @@ import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Rows in the binary format of COPY, without their versions, which are known only when the stream rows are locked. Reused for many batches, by one thread at a time.
+ * Rows in the binary format of COPY, without their versions, which are known only when the stream
+ * rows are locked. Reused for many batches, by one thread at a time.
  */
 final class ImportBatch {
 
-  /** The limit of a batch in bytes, however many items it may have. It bounds the memory and the size of a transaction. */
+  /**
+   * The limit of a batch in bytes, however many items it may have. It bounds the memory and the
+   * size of a transaction.
+   */
   private static final int MAX_BYTES = 16 * 1024 * 1024;
 
   private static final byte[] HEADER = {

@@ -16,7 +16,8 @@ import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Takes items one by one. While a separate thread writes one batch, the calling thread encodes the next. So no transaction is open while the run waits for the source.
+ * Takes items one by one. While a separate thread writes one batch, the calling thread encodes the
+ * next. So no transaction is open while the run waits for the source.
  */
 public final class ImportRun implements AutoCloseable {
 
@@ -78,7 +79,8 @@ public final class ImportRun implements AutoCloseable {
   /**
    * Takes the next item of the source.
    *
-   * @throws InterruptedException if the thread was interrupted; the batch in progress is still written
+   * @throws InterruptedException if the thread was interrupted; the batch in progress is still
+   *     written
    */
   public void take(StreamId stream, NewEvent event) throws InterruptedException {
     taken++;

@@ -1,4 +1,7 @@
-/** The import path: items are encoded as rows, rows collected in batches, and each batch written to the log by one COPY. */
+/**
+ * The import path: items are encoded as rows, rows collected in batches, and each batch written to
+ * the log by one COPY.
+ */
 @NullMarked
 package dev.pgeventstore.postgres.internal.importing;
 

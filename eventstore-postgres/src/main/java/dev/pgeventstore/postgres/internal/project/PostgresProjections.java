@@ -24,7 +24,10 @@ import java.util.function.Supplier;
 /** The versions of projections in a store. */
 public final class PostgresProjections implements ProjectionRegistry {
 
-  /** Longer than for a promotion, because the dropped version has no readers that would queue behind the waiting drop. */
+  /**
+   * Longer than for a promotion, because the dropped version has no readers that would queue behind
+   * the waiting drop.
+   */
   private static final Duration LOCK_TIMEOUT_OF_DROP = Duration.ofSeconds(10);
 
   private static final long PATIENCE_OF_DROP_NANOS = TimeUnit.SECONDS.toNanos(30);

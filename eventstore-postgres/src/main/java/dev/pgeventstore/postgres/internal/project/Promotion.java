@@ -22,7 +22,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Makes a version the live one. First it waits, without any lock, until the version is close to the live one. Then one transaction stops the live version, waits until the new one has caught up, and makes it live.
+ * Makes a version the live one. First it waits, without any lock, until the version is close to the
+ * live one. Then one transaction stops the live version, waits until the new one has caught up, and
+ * makes it live.
  */
 final class Promotion {
 
@@ -116,7 +118,7 @@ final class Promotion {
       if (hasTimedOut()) {
         throw timedOut(
             outcome == Outcome.HELD_UP
-                ? "others hold locks that its promotion needs"
+                ? "other transactions hold locks that its promotion needs"
                 : "it did not come to where the live one was held");
       }
       // Readers and the live version must continue for some time before the next attempt stops
@@ -134,11 +136,11 @@ final class Promotion {
     }
     if (upwards && version.version() <= standing.highest()) {
       LOG.warn(
-          "{} is not promoted: {}. To show it all the same, call makeLive",
+          "{} is not promoted: {}. To make it live nevertheless, call makeLive",
           version,
           version.version() == standing.highest()
-              ? "it was taken back, and version %d is live".formatted(standing.live().orElse(0))
-              : "version %d was live already".formatted(standing.highest()));
+              ? "it was replaced, and version %d is live".formatted(standing.live().orElse(0))
+              : "version %d was live before".formatted(standing.highest()));
       return true;
     }
     return false;
@@ -152,7 +154,7 @@ final class Promotion {
       long target = Math.max(mark, furthestOfLive());
       while (reached().lowest() < target) {
         if (hasTimedOut()) {
-          throw timedOut("it has not come to " + target);
+          throw timedOut("it has not reached position " + target);
         }
         TimeUnit.NANOSECONDS.sleep(LOOK_AGAIN_NANOS);
       }

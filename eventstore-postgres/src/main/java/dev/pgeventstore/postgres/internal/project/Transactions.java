@@ -20,7 +20,9 @@ final class Transactions {
   private Transactions() {}
 
   /**
-   * Lets each statement see what was committed before it, whatever the pool's default is. This must be the first statement of a transaction; any other setting could outlive the transaction behind a pooler.
+   * Lets each statement see what was committed before it, whatever the pool's default is. This must
+   * be the first statement of a transaction; any other setting could outlive the transaction behind
+   * a pooler.
    */
   static void readCommitted(Connection connection) throws SQLException {
     execute(connection, "set transaction isolation level read committed");

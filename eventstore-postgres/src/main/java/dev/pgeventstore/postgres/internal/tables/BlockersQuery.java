@@ -67,7 +67,8 @@ public class BlockersQuery {
   /**
    * The open transactions that have written events.
    *
-   * @param age how long they must have been open; transactions whose age this role may not see are always included, with an age of zero
+   * @param age how long they must have been open; transactions whose age this role may not see are
+   *     always included, with an age of zero
    * @return the oldest first
    */
   public List<Blocker> olderThan(Connection connection, Duration age) throws SQLException {

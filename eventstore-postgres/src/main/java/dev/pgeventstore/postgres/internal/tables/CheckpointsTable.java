@@ -146,7 +146,8 @@ public class CheckpointsTable {
    * Moves a checkpoint. Called for every page, which for live events is nearly every event.
    *
    * @param patience how long the server waits for the commit
-   * @return false if the tenure is over, the checkpoint is not at {@code from}, {@code to} is not after that or is beyond a barrier, or the server is in another incarnation
+   * @return false if the tenure is over, the checkpoint is not at {@code from}, {@code to} is not
+   *     after that or is beyond a barrier, or the server is in another incarnation
    */
   public boolean advance(
       Connection connection, Tenure of, long from, long to, String incarnation, Duration patience)
@@ -231,7 +232,8 @@ public class CheckpointsTable {
   }
 
   /**
-   * Declines a partition, because its owner cannot decode an event. The lease is released if another live member has not declined the partition.
+   * Declines a partition, because its owner cannot decode an event. The lease is released if
+   * another live member has not declined the partition.
    *
    * @param position the position of the event
    * @param reason why it cannot be decoded
@@ -263,7 +265,8 @@ public class CheckpointsTable {
    *
    * @param position the checkpoint
    * @param barrier the last position that the checkpoint may reach
-   * @param attempts more than 0 if the last owner was lost, or if it was handling an event that had failed
+   * @param attempts more than 0 if the last owner was lost, or if it was handling an event that had
+   *     failed
    */
   public record Standing(long position, long barrier, int attempts) {}
 }

@@ -6,9 +6,7 @@ import java.sql.SQLException;
 /** Gives the store connections to its database. Safe for many threads. */
 public interface Connections {
 
-  /**
-   * Runs work that is one statement, or several that need no common transaction.
-   */
+  /** Runs work that is one statement, or several that need no common transaction. */
   <T> T use(Work<T> work) throws SQLException;
 
   /** Runs work in a transaction, which is rolled back if the work throws anything. */

@@ -32,9 +32,12 @@ import org.postgresql.PGConnection;
 import org.postgresql.copy.CopyIn;
 
 /**
- * The events table: every statement that reads it is in this file. It is written by the functions {@code append}, {@code erase} and {@code purge}, and by the COPY of imports. Every statement that reads events has one of the two conditions that hide truncated events.
+ * The events table: every statement that reads it is in this file. It is written by the functions
+ * {@code append}, {@code erase} and {@code purge}, and by the COPY of imports. Every statement that
+ * reads events has one of the two conditions that hide truncated events.
  *
- * <p>Plain JDBC, because these are the hot paths, and none of the ten columns of a row needs mapping.
+ * <p>Plain JDBC, because these are the hot paths, and none of the ten columns of a row needs
+ * mapping.
  *
  * <p>It is longer than other classes because every statement on the table is in this file.
  */
@@ -47,7 +50,8 @@ public class EventsTable {
       """;
 
   /**
-   * The events that readers of a stream see. The parameter is the id of the stream. Evaluated once for each statement, not for each row.
+   * The events that readers of a stream see. The parameter is the id of the stream. Evaluated once
+   * for each statement, not for each row.
    */
   static final String NOT_HIDDEN_IN_STREAM =
       """
@@ -55,7 +59,9 @@ public class EventsTable {
       """;
 
   /**
-   * The events that readers of the global order see. The first part is evaluated once for each statement, and is enough for nearly all events: no event is hidden beyond that position, and none at all if the table is empty.
+   * The events that readers of the global order see. The first part is evaluated once for each
+   * statement, and is enough for nearly all events: no event is hidden beyond that position, and
+   * none at all if the table is empty.
    */
   static final String NOT_HIDDEN =
       """
@@ -130,7 +136,10 @@ public class EventsTable {
 
   private static final int COPY_PIECE = 64 * 1024;
 
-  /** The server also counts the headers of values, so the client cannot compute exactly whether the server has left something out. */
+  /**
+   * The server also counts the headers of values, so the client cannot compute exactly whether the
+   * server has left something out.
+   */
   private static final int SIZE_TOLERANCE = 16;
 
   private static final String POSITION_OF =
@@ -202,7 +211,10 @@ public class EventsTable {
         upTo);
   }
 
-  /** The ids of the events that were appended at some positions, even if they have been truncated, erased or purged since. */
+  /**
+   * The ids of the events that were appended at some positions, even if they have been truncated,
+   * erased or purged since.
+   */
   public Map<Position, UUID> idsAt(Connection connection, Collection<Position> positions)
       throws SQLException {
     Array wanted =
@@ -218,7 +230,8 @@ public class EventsTable {
   }
 
   /**
-   * Finds an append by the ids of the last events that it has written to its streams. They were committed together, so any of them will do.
+   * Finds an append by the ids of the last events that it has written to its streams. They were
+   * committed together, so any of them will do.
    */
   public Found find(Connection connection, AppendResult append) throws SQLException {
     List<StreamId> streams = List.copyOf(append.parts().keySet());
@@ -248,7 +261,8 @@ public class EventsTable {
   public record Found(Optional<Position> position, String incarnation) {}
 
   /**
-   * Writes rows. This takes the lock on events (docs/adr/0001), so an import must have finished all other waiting before.
+   * Writes rows. This takes the lock on events (docs/adr/0001), so an import must have finished all
+   * other waiting before.
    *
    * @param rows the rows in the binary format of COPY, with its header and trailer
    * @param length how many bytes of the array are used
@@ -377,7 +391,10 @@ public class EventsTable {
       }
     }
 
-    /** Reads a page up to its first large event, which is not included. It may be the first event of the page. */
+    /**
+     * Reads a page up to its first large event, which is not included. It may be the first event of
+     * the page.
+     */
     public Beginning readSmallOnes(
         Connection connection, long after, long upTo, String incarnation, int limit)
         throws SQLException {

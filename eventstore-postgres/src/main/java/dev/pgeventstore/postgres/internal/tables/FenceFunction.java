@@ -93,7 +93,9 @@ public final class FenceFunction {
   }
 
   /**
-   * Makes one observation of each of several fences, in one round trip. Each is a separate statement with its own snapshot. If one fails, all fail; if one waits for a lock, all fail soon.
+   * Makes one observation of each of several fences, in one round trip. Each is a separate
+   * statement with its own snapshot. If one fails, all fail; if one waits for a lock, all fail
+   * soon.
    *
    * @param connection a connection in auto-commit mode
    * @param patience as for one observation
@@ -190,7 +192,8 @@ public final class FenceFunction {
    * @param visible the largest position of a visible event
    * @param incarnation the incarnation of the server
    * @param locks the locks on the events table under which positions are drawn
-   * @param unflushedTo how far the write-ahead log was written when this was observed; 0 if it was flushed up to there
+   * @param unflushedTo how far the write-ahead log was written when this was observed; 0 if it was
+   *     flushed up to there
    */
   public record Observation(
       long drawn, long visible, String incarnation, List<Lock> locks, long unflushedTo) {
@@ -221,7 +224,10 @@ public final class FenceFunction {
     }
   }
 
-  /** From PostgreSQL 18 on, a role without the right to see the last position reads null, as if none was drawn. */
+  /**
+   * From PostgreSQL 18 on, a role without the right to see the last position reads null, as if none
+   * was drawn.
+   */
   private static final class HiddenSequenceException extends SQLException {
     private static final long serialVersionUID = 1L;
 

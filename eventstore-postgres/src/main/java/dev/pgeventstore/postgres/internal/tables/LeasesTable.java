@@ -9,7 +9,8 @@ import java.util.Optional;
 
 /**
  * The leases table: which node has which partition of a subscription or lane of a relay, and until
- * when. The function {@code keep_leases} takes leases of subscriptions, and also writes the tenure into the checkpoint's row.
+ * when. The function {@code keep_leases} takes leases of subscriptions, and also writes the tenure
+ * into the checkpoint's row.
  */
 public final class LeasesTable {
 

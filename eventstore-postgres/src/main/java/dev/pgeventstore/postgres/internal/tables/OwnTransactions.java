@@ -9,7 +9,9 @@ import org.postgresql.core.BaseConnection;
 import org.postgresql.core.TransactionState;
 
 /**
- * Checks that a connection has no transaction of others, because the store must never commit or roll back what it did not begin. A data source that takes part in a framework's transactions also hands out the connection of the caller's transaction.
+ * Checks that a connection has no transaction of others, because the store must never commit or
+ * roll back what it did not begin. A data source that takes part in a framework's transactions also
+ * hands out the connection of the caller's transaction.
  */
 public final class OwnTransactions {
 
@@ -17,7 +19,8 @@ public final class OwnTransactions {
       "org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy";
 
   /**
-   * A transaction that has read or written anything holds a lock on it, or has an id. A pool that tests its connections with auto-commit off leaves transactions with neither.
+   * A transaction that has read or written anything holds a lock on it, or has an id. A pool that
+   * tests its connections with auto-commit off leaves transactions with neither.
    */
   private static final String HAS_DONE_SOMETHING =
       """

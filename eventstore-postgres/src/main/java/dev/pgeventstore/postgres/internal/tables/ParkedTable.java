@@ -18,9 +18,12 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The tables of parked streams, parked events and discarded events. Every statement on them is in this file.
+ * The tables of parked streams, parked events and discarded events. Every statement on them is in
+ * this file.
  *
- * <p>A transaction that parks a further event of a parked stream holds the stream's row, so that the stream stays parked meanwhile. A transaction that replays or discards an event holds the row exclusively.
+ * <p>A transaction that parks a further event of a parked stream holds the stream's row, so that
+ * the stream stays parked meanwhile. A transaction that replays or discards an event holds the row
+ * exclusively.
  *
  * <p>It is longer than other classes because every statement on the table is in this file.
  */
@@ -222,7 +225,10 @@ public class ParkedTable {
     return new Parked(streams, discarded);
   }
 
-  /** Waits for all other transactions that hold a stream, and holds it exclusively; false if it is not parked. */
+  /**
+   * Waits for all other transactions that hold a stream, and holds it exclusively; false if it is
+   * not parked.
+   */
   public boolean holdAlone(Connection connection, String name, StreamId stream)
       throws SQLException {
     return Statements.first(connection, schema.in(HOLD_ALONE), row -> true, name, stream.toString())
@@ -284,7 +290,8 @@ public class ParkedTable {
   }
 
   /**
-   * The first event of an append that a subscription has parked or discarded. For an append without streams, only the position is known.
+   * The first event of an append that a subscription has parked or discarded. For an append without
+   * streams, only the position is known.
    */
   public Optional<SetAside> setAside(Connection connection, String name, AppendResult append)
       throws SQLException {

@@ -8,9 +8,7 @@ import javax.sql.DataSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/**
- * Connections of a data source, in any mode: a pool may hand them out with auto-commit off.
- */
+/** Connections of a data source, in any mode: a pool may hand them out with auto-commit off. */
 public final class PooledConnections implements Connections {
 
   private static final Logger LOG = LoggerFactory.getLogger(PooledConnections.class);
@@ -22,7 +20,8 @@ public final class PooledConnections implements Connections {
   }
 
   /**
-   * Takes a connection. Pools also throw unchecked exceptions, when they are interrupted, closed or cannot start. Each of these means that there is no connection now, but may be one later.
+   * Takes a connection. Pools also throw unchecked exceptions, when they are interrupted, closed or
+   * cannot start. Each of these means that there is no connection now, but may be one later.
    *
    * @throws SQLException if there is no connection, or it has a transaction of others
    */
@@ -128,7 +127,10 @@ public final class PooledConnections implements Connections {
     return result;
   }
 
-  /** Rolls back, and adds a failure of this to the original one, which may have broken the connection. */
+  /**
+   * Rolls back, and adds a failure of this to the original one, which may have broken the
+   * connection.
+   */
   private static void undo(Connection connection, Throwable cause) {
     try {
       if (!connection.isClosed() && !connection.getAutoCommit()) {

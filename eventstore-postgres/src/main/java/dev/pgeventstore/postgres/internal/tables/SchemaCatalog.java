@@ -6,7 +6,8 @@ import java.sql.SQLException;
 import java.util.List;
 
 /**
- * The contents of a schema, and the version that it reports. Reads only what every role of the database may read, and reports which rights this role lacks.
+ * The contents of a schema, and the version that it reports. Reads only what every role of the
+ * database may read, and reports which rights this role lacks.
  */
 public final class SchemaCatalog {
 

@@ -43,7 +43,8 @@ public final class SchemaHistoryTable {
    * A migration that was applied.
    *
    * @param version its version
-   * @param adopted whether all migrations up to this version were applied by hand, before there was a history
+   * @param adopted whether all migrations up to this version were applied by hand, before there was
+   *     a history
    * @param checksum the checksum of its script, if there was one
    * @param success false if it failed halfway
    */

@@ -34,7 +34,8 @@ public final class ServerFunctions {
   }
 
   /**
-   * Waits until everything that was observed is on the server's disk, and on those of its synchronous standbys if it must be replicated.
+   * Waits until everything that was observed is on the server's disk, and on those of its
+   * synchronous standbys if it must be replicated.
    *
    * @param upTo how far the log was written at the observation; 0 if that is on the disk
    */
@@ -42,7 +43,10 @@ public final class ServerFunctions {
     flush(connection, upTo, "on");
   }
 
-  /** Waits until everything that was observed is on the server's own disk, without waiting for a standby. */
+  /**
+   * Waits until everything that was observed is on the server's own disk, without waiting for a
+   * standby.
+   */
   public static void flushLocally(Connection connection, long upTo) throws SQLException {
     flush(connection, upTo, "local");
   }

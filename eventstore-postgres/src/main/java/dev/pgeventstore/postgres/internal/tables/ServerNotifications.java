@@ -74,7 +74,10 @@ public final class ServerNotifications implements Notifications {
     }
   }
 
-  /** Whether the connection has no pooler in between. A pooler reports its own process ids to clients, for cancelling. */
+  /**
+   * Whether the connection has no pooler in between. A pooler reports its own process ids to
+   * clients, for cancelling.
+   */
   private static boolean isDirect(Connection connection, PGConnection postgres)
       throws SQLException {
     try (Statement statement = connection.createStatement();

@@ -16,16 +16,22 @@ import org.jspecify.annotations.Nullable;
  * The statement that reads a page of the settled order, for one query. Immutable.
  *
  * <p>Positions up to the high-water mark are final (docs/adr/0001): no hole below it can ever fill.
- * A server in another incarnation than the mark's returns nothing: each statement compares the incarnation once.
+ * A server in another incarnation than the mark's returns nothing: each statement compares the
+ * incarnation once.
  *
- * <p>If every alternative names categories, directly or by a prefix that reaches the {@code -}, each category is read through its index (docs/adr/0008). All other queries read in the order of positions, and filter out events that do not match.
+ * <p>If every alternative names categories, directly or by a prefix that reaches the {@code -},
+ * each category is read through its index (docs/adr/0008). All other queries read in the order of
+ * positions, and filter out events that do not match.
  *
  * <p>It is longer than other classes because the statement has several forms, and each must be
  * readable as a whole.
  */
 public final class SettledPageQuery {
 
-  /** A page is read from each category and these are merged into one, so more categories would read too much. */
+  /**
+   * A page is read from each category and these are merged into one, so more categories would read
+   * too much.
+   */
   private static final int MAX_CATEGORIES = 8;
 
   private static final String BY_POSITION =
@@ -67,7 +73,10 @@ public final class SettledPageQuery {
        limit ?
       """;
 
-  /** Events with more bytes are large. The limit is low, because hundreds of events may each take as much. */
+  /**
+   * Events with more bytes are large. The limit is low, because hundreds of events may each take as
+   * much.
+   */
   static final int SMALL_BYTES = 8 * 1024;
 
   // The stored size is known without fetching values that are stored out of line. For compressed
@@ -185,7 +194,10 @@ public final class SettledPageQuery {
         : alternative.categories();
   }
 
-  /** Whether an alternative is a whole category. This includes a prefix that is a category and its {@code -}. */
+  /**
+   * Whether an alternative is a whole category. This includes a prefix that is a category and its
+   * {@code -}.
+   */
   private static boolean isWholeCategory(Alternative alternative) {
     return alternative.types().isEmpty()
         && (alternative.streamPrefix().isEmpty()
@@ -236,7 +248,8 @@ public final class SettledPageQuery {
   }
 
   /**
-   * The beginning of the same page that fits into a number of bytes, which is an additional parameter. An additional column has the size of the preceding events in bytes.
+   * The beginning of the same page that fits into a number of bytes, which is an additional
+   * parameter. An additional column has the size of the preceding events in bytes.
    */
   String withinBytes() {
     return BY_INDEX_ONLY + WITHIN_BYTES.replace("page_itself", page);

@@ -108,7 +108,8 @@ public final class SnapshotsTable {
   }
 
   /**
-   * Keeps a snapshot, unless there is one of the same or a later version, or the stream is tombstoned or not at that version yet.
+   * Keeps a snapshot, unless there is one of the same or a later version, or the stream is
+   * tombstoned or not at that version yet.
    */
   public void keep(Connection connection, StreamId stream, Snapshot snapshot) throws SQLException {
     int unused =
@@ -126,7 +127,8 @@ public final class SnapshotsTable {
   }
 
   /**
-   * Drops all snapshots of a stream, whatever their names. Called when events of the stream are erased.
+   * Drops all snapshots of a stream, whatever their names. Called when events of the stream are
+   * erased.
    *
    * @return the number of dropped snapshots
    */

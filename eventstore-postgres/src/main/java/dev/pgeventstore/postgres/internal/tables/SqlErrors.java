@@ -21,12 +21,18 @@ public final class SqlErrors {
     return state == null ? "" : state;
   }
 
-  /** Whether the connection or the server was lost: the last statement may have been carried out or not. */
+  /**
+   * Whether the connection or the server was lost: the last statement may have been carried out or
+   * not.
+   */
   public static boolean isConnectionLost(SQLException e) {
     return SqlFailure.isAnswerLost(e);
   }
 
-  /** Whether this is a serialization failure or a deadlock: nothing was done, and a retry may succeed. */
+  /**
+   * Whether this is a serialization failure or a deadlock: nothing was done, and a retry may
+   * succeed.
+   */
   public static boolean isRolledBackByRace(SQLException e) {
     return SqlFailure.of(e) == SqlFailure.RACE;
   }

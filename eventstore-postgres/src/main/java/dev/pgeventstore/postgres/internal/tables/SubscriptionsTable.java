@@ -7,7 +7,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The statements on the subscriptions table for all partitions of a subscription. Those for the owner of one partition are in {@link CheckpointsTable}, and those for reports in {@link SubscriptionStatusQuery}.
+ * The statements on the subscriptions table for all partitions of a subscription. Those for the
+ * owner of one partition are in {@link CheckpointsTable}, and those for reports in {@link
+ * SubscriptionStatusQuery}.
  */
 public final class SubscriptionsTable {
 
@@ -104,7 +106,8 @@ public final class SubscriptionsTable {
   }
 
   /**
-   * Creates the partitions of a subscription, or requests another number of them if they exist, and resumes the subscription if it had stopped.
+   * Creates the partitions of a subscription, or requests another number of them if they exist, and
+   * resumes the subscription if it had stopped.
    *
    * @param query the query that the caller declares
    * @param replaced the queries that this one replaces
@@ -138,7 +141,8 @@ public final class SubscriptionsTable {
   /**
    * The progress of the partitions of a subscription.
    *
-   * @param partitions the number of partitions; 0 if the subscription was never started, or was removed
+   * @param partitions the number of partitions; 0 if the subscription was never started, or was
+   *     removed
    * @param lowest the lowest checkpoint
    * @param furthest the highest checkpoint
    * @param stopped whether an error has stopped it
