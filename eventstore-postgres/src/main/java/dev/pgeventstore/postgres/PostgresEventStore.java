@@ -207,6 +207,11 @@ public final class PostgresEventStore implements EventStore {
     subscriptions.askToStop();
   }
 
+  // What a pool that gives no connection adds to this, at most: 11 s for appends (GroupAppender), 5
+  // s
+  // for partitions that wait for a connection (Progress), and 2 s twice for their leases
+  // (LeaseReturns), 3 s for the lease keeper (LeaseKeeper), and 6 s for what stores share (Engine):
+  // 29 s of the 30 s that docs/guarantees.md promises.
   @Override
   public void close() {
     appender.close();

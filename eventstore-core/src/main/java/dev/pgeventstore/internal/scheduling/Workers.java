@@ -122,9 +122,18 @@ public final class Workers implements Executor, AutoCloseable {
   }
 
   private void run() {
+    run(IDLE_NANOS);
+  }
+
+  /**
+   * Does what there is.
+   *
+   * @param idleNanos for how long to wait for more
+   */
+  private void run(long idleNanos) {
     boolean ended = false;
     try {
-      for (Runnable work = take(); work != null; work = take()) {
+      for (Runnable work = take(idleNanos); work != null; work = take(idleNanos)) {
         // Clears an interrupt that was meant for the piece of work before this one.
         Thread.interrupted();
         work.run();
@@ -148,15 +157,20 @@ public final class Workers implements Executor, AutoCloseable {
       lock.unlock();
     }
     if (starts) {
-      scheduler.start(name, this::run);
+      try {
+        scheduler.start(name, this::run);
+      } catch (RuntimeException | Error e) {
+        // There is no thread for it now, so this one does what waits, and fails after that.
+        run(0);
+      }
     }
   }
 
   /** The next piece of work; null if there has been none for a while. */
-  private @Nullable Runnable take() {
+  private @Nullable Runnable take(long idleNanos) {
     lock.lock();
     try {
-      long remaining = IDLE_NANOS;
+      long remaining = idleNanos;
       while (queue.isEmpty()) {
         if (closed || retired || remaining <= 0) {
           threads--;

@@ -3,6 +3,9 @@ package dev.pgeventstore.internal.scheduling;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -134,6 +137,57 @@ class WorkersTest {
   }
 
   @Test
+  void work_for_which_no_thread_can_be_started_is_refused_and_never_done() throws Exception {
+    FewThreads threads = new FewThreads();
+    try (Workers one = threads.workers(1)) {
+      List<String> order = new CopyOnWriteArrayList<>();
+      threads.none();
+      assertThatThrownBy(() -> one.execute(() -> order.add("refused")))
+          .isInstanceOf(OutOfMemoryError.class);
+      threads.enough();
+      CountDownLatch done = new CountDownLatch(1);
+      one.execute(
+          () -> {
+            order.add("done");
+            done.countDown();
+          });
+
+      assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(order).containsExactly("done");
+    }
+  }
+
+  @Test
+  void what_waits_is_done_although_no_thread_can_take_the_place_of_one_that_has_failed()
+      throws Exception {
+    FewThreads threads = new FewThreads();
+    try (Workers one = threads.workers(1)) {
+      CountDownLatch waits = new CountDownLatch(1);
+      CountDownLatch done = new CountDownLatch(2);
+      CountDownLatch failed = new CountDownLatch(1);
+      one.execute(
+          () -> {
+            await(waits);
+            Thread.currentThread()
+                .setUncaughtExceptionHandler((thread, failure) -> failed.countDown());
+            throw new IllegalStateException("it fails");
+          });
+      one.execute(done::countDown);
+      one.execute(done::countDown);
+      threads.none();
+      waits.countDown();
+
+      assertThat(done.await(10, TimeUnit.SECONDS)).isTrue();
+      assertThat(failed.await(10, TimeUnit.SECONDS)).isTrue();
+      // It is counted no more: there may be another one.
+      threads.enough();
+      CountDownLatch more = new CountDownLatch(1);
+      one.execute(more::countDown);
+      assertThat(more.await(10, TimeUnit.SECONDS)).isTrue();
+    }
+  }
+
+  @Test
   void once_closed_they_take_no_work() {
     workers.close();
 
@@ -146,6 +200,36 @@ class WorkersTest {
       assertThat(latch.await(10, TimeUnit.SECONDS)).isTrue();
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
+    }
+  }
+
+  /** Threads that cannot always be started, as where the system gives no more. */
+  private static final class FewThreads implements InvocationHandler {
+    private volatile boolean none;
+
+    /** With these threads. */
+    Workers workers(int most) {
+      Scheduler scheduler =
+          (Scheduler)
+              Proxy.newProxyInstance(
+                  getClass().getClassLoader(), new Class<?>[] {Scheduler.class}, this);
+      return new Workers(scheduler, "few", most);
+    }
+
+    void none() {
+      none = true;
+    }
+
+    void enough() {
+      none = false;
+    }
+
+    @Override
+    public Object invoke(Object proxy, Method method, Object[] arguments) throws Throwable {
+      if (none && method.getName().equals("start")) {
+        throw new OutOfMemoryError("unable to create native thread");
+      }
+      return method.invoke(Scheduler.threads(), arguments);
     }
   }
 

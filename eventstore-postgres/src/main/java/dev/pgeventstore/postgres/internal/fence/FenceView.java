@@ -17,8 +17,14 @@ public interface FenceView {
    */
   List<Observation> observeAll(List<FenceFunction> fences) throws SQLException;
 
-  /** The largest checkpoint: the order is settled at least up to there. */
+  /**
+   * The largest checkpoint: the order is settled at least up to there. It fails soon where it waits
+   * for a lock.
+   */
   long settled(FenceFunction fence) throws SQLException;
+
+  /** Takes what looking needs, which may take long, unless it has it. */
+  default void connect() throws SQLException {}
 
   /** Whether it has what looking needs: without, a failure says nothing about a schema. */
   default boolean isConnected() {

@@ -121,10 +121,15 @@ public final class HighWaterMark implements AutoCloseable {
    * @param moment on the scheduler's clock
    */
   public String incarnationSince(long moment) throws SQLException {
+    Mark known = since(moment);
+    return known != null ? known.incarnation() : observe(moment).incarnation();
+  }
+
+  /** The mark, if it was observed since a moment. Waits for an observation that is under way. */
+  private @Nullable Mark since(long moment) {
     observing.lock();
     try {
-      boolean isKnown = !mark.isUnknown() && observedAt - moment >= 0;
-      return isKnown ? mark.incarnation() : observe().incarnation();
+      return !mark.isUnknown() && observedAt - moment >= 0 ? mark : null;
     } finally {
       observing.unlock();
     }
@@ -132,17 +137,29 @@ public final class HighWaterMark implements AutoCloseable {
 
   /** Observes now, through a connection of its own. */
   public Mark observe() throws SQLException {
-    observing.lock();
+    return observe(null);
+  }
+
+  /** The same, unless it is observed since a moment while this waits for a connection. */
+  private Mark observe(@Nullable Long unlessSince) throws SQLException {
+    observations.begins();
+    FenceView view = views.get();
     try {
-      long began = begin();
-      FenceView view = views.get();
+      // Before the lock: a pool that gives no connection now must not hold up the observer.
+      view.connect();
+      observing.lock();
       try {
+        Mark known = unlessSince == null ? null : since(unlessSince);
+        if (known != null) {
+          return known;
+        }
+        long began = begin();
         return came(view.observe(function), view, began);
       } finally {
-        view.release();
+        observing.unlock();
       }
     } finally {
-      observing.unlock();
+      view.release();
     }
   }
 

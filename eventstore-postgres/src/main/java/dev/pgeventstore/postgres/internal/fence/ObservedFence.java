@@ -38,7 +38,8 @@ final class ObservedFence {
       // second, and none of them is one that the next crash has taken back.
       known = seen.incarnation();
       fence = new Fence(view.settled(function));
-      seen = view.observe(function);
+      // As one of several: where it is locked it must not hold up who observes other schemas, too.
+      seen = view.observeAll(List.of(function)).get(0);
     }
     requireForward(seen);
     List<Holder> holders =

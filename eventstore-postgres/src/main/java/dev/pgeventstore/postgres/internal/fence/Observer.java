@@ -2,8 +2,8 @@ package dev.pgeventstore.postgres.internal.fence;
 
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.SqlFailure;
+import dev.pgeventstore.internal.scheduling.Background;
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
 import java.sql.SQLException;
@@ -13,12 +13,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Executor;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Observes the fences of all schemas of an engine: one thread and one connection, and one round
@@ -38,46 +35,42 @@ import org.slf4j.LoggerFactory;
  * <p>It is longer than other classes because one loop decides for all schemas when each is
  * observed, together or alone, and what is due next.
  */
-public final class Observer implements AutoCloseable {
+public final class Observer {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Observer.class);
+  /**
+   * How many schemas are observed in one round trip: the driver splits what is much longer, and
+   * with it the transaction that bounds how long is waited for locks.
+   */
+  static final int MOST_TOGETHER = 200;
 
   private final Scheduler scheduler;
   private final Supplier<FenceView> views;
   private final Executor apart;
   private final long pollInterval;
-
-  /** How long closing waits for an observation: the pool may have no connection to give for it. */
-  private final long closing;
-
+  private final Background thread;
   private final Lock lock;
-  private final Condition work;
 
   /** Guarded by the lock, and in the order in which the stores were opened. */
   private final Map<HighWaterMark, Watched> marks = new LinkedHashMap<>();
-
-  private boolean closed;
-  private @Nullable Task thread;
 
   /**
    * @param views what gives each of those who observe a view of their own
    * @param apart where schemas that cannot be observed with the others are observed
    * @param pollInterval how often marks are observed of which nothing was signalled
-   * @param patience how long an observation may take
    */
   public Observer(
-      Scheduler scheduler,
-      Supplier<FenceView> views,
-      Executor apart,
-      Duration pollInterval,
-      Duration patience) {
+      Scheduler scheduler, Supplier<FenceView> views, Executor apart, Duration pollInterval) {
     this.scheduler = scheduler;
     this.views = views;
     this.apart = apart;
     this.pollInterval = Durations.nanos(pollInterval);
-    this.closing = patience.plusSeconds(1).toNanos();
-    this.lock = scheduler.newLock();
-    this.work = lock.newCondition();
+    this.thread = new Background(scheduler, "eventstore-high-water-mark", this::run);
+    this.lock = thread.lock();
+  }
+
+  /** To be closed. What an observation that is under way then has taken, it gives back itself. */
+  public Background thread() {
+    return thread;
   }
 
   /** The mark of a schema, for one store. To be closed with it. */
@@ -106,10 +99,10 @@ public final class Observer implements AutoCloseable {
   void wake() {
     lock.lock();
     try {
-      if (thread == null && !closed && !marks.isEmpty()) {
-        thread = scheduler.start("eventstore-high-water-mark", this::run);
+      if (!marks.isEmpty()) {
+        thread.start();
       }
-      work.signal();
+      thread.signal();
     } finally {
       lock.unlock();
     }
@@ -132,7 +125,7 @@ public final class Observer implements AutoCloseable {
     try {
       long idleFrom = scheduler.nanoTime();
       boolean released = false;
-      while (!closed) {
+      while (!thread.isClosed()) {
         long now = scheduler.nanoTime();
         long pause = untilDue(now);
         if (pause <= 0) {
@@ -151,16 +144,7 @@ public final class Observer implements AutoCloseable {
             pause = Long.MAX_VALUE;
           }
         }
-        try {
-          if (pause == Long.MAX_VALUE) {
-            work.await();
-          } else {
-            long unused = work.awaitNanos(pause);
-          }
-        } catch (InterruptedException e) {
-          // Not from here: a data source or a driver has left it behind.
-          LOG.debug("The observer of the high-water marks was interrupted", e);
-        }
+        thread.await(pause);
       }
       return null;
     } finally {
@@ -215,8 +199,9 @@ public final class Observer implements AutoCloseable {
           together.add(watched);
         }
       }
-      if (!together.isEmpty()) {
-        observeTogether(together, view);
+      for (int from = 0; from < together.size(); from += MOST_TOGETHER) {
+        int to = Math.min(from + MOST_TOGETHER, together.size());
+        observeTogether(together.subList(from, to), view);
       }
     } finally {
       together.forEach(watched -> watched.mark.letGo());
@@ -275,42 +260,6 @@ public final class Observer implements AutoCloseable {
     if (!busy) {
       wake();
     }
-  }
-
-  /** Ends the observer; what an observation that is under way has taken, it gives back itself. */
-  @Override
-  public void close() {
-    Task running;
-    lock.lock();
-    try {
-      closed = true;
-      running = thread;
-      work.signalAll();
-    } finally {
-      lock.unlock();
-    }
-    if (running != null && !joinUninterruptibly(running)) {
-      LOG.warn("The observer of the high-water marks still waits for the database");
-    }
-  }
-
-  private boolean joinUninterruptibly(Task task) {
-    long deadline = scheduler.nanoTime() + closing;
-    boolean interrupted = false;
-    boolean ended = false;
-    long left = closing;
-    while (!ended && left > 0) {
-      try {
-        ended = task.join(left);
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-      left = deadline - scheduler.nanoTime();
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
-    }
-    return ended;
   }
 
   /** A mark, as the observer knows it. Its cadence is used by whoever observes it. */

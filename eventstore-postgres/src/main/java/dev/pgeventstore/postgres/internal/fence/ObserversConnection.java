@@ -73,6 +73,11 @@ public final class ObserversConnection implements FenceView {
   }
 
   @Override
+  public void connect() throws SQLException {
+    Connection unused = get();
+  }
+
+  @Override
   public boolean isConnected() {
     return connection != null;
   }

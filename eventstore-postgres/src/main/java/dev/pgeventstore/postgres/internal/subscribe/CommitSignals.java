@@ -33,6 +33,7 @@ public final class CommitSignals implements AutoCloseable {
   private volatile boolean committed;
 
   private volatile boolean hears;
+  private volatile boolean closed;
   private volatile Runnable onLeases = () -> {};
 
   /**
@@ -53,7 +54,7 @@ public final class CommitSignals implements AutoCloseable {
     }
   }
 
-  /** From now on somebody reads, so commits of other processes matter. */
+  /** From now on somebody reads, so commits of other processes matter. Not once it is closed. */
   public void startListening() {
     if (!hears) {
       listener.add(this);
@@ -89,6 +90,10 @@ public final class CommitSignals implements AutoCloseable {
     committed = now;
   }
 
+  boolean isClosed() {
+    return closed;
+  }
+
   /** From now on notifications are heard, or no more. */
   void setHears(boolean now) {
     boolean begins = now && !hears;
@@ -114,6 +119,8 @@ public final class CommitSignals implements AutoCloseable {
 
   @Override
   public void close() {
+    // Before: who is about to read asks for it afterwards.
+    closed = true;
     listener.remove(this);
   }
 }

@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.internal.scheduling.Background;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.internal.scheduling.Workers;
 import dev.pgeventstore.postgres.internal.fence.FenceView;
@@ -22,6 +23,9 @@ public final class Engine implements AutoCloseable {
 
   /** An observation takes a fraction of a millisecond; after this long something is wrong. */
   public static final Duration PATIENCE = Duration.ofSeconds(5);
+
+  /** How long closing waits for what is under way: the pool may have no connection for that. */
+  private static final long CLOSING_NANOS = PATIENCE.plusSeconds(1).toNanos();
 
   /** More would only take the processors from those who handle what is found. */
   private static final int LOOKERS = 4;
@@ -62,7 +66,7 @@ public final class Engine implements AutoCloseable {
     this.workers = new Workers(scheduler, "eventstore-worker");
     this.lookers = new Workers(scheduler, "eventstore-lanes", LOOKERS);
     this.timer = new Timer(scheduler);
-    this.observer = new Observer(scheduler, views, pages, pollInterval, PATIENCE);
+    this.observer = new Observer(scheduler, views, pages, pollInterval);
     this.notifier = new Notifier(scheduler, connections, notifications);
     this.listener = new Listener(scheduler, notifications, pollInterval, listen);
     this.leases = new LeaseRounds(scheduler);
@@ -108,17 +112,17 @@ public final class Engine implements AutoCloseable {
     return new LeaseKeeper(scheduler, workers, leases, connections, table, signals, node);
   }
 
-  /**
-   * Once all stores are closed. Each part waits for some seconds at most, so that closing a store
-   * takes 30 s at most if a pool gives no connection (docs/guarantees.md).
-   */
+  /** Once all stores are closed. */
   @Override
   public void close() {
-    leases.close();
-    notifier.close();
-    listener.close();
-    observer.close();
-    timer.close();
+    Background.close(
+        scheduler,
+        CLOSING_NANOS,
+        leases.thread(),
+        notifier.thread(),
+        listener.thread(),
+        observer.thread(),
+        timer.thread());
     lookers.retire();
     workers.retire();
     pages.retire();

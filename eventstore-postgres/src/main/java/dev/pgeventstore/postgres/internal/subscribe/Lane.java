@@ -38,12 +38,14 @@ final class Lane {
       List<Lane> predecessors) {
     this.subscription = subscription;
     this.predecessors = predecessors;
+    SubscriptionTables tables =
+        setting.tables().through(new LaneConnections(setting.tables().connections(), progress));
     this.parts =
         LaneParts.of(
             engine.scheduler(),
             setting.spec(),
             share,
-            setting.tables(),
+            tables,
             setting.suspects(),
             progress,
             new LaneNews(subscription, setting.spec().name(), share));
@@ -57,7 +59,7 @@ final class Lane {
                 parts,
                 new LaneFailures(parts, subscription),
                 setting.readers(),
-                setting.tables(),
+                tables,
                 setting.errands()));
   }
 
@@ -116,7 +118,7 @@ final class Lane {
     return parts.progress().hasEnded();
   }
 
-  /** Waits until nothing of it goes on. */
+  /** Waits until nothing of it goes on, or it has waited for a connection for too long. */
   void join() throws InterruptedException {
     parts.progress().awaitEnd();
   }

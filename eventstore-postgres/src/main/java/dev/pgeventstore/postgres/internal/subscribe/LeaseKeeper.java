@@ -49,7 +49,9 @@ final class LeaseKeeper implements AutoCloseable {
   static final long NOTHING_TO_DO_NANOS = TimeUnit.HOURS.toNanos(1);
   private static final long NOTHING_TO_DO_MILLIS = TimeUnit.HOURS.toMillis(1);
   private static final long RETRY_MILLIS = 500;
-  private static final long CLOSING_SECONDS = 5;
+
+  /** An answer takes some milliseconds, and the leases of other stores wait for it. */
+  private static final Duration PATIENCE = Duration.ofSeconds(3);
 
   private final Scheduler scheduler;
   private final Workers workers;
@@ -63,8 +65,7 @@ final class LeaseKeeper implements AutoCloseable {
   /** Held while leases are being kept. */
   private final Lock keeping;
 
-  /** Whether nothing is kept any more. Read and set while that is held. */
-  private boolean closed;
+  private volatile boolean closed;
 
   /** Guards the subscriptions. */
   private final Lock lock;
@@ -85,10 +86,10 @@ final class LeaseKeeper implements AutoCloseable {
     this.scheduler = scheduler;
     this.workers = workers;
     this.rounds = rounds;
-    this.connections = connections;
+    this.connections = connections.within(PATIENCE);
     this.table = table;
     this.signals = signals;
-    this.returns = new LeaseReturns(scheduler, connections, table, signals, owner);
+    this.returns = new LeaseReturns(scheduler, this.connections, table, signals, owner);
     this.owner = owner;
     this.keeping = scheduler.newLock();
     this.lock = scheduler.newLock();
@@ -97,6 +98,11 @@ final class LeaseKeeper implements AutoCloseable {
 
   String owner() {
     return owner;
+  }
+
+  /** Whether nothing is kept any more. */
+  boolean isClosed() {
+    return closed;
   }
 
   /** Takes leases for a subscription, now, and keeps them from now on. */
@@ -204,12 +210,9 @@ final class LeaseKeeper implements AutoCloseable {
   }
 
   private List<Leased> ask(List<Membership> memberships) throws SQLException {
-    if (!rounds.hasSeveral()) {
-      return connections.use(c -> table.keep(c, owner, memberships));
-    }
     return connections.inTransaction(
         connection -> {
-          // A schema that is locked must not hold up the leases of the others.
+          // A schema that is locked must not hold up the leases of others.
           ServerFunctions.waitBrieflyForLocks(connection);
           return table.keep(connection, owner, memberships);
         });
@@ -249,11 +252,11 @@ final class LeaseKeeper implements AutoCloseable {
    */
   @Override
   public void close() {
+    closed = true;
     rounds.remove(this);
     boolean interrupted = Thread.interrupted();
     try {
-      if (keeping.tryLock(CLOSING_SECONDS, TimeUnit.SECONDS)) {
-        closed = true;
+      if (keeping.tryLock(PATIENCE.toNanos(), TimeUnit.NANOSECONDS)) {
         keeping.unlock();
       }
     } catch (InterruptedException e) {

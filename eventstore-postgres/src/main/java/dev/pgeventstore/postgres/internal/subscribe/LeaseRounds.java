@@ -1,55 +1,45 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
-import dev.pgeventstore.internal.EngineThread;
+import dev.pgeventstore.internal.scheduling.Background;
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Has the leases of all stores of an engine kept, each when it is due, one after the other and in
  * one thread. Safe for many threads.
  */
-final class LeaseRounds implements AutoCloseable {
-
-  private static final Logger LOG = LoggerFactory.getLogger(LeaseRounds.class);
-
-  private static final long CLOSING_NANOS = TimeUnit.SECONDS.toNanos(3);
+final class LeaseRounds {
 
   private final Scheduler scheduler;
+  private final Background thread;
   private final Lock lock;
-  private final Condition woken;
 
   /** When each is due. Guarded by the lock. */
   private final Map<LeaseKeeper, Long> due = new LinkedHashMap<>();
 
-  private @Nullable Task thread;
-  private boolean closed;
-
   LeaseRounds(Scheduler scheduler) {
     this.scheduler = scheduler;
-    this.lock = scheduler.newLock();
-    this.woken = lock.newCondition();
+    this.thread = new Background(scheduler, "eventstore-leases", this::run);
+    this.lock = thread.lock();
+  }
+
+  /** To be closed. */
+  Background thread() {
+    return thread;
   }
 
   /** From now on the leases of a store are kept; the first time soon. */
   void add(LeaseKeeper keeper) {
     lock.lock();
     try {
-      if (closed) {
-        return;
+      if (!keeper.isClosed()) {
+        due.put(keeper, scheduler.nanoTime());
+        thread.start();
+        thread.signal();
       }
-      if (thread == null) {
-        thread = scheduler.start("eventstore-leases", this::run);
-      }
-      due.put(keeper, scheduler.nanoTime());
-      woken.signal();
     } finally {
       lock.unlock();
     }
@@ -70,18 +60,8 @@ final class LeaseRounds implements AutoCloseable {
     try {
       if (due.containsKey(keeper)) {
         due.put(keeper, scheduler.nanoTime());
-        woken.signal();
+        thread.signal();
       }
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  /** Whether other stores wait while one is having its turn. */
-  boolean hasSeveral() {
-    lock.lock();
-    try {
-      return due.size() > 1;
     } finally {
       lock.unlock();
     }
@@ -97,7 +77,7 @@ final class LeaseRounds implements AutoCloseable {
   private @Nullable LeaseKeeper awaitDue() {
     lock.lock();
     try {
-      while (!closed) {
+      while (!thread.isClosed()) {
         long now = scheduler.nanoTime();
         long pause = LeaseKeeper.NOTHING_TO_DO_NANOS;
         Map.Entry<LeaseKeeper, Long> first = longestDue(now);
@@ -108,12 +88,7 @@ final class LeaseRounds implements AutoCloseable {
             return first.getKey();
           }
         }
-        try {
-          long unused = woken.awaitNanos(pause);
-        } catch (InterruptedException e) {
-          // Closing interrupts nothing: a data source, a driver or a listener has left it behind.
-          LOG.debug("The keeper of leases was interrupted", e);
-        }
+        thread.await(pause);
       }
       return null;
     } finally {
@@ -141,32 +116,9 @@ final class LeaseRounds implements AutoCloseable {
     try {
       long next = scheduler.nanoTime() + nanos;
       due.computeIfPresent(keeper, (same, before) -> before - next < 0 ? before : next);
-      woken.signal();
+      thread.signal();
     } finally {
       lock.unlock();
-    }
-  }
-
-  /**
-   * Its thread may be telling a listener, and a listener may be what closes: that does not wait.
-   */
-  @Override
-  public void close() {
-    Task running;
-    lock.lock();
-    try {
-      closed = true;
-      woken.signal();
-      running = thread;
-    } finally {
-      lock.unlock();
-    }
-    if (running != null && !EngineThread.isCurrent()) {
-      try {
-        running.join(CLOSING_NANOS);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
     }
   }
 }

@@ -2,8 +2,8 @@ package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.Durations;
+import dev.pgeventstore.internal.scheduling.Background;
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.Notifications;
 import dev.pgeventstore.postgres.internal.tables.Notifications.Hearing;
 import dev.pgeventstore.postgres.internal.tables.Notifications.Notification;
@@ -13,10 +13,8 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,27 +22,23 @@ import org.slf4j.LoggerFactory;
  * Listens for what other processes commit, for all stores of an engine that read: in one thread, on
  * one connection, which is held while there is such a store. Safe for many threads.
  */
-final class Listener implements AutoCloseable {
+final class Listener {
 
   private static final Logger LOG = LoggerFactory.getLogger(Listener.class);
 
   /**
    * How soon it is listened for a store that comes while the listener waits; it polls until then.
+   * As soon it ends when it is closed: interrupting it would break its connection.
    */
   private static final Duration LISTENING = Duration.ofMillis(500);
 
-  private final Scheduler scheduler;
   private final Notifications notifications;
   private final long retry;
-
+  private final Background thread;
   private final Lock lock;
-  private final Condition changed;
 
   /** Guarded by the lock. */
   private final Set<CommitSignals> stores = new LinkedHashSet<>();
-
-  private @Nullable Task thread;
-  private boolean closed;
 
   /** False from the start, or since a pooler was found to stand between. */
   private boolean mayListen;
@@ -54,25 +48,26 @@ final class Listener implements AutoCloseable {
    * @param listen whether to listen at all
    */
   Listener(Scheduler scheduler, Notifications notifications, Duration retry, boolean listen) {
-    this.scheduler = scheduler;
     this.notifications = notifications;
     this.retry = Durations.nanos(retry);
     this.mayListen = listen;
-    this.lock = scheduler.newLock();
-    this.changed = lock.newCondition();
+    this.thread = new Background(scheduler, "eventstore-listener", this::run);
+    this.lock = thread.lock();
+  }
+
+  /** To be closed. */
+  Background thread() {
+    return thread;
   }
 
   /** From now on a store reads. */
   void add(CommitSignals store) {
     lock.lock();
     try {
-      if (!mayListen || closed || !stores.add(store)) {
-        return;
+      if (mayListen && !store.isClosed() && stores.add(store)) {
+        thread.start();
+        thread.signal();
       }
-      if (thread == null) {
-        thread = scheduler.start("eventstore-listener", this::run);
-      }
-      changed.signal();
     } finally {
       lock.unlock();
     }
@@ -107,7 +102,7 @@ final class Listener implements AutoCloseable {
               "Not listening for other processes' commits, polling instead: {}", Causes.text(e));
           warned = true;
         }
-        pause();
+        thread.pause(retry);
       }
     }
   }
@@ -116,15 +111,13 @@ final class Listener implements AutoCloseable {
   private boolean awaitStores() {
     lock.lock();
     try {
-      while (stores.isEmpty() && !closed) {
-        changed.await();
+      while (stores.isEmpty() && !thread.isClosed()) {
+        thread.await(Long.MAX_VALUE);
       }
-    } catch (InterruptedException e) {
-      ignore(e);
+      return !thread.isClosed();
     } finally {
       lock.unlock();
     }
-    return !isClosed();
   }
 
   /** As long as a store reads. */
@@ -159,7 +152,7 @@ final class Listener implements AutoCloseable {
   private Set<CommitSignals> stores() {
     lock.lock();
     try {
-      return closed ? Set.of() : new LinkedHashSet<>(stores);
+      return thread.isClosed() ? Set.of() : new LinkedHashSet<>(stores);
     } finally {
       lock.unlock();
     }
@@ -178,43 +171,9 @@ final class Listener implements AutoCloseable {
   private boolean isClosed() {
     lock.lock();
     try {
-      return closed;
+      return thread.isClosed();
     } finally {
       lock.unlock();
-    }
-  }
-
-  private void pause() {
-    try {
-      scheduler.sleep(retry);
-    } catch (InterruptedException e) {
-      ignore(e);
-    }
-  }
-
-  /** Closing interrupts nothing: a data source or a driver has left it behind. */
-  private static void ignore(InterruptedException e) {
-    LOG.debug("Interrupted", e);
-  }
-
-  @Override
-  public void close() {
-    Task running;
-    lock.lock();
-    try {
-      closed = true;
-      changed.signal();
-      running = thread;
-    } finally {
-      lock.unlock();
-    }
-    if (running != null) {
-      try {
-        // It looks up at the end of its wait; interrupting it would break its connection.
-        running.join(2 * LISTENING.toNanos());
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
     }
   }
 }

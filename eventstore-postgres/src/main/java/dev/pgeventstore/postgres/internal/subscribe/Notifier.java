@@ -1,8 +1,8 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
 import dev.pgeventstore.internal.Causes;
+import dev.pgeventstore.internal.scheduling.Background;
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.Notifications;
 import dev.pgeventstore.postgres.internal.tables.Notifications.Notification;
@@ -12,9 +12,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,29 +20,29 @@ import org.slf4j.LoggerFactory;
  * Notifies other processes of the commits of all stores of an engine, in one thread and one
  * statement at most every few milliseconds. Safe for many threads.
  */
-final class Notifier implements AutoCloseable {
+final class Notifier {
 
   private static final Logger LOG = LoggerFactory.getLogger(Notifier.class);
 
   private static final long SHORTEST_PAUSE_NANOS = TimeUnit.MILLISECONDS.toNanos(5);
-  private static final long CLOSING_NANOS = TimeUnit.SECONDS.toNanos(1);
 
-  private final Scheduler scheduler;
   private final Connections connections;
   private final Notifications notifications;
 
+  private final Background thread;
   private final Lock lock;
-  private final Condition work;
   private final Set<CommitSignals> committed = new LinkedHashSet<>();
-  private @Nullable Task thread;
-  private boolean closed;
 
   Notifier(Scheduler scheduler, Connections connections, Notifications notifications) {
-    this.scheduler = scheduler;
     this.connections = connections;
     this.notifications = notifications;
-    this.lock = scheduler.newLock();
-    this.work = lock.newCondition();
+    this.thread = new Background(scheduler, "eventstore-notifier", this::run);
+    this.lock = thread.lock();
+  }
+
+  /** To be closed. */
+  Background thread() {
+    return thread;
   }
 
   /** A store has committed something. */
@@ -53,10 +51,8 @@ final class Notifier implements AutoCloseable {
     try {
       by.setCommitted(true);
       committed.add(by);
-      if (thread == null && !closed) {
-        thread = scheduler.start("eventstore-notifier", this::run);
-      }
-      work.signal();
+      thread.start();
+      thread.signal();
     } finally {
       lock.unlock();
     }
@@ -87,7 +83,7 @@ final class Notifier implements AutoCloseable {
           warned = true;
         }
       }
-      pause();
+      thread.pause(SHORTEST_PAUSE_NANOS);
     }
   }
 
@@ -95,54 +91,19 @@ final class Notifier implements AutoCloseable {
   private List<Notification> await() {
     lock.lock();
     try {
-      while (committed.isEmpty() && !closed) {
-        try {
-          work.await();
-        } catch (InterruptedException e) {
-          ignore(e);
-        }
+      while (committed.isEmpty() && !thread.isClosed()) {
+        thread.await(Long.MAX_VALUE);
       }
       // Before it is notified: what is committed meanwhile is notified again.
       committed.forEach(by -> by.setCommitted(false));
       List<Notification> due =
-          closed ? List.of() : committed.stream().map(CommitSignals::notification).toList();
+          thread.isClosed()
+              ? List.of()
+              : committed.stream().map(CommitSignals::notification).toList();
       committed.clear();
       return due;
     } finally {
       lock.unlock();
-    }
-  }
-
-  private void pause() {
-    try {
-      scheduler.sleep(SHORTEST_PAUSE_NANOS);
-    } catch (InterruptedException e) {
-      ignore(e);
-    }
-  }
-
-  /** Closing interrupts nothing: a data source or a driver has left it behind. */
-  private static void ignore(InterruptedException e) {
-    LOG.debug("Interrupted", e);
-  }
-
-  @Override
-  public void close() {
-    Task running;
-    lock.lock();
-    try {
-      closed = true;
-      work.signal();
-      running = thread;
-    } finally {
-      lock.unlock();
-    }
-    if (running != null) {
-      try {
-        running.join(CLOSING_NANOS);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
     }
   }
 }

@@ -97,7 +97,8 @@ final class OneByOne {
 
   /**
    * Suspects of all lanes take turns, so that the end of this process is put down to none that was
-   * handled beside the culprit.
+   * handled beside the culprit. While the handler of one of them hangs, the others wait: that is
+   * among what is not promised (docs/guarantees.md).
    */
   private long trySuspect(RecordedEvent event, Mark mark) throws SQLException {
     if (!suspects.tryLock()) {

@@ -3,6 +3,7 @@ package dev.pgeventstore.postgres.internal.subscribe;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
@@ -12,6 +13,8 @@ import org.jspecify.annotations.Nullable;
  * subscription share one lock, so that somebody can wait for any of them.
  */
 final class Progress {
+
+  private static final long LONGEST_FOR_POOL_NANOS = TimeUnit.SECONDS.toNanos(5);
 
   private final Scheduler scheduler;
   private final Lock lock;
@@ -23,6 +26,9 @@ final class Progress {
   private @Nullable Throwable error;
   private boolean stopping;
   private boolean ended;
+
+  private volatile boolean asksPool;
+  private volatile long asksSince;
 
   Progress(Scheduler scheduler, Lock lock, Condition changed) {
     this.scheduler = scheduler;
@@ -122,11 +128,22 @@ final class Progress {
     }
   }
 
+  /** Waits for a connection, or no more. */
+  void asksPool(boolean now) {
+    asksSince = scheduler.nanoTime();
+    asksPool = now;
+  }
+
+  /** Waits for the end, but no longer for a pool than for some seconds: it may give nothing. */
   void awaitEnd() throws InterruptedException {
     lock.lockInterruptibly();
     try {
       while (!ended) {
-        changed.await();
+        long left = LONGEST_FOR_POOL_NANOS - (asksPool ? scheduler.nanoTime() - asksSince : 0);
+        if (left <= 0) {
+          return;
+        }
+        long unused = changed.awaitNanos(left);
       }
     } finally {
       lock.unlock();

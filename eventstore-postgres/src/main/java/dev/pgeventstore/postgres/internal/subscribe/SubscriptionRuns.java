@@ -12,10 +12,10 @@ import dev.pgeventstore.subscription.QueryMismatchException;
 import dev.pgeventstore.subscription.Subscription;
 import java.sql.Connection;
 import java.sql.SQLException;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.Lock;
 
 /** The subscriptions that run in this store. */
@@ -31,11 +31,13 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
   private final Lock suspects;
   private final Errands errands = new Errands();
 
-  /** Held while one is started or this is closed. */
-  private final Lock lock;
+  /** Held while one is started. */
+  private final Lock starting;
 
-  private final List<RunningSubscription> running = new ArrayList<>();
-  private boolean closed;
+  /** Also one that is being started. */
+  private final List<RunningSubscription> running = new CopyOnWriteArrayList<>();
+
+  private volatile boolean closed;
 
   /**
    * @param node tells this store from all others that run the same subscriptions
@@ -56,7 +58,7 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
     this.keeper = engine.leaseKeeper(tables.leases(), signals, node);
     this.report = new StatusReport(tables, highWaterMark, durableMark);
     this.suspects = engine.scheduler().newLock();
-    this.lock = engine.scheduler().newLock();
+    this.starting = engine.scheduler().newLock();
   }
 
   /** Tells this store from all others, also of the same process, and people where to look. */
@@ -70,11 +72,11 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
   /** A process runs each name once at a time. */
   @Override
   public Subscription start(SubscriptionSpec spec) {
-    lock.lock();
+    starting.lock();
     try {
       return startAlone(spec);
     } finally {
-      lock.unlock();
+      starting.unlock();
     }
   }
 
@@ -99,7 +101,10 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
       arrange(spec);
       // First: a listener that is told of its beginning may close the store.
       running.add(subscription);
-      keeper.add(subscription);
+      // Whoever closes the store sees it there, or is seen here.
+      if (!closed) {
+        keeper.add(subscription);
+      }
       added = true;
     } catch (SQLException e) {
       throw SqlErrors.of("subscription " + spec.name() + " cannot be started", e);
@@ -108,7 +113,18 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
         running.remove(subscription);
       }
     }
+    if (closed) {
+      stop(subscription);
+    }
     return subscription;
+  }
+
+  /** The store was closed meanwhile. It has not waited for this, which may have leases by now. */
+  private void stop(RunningSubscription subscription) {
+    List<Lane> unused = subscription.askToStop();
+    if (subscription.hasEnded()) {
+      keeper.leave(subscription.name());
+    }
   }
 
   private void arrange(SubscriptionSpec spec) throws SQLException {
@@ -157,21 +173,14 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
     }
   }
 
-  /** Asks all subscriptions to stop, and waits for none. */
+  /** Asks all subscriptions to stop, and waits for none, nor for one that is being started. */
   public void askToStop() {
     List<Lane> unused = lanesAskedToStop();
   }
 
   private List<Lane> lanesAskedToStop() {
-    List<RunningSubscription> toStop;
-    lock.lock();
-    try {
-      closed = true;
-      toStop = List.copyOf(running);
-    } finally {
-      lock.unlock();
-    }
-    return toStop.stream().flatMap(subscription -> subscription.askToStop().stream()).toList();
+    closed = true;
+    return running.stream().flatMap(subscription -> subscription.askToStop().stream()).toList();
   }
 
   @Override

@@ -44,4 +44,10 @@ public record SubscriptionTables(
         events,
         new BlockersQuery(schema));
   }
+
+  /** The same tables, through other connections. */
+  SubscriptionTables through(Connections others) {
+    return new SubscriptionTables(
+        others, subscriptions, checkpoints, leases, status, parked, events, blockers);
+  }
 }

@@ -1,40 +1,35 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.internal.scheduling.Background;
 import dev.pgeventstore.internal.scheduling.Scheduler;
-import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import java.util.TreeSet;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Wakes what waits for a time without a thread of its own, all of an engine in one thread. What it
  * wakes must not block. Safe for many threads.
  */
-final class Timer implements AutoCloseable {
-
-  private static final Logger LOG = LoggerFactory.getLogger(Timer.class);
-
-  private static final long CLOSING_NANOS = TimeUnit.SECONDS.toNanos(1);
+final class Timer {
 
   private final Scheduler scheduler;
+  private final Background thread;
   private final Lock lock;
-  private final Condition changed;
 
   /** Those that are set, the earliest first. */
   private final TreeSet<Alarm> set = new TreeSet<>();
 
   private long alarms;
-  private @Nullable Task thread;
-  private boolean closed;
 
   Timer(Scheduler scheduler) {
     this.scheduler = scheduler;
-    this.lock = scheduler.newLock();
-    this.changed = lock.newCondition();
+    this.thread = new Background(scheduler, "eventstore-timer", this::run);
+    this.lock = thread.lock();
+  }
+
+  /** To be closed. */
+  Background thread() {
+    return thread;
   }
 
   /** An alarm that is not set yet. */
@@ -56,47 +51,18 @@ final class Timer implements AutoCloseable {
   private @Nullable Alarm awaitDue() {
     lock.lock();
     try {
-      while (!closed) {
+      while (!thread.isClosed()) {
         long now = scheduler.nanoTime();
         if (!set.isEmpty() && set.first().at - now <= 0) {
           Alarm due = set.first();
           due.isSet = !set.remove(due);
           return due;
         }
-        try {
-          if (set.isEmpty()) {
-            changed.await();
-          } else {
-            long unused = changed.awaitNanos(set.first().at - now);
-          }
-        } catch (InterruptedException e) {
-          // Nobody interrupts it.
-          LOG.debug("The timer was interrupted", e);
-        }
+        thread.await(set.isEmpty() ? Long.MAX_VALUE : set.first().at - now);
       }
       return null;
     } finally {
       lock.unlock();
-    }
-  }
-
-  @Override
-  public void close() {
-    Task running;
-    lock.lock();
-    try {
-      closed = true;
-      changed.signal();
-      running = thread;
-    } finally {
-      lock.unlock();
-    }
-    if (running != null) {
-      try {
-        running.join(CLOSING_NANOS);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-      }
     }
   }
 
@@ -120,11 +86,9 @@ final class Timer implements AutoCloseable {
         cancel();
         at = scheduler.nanoTime() + nanos;
         isSet = set.add(this);
-        if (thread == null && !closed) {
-          thread = scheduler.start("eventstore-timer", Timer.this::run);
-        }
+        thread.start();
         if (set.first().equals(this)) {
-          changed.signal();
+          thread.signal();
         }
       } finally {
         lock.unlock();

@@ -2,6 +2,7 @@ package dev.pgeventstore.postgres.internal.tables;
 
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 
 /** Gives the store connections to its database. Safe for many threads. */
 public interface Connections {
@@ -14,6 +15,14 @@ public interface Connections {
 
   /** Runs work in a transaction that is always rolled back. */
   <T> T inTransactionRolledBack(Work<T> work) throws SQLException;
+
+  /**
+   * The same connections, for what must not wait for long.
+   *
+   * @param patience how long the server may take to answer; then it, or the way to it, counts as
+   *     dead, and the connection is closed
+   */
+  Connections within(Duration patience);
 
   /**
    * Work on a connection.

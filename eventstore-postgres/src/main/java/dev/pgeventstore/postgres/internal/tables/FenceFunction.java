@@ -31,6 +31,7 @@ public final class FenceFunction {
       """;
 
   // Statements that are sent together are one transaction, and this setting lasts as long as that.
+  // The driver sends some 250 together at most.
   private static final String LOCKS_SOON = "select set_config('lock_timeout', '100ms', true)";
 
   private static final String INCARNATION = "select $schema.incarnation()";
@@ -166,14 +167,18 @@ public final class FenceFunction {
   }
 
   /**
-   * The largest checkpoint. The order is settled at least up to this position.
+   * The largest checkpoint. The order is settled at least up to this position. The statement fails
+   * soon if it waits for a lock.
    *
+   * @param connection in auto-commit mode
    * @param patience as for an observation
    */
   public long settled(Connection connection, Duration patience) throws SQLException {
-    try (PreparedStatement statement = connection.prepareStatement(settled)) {
+    try (PreparedStatement statement = connection.prepareStatement(LOCKS_SOON + ';' + settled)) {
       statement.setQueryTimeout(Math.toIntExact(patience.toSeconds()));
-      try (ResultSet row = statement.executeQuery()) {
+      statement.execute();
+      statement.getMoreResults();
+      try (ResultSet row = statement.getResultSet()) {
         row.next();
         return row.getLong(1);
       }

@@ -4,6 +4,7 @@ import dev.pgeventstore.internal.Causes;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.sql.SQLTransientConnectionException;
+import java.time.Duration;
 import javax.sql.DataSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -15,8 +16,21 @@ public final class PooledConnections implements Connections {
 
   private final DataSource dataSource;
 
+  /** Zero where a server may take as long as the driver allows. */
+  private final int patienceMillis;
+
   public PooledConnections(DataSource dataSource) {
+    this(dataSource, 0);
+  }
+
+  private PooledConnections(DataSource dataSource, int patienceMillis) {
     this.dataSource = dataSource;
+    this.patienceMillis = patienceMillis;
+  }
+
+  @Override
+  public Connections within(Duration patience) {
+    return new PooledConnections(dataSource, Math.toIntExact(patience.toMillis()));
   }
 
   /**
@@ -93,13 +107,28 @@ public final class PooledConnections implements Connections {
     Connection connection = take(dataSource);
     T result;
     try {
-      result = work.on(connection);
+      result = patienceMillis == 0 ? work.on(connection) : patiently(connection, work);
     } catch (Throwable e) {
       closeAfter(e, connection);
       throw e;
     }
     afterwards(connection::close);
     return result;
+  }
+
+  private <T> T patiently(Connection connection, Work<T> work) throws SQLException {
+    int before = connection.getNetworkTimeout();
+    connection.setNetworkTimeout(Runnable::run, patienceMillis);
+    try {
+      return work.on(connection);
+    } finally {
+      afterwards(
+          () -> {
+            if (!connection.isClosed()) {
+              connection.setNetworkTimeout(Runnable::run, before);
+            }
+          });
+    }
   }
 
   /** Runs a clean-up. Its failure changes nothing: what was committed stays committed. */

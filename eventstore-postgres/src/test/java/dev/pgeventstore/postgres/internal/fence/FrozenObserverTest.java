@@ -10,8 +10,11 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
+import dev.pgeventstore.internal.scheduling.Background;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.PostgresEventStore;
+import dev.pgeventstore.postgres.internal.tables.FenceFunction;
+import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.io.IOException;
@@ -26,6 +29,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 import org.awaitility.Awaitility;
@@ -42,6 +46,7 @@ class FrozenObserverTest {
   private static final StreamId STREAM = StreamId.of("order", "1");
   private static final Duration LONGER_THAN_A_TEST = Duration.ofMinutes(10);
   private static final Duration SHORT = Duration.ofSeconds(2);
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   private Database database;
   private PostgresEventStore store;
@@ -67,7 +72,11 @@ class FrozenObserverTest {
   }
 
   private void look(Duration patience) {
-    lone = mark(observers, patience);
+    look(observers, patience);
+  }
+
+  private void look(DataSource dataSource, Duration patience) {
+    lone = mark(dataSource, patience);
     mark = lone.mark();
   }
 
@@ -133,6 +142,78 @@ class FrozenObserverTest {
     // What comes after that is given back.
     given.countDown();
     until(() -> assertThat(late.get()).isNotNull().matches(FrozenObserverTest::isClosed));
+  }
+
+  @Test
+  void a_pool_that_throws_when_it_is_given_a_connection_back_ends_no_observer() throws Exception {
+    AtomicInteger given = new AtomicInteger();
+    AtomicInteger back = new AtomicInteger();
+    DataSource complaining =
+        proxy(
+            DataSource.class,
+            (method, arguments) -> {
+              given.incrementAndGet();
+              Connection connection = database.open();
+              return proxy(
+                  Connection.class,
+                  (called, with) -> {
+                    Object result = called.invoke(connection, with);
+                    if (called.getName().equals("close")) {
+                      back.incrementAndGet();
+                      throw new IllegalStateException("the pool complains");
+                    }
+                    return result;
+                  });
+            });
+    look(complaining, SHORT);
+    append();
+    // Nobody waits between one reading and the next, so the connection goes back.
+    for (int position = 1; position <= 3; position++) {
+      assertThat(mark.await(position - 1, mark.last().incarnation(), PATIENCE).position())
+          .isEqualTo(position);
+      int times = position;
+      until(() -> assertThat(back).hasValueGreaterThanOrEqualTo(times));
+      append();
+    }
+    assertThat(given.get()).isGreaterThanOrEqualTo(3);
+  }
+
+  /** A new incarnation is settled from the checkpoints, which may be locked like the events. */
+  @Test
+  void a_schema_whose_checkpoints_are_locked_is_not_waited_for_by_who_observes_others_too()
+      throws Exception {
+    try (PostgresEventStore other =
+            PostgresEventStore.builder(database.dataSource())
+                .schema("other")
+                .codec(JacksonCodec.of(EventTypes.none()))
+                .build();
+        Connection stranger = database.open();
+        Statement statement = stranger.createStatement()) {
+      other.append(STREAM, ExpectedVersion.any(), List.of(event()));
+      stranger.setAutoCommit(false);
+      statement.execute("lock table other.subscriptions in access exclusive mode");
+      Observer observer =
+          new Observer(
+              Scheduler.threads(),
+              () -> new ObserversConnection(observers, SHORT),
+              Runnable::run,
+              Duration.ofMillis(20));
+      HighWaterMark locked = observer.mark(new FenceFunction(new Schema("other")));
+      HighWaterMark free = observer.mark(LoneMark.FENCE);
+      assertThat(locked.poll(0, "", locked.watch(() -> {}))).isNull();
+
+      until(() -> assertThat(locked.lastFailure()).isPresent());
+      // It was not cancelled after the time that an observation may take.
+      assertThat(locked.lastFailure().orElseThrow().getSQLState()).isEqualTo("55P03");
+      append();
+      assertThat(free.await(0, "", PATIENCE).position()).isEqualTo(1);
+
+      stranger.rollback();
+      assertThat(locked.await(0, "", PATIENCE).position()).isEqualTo(1);
+      locked.close();
+      free.close();
+      Background.close(Scheduler.threads(), SHORT.toNanos(), observer.thread());
+    }
   }
 
   private static boolean isClosed(Connection connection) {

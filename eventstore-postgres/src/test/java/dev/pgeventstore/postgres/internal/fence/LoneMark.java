@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.fence;
 
+import dev.pgeventstore.internal.scheduling.Background;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.Schema;
@@ -12,6 +13,8 @@ public final class LoneMark implements AutoCloseable {
   /** Made once: the model checker does not see into the pattern for the schema's name. */
   public static final FenceFunction FENCE = new FenceFunction(new Schema("eventstore"));
 
+  private final Scheduler scheduler;
+  private final long closing;
   private final Observer observer;
   private final HighWaterMark mark;
 
@@ -21,7 +24,9 @@ public final class LoneMark implements AutoCloseable {
 
   public LoneMark(
       Scheduler scheduler, Supplier<FenceView> views, Duration pollInterval, Duration patience) {
-    observer = new Observer(scheduler, views, Runnable::run, pollInterval, patience);
+    this.scheduler = scheduler;
+    this.closing = patience.plusSeconds(1).toNanos();
+    observer = new Observer(scheduler, views, Runnable::run, pollInterval);
     mark = observer.mark(FENCE);
   }
 
@@ -32,6 +37,6 @@ public final class LoneMark implements AutoCloseable {
   @Override
   public void close() {
     mark.close();
-    observer.close();
+    Background.close(scheduler, closing, observer.thread());
   }
 }

@@ -26,6 +26,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.UnaryOperator;
 
 /** A process with a store: the engine's own classes, on the simulated scheduler and database. */
 final class SimulatedNode {
@@ -42,9 +43,20 @@ final class SimulatedNode {
   final Map<String, Subscription> running = new HashMap<>();
 
   SimulatedNode(SimulatedPostgres postgres, SimulatedScheduler.Node process) {
+    this(postgres, process, UnaryOperator.identity());
+  }
+
+  /**
+   * @param pool what becomes of the node's connections
+   */
+  SimulatedNode(
+      SimulatedPostgres postgres,
+      SimulatedScheduler.Node process,
+      UnaryOperator<Connections> pool) {
     this.process = process;
     Schema schema = new Schema("eventstore");
-    Connections connections = new PooledConnections(SimulatedConnections.of(postgres, process));
+    Connections connections =
+        pool.apply(new PooledConnections(SimulatedConnections.of(postgres, process)));
     FenceFunction fence = new FenceFunction(schema);
     EventsTable events = new EventsTable(schema, new NoCodec());
     engine =
@@ -84,8 +96,9 @@ final class SimulatedNode {
     }
 
     @Override
-    public List<Observation> observeAll(List<FenceFunction> fences) {
-      throw new UnsupportedOperationException("there is one store");
+    public List<Observation> observeAll(List<FenceFunction> fences) throws SQLException {
+      // There is one store.
+      return List.of(observe(fences.get(0)));
     }
 
     @Override

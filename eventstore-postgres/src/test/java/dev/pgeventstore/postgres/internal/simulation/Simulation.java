@@ -519,7 +519,8 @@ final class Simulation {
     }
   }
 
-  private record Spec(
+  /** A subscription, as it is asked for. */
+  record Spec(
       String name,
       EventQuery query,
       List<EventQuery> replaced,

@@ -19,7 +19,6 @@ import dev.pgeventstore.postgres.internal.fence.LoneMark;
 import dev.pgeventstore.postgres.internal.fence.Mark;
 import dev.pgeventstore.postgres.internal.scheduling.TurnedClock;
 import dev.pgeventstore.postgres.internal.tables.CheckpointsTable;
-import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction;
 import dev.pgeventstore.postgres.internal.tables.FenceFunction.Observation;
 import dev.pgeventstore.postgres.internal.tables.LeaseKey;
@@ -237,23 +236,5 @@ class BordersTest {
 
     @Override
     public void release() {}
-  }
-
-  /** What it is asked needs no connection. */
-  private static final class NoDatabase implements Connections {
-    @Override
-    public <T> T use(Work<T> work) throws SQLException {
-      return work.on(null);
-    }
-
-    @Override
-    public <T> T inTransaction(Work<T> work) throws SQLException {
-      return work.on(null);
-    }
-
-    @Override
-    public <T> T inTransactionRolledBack(Work<T> work) throws SQLException {
-      return work.on(null);
-    }
   }
 }

@@ -68,6 +68,11 @@ class ClosingInterleavingsTest {
       return use(work);
     }
 
+    @Override
+    public Connections within(Duration patience) {
+      return this;
+    }
+
     void awaitAttempts(int number) throws InterruptedException {
       lock.lock();
       try {

@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.internal.scheduling.Background;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.scheduling.Interleavings;
 import dev.pgeventstore.postgres.internal.scheduling.Untimed;
@@ -61,7 +62,7 @@ class TurnsInterleavingsTest {
         lock.unlock();
       }
       waking.join();
-      timer.close();
+      Background.close(scheduler, 1, timer.thread());
     }
 
     private Next turn(boolean inThread) {
