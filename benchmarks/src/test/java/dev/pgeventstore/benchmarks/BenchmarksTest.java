@@ -66,13 +66,13 @@ class BenchmarksTest {
   /** Throughput, p50 and p99. */
   private static final int SPEED_AND_LATENCY = 5 + 3 + 2 + 3 + 2;
 
-  /** One figure: retries, imports, loads, reading and publishing the log. */
+  /** One figure for each of: retries, imports, loads, reading and publishing the log. */
   private static final int SPEED = 2 + 1 + 7 + 4 + 2 + 2 + 3;
 
-  /** Appends at a pace and how soon they are heard of and can be read; the cost of idleness. */
+  /** Latencies of appends at a pace, until they are handled or can be read; the cost of idle subscriptions. */
   private static final int LIVE = 3 * 7 + 2 + 2 * 3;
 
-  // Works that read count what they get, and fail if it is not all there is.
+  // Works that read count the events, and fail if any are missing.
   @Test
   @Tag("faults")
   void every_work_is_measured_in_every_pair_on_both_sides(
@@ -104,7 +104,7 @@ class BenchmarksTest {
 
     Path csv = folder.resolve("benchmarks.csv");
     results.writeCsv(csv);
-    // What is known of the CPU depends on the system.
+    // The CPU figures that are known depend on the system.
     List<String> lines =
         Files.readAllLines(csv).stream().filter(line -> !line.contains(" CPU ")).toList();
     assertThat(lines).hasSize(1 + (SPEED_AND_LATENCY * 3 + SPEED + LIVE));

@@ -56,7 +56,7 @@ class CpuMeterTest {
         .doesNotContainKeys(CpuMeter.CLIENT, CpuMeter.SERVER);
   }
 
-  /** Takes so much of the CPU, which a busy machine may give only in pieces. */
+  /** Uses this much CPU time, which a busy machine may grant only in pieces. */
   private static Figures spin(int millis) {
     ThreadMXBean threads = ManagementFactory.getThreadMXBean();
     long end = threads.getCurrentThreadCpuTime() + millis * 1_000_000L;
@@ -66,7 +66,7 @@ class CpuMeterTest {
     return new Figures(Map.of(), 1);
   }
 
-  /** On a connection that has ended when it is measured, as its process has. */
+  /** On a connection that is closed before the measurement, so its server process has ended. */
   private static Figures count(Database database) throws SQLException {
     try (Connection connection = database.open();
         Statement statement = connection.createStatement()) {

@@ -46,7 +46,7 @@ class IntervalTest {
         IntStream.range(0, samples)
             .filter(
                 sample -> {
-                  // Skewed, as latencies are; the median of all is ln 2.
+                  // Skewed, as latencies are; the true median is ln 2.
                   Interval interval =
                       Interval.ofMedian(
                           DoubleStream.generate(() -> -Math.log(1 - random.nextDouble()))

@@ -12,7 +12,7 @@ class WarmUpTest {
   private long millis;
   private long compiled;
 
-  /** Each turn takes 300 ms, and some time of the compiler. */
+  /** Each turn takes 300 ms, and some compiler time. */
   private WarmUp.Outcome warm(int longestSeconds, IntUnaryOperator compilerMillisOfTurn)
       throws Exception {
     int[] turn = {0};

@@ -63,7 +63,7 @@ class AggregatesTest {
     }
   }
 
-  /** Streams where something happens to the next appends. */
+  /** A store in which the next appends are disturbed. */
   private static final class Disturbed implements EventStreams {
 
     private final EventStreams streams;

@@ -6,7 +6,7 @@ import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.DatabaseTemplate;
 
-/** Tests begin with a database in which the store's usual schema is migrated. */
+/** Tests begin with a database that has the store's default schema. */
 public final class MigratedDatabase implements DatabaseTemplate {
 
   @Override

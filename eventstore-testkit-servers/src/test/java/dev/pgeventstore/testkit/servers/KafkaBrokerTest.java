@@ -39,7 +39,7 @@ class KafkaBrokerTest {
     }
   }
 
-  /** Asks for the API versions, as every client does first; true if the answer is to it. */
+  /** Requests the API versions, as every client does first; true if the response belongs to this request. */
   private static boolean answers(KafkaBroker broker) throws IOException {
     return answers(broker.bootstrap());
   }

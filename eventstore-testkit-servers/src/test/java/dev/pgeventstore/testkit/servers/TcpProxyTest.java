@@ -47,7 +47,7 @@ class TcpProxyTest {
     }
   }
 
-  /** Answers each byte with the next. */
+  /** Responds to each byte with the next one. */
   private void echo(Socket client) {
     try (client) {
       for (int b = client.getInputStream().read(); b >= 0; b = client.getInputStream().read()) {
@@ -55,7 +55,7 @@ class TcpProxyTest {
         client.getOutputStream().write(b + 1);
       }
     } catch (IOException e) {
-      // Cut.
+      // The connection was cut.
     }
   }
 

@@ -37,7 +37,7 @@ class ParallelCaptureTest {
         after = page.upTo();
       } while (!page.isLast());
 
-      // Each third append is to two streams; and one more event tells the end.
+      // Each third append writes to two streams; one more event marks the end.
       assertThat(log.findings().events())
           .isEqualTo(PROCESSES * (APPENDS_OF_A_PROCESS + with(2)) + 1);
       assertThat(log.findings().appends()).isEqualTo(PROCESSES * APPENDS_OF_A_PROCESS + 1);
@@ -53,7 +53,7 @@ class ParallelCaptureTest {
     }
   }
 
-  /** How many appends of a process have a number with this remainder. */
+  /** The number of appends of a process whose number has this remainder. */
   private static long with(int remainder) {
     return IntStream.range(0, APPENDS_OF_A_PROCESS).filter(n -> n % 3 == remainder).count();
   }

@@ -27,13 +27,13 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 
-/** Keeps the table "Who may import whom" of docs/architecture.md. */
+/** Enforces the table "Who may import whom" of docs/architecture.md. */
 @Order(1)
 class ArchitectureTest {
 
   private static final String OURS = "dev.pgeventstore";
 
-  /** Package by package what it may use of ours besides itself; {@code *} is any package below. */
+  /** The packages of this project that each package may use besides itself; {@code *} is any package below. */
   private static final Map<String, List<String>> MAY_USE =
       Map.ofEntries(
           Map.entry("", List.of(".internal")),
@@ -173,10 +173,10 @@ class ArchitectureTest {
           ".kafka.consumer",
           ".kafka.internal*");
 
-  /** Packages, with all below, of which no class uses itself by way of others. */
+  /** Packages, with all packages below, whose classes form no cycles. */
   private static final List<String> FREE_OF_CYCLES = List.of(".kafka");
 
-  /** What applications use. */
+  /** The packages that applications use. */
   private static final List<String> API =
       List.of(
           "",
@@ -189,7 +189,7 @@ class ArchitectureTest {
           ".kafka.record",
           ".kafka.consumer");
 
-  /** Public records: what they say is all that there will ever be to say (docs/adr/0028). */
+  /** Public records, which will never need another component (docs/adr/0028). */
   private static final Set<String> COMPLETE =
       Set.of(
           OURS + ".Position",
@@ -230,7 +230,7 @@ class ArchitectureTest {
         .toList();
   }
 
-  /** What every part of the relay may use, and what else this one may. */
+  /** The packages that every part of the relay may use, and those that this part may use besides. */
   private static List<String> relay(String... more) {
     return Stream.concat(
             core(".internal", ".internal.scheduling", ".kafka", ".kafka.record", ".kafka.internal")
@@ -262,7 +262,7 @@ class ArchitectureTest {
         .allMatch(name -> MAY_USE.keySet().stream().anyMatch(row -> isIn(row, name)));
   }
 
-  /** A nested class is a part of the one that it is in. */
+  /** A nested class belongs to its outer class. */
   @Test
   void classes_make_no_cycles() {
     for (String root : FREE_OF_CYCLES) {
@@ -287,7 +287,7 @@ class ArchitectureTest {
     }
   }
 
-  /** Applications see nothing of what only stores and readers need. */
+  /** The API for applications has no types that only stores and readers need. */
   @Test
   void no_type_of_the_spi_is_in_a_signature_of_the_api() {
     Set<String> breaches = new TreeSet<>();
@@ -309,7 +309,7 @@ class ArchitectureTest {
     assertThat(breaches).isEmpty();
   }
 
-  /** Neither could get one more component or kind without breaking callers. */
+  /** Neither a record nor a sealed type can grow without breaking callers. */
   @Test
   void no_type_of_the_api_is_a_record_that_may_grow_or_is_sealed() {
     Stream<String> rows =
@@ -334,7 +334,7 @@ class ArchitectureTest {
     assertThat(sealed).isEmpty();
   }
 
-  /** What was built has copies of what the builder was told: it cannot change with it. */
+  /** Built objects have copies of the builder's settings, so changing the builder does not change them. */
   @Test
   void nothing_that_was_built_keeps_its_builder() {
     Set<String> breaches = new TreeSet<>();
@@ -363,7 +363,7 @@ class ArchitectureTest {
         && type.getEnclosingClass().map(ArchitectureTest::isVisible).orElse(true);
   }
 
-  /** What the simulation could not replay. Interrupt flags and class loaders are no threads. */
+  /** Calls that the simulation could not replay. Methods for interrupt flags and class loaders are allowed. */
   @Test
   void the_engine_starts_waits_locks_and_tells_the_time_by_its_scheduler_only() {
     Set<String> breaches = new TreeSet<>();

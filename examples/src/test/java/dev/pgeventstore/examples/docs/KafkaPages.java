@@ -27,7 +27,7 @@ import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.common.TopicPartition;
 
-/** The code of the pages about Kafka, so that it compiles. Nothing runs it. */
+/** The code of the pages about Kafka, which is only compiled, to show that it is valid. */
 abstract class KafkaPages {
 
   sealed interface OrderEvent {}

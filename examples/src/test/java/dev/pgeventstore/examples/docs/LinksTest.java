@@ -15,8 +15,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /**
- * Checks what the documents refer to. A test is referred to as {@code Class#method}, in a link to
- * the file of the class.
+ * Checks the references in the documents. A test is referred to as {@code Class#method}, in a link to the file of the class.
  */
 class LinksTest {
 
@@ -43,7 +42,7 @@ class LinksTest {
     assertThat(without).isEmpty();
   }
 
-  /** Those that run with the other profiles than {@code soak}: CONTRIBUTING.md. */
+  /** Tests that run in the profile {@code soak} only do not count (CONTRIBUTING.md). */
   @Test
   void every_test_of_a_promise_runs_in_the_default_or_in_the_fault_tier() throws IOException {
     List<String> that = new ArrayList<>();
@@ -74,7 +73,7 @@ class LinksTest {
     return (ofMethod + ofClass).contains("@Tag(\"soak\")") ? "this test runs with soak only" : "";
   }
 
-  /** From the blank line before it, so with all annotations. */
+  /** The declaration from the blank line before it, which includes all annotations. */
   private static String declaration(String source, String name) {
     Matcher found = Pattern.compile(name).matcher(source);
     if (!found.find()) {

@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.slf4j.Logger;
 
-/** An application on the module path requires what it uses, and nothing that the library needs. */
+/** An application on the module path requires only the modules that it uses itself. */
 class ModulePathTest {
 
   private static final String RELEASE = "17";
@@ -97,7 +97,7 @@ class ModulePathTest {
         .isEqualTo("placed {\"customer\":\"ann\",\"at\":\"1970-01-01T00:00:00Z\"}");
   }
 
-  /** A new package that is not in the descriptor would be missed by applications only. */
+  /** A package that is missing in the descriptor would be noticed only by applications. */
   @Test
   void every_package_is_in_the_descriptor() throws Exception {
     for (String name : List.of("dev.pgeventstore.core", "dev.pgeventstore.jackson")) {
@@ -126,7 +126,7 @@ class ModulePathTest {
     return libraries;
   }
 
-  /** The jar that was built, or one that is made of classes as it is built. */
+  /** Takes the jar that was built, or makes one from the classes in the same way. */
   private void ours(String module, String name, Class<?> type, Path libraries) throws Exception {
     Path classes = jarOf(type);
     if (Files.isRegularFile(classes)) {

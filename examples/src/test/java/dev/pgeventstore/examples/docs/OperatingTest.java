@@ -34,7 +34,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** The statements of docs/operating.md find what they are there to find. */
+/** The statements of docs/operating.md find what the page says. */
 @ExtendWith(PostgresExtension.class)
 class OperatingTest {
 
@@ -180,7 +180,7 @@ class OperatingTest {
     }
   }
 
-  /** So that a statement which is added is looked at here too. */
+  /** Fails when a statement is added to the page without a test here. */
   @Test
   void there_are_no_other_statements() throws IOException {
     assertThat(statements()).hasSize(12);

@@ -3,7 +3,7 @@ package dev.pgeventstore.examples.docs;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** The folder of the whole project, whichever folder tests run in. */
+/** The folder of the whole project, for tests that run in any of its folders. */
 final class Project {
 
   private Project() {}

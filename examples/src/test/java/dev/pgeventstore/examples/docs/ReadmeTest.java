@@ -32,7 +32,7 @@ class ReadmeTest {
     assertThat(firstBlock(page, "java")).isEqualTo(tagged("visits/VisitCounter.java", "rebuild"));
   }
 
-  /** A comment before a block of code says which file and which region of it the code is from. */
+  /** A comment before a block of code names the file and the region that the code is from. */
   @Test
   void code_that_says_where_it_is_from_is_the_code_there() throws IOException {
     Path page = Project.folder().resolve("docs/getting-started.md");

@@ -41,7 +41,7 @@ class ExactlyOnceTest {
         .containsOnly(true);
   }
 
-  /** Of each committed record whether it is the next one of its sequence, or a repetition. */
+  /** For each committed record, whether it is the next one of its sequence or a repetition. */
   private static List<Boolean> news(Topic topic) {
     List<Boolean> news = new ArrayList<>();
     RecordDecoder decoder = RecordDecoder.of(ExactlyOnce.codec());

@@ -22,7 +22,7 @@ class LongHistoryTest {
         EventStore store = LongHistory.store(pool)) {
       LongHistory.Outcome outcome = new LongHistory(store, story::add).run(100_000);
 
-      // Each remainder of a thousand comes a hundred times.
+      // Each remainder of a division by a thousand occurs a hundred times.
       long used = 100L * 999 * 1000 / 2;
       assertThat(outcome.full().state()).isEqualTo(new Meter(100_000, used, 999));
       assertThat(outcome.discarded().state()).isEqualTo(new Meter(100_001, used + 7, 999));
@@ -33,7 +33,7 @@ class LongHistoryTest {
     assertThat(story).anyMatch(line -> line.startsWith("Loaded from a snapshot"));
   }
 
-  /** Readings are numbered from 1 and stand behind the installation. */
+  /** Readings are numbered from 1, and follow the installation. */
   private static long peak() {
     long number = 100_000;
     while (number * 7919 % 1000 != 999) {

@@ -72,7 +72,7 @@ class WarehouseTest {
     }
   }
 
-  /** Tries each until it is stored: a pool has connections that broke. */
+  /** Retries each append until it is stored, because the pool has broken connections. */
   private static AppendResult receive(EventStore store, int times) {
     AppendResult[] last = new AppendResult[1];
     for (int i = 0; i < times; i++) {

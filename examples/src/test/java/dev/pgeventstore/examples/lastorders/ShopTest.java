@@ -31,7 +31,7 @@ class ShopTest {
       assertThat(table.get("ben")).hasSize(30).isEqualTo(logged("ben", store));
       assertThat(table.get("cem")).hasSize(10).isEqualTo(logged("cem", store));
 
-      // It goes on where it stopped, while the rest of the log grows.
+      // The subscription resumes where it stopped, while the log grows.
       Map<String, List<LastOrders.Order>> later = shop.run(101);
 
       assertThat(later.get("ann")).hasSize(30).isEqualTo(logged("ann", store));

@@ -246,7 +246,7 @@ class LoanImportTest {
     return new ImportProgress(line -> {}, Clock.systemUTC());
   }
 
-  /** Appends for a while, and fails from then on. */
+  /** Appends for some time, and then fails. */
   private static final class FailingStore implements EventStore {
 
     private final EventStore store;

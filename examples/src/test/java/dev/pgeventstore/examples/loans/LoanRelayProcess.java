@@ -14,7 +14,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 
-/** A relay of loan applications in a process of its own, to be killed. */
+/** A relay of loan applications in a separate process, to be killed. */
 final class LoanRelayProcess {
 
   private final Path output;
@@ -35,7 +35,7 @@ final class LoanRelayProcess {
     process = builder.redirectErrorStream(true).redirectOutput(output.toFile()).start();
   }
 
-  /** Runs until it is killed: database URL, bootstrap servers, topic. */
+  /** Runs until it is killed. Arguments: database URL, bootstrap servers, topic. */
   public static void main(String[] arguments) throws Exception {
     try (HikariDataSource pool = pool(arguments[0]);
         EventStore store =
@@ -60,7 +60,7 @@ final class LoanRelayProcess {
     return new HikariDataSource(config);
   }
 
-  /** How many events it has sent in its life, and up to which position. */
+  /** The number of events that this process has sent, and their last position. */
   Sent sent() {
     try {
       return Files.readAllLines(output).stream()

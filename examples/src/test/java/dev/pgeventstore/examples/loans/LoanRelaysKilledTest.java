@@ -27,8 +27,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Two relays on one lane while the log is imported. A relay is killed only when one of them has
- * published something in its life: killing those that have just begun to start would prove nothing.
+ * Two relays share one lane while the log is imported. A relay is killed only after one of the running ones has published something: killing processes that have only started would prove nothing.
  */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
 @Tag("faults")
@@ -63,7 +62,7 @@ class LoanRelaysKilledTest {
       if (isDone(importing)) {
         break;
       }
-      // At any moment of a transaction: this chooses the moment, nothing is waited for.
+      // Chooses a random moment of a transaction; this is not a wait for something.
       Thread.sleep(random.nextInt(500));
       relays.remove(random.nextInt(4) == 0 ? 1 - leader() : leader()).kill();
       kills++;
@@ -78,7 +77,7 @@ class LoanRelaysKilledTest {
     }
   }
 
-  /** Which of the relays has published something in its life, -1 if none has. */
+  /** The relay whose process has published something; -1 if none has. */
   private int leader() {
     for (int i = 0; i < relays.size(); i++) {
       if (relays.get(i).sent().events() > 0) {

@@ -105,7 +105,7 @@ class LoanTopicTest {
     return producer;
   }
 
-  /** As a relay makes it: stream, position, and the position of the one before it. */
+  /** A record like those of a relay: stream, position, and the position of the previous record. */
   private ProducerRecord<String, byte[]> record(String event) {
     String[] words = event.split(" ");
     ProducerRecord<String, byte[]> record =

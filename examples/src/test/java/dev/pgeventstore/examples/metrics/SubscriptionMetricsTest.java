@@ -71,7 +71,7 @@ class SubscriptionMetricsTest {
         .containsEntry("stops_total{subscription=\"orders\"}", 1.0);
   }
 
-  /** Whatever a listener is told of the partitions of one subscription. */
+  /** Everything that is reported to a listener about the partitions of one subscription. */
   private record Told(
       String subscription, int partition, List<RecordedEvent> events, Duration took, boolean lost)
       implements SubscriptionListener.Applied,
@@ -145,7 +145,7 @@ class SubscriptionMetricsTest {
       AppendResult last = append(store, "order-3", "placed");
       orders.awaitApplied(last, PATIENCE);
 
-      // A listener is told after the commit.
+      // Listeners are called after the commit.
       Awaitility.await()
           .atMost(PATIENCE)
           .untilAsserted(

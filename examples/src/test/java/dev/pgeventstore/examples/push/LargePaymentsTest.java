@@ -24,7 +24,7 @@ class LargePaymentsTest {
         Receiver receiver = new Receiver()) {
       new LargePayments(store, receiver, story::add).run();
 
-      // Of 91 payments the first 10 were there before; every third is large.
+      // The first 10 of 91 payments were made before the start; every third is large.
       List<Integer> large = IntStream.rangeClosed(11, 91).filter(n -> n % 3 == 0).boxed().toList();
       assertThat(receiver.taken())
           .extracting(Receiver.Taken::stream)

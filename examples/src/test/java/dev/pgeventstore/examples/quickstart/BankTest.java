@@ -106,7 +106,7 @@ class BankTest {
     assertThat(events).isEqualTo(2L * accounts + 2L * threads * transfers);
   }
 
-  /** Transfers between accounts by chance; the last result. */
+  /** Makes transfers between random accounts; returns the last result. */
   private AppendResult transfers(int accounts, int count) {
     AppendResult last = null;
     for (int i = 0; i < count; i++) {

@@ -22,11 +22,11 @@ class VisitCounterTest {
         EventStore store = VisitCounter.store(pool)) {
       VisitCounter.Outcome outcome = new VisitCounter(pool, store, story::add).run(20_000);
 
-      // Of those before the rebuild each tenth is a machine, and the very last one.
+      // Every tenth visit before the rebuild is by a machine, and so is the last visit of all.
       assertThat(outcome.bots()).isEqualTo(2_001);
       assertThat(outcome.counted()).isEqualTo(outcome.visits()).isGreaterThan(20_001);
       assertThat(outcome.firstIsGone()).isTrue();
-      // The reader fails when the view is missing or goes back, so it has seen all of them always.
+      // The reader fails if the view is missing or goes back, so the view was always complete.
       assertThat(outcome.looks().number()).isGreaterThan(10);
       assertThat(outcome.looks().first()).isGreaterThanOrEqualTo(20_000);
       assertThat(outcome.looks().last()).isGreaterThanOrEqualTo(outcome.looks().first());

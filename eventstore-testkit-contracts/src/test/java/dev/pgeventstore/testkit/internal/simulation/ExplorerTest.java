@@ -22,7 +22,7 @@ class ExplorerTest {
     }
   }
 
-  /** Two threads of three steps each: what they do is one of twenty orders. */
+  /** Two threads with three steps each have twenty possible orders. */
   private static Set<String> orders(int preemptions) {
     Set<String> orders = new HashSet<>();
     Explorer.Outcome outcome =
