@@ -53,8 +53,8 @@ final class InShort {
               Append.to(ann, ExpectedVersion.exactly(3), List.of(new Withdrawn(30_00)))
                   .and(ben, ExpectedVersion.streamExists(), List.of(new Deposited(30_00))));
 
-      // Subscribe: the handler's writes commit together with the subscription's checkpoint. Relay:
-      // each event is in Kafka once, and a stream's events are in order.
+      // Subscribe: the handler's writes commit together with the subscription's checkpoint.
+      // Relay: each event is in Kafka once, and a stream's events are in order.
       try (Subscription view =
               Subscriptions.of(store)
                   .create("balances")
