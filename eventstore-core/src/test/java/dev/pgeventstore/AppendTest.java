@@ -19,7 +19,7 @@ class AppendTest {
   private static final StreamId C = StreamId.of("c", "1");
 
   @Test
-  void streams_stay_in_the_order_they_were_added() {
+  void streams_stay_in_the_order_in_which_they_were_added() {
     Append append = Append.to(B, exactly(7), List.of("x")).and(A, any(), List.of("y", "z"));
     assertThat(append.events().keySet()).containsExactly(B, A);
     assertThat(append.events().get(A)).extracting(NewEvent::payload).containsExactly("y", "z");
@@ -62,7 +62,7 @@ class AppendTest {
   }
 
   @Test
-  void an_expectation_that_is_missing_is_refused_and_not_taken_for_any() {
+  void a_missing_expectation_is_refused_and_not_treated_as_any() {
     assertThatThrownBy(() -> Append.to(A, null, List.of("x")))
         .isInstanceOf(NullPointerException.class)
         .hasMessageContaining("expected version");
@@ -74,7 +74,7 @@ class AppendTest {
   }
 
   @Test
-  void ids_and_metadata_that_are_missing_are_refused_before_a_batch_has_them() {
+  void missing_ids_and_metadata_are_refused_before_they_are_in_a_batch() {
     NewEvent event = NewEvent.of("x");
     assertThatThrownBy(() -> event.withId(null))
         .isInstanceOf(NullPointerException.class)
@@ -88,7 +88,7 @@ class AppendTest {
   }
 
   @Test
-  void an_id_that_comes_twice_is_refused_and_named() {
+  void a_repeated_id_is_refused_and_named() {
     NewEvent event = NewEvent.of("x");
     assertThatThrownBy(() -> Append.to(A, any(), List.of(event, "y", event)))
         .isInstanceOf(IllegalArgumentException.class)

@@ -44,7 +44,7 @@ class EventQueryTest {
   }
 
   @Test
-  void each_part_narrows_it() {
+  void each_part_narrows_a_query() {
     assertThat(matched(EventQuery.all().categories("order")))
         .containsExactly("order-1 placed", "order-12 shipped");
     assertThat(matched(EventQuery.all().types("placed", "opened")))
@@ -58,7 +58,7 @@ class EventQueryTest {
   }
 
   @Test
-  void an_alternative_widens_it() {
+  void an_alternative_widens_a_query() {
     EventQuery either = EventQuery.all().categories("order").or(EventQuery.all().types("opened"));
     assertThat(matched(either))
         .containsExactly("order-1 placed", "order-12 shipped", "account-1 opened");
@@ -93,7 +93,7 @@ class EventQueryTest {
   }
 
   @Test
-  void no_name_makes_the_canonical_text_look_like_that_of_another_query() {
+  void no_name_gives_the_canonical_text_of_another_query() {
     assertThat(EventQuery.all().types("a', 'b").canonicalText())
         .isEqualTo("type in ('a'', ''b')")
         .isNotEqualTo(EventQuery.all().types("a", "b").canonicalText());
@@ -102,7 +102,7 @@ class EventQueryTest {
   }
 
   @Test
-  void a_part_that_means_nothing_is_refused() {
+  void an_empty_or_invalid_part_is_refused() {
     EventQuery all = EventQuery.all();
     assertThatThrownBy(all::categories).isInstanceOf(IllegalArgumentException.class);
     assertThatThrownBy(all::types).isInstanceOf(IllegalArgumentException.class);

@@ -31,7 +31,7 @@ class RecordedEventTest {
   }
 
   @Test
-  void json_is_decoded_once_and_only_when_asked_for() {
+  void json_is_decoded_once_and_only_when_it_is_needed() {
     RecordedEvent event = event("placed", "{\"customer\":\"ann\"}", "{\"userId\":\"bob\"}");
     assertThat(event.payload()).isEqualTo(new Placed("ann")).isSameAs(event.payload());
     assertThat(event.metadata().userId()).contains("bob");
@@ -49,7 +49,7 @@ class RecordedEventTest {
   }
 
   @Test
-  void an_erased_event_has_no_payload_says_so_and_asks_no_codec() {
+  void an_erased_event_has_no_payload_says_so_and_calls_no_codec() {
     RecordedEvent erased =
         StoredEvent.of(
             Position.of(7),
@@ -68,7 +68,7 @@ class RecordedEventTest {
   }
 
   @Test
-  void it_says_what_and_where_it_is() {
+  void the_text_of_an_event_names_its_type_and_place() {
     assertThat(event("placed", "{}", null))
         .hasToString("order-1 version 3 at 7: placed revision 1");
   }

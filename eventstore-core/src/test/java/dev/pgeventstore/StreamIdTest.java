@@ -21,7 +21,7 @@ class StreamIdTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"a-b", "order-2026-42", "a b-c d", "ä-😀", "a---"})
-  void what_is_written_is_read_back(String text) {
+  void a_stream_id_is_parsed_as_it_was_written(String text) {
     assertThat(StreamId.parse(text)).hasToString(text);
   }
 
@@ -39,7 +39,7 @@ class StreamIdTest {
         "a-b\0",
         "a-\ud83d"
       })
-  void what_is_no_stream_id_is_refused(String text) {
+  void an_invalid_stream_id_is_refused(String text) {
     assertThatThrownBy(() -> StreamId.parse(text)).isInstanceOf(IllegalArgumentException.class);
   }
 
@@ -66,7 +66,7 @@ class StreamIdTest {
   }
 
   @Test
-  void the_order_is_that_of_the_bytes() {
+  void stream_ids_are_ordered_by_their_bytes() {
     Random random = new Random(3);
     for (int i = 0; i < 20_000; i++) {
       StreamId a = anyId(random);

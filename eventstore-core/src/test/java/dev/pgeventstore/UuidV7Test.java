@@ -33,7 +33,7 @@ class UuidV7Test {
   }
 
   @Test
-  void ids_increase_also_within_a_millisecond() {
+  void ids_increase_even_within_a_millisecond() {
     String last = UuidV7.next().toString();
     for (int i = 0; i < 50_000; i++) {
       String next = UuidV7.next().toString();

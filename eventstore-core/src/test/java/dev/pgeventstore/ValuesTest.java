@@ -55,7 +55,7 @@ class ValuesTest {
   }
 
   @Test
-  void a_conflict_names_every_stream_and_passes_over_other_kinds() {
+  void a_conflict_names_every_stream_and_ignores_other_kinds() {
     ConflictException conflict =
         new ConflictException(
             List.of(
@@ -70,7 +70,7 @@ class ValuesTest {
   }
 
   @Test
-  void only_failures_that_waiting_may_end_are_transient() {
+  void only_failures_that_may_end_by_waiting_are_transient() {
     assertThat(new EventStoreException("gone", new SQLException("x", "08006")).isTransient())
         .isTrue();
     assertThat(new EventStoreException("race", new SQLException("x", "40001")).isTransient())

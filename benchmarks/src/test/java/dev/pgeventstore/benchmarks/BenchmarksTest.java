@@ -69,7 +69,10 @@ class BenchmarksTest {
   /** One figure for each of: retries, imports, loads, reading and publishing the log. */
   private static final int SPEED = 2 + 1 + 7 + 4 + 2 + 2 + 3;
 
-  /** Latencies of appends at a pace, until they are handled or can be read; the cost of idle subscriptions. */
+  /**
+   * Latencies of appends at a pace, until they are handled or can be read; the cost of idle
+   * subscriptions.
+   */
   private static final int LIVE = 3 * 7 + 2 + 2 * 3;
 
   // Works that read count the events, and fail if any are missing.
@@ -154,7 +157,7 @@ class BenchmarksTest {
   }
 
   @Test
-  void an_unknown_option_explains_them_all() {
+  void an_unknown_option_prints_the_usage() {
     assertThatThrownBy(() -> Options.parse("--pair", "5"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("unknown option --pair")

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class CpuMeterTest {
 
   @Test
-  void a_line_of_a_process_is_read_whatever_its_name_is() {
+  void the_data_of_a_process_is_read_for_any_name() {
     ProcessTable.Entry entry =
         ProcessTable.Entry.parse(
             "77 (a) b (c)) S 12 77 77 0 -1 4194560 1 2 3 4 100 20 3 4 20 0 1 0 55 1 1");
@@ -35,8 +35,8 @@ class CpuMeterTest {
   }
 
   @Test
-  void cpu_of_the_client_and_of_the_server_are_told_apart(PostgresServer server, Database database)
-      throws Exception {
+  void cpu_of_the_client_and_of_the_server_are_distinguished(
+      PostgresServer server, Database database) throws Exception {
     assumeThat(ProcessTable.isThere()).isTrue();
     CpuMeter meter = new CpuMeter(server);
 
@@ -51,7 +51,8 @@ class CpuMeterTest {
   }
 
   @Test
-  void what_counts_no_operations_has_no_cpu_per_operation(PostgresServer server) throws Exception {
+  void figures_without_operations_have_no_cpu_per_operation(PostgresServer server)
+      throws Exception {
     assertThat(new CpuMeter(server).measure(() -> new Figures(Map.of("x", 1.0), 0)).byUnit())
         .doesNotContainKeys(CpuMeter.CLIENT, CpuMeter.SERVER);
   }

@@ -12,7 +12,7 @@ import org.junit.jupiter.api.Test;
 class IntervalTest {
 
   @Test
-  void of_20_values_the_bounds_are_the_6th_smallest_and_the_6th_largest() {
+  void for_20_values_the_bounds_are_the_6th_smallest_and_the_6th_largest() {
     Interval interval = Interval.ofMedian(upTo(20));
     assertThat(interval.median()).isEqualTo(10.5);
     assertThat(interval.lower()).isEqualTo(6);
@@ -21,7 +21,7 @@ class IntervalTest {
   }
 
   @Test
-  void of_six_values_they_are_the_smallest_and_the_largest() {
+  void for_six_values_the_bounds_are_the_smallest_and_the_largest() {
     Interval interval = Interval.ofMedian(upTo(6));
     assertThat(interval.lower()).isEqualTo(1);
     assertThat(interval.upper()).isEqualTo(6);
@@ -29,7 +29,7 @@ class IntervalTest {
   }
 
   @Test
-  void of_five_there_is_no_interval() {
+  void for_five_values_there_is_no_interval() {
     Interval interval = Interval.ofMedian(upTo(5));
     assertThat(interval.median()).isEqualTo(3);
     assertThat(interval.lower()).isEqualTo(1);
@@ -39,7 +39,7 @@ class IntervalTest {
   }
 
   @Test
-  void the_median_lies_within_the_bounds_as_often_as_they_say() {
+  void the_median_lies_within_the_bounds_as_often_as_the_confidence_says() {
     Random random = new Random(42);
     int samples = 10_000;
     long within =

@@ -44,7 +44,7 @@ class EventTypesTest {
   }
 
   @Test
-  void sealed_interfaces_are_walked_down_and_a_record_under_two_of_them_is_taken_once() {
+  void all_records_of_sealed_interfaces_are_found_and_each_only_once() {
     EventTypes types = EventTypes.of(Shape.class, Solid.class);
     assertThat(types.all())
         .extracting(RegisteredType::name)
@@ -61,7 +61,7 @@ class EventTypesTest {
   }
 
   @Test
-  void an_interface_that_is_not_sealed_cannot_be_walked() {
+  void an_interface_that_is_not_sealed_is_refused() {
     assertThatThrownBy(() -> EventTypes.of(Open.class))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining(Open.class.getName())
@@ -108,7 +108,7 @@ class EventTypesTest {
   }
 
   @Test
-  void no_types_are_a_registry_as_well() {
+  void a_registry_may_be_empty() {
     assertThat(EventTypes.none().all()).isEmpty();
   }
 }

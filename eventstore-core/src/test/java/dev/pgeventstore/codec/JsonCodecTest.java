@@ -28,7 +28,7 @@ class JsonCodecTest {
   }
 
   @Test
-  void a_step_that_leads_nowhere_is_found_when_building() {
+  void a_step_without_a_target_is_found_when_building() {
     assertThatThrownBy(() -> FlatCodec.of(ONE, step("bare", 1, json -> json)))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("'bare'")
@@ -91,7 +91,7 @@ class JsonCodecTest {
   }
 
   @Test
-  void a_newer_revision_is_not_guessed_at() {
+  void a_newer_revision_is_refused() {
     FlatCodec codec = FlatCodec.of(ONE, new Upcasts<>());
     assertThatThrownBy(() -> decode(codec, EncodedEvent.of("bare", 4, "{}")))
         .isInstanceOf(EventStoreException.class)
@@ -111,7 +111,7 @@ class JsonCodecTest {
   }
 
   @Test
-  void what_a_library_writes_is_checked() {
+  void the_output_of_a_library_is_checked() {
     JsonBinding<String> careless =
         new JsonBinding<>() {
           @Override

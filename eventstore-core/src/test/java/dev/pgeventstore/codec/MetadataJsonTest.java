@@ -22,7 +22,7 @@ class MetadataJsonTest {
   }
 
   @Test
-  void metadata_is_one_flat_object_and_comes_back() {
+  void metadata_is_one_flat_object_and_is_read_as_it_was_written() {
     Metadata metadata =
         Metadata.none()
             .withCorrelationId("c1")
@@ -38,7 +38,7 @@ class MetadataJsonTest {
   }
 
   @Test
-  void whatever_is_encoded_can_be_stored_and_is_decoded_the_same() {
+  void everything_that_is_encoded_can_be_stored_and_is_decoded_to_the_same_value() {
     Random random = new Random(42);
     for (int i = 0; i < 5_000; i++) {
       Map<String, String> entries = new HashMap<>();
@@ -62,7 +62,7 @@ class MetadataJsonTest {
   }
 
   @Test
-  void values_that_are_no_text_are_given_as_their_json() {
+  void values_that_are_not_text_are_returned_as_json() {
     assertThat(
             decode(
                     " { \"a\" :1.50,\"b\":true , \"c\":null,\"d\":{\"x\":[1,2.10]},\"e\":[],"
@@ -82,7 +82,7 @@ class MetadataJsonTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"", "[]", "1", "null", "{", "{\"a\":", "{} {}", "{\"a\":[}"})
-  void metadata_that_is_no_json_object_is_an_error(String json) {
+  void metadata_that_is_not_a_json_object_is_an_error(String json) {
     assertThatThrownBy(() -> decode(json))
         .isInstanceOf(EventStoreException.class)
         .hasMessageContaining("metadata");

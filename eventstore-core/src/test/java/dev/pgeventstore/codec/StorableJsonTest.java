@@ -39,7 +39,7 @@ class StorableJsonTest {
         "\"\u007f\u0080\u07ff\u0800\ud7ff\ue000\uffff\ud800\udc00\udbff\udfff\"",
         "\"NaN Infinity\""
       })
-  void encoded_events_are_passed_through_as_they_are(String json) {
+  void encoded_events_are_passed_through_unchanged(String json) {
     EncodedEvent raw = EncodedEvent.of("anything", 7, json);
     assertThat(encode(FlatCodec.none(), raw)).isSameAs(raw);
   }
@@ -96,7 +96,7 @@ class StorableJsonTest {
         "{}\0",
         "\f1"
       })
-  void what_is_not_json_is_refused_and_called_so(String json) {
+  void text_that_is_not_json_is_refused_with_that_reason(String json) {
     assertThat(flawOf(json)).startsWith("it is not JSON: ");
     assertThatThrownBy(() -> encode(FlatCodec.none(), EncodedEvent.of("raw", 1, json)))
         .isInstanceOf(IllegalArgumentException.class)
@@ -123,7 +123,7 @@ class StorableJsonTest {
   }
 
   @Test
-  void what_is_over_a_limit_is_called_so() {
+  void json_over_a_limit_is_refused_with_that_reason() {
     assertThat(flawOf("[".repeat(500) + "]".repeat(500))).isNull();
     assertThat(flawOf("[".repeat(501) + "]".repeat(501)))
         .startsWith("it is over a limit: ")

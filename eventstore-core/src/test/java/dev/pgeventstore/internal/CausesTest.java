@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 class CausesTest {
 
   @Test
-  void a_ring_of_causes_is_gone_through_once() {
+  void a_cycle_of_causes_is_visited_once() {
     IllegalStateException first = new IllegalStateException("first");
     IOException second = new IOException("second", first);
     first.initCause(second);
@@ -19,7 +19,7 @@ class CausesTest {
   }
 
   @Test
-  void a_ring_of_sql_failures_is_gone_through_once() {
+  void a_cycle_of_sql_failures_is_visited_once() {
     SQLException first = new SQLException("first", "08006");
     SQLException second = new SQLException("second", "08006", first);
     first.initCause(second);
@@ -36,7 +36,7 @@ class CausesTest {
   }
 
   @Test
-  void a_failure_that_cannot_say_what_it_is_is_named_by_its_class() {
+  void a_failure_whose_message_fails_is_named_by_its_class() {
     assertThat(Causes.of(new Speechless())).hasSize(1);
     assertThat(Causes.text(new Speechless())).isEqualTo(Speechless.class.getName());
     assertThat(Causes.text(new IllegalStateException("no"))).contains("no");

@@ -33,13 +33,13 @@ class DurationsTest {
 
   @ParameterizedTest
   @MethodSource("endless")
-  void one_that_was_over_long_ago_is_over(Duration time) {
+  void a_deadline_far_in_the_past_has_expired(Duration time) {
     assertThat(Durations.nanos(time.negated())).isNegative();
     assertThat(Durations.millis(time.negated())).isNegative();
   }
 
   @Test
-  void all_others_are_exact_and_milliseconds_are_rounded_up() {
+  void all_other_deadlines_are_exact_and_milliseconds_are_rounded_up() {
     assertThat(Durations.nanos(Duration.ofSeconds(3, 7))).isEqualTo(3_000_000_007L);
     assertThat(Durations.nanos(Duration.ZERO)).isZero();
     assertThat(Durations.millis(Duration.ofNanos(1))).isEqualTo(1);

@@ -40,7 +40,7 @@ class AppendWaitTest {
   private int waits;
 
   @Test
-  void what_was_passed_in_the_life_it_was_sent_in_is_not_looked_for() throws Exception {
+  void an_append_passed_in_the_incarnation_of_its_sending_is_not_looked_up() throws Exception {
     incarnations.add("a");
     reader.add("a");
     found = Optional.empty();
@@ -51,7 +51,7 @@ class AppendWaitTest {
   }
 
   @Test
-  void a_reader_that_stands_in_a_lost_history_has_passed_nothing_of_the_next() throws Exception {
+  void a_reader_in_a_lost_history_has_passed_nothing_of_the_next() throws Exception {
     // Sent right after a failover that was not observed yet: the known incarnation was the old one.
     incarnations.add("b");
     reader.addAll(List.of("a", "b"));
@@ -62,7 +62,7 @@ class AppendWaitTest {
   }
 
   @Test
-  void a_reader_that_stays_in_a_lost_history_is_waited_for_until_the_time_is_over() {
+  void waiting_for_a_reader_that_stays_in_a_lost_history_times_out() {
     incarnations.add("b");
     reader.add("a");
 
@@ -70,7 +70,7 @@ class AppendWaitTest {
   }
 
   @Test
-  void what_a_failover_has_lost_is_told_whoever_has_its_position_now() {
+  void an_append_lost_by_a_failover_is_reported_even_if_another_event_has_its_position() {
     incarnations.add("b");
     reader.add("b");
     found = Optional.empty();
@@ -79,7 +79,7 @@ class AppendWaitTest {
   }
 
   @Test
-  void what_survived_a_restart_is_waited_for_where_it_stands_now() throws Exception {
+  void waiting_for_an_append_that_survived_a_restart_uses_its_current_position() throws Exception {
     incarnations.add("b");
     reader.addAll(List.of("b", "b"));
     found = Optional.of(Position.of(AT.value() + 5));
@@ -90,7 +90,7 @@ class AppendWaitTest {
   }
 
   @Test
-  void a_restart_while_it_is_looked_for_makes_it_be_looked_for_again() throws Exception {
+  void a_restart_during_the_look_up_causes_another_look_up() throws Exception {
     incarnations.addAll(List.of("b", "c"));
     reader.addAll(List.of("b", "b", "c"));
 
@@ -100,7 +100,7 @@ class AppendWaitTest {
   }
 
   @Test
-  void a_connection_that_is_lost_is_no_answer() throws Exception {
+  void a_lost_connection_is_not_a_result() throws Exception {
     incarnations.add("b");
     reader.addAll(List.of("b", "b", "b"));
     failures.add(failure("08006"));
@@ -112,7 +112,7 @@ class AppendWaitTest {
   }
 
   @Test
-  void what_will_not_be_answered_is_not_asked_again() {
+  void a_query_that_cannot_succeed_is_not_repeated() {
     incarnations.add("b");
     reader.add("b");
     EventStoreException refused = failure("42501");

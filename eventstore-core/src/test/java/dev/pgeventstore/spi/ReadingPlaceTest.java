@@ -40,7 +40,7 @@ class ReadingPlaceTest {
   }
 
   @Test
-  void pages_that_follow_each_other_are_taken() {
+  void consecutive_pages_are_accepted() {
     for (EventPage page :
         List.of(page(3, 3), page(5, 9, 4, 5), page(8, 9), page(8, 9), page(10, 10, 9))) {
       assertThat(place.advance(page)).isSameAs(page);
@@ -48,7 +48,7 @@ class ReadingPlaceTest {
   }
 
   @Test
-  void a_page_with_an_event_that_was_taken_is_refused_with_the_facts() {
+  void a_page_with_an_event_that_was_already_read_is_refused_with_the_facts() {
     place.advance(page(5, 9, 4, 5));
 
     assertThatThrownBy(() -> place.advance(page(6, 9, 5, 6)))
@@ -58,7 +58,7 @@ class ReadingPlaceTest {
   }
 
   @Test
-  void a_page_that_ends_before_the_one_before_it_is_refused() {
+  void a_page_that_ends_before_the_previous_one_is_refused() {
     place.advance(page(5, 9, 4));
 
     assertThatThrownBy(() -> place.advance(page(4, 9)))

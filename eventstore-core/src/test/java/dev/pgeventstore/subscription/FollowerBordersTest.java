@@ -33,7 +33,7 @@ class FollowerBordersTest {
   private final List<Long> handled = Collections.synchronizedList(new ArrayList<>());
 
   @Test
-  void a_follower_that_is_given_an_event_twice_fails_and_does_not_handle_it() {
+  void a_follower_that_receives_an_event_twice_fails_and_does_not_handle_it() {
     pages.add(page(3, 1, 2, 3));
     pages.add(page(5, 3, 4, 5));
     EventFeed feed = feed();

@@ -71,7 +71,7 @@ class FollowerLoadTest {
   }
 
   @Test
-  void an_interrupt_that_loading_afresh_leaves_behind_changes_nothing() throws Exception {
+  void an_interrupt_that_reloading_leaves_behind_changes_nothing() throws Exception {
     Follower.Load load =
         () -> {
           if (loads.incrementAndGet() > 1) {
@@ -88,7 +88,7 @@ class FollowerLoadTest {
   }
 
   @Test
-  void loading_afresh_that_was_interrupted_by_something_else_is_tried_again() throws Exception {
+  void reloading_that_was_interrupted_is_retried() throws Exception {
     Follower.Load load =
         () -> {
           if (loads.incrementAndGet() == 2) {
@@ -103,7 +103,7 @@ class FollowerLoadTest {
   }
 
   @Test
-  void an_interrupt_that_the_first_loading_leaves_behind_is_the_callers() {
+  void an_interrupt_that_the_first_loading_leaves_behind_stays_with_the_caller() {
     try (Follower follower =
         follower(
             () -> {

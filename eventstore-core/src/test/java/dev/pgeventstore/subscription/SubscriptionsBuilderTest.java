@@ -31,7 +31,7 @@ class SubscriptionsBuilderTest {
               });
 
   @Test
-  void what_a_builder_is_told_after_start_changes_nothing_of_what_was_started() {
+  void changing_a_builder_after_start_changes_nothing_that_was_started() {
     EventHandler handler = batch -> {};
     EventQuery earlier = EventQuery.all().types("old");
     Subscriptions.Builder builder =

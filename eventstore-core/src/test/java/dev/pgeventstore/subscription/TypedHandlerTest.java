@@ -102,7 +102,7 @@ class TypedHandlerTest {
   }
 
   @Test
-  void each_event_comes_to_the_handler_of_its_class_in_order_and_others_are_passed_over()
+  void each_event_is_passed_to_the_handler_of_its_class_in_order_and_others_are_skipped()
       throws Exception {
     EventHandler handler =
         EventHandler.on(Shipped.class, (shipped, context) -> handled.add("to " + shipped.to()))
@@ -114,7 +114,7 @@ class TypedHandlerTest {
   }
 
   @Test
-  void erased_events_are_passed_over_unless_they_are_asked_for() throws Exception {
+  void erased_events_are_skipped_unless_they_are_requested() throws Exception {
     TypedHandler handler =
         EventHandler.on(Order.class, (order, context) -> handled.add(order.toString()));
 
@@ -128,7 +128,7 @@ class TypedHandlerTest {
   }
 
   @Test
-  void the_first_class_that_fits_counts_and_one_that_never_would_is_refused() throws Exception {
+  void the_first_matching_class_counts_and_an_unreachable_one_is_refused() throws Exception {
     TypedHandler handler =
         EventHandler.on(Placed.class, (placed, context) -> handled.add("placed"))
             .on(Order.class, (order, context) -> handled.add("another"));
@@ -143,7 +143,7 @@ class TypedHandlerTest {
   }
 
   @Test
-  void a_handler_is_told_where_its_event_came_from() throws Exception {
+  void a_handler_gets_the_context_of_its_event() throws Exception {
     EventBatch batch = batch(new Placed(1), new Placed(2));
 
     EventHandler.on(
@@ -160,7 +160,7 @@ class TypedHandlerTest {
   }
 
   @Test
-  void what_a_part_throws_ends_the_batch_as_it_is() {
+  void an_exception_of_a_part_ends_the_batch_unchanged() {
     EventHandler handler =
         EventHandler.on(
             Placed.class,

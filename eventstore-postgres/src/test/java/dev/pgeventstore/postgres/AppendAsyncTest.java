@@ -61,7 +61,7 @@ class AppendAsyncTest {
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void each_may_expect_the_version_that_the_one_before_will_leave(
+  void each_append_may_expect_the_version_that_the_previous_one_will_produce(
       Appending appending, Database database) throws Exception {
     appending.assumeGrouped(); // One by one, each runs in a thread of its own.
     open(database, appending);
@@ -75,8 +75,8 @@ class AppendAsyncTest {
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void a_conflict_in_a_chain_is_one_for_all_that_follow(Appending appending, Database database)
-      throws Exception {
+  void after_a_conflict_in_a_chain_all_following_appends_conflict(
+      Appending appending, Database database) throws Exception {
     appending.assumeGrouped(); // One by one, each runs in a thread of its own.
     open(database, appending);
     List<CompletableFuture<AppendResult>> answers = new ArrayList<>();
@@ -128,7 +128,7 @@ class AppendAsyncTest {
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void what_depends_on_an_answer_may_append(Appending appending, Database database)
+  void an_action_that_depends_on_a_result_may_append(Appending appending, Database database)
       throws Exception {
     open(database, appending);
     List<CompletableFuture<AppendResult>> chains = new ArrayList<>();
@@ -151,8 +151,8 @@ class AppendAsyncTest {
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void a_dependent_that_throws_disturbs_nobody_else(Appending appending, Database database)
-      throws Exception {
+  void a_dependent_action_that_throws_disturbs_no_other_append(
+      Appending appending, Database database) throws Exception {
     open(database, appending);
     List<CompletableFuture<AppendResult>> answers = new ArrayList<>();
     for (int i = 0; i < 100; i++) {
@@ -170,7 +170,7 @@ class AppendAsyncTest {
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void cancelling_does_not_take_an_append_back_and_disturbs_nobody_else(
+  void cancelling_does_not_undo_an_append_and_disturbs_no_other_one(
       Appending appending, Database database) throws Exception {
     open(database, appending);
     List<CompletableFuture<AppendResult>> others = new ArrayList<>();
@@ -195,7 +195,7 @@ class AppendAsyncTest {
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void a_thread_that_is_interrupted_while_it_waits_loses_its_answer_and_nothing_else(
+  void an_interrupted_thread_gets_no_result_and_nothing_else_is_lost(
       Appending appending, Database database) throws Exception {
     open(database, appending);
     for (int round = 0; round < 20; round++) {
@@ -221,7 +221,7 @@ class AppendAsyncTest {
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void the_same_append_sent_again_before_it_is_answered_is_written_once(
+  void the_same_append_sent_again_before_its_response_is_written_once(
       Appending appending, Database database) throws Exception {
     open(database, appending);
     for (int round = 0; round < 12; round++) {
@@ -242,7 +242,7 @@ class AppendAsyncTest {
   }
 
   @Test
-  void whoever_is_interrupted_while_sending_for_others_sends_all_the_same(Database database)
+  void a_thread_that_is_interrupted_while_sending_for_others_still_sends(Database database)
       throws Exception {
     try (TestStore store = new TestStore(database, 2, builder -> builder);
         Crowd crowd = new Crowd()) {

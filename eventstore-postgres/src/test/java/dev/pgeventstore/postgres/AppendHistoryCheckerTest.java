@@ -206,13 +206,13 @@ class AppendHistoryCheckerTest {
   }
 
   @Test
-  void a_history_in_which_all_fits_is_accepted() {
+  void a_consistent_history_is_accepted() {
     assertThat(new History().violations()).isEmpty();
   }
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("faults")
-  void a_fault_is_seen(String name, Consumer<History> fault, String says) {
+  void a_fault_is_detected(String name, Consumer<History> fault, String says) {
     History history = new History();
     fault.accept(history);
     assertThat(history.violations()).anySatisfy(said -> assertThat(said).contains(says));

@@ -83,7 +83,7 @@ class AppendRaceTest {
   }
 
   @Test
-  void what_a_refused_append_takes_back_leaves_earlier_ones_of_the_transaction() throws Exception {
+  void a_refused_append_leaves_earlier_appends_of_the_transaction_in_place() throws Exception {
     try (Connection connection = store.begin()) {
       store.append("order-1", connection);
       assertThatThrownBy(
@@ -106,8 +106,7 @@ class AppendRaceTest {
   }
 
   @Test
-  void an_append_undone_by_a_savepoint_leaves_a_hole_and_those_around_it_their_places()
-      throws Exception {
+  void an_append_rolled_back_to_a_savepoint_leaves_a_hole_and_no_other_change() throws Exception {
     store.append("order-0");
     assertThat(store.settled()).containsExactly("order-0");
     try (Connection connection = store.begin()) {

@@ -30,8 +30,8 @@ class AppendTortureTest {
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void what_200_threads_were_told_is_what_is_stored(Appending appending, PostgresServer server)
-      throws Exception {
+  void the_results_of_200_threads_agree_with_what_is_stored(
+      Appending appending, PostgresServer server) throws Exception {
     runs(
         Integer.getInteger("many", 2),
         seed -> AppendTorture.run(seed, server.createDatabase(), appending, 200, 4));
@@ -40,15 +40,15 @@ class AppendTortureTest {
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
   @Tag("soak")
-  void what_200_threads_were_told_is_what_is_stored_in_many_long_runs(
+  void the_results_of_200_threads_agree_with_what_is_stored_in_many_long_runs(
       Appending appending, PostgresServer server) throws Exception {
     runs(10, seed -> AppendTorture.run(seed, server.createDatabase(), appending, 200, 50));
   }
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void few_threads_that_do_much_are_told_the_truth_too(Appending appending, PostgresServer server)
-      throws Exception {
+  void the_results_of_few_busy_threads_agree_with_what_is_stored(
+      Appending appending, PostgresServer server) throws Exception {
     runs(1, seed -> AppendTorture.run(seed, server.createDatabase(), appending, 6, 60));
   }
 

@@ -92,8 +92,8 @@ class AppendWritersTest {
 
   @ParameterizedTest
   @EnumSource
-  void of_many_who_decided_on_one_version_one_wins(Appending appending, Database database)
-      throws Exception {
+  void of_many_writers_that_decided_on_one_version_one_succeeds(
+      Appending appending, Database database) throws Exception {
     open(database, appending);
     for (int round = 0; round < ROUNDS; round++) {
       long version = round * 2L;
@@ -109,7 +109,7 @@ class AppendWritersTest {
 
   @ParameterizedTest
   @EnumSource
-  void of_many_who_begin_a_stream_one_wins(Appending appending, Database database)
+  void of_many_writers_that_start_a_stream_one_succeeds(Appending appending, Database database)
       throws Exception {
     open(database, appending);
     for (int round = 0; round < ROUNDS; round++) {
@@ -126,8 +126,8 @@ class AppendWritersTest {
 
   @ParameterizedTest
   @EnumSource
-  void whoever_expects_a_stream_to_exist_wins_once_it_does(Appending appending, Database database)
-      throws Exception {
+  void writers_that_expect_a_stream_to_exist_succeed_once_it_does(
+      Appending appending, Database database) throws Exception {
     open(database, appending);
     for (int round = 0; round < ROUNDS; round++) {
       StreamId stream = stream(round);
@@ -148,7 +148,8 @@ class AppendWritersTest {
 
   @ParameterizedTest
   @EnumSource
-  void all_who_expect_any_version_win(Appending appending, Database database) throws Exception {
+  void all_writers_that_expect_any_version_succeed(Appending appending, Database database)
+      throws Exception {
     open(database, appending);
     for (int round = 0; round < ROUNDS; round++) {
       boolean known = round % 2 == 0;
@@ -167,7 +168,7 @@ class AppendWritersTest {
 
   @ParameterizedTest
   @EnumSource
-  void what_others_have_checked_changes_before_them_or_after_them(
+  void a_checked_stream_changes_only_before_or_after_the_append_that_checks_it(
       Appending appending, Database database) throws Exception {
     open(database, appending);
     for (int round = 0; round < ROUNDS; round++) {
@@ -190,8 +191,8 @@ class AppendWritersTest {
 
   @ParameterizedTest
   @EnumSource
-  void of_those_who_check_what_the_others_write_one_wins(Appending appending, Database database)
-      throws Exception {
+  void of_writers_that_check_the_streams_of_the_others_one_succeeds(
+      Appending appending, Database database) throws Exception {
     open(database, appending);
     for (int round = 0; round < ROUNDS; round++) {
       StreamId a = StreamId.of("a", "" + round);
@@ -262,7 +263,7 @@ class AppendWritersTest {
 
   @ParameterizedTest
   @EnumSource
-  void of_many_who_try_the_same_append_one_writes_and_all_are_told_its_result(
+  void of_many_writers_of_the_same_append_one_writes_and_all_get_its_result(
       Appending appending, Database database) throws Exception {
     open(database, appending);
     for (int round = 0; round < ROUNDS; round++) {
@@ -284,8 +285,8 @@ class AppendWritersTest {
 
   @ParameterizedTest
   @EnumSource
-  void whoever_decides_again_after_each_conflict_loses_no_update(
-      Appending appending, Database database) throws Exception {
+  void deciding_again_after_each_conflict_loses_no_update(Appending appending, Database database)
+      throws Exception {
     open(database, appending);
     int each = 10;
     AtomicInteger conflicts = new AtomicInteger();

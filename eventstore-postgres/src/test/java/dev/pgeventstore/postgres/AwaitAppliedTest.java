@@ -80,7 +80,7 @@ class AwaitAppliedTest {
   }
 
   @Test
-  void an_append_whose_event_is_parked_is_told_with_stream_version_position_and_error()
+  void an_append_whose_event_is_parked_is_reported_with_stream_version_position_and_error()
       throws Exception {
     try (Subscription view = start(store);
         Subscription elsewhere = start(other)) {
@@ -113,7 +113,7 @@ class AwaitAppliedTest {
   }
 
   @Test
-  void of_an_append_to_several_streams_each_stream_counts() throws Exception {
+  void for_an_append_to_several_streams_each_stream_counts() throws Exception {
     try (Subscription view = start(store)) {
       AppendResult both =
           store.store.append(
@@ -132,7 +132,7 @@ class AwaitAppliedTest {
   }
 
   @Test
-  void what_was_replayed_is_applied_and_what_was_discarded_is_told() throws Exception {
+  void replayed_events_count_as_applied_and_discarded_ones_are_reported() throws Exception {
     AppendResult replayed;
     AppendResult discarded;
     try (Subscription view = start(store);
@@ -165,7 +165,7 @@ class AwaitAppliedTest {
   }
 
   @Test
-  void an_append_in_a_transaction_that_was_rolled_back_is_told_and_a_committed_one_is_waited_for()
+  void an_append_that_was_rolled_back_is_reported_and_a_committed_one_is_waited_for()
       throws Exception {
     try (Subscription view = start(store);
         Subscription elsewhere = start(other);
@@ -197,7 +197,7 @@ class AwaitAppliedTest {
   }
 
   @Test
-  void on_a_node_that_handles_it_nothing_is_looked_up_in_the_tables() throws Exception {
+  void the_node_that_handles_an_append_looks_nothing_up_in_the_tables() throws Exception {
     CountingDataSource counting = new CountingDataSource(store.pool);
     try (PostgresEventStore counted =
             PostgresEventStore.builder(counting).codec(JacksonCodec.of(EventTypes.none())).build();
@@ -220,7 +220,7 @@ class AwaitAppliedTest {
   }
 
   @Test
-  void an_append_that_was_applied_is_told_after_closing_too() throws Exception {
+  void an_applied_append_is_still_reported_after_closing() throws Exception {
     Subscription view = start(store);
     AppendResult applied = append(store, "order-1", "happened");
     view.awaitApplied(applied, PATIENCE);
@@ -277,8 +277,7 @@ class AwaitAppliedTest {
   }
 
   @Test
-  void at_a_position_the_event_that_stands_there_is_told_as_parked_or_discarded_and_no_other_one()
-      throws Exception {
+  void only_the_event_at_the_position_is_reported_as_parked_or_discarded() throws Exception {
     try (Subscription view = start(store);
         Subscription elsewhere = start(other)) {
       Position poisoned = append(store, "order-1", "poison").position();
@@ -306,7 +305,7 @@ class AwaitAppliedTest {
   }
 
   @Test
-  void a_position_that_is_not_reached_is_told_after_closing() throws Exception {
+  void a_position_that_was_not_reached_is_reported_after_closing() throws Exception {
     Subscription view = start(store);
     Position applied = append(store, "order-1", "happened").position();
     view.awaitApplied(applied, PATIENCE);
@@ -320,7 +319,7 @@ class AwaitAppliedTest {
   }
 
   @Test
-  void a_time_that_no_clock_reaches_is_waited_for_as_any_other() throws Exception {
+  void an_unreachable_timeout_is_accepted() throws Exception {
     Duration forEver = Duration.ofSeconds(Long.MAX_VALUE);
     try (Subscription view = start(store);
         Follower follower =

@@ -187,7 +187,8 @@ class BadNeighboursTest {
 
   @ParameterizedTest
   @EnumSource
-  void each_is_told_why_when_alone(Appending appending, Database database) throws Exception {
+  void an_append_that_fails_alone_reports_its_reason(Appending appending, Database database)
+      throws Exception {
     open(database, appending);
     for (int kind = 0; kind < 10; kind++) {
       Bad bad = Bad.of(kind, 1);
@@ -201,7 +202,8 @@ class BadNeighboursTest {
 
   @ParameterizedTest
   @EnumSource
-  void in_a_crowd_each_fails_alone(Appending appending, Database database) throws Exception {
+  void among_many_threads_each_bad_append_fails_alone(Appending appending, Database database)
+      throws Exception {
     open(database, appending);
     Crowd.doAtOnce(
         THREADS,
@@ -223,8 +225,8 @@ class BadNeighboursTest {
 
   @ParameterizedTest
   @EnumSource
-  void among_many_in_flight_of_one_thread_each_fails_alone(Appending appending, Database database)
-      throws Exception {
+  void among_many_in_flight_of_one_thread_each_bad_append_fails_alone(
+      Appending appending, Database database) throws Exception {
     open(database, appending);
     List<Future<AppendResult>> good = new ArrayList<>();
     List<Future<AppendResult>> failing = new ArrayList<>();
@@ -249,7 +251,7 @@ class BadNeighboursTest {
 
   @ParameterizedTest
   @EnumSource
-  void one_that_ends_its_connection_costs_the_others_no_more_than_a_retry(
+  void an_append_that_ends_its_connection_costs_the_others_no_more_than_a_retry(
       Appending appending, Database database) throws Exception {
     open(database, appending);
     store.execute(

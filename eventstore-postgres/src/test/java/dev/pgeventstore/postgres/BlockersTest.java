@@ -187,7 +187,7 @@ class BlockersTest {
   }
 
   @Test
-  void those_that_are_younger_than_asked_for_are_left_out() throws SQLException {
+  void transactions_younger_than_requested_are_left_out() throws SQLException {
     try (Connection slow = appending("slow", "order-1")) {
       prepare("slow too");
 
@@ -200,7 +200,8 @@ class BlockersTest {
   }
 
   @Test
-  void those_that_hold_nothing_back_are_not_named(PostgresServer server) throws SQLException {
+  void transactions_that_hold_nothing_back_are_not_named(PostgresServer server)
+      throws SQLException {
     try (TestStore schema =
             new TestStore(store.database, 5, builder -> builder.schema("another_schema"));
         TestStore elsewhere = new TestStore(server.createDatabase());

@@ -45,7 +45,7 @@ class BuildingTest {
         "x\0",
         "a123456789a123456789a123456789a123456789a12345678",
       })
-  void a_schema_name_that_is_no_plain_name_is_refused_before_the_database_is_asked(
+  void an_invalid_schema_name_is_refused_before_the_database_is_queried(
       String name, Database database) throws SQLException {
     assertThatThrownBy(() -> new TestStore(database, 2, builder -> builder.schema(name)))
         .isInstanceOf(IllegalArgumentException.class)
@@ -71,7 +71,7 @@ class BuildingTest {
   }
 
   @Test
-  void stores_in_two_schemas_know_nothing_of_each_other(Database database) throws SQLException {
+  void stores_in_two_schemas_are_independent(Database database) throws SQLException {
     try (TestStore one = new TestStore(database, 3, b -> b.schema("tenant_1"));
         TestStore two = new TestStore(database, 3, b -> b.schema("tenant_2"))) {
       one.append("order-1");
@@ -122,7 +122,7 @@ class BuildingTest {
   }
 
   @Test
-  void what_a_builder_is_told_after_build_changes_nothing_of_the_store(Database database) {
+  void changing_a_builder_after_build_does_not_change_the_store(Database database) {
     List<PostgresEventStore.Builder> told = new ArrayList<>();
     try (TestStore store =
         new TestStore(
@@ -154,7 +154,7 @@ class BuildingTest {
   }
 
   @Test
-  void times_that_no_clock_reaches_are_taken_as_very_long(Database database) throws Exception {
+  void unreachable_durations_are_treated_as_very_long(Database database) throws Exception {
     Duration forEver = Duration.ofSeconds(Long.MAX_VALUE);
     try (TestStore store =
             new TestStore(database, 8, b -> b.appendTimeout(forEver).pollInterval(forEver));
@@ -184,7 +184,7 @@ class BuildingTest {
   }
 
   @Test
-  void a_schema_that_nobody_made_is_a_clear_error(Database database) {
+  void a_missing_schema_is_a_clear_error(Database database) {
     assertThatThrownBy(() -> new TestStore(database, 2, b -> b.migrations(Migrations.NONE)))
         .isInstanceOf(EventStoreException.class)
         .hasMessageContaining("Is the schema migrated?");

@@ -104,7 +104,7 @@ class CallersTransactionTest {
 
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
-  void what_was_only_checked_cannot_change_until_the_append_has_committed(boolean exists)
+  void a_checked_stream_cannot_change_until_the_append_has_committed(boolean exists)
       throws Exception {
     StreamId checked = StreamId.of("customer", "1");
     if (exists) {
@@ -192,8 +192,7 @@ class CallersTransactionTest {
 
   @ParameterizedTest
   @ValueSource(ints = {Connection.TRANSACTION_REPEATABLE_READ, Connection.TRANSACTION_SERIALIZABLE})
-  void under_stricter_isolation_an_expectation_is_checked_all_the_same(int isolation)
-      throws SQLException {
+  void under_stricter_isolation_an_expectation_is_still_checked(int isolation) throws SQLException {
     store.append("order-1");
     try (Connection connection = store.begin()) {
       connection.setTransactionIsolation(isolation);

@@ -203,7 +203,7 @@ class CategoryReadTest {
   }
 
   @Test
-  void a_category_that_is_not_there_moves_a_reader_to_the_mark_at_once() throws Exception {
+  void an_unknown_category_moves_a_reader_to_the_mark_immediately() throws Exception {
     fill();
     rowsTouched();
 
@@ -235,7 +235,7 @@ class CategoryReadTest {
 
   @ParameterizedTest
   @MethodSource("queries")
-  void every_query_gives_what_matches_it_once_and_in_order(EventQuery query) throws Exception {
+  void every_query_returns_what_matches_it_once_and_in_order(EventQuery query) throws Exception {
     store.store.importer().run(IntStream.range(0, 6_000).mapToObj(CategoryReadTest::item));
     List<Position> all =
         store.settledAfter(Position.START).stream()

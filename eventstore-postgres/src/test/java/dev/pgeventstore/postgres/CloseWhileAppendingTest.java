@@ -57,7 +57,7 @@ class CloseWhileAppendingTest {
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void each_append_is_written_and_answered_or_refused(Appending appending, Database database)
+  void each_append_is_written_and_acknowledged_or_refused(Appending appending, Database database)
       throws Exception {
     AppendHistory history = new AppendHistory(appending.isGrouped());
     try (TestStore store = new TestStore(database, 10, appending::apply);
@@ -141,7 +141,7 @@ class CloseWhileAppendingTest {
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void closing_while_a_stream_is_locked_leaves_nobody_without_an_answer(
+  void closing_while_a_stream_is_locked_leaves_no_caller_without_a_result(
       Appending appending, Database database) throws Exception {
     AppendHistory history = new AppendHistory(appending.isGrouped());
     try (TestStore store = new TestStore(database, 5, appending::apply);

@@ -229,7 +229,7 @@ class ClosingTogetherTest {
   }
 
   @Test
-  void a_handler_and_what_depends_on_an_append_close_the_store_at_once() throws Exception {
+  void a_handler_and_a_dependent_action_close_the_store_at_once() throws Exception {
     Subscriptions.of(store.store).create("view").handler(batch -> closeStoreTogether()).start();
     CompletableFuture<Void> closed =
         store

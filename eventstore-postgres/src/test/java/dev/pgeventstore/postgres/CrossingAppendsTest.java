@@ -160,8 +160,8 @@ class CrossingAppendsTest {
 
   @ParameterizedTest
   @EnumSource
-  void an_append_in_a_deadlock_with_a_transaction_is_written_all_the_same(
-      Appending how, Database database) throws Exception {
+  void an_append_in_a_deadlock_with_a_transaction_is_still_written(Appending how, Database database)
+      throws Exception {
     open(database, how);
     StreamId first = STREAMS.get(0);
     StreamId second = STREAMS.get(1);

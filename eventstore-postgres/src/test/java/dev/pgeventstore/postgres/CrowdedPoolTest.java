@@ -119,7 +119,7 @@ class CrowdedPoolTest {
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void without_a_connection_each_is_refused_and_afterwards_served(
+  void without_a_connection_each_append_is_refused_and_afterwards_written(
       Appending appending, Database database) throws Exception {
     AppendHistory history = new AppendHistory(appending.isGrouped());
     HikariConfig config = new HikariConfig();
@@ -183,7 +183,7 @@ class CrowdedPoolTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"TRANSACTION_REPEATABLE_READ", "TRANSACTION_SERIALIZABLE"})
-  void a_pool_of_stricter_isolation_without_auto_commit_tells_the_truth(
+  void results_are_right_with_a_pool_of_stricter_isolation_without_auto_commit(
       String isolation, Database database) throws Exception {
     Appending appending = Appending.GROUPED;
     AppendHistory history = new AppendHistory(appending.isGrouped());

@@ -95,7 +95,7 @@ class DeclaredQueryTest {
   }
 
   @Test
-  void a_node_with_another_query_does_not_join_and_stops_nobody() throws Exception {
+  void a_node_with_another_query_does_not_join_and_stops_no_other_node() throws Exception {
     try (Subscription orders = view(one, ORDERS).start()) {
       orders.awaitApplied(one.append("order-1"), PATIENCE);
       String before = rows();
@@ -194,7 +194,7 @@ class DeclaredQueryTest {
   }
 
   @Test
-  void only_a_query_that_is_named_is_replaced() throws Exception {
+  void only_the_named_query_is_replaced() throws Exception {
     view(one, ORDERS).start().close();
     assertThatThrownBy(() -> view(two, BOTH).replacing(EventQuery.all()).start())
         .isInstanceOf(QueryMismatchException.class);
@@ -233,7 +233,7 @@ class DeclaredQueryTest {
   }
 
   @Test
-  void of_two_that_declare_a_subscription_at_once_one_wins() throws Exception {
+  void of_two_nodes_that_declare_a_subscription_at_once_one_succeeds() throws Exception {
     ExecutorService threads = Executors.newFixedThreadPool(2);
     try {
       for (int i = 0; i < 10; i++) {

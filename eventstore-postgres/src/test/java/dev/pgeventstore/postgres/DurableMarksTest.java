@@ -45,7 +45,7 @@ class DurableMarksTest {
   }
 
   @Test
-  void where_a_page_ends_is_not_drawn_again_after_a_crash() throws Exception {
+  void the_end_of_a_page_is_not_drawn_again_after_a_crash() throws Exception {
     outlivesACrash(store -> store.store.readPage(Position.START, 1_000).upTo());
   }
 
@@ -55,7 +55,7 @@ class DurableMarksTest {
   }
 
   @Test
-  void where_a_follower_stands_is_not_drawn_again_after_a_crash() throws Exception {
+  void the_position_of_a_follower_is_not_drawn_again_after_a_crash() throws Exception {
     outlivesACrash(
         store -> {
           AtomicReference<Follower.Status> status = new AtomicReference<>();

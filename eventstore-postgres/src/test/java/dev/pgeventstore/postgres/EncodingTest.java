@@ -59,7 +59,7 @@ class EncodingTest {
 
   @ParameterizedTest
   @EnumSource
-  void a_database_in_utf8_will_do(Migrations migrations, Database database) {
+  void a_database_in_utf8_is_accepted(Migrations migrations, Database database) {
     build(database, Migrations.APPLY).close();
     build(database, migrations).close();
   }

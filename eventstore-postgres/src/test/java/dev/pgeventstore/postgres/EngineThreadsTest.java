@@ -108,8 +108,7 @@ class EngineThreadsTest {
   }
 
   @Test
-  void a_close_that_is_interrupted_waits_no_longer_and_the_lease_is_given_back_all_the_same()
-      throws Exception {
+  void an_interrupted_close_stops_waiting_and_the_lease_is_still_released() throws Exception {
     CountDownLatch handling = new CountDownLatch(1);
     CountDownLatch goOn = new CountDownLatch(1);
     Subscription slow =
@@ -136,8 +135,7 @@ class EngineThreadsTest {
   }
 
   @Test
-  void no_thread_ends_of_what_a_pool_throws_or_of_an_interrupt_that_it_leaves_behind()
-      throws Exception {
+  void no_thread_ends_because_of_exceptions_or_interrupts_of_a_pool() throws Exception {
     AtomicBoolean fails = new AtomicBoolean();
     Set<String> failed = ConcurrentHashMap.newKeySet();
     DataSource moody = moody(store.pool, fails, failed);

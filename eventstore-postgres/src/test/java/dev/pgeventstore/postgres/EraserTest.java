@@ -362,7 +362,7 @@ class EraserTest {
   record Added(int n) {}
 
   @Test
-  void aggregates_pass_over_erased_events_and_are_at_the_right_version(Database database) {
+  void aggregates_skip_erased_events_and_have_the_right_version(Database database) {
     JacksonCodec codec =
         JacksonCodec.of(EventTypes.builder().type(Added.class, "added", 1).build());
     Evolution<Integer, Added> sum = Evolution.of(0, (state, event) -> state + event.n());
@@ -384,7 +384,7 @@ class EraserTest {
   }
 
   @Test
-  void erasing_twice_is_answered_and_recorded_once() throws Exception {
+  void erasing_twice_succeeds_and_is_recorded_once() throws Exception {
     append("order-1", 1);
     assertThat(eraser.erase(ORDER, 1, "first").changed()).isTrue();
     assertThat(eraser.erase(ORDER, 1, "second").changed()).isFalse();
@@ -393,7 +393,7 @@ class EraserTest {
   }
 
   @Test
-  void of_two_erasers_at_once_one_erases_and_the_other_finds_it_done() throws Exception {
+  void of_two_concurrent_erasures_one_erases_and_the_other_finds_it_done() throws Exception {
     append("order-1", 1);
     try (Connection first = store.begin()) {
       TestStore.execute(first, "select eventstore.erase('order-1', 1, 'first')");
@@ -407,7 +407,7 @@ class EraserTest {
   }
 
   @Test
-  void of_two_purges_at_once_each_event_is_deleted_by_one() throws Exception {
+  void of_two_concurrent_purges_each_event_is_deleted_by_one() throws Exception {
     append("order-1", 5);
     eraser.truncateBefore(ORDER, 5);
     try (Connection first = store.begin()) {
@@ -438,7 +438,7 @@ class EraserTest {
   }
 
   @Test
-  void a_truncation_that_a_tombstone_overtakes_brings_nothing_back() throws Exception {
+  void a_truncation_that_a_tombstone_overtakes_restores_nothing() throws Exception {
     append("order-1", 3);
     try (Connection ending = store.begin()) {
       TestStore.execute(ending, "select eventstore.tombstone('order-1')");
@@ -453,7 +453,8 @@ class EraserTest {
   }
 
   @Test
-  void before_roles_are_made_only_the_owner_appends_erases_or_draws_positions() throws Exception {
+  void before_roles_are_created_only_the_owner_appends_erases_or_draws_positions()
+      throws Exception {
     // What tells and begins incarnations is everybody's, as reading is.
     assertThat(
             store.query(
@@ -506,7 +507,7 @@ class EraserTest {
   }
 
   @Test
-  void a_snapshot_that_may_be_made_of_what_was_erased_is_not_kept() throws Exception {
+  void a_snapshot_that_may_include_erased_data_is_not_kept() throws Exception {
     append("order-1", 3);
     append("order-2", 3);
     eraser.erase(ORDER, 2, "a test");
@@ -517,7 +518,7 @@ class EraserTest {
   }
 
   @Test
-  void erasing_again_removes_a_snapshot_that_was_on_its_way() throws Exception {
+  void erasing_again_removes_a_snapshot_that_was_kept_meanwhile() throws Exception {
     append("order-1", 3);
     eraser.erase(ORDER, 2, "a test");
     store.execute("update eventstore.erasures set at = at - interval '2 hours'");
@@ -541,7 +542,7 @@ class EraserTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"truncate", "tombstone", "erase"})
-  void snapshots_of_the_stream_are_gone_and_no_others(String how) throws Exception {
+  void only_snapshots_of_the_stream_are_removed(String how) throws Exception {
     append("order-1", 3);
     append("order-2", 3);
     for (String stream : List.of("order-1", "order-2")) {
@@ -560,7 +561,7 @@ class EraserTest {
   }
 
   @Test
-  void what_is_not_there_is_said_and_nothing_is_recorded() throws Exception {
+  void a_missing_event_or_stream_is_reported_and_nothing_is_recorded() throws Exception {
     append("order-1", 3);
     eraser.truncateBefore(ORDER, 2);
     eraser.purge(ORDER);

@@ -98,7 +98,7 @@ class FeedTest {
   }
 
   @Test
-  void what_the_database_refuses_is_an_exception_of_the_stores() throws Exception {
+  void a_failure_of_the_database_becomes_an_exception_of_the_store() throws Exception {
     Lease lease =
         store
             .store
@@ -123,7 +123,7 @@ class FeedTest {
   }
 
   @Test
-  void an_observer_that_dies_of_an_error_is_replaced() throws Exception {
+  void an_observer_that_ends_by_an_error_is_replaced() throws Exception {
     AtomicBoolean exhausted = new AtomicBoolean();
     try (PostgresEventStore fragile =
             PostgresEventStore.builder(failing(exhausted))

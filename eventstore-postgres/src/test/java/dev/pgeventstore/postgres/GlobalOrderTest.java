@@ -129,7 +129,8 @@ class GlobalOrderTest {
   }
 
   @Test
-  void a_strangers_long_transaction_in_the_same_database_holds_nothing_back() throws SQLException {
+  void another_applications_long_transaction_in_the_same_database_holds_nothing_back()
+      throws SQLException {
     store.execute("create table public.accounts (x int)");
     try (Connection stranger = store.begin()) {
       TestStore.execute(stranger, "insert into public.accounts values (1)");
@@ -139,8 +140,8 @@ class GlobalOrderTest {
   }
 
   @Test
-  void a_strangers_long_transaction_in_another_database_holds_nothing_back(PostgresServer server)
-      throws SQLException {
+  void another_applications_long_transaction_in_another_database_holds_nothing_back(
+      PostgresServer server) throws SQLException {
     Database elsewhere = server.createDatabase();
     try (Connection stranger = TestStore.begin(elsewhere)) {
       TestStore.execute(stranger, "create table public.accounts as select 1 as x");
@@ -161,7 +162,7 @@ class GlobalOrderTest {
   }
 
   @Test
-  void rows_that_a_stranger_has_locked_hold_nothing_back() throws SQLException {
+  void rows_that_another_application_has_locked_hold_nothing_back() throws SQLException {
     store.append("order-0");
     try (Connection stranger = store.begin()) {
       TestStore.execute(stranger, "select * from eventstore.events for update");
@@ -242,8 +243,7 @@ class GlobalOrderTest {
   }
 
   @Test
-  void an_observer_that_comes_late_does_not_pass_a_transaction_it_has_not_seen_begin()
-      throws SQLException {
+  void a_late_observer_does_not_pass_a_transaction_that_began_before_it() throws SQLException {
     store.append("order-0");
     try (Connection slow = store.begin()) {
       store.append("order-1", slow);
@@ -257,7 +257,7 @@ class GlobalOrderTest {
   }
 
   @Test
-  void what_a_checkpoint_has_passed_is_settled_for_an_observer_that_comes_late() throws Exception {
+  void positions_that_a_checkpoint_has_passed_are_settled_for_a_late_observer() throws Exception {
     try (Subscription subscription =
         Subscriptions.of(store.store).create("counter").handler(batch -> {}).start()) {
       subscription.awaitApplied(store.append("order-0"), Duration.ofSeconds(10));
@@ -366,7 +366,7 @@ class GlobalOrderTest {
   }
 
   @Test
-  void one_crashed_backend_begins_a_new_life_of_the_server() throws Exception {
+  void one_crashed_backend_begins_a_new_incarnation_of_the_server() throws Exception {
     try (PostgresServer server = PostgresServer.start()) {
       assumeTrue(server.canBeKilled(), "needs a server that was started here");
       try (TestStore crashing = new TestStore(server.createDatabase())) {

@@ -114,7 +114,7 @@ class HandlerFaultsTest {
 
   @ParameterizedTest
   @EnumSource
-  void what_a_handlers_own_statement_failed_with_counts_as_its_attempt(Own own) throws Exception {
+  void a_failure_of_a_handlers_own_statement_counts_as_an_attempt(Own own) throws Exception {
     countsAsAttempt(own.step);
   }
 
@@ -131,7 +131,7 @@ class HandlerFaultsTest {
   }
 
   @Test
-  void a_failure_whose_causes_are_a_ring_counts_as_an_attempt() throws Exception {
+  void a_failure_with_a_cycle_of_causes_counts_as_an_attempt() throws Exception {
     IllegalStateException one = new IllegalStateException("one");
     IllegalStateException two = new IllegalStateException("two", one);
     one.initCause(two);
@@ -153,7 +153,7 @@ class HandlerFaultsTest {
   }
 
   @Test
-  void a_failure_that_cannot_say_what_it_is_counts_as_an_attempt() throws Exception {
+  void a_failure_whose_message_fails_counts_as_an_attempt() throws Exception {
     countsAsAttempt(
         connection -> {
           throw new Speechless();
@@ -161,8 +161,7 @@ class HandlerFaultsTest {
   }
 
   @Test
-  void a_failure_that_cannot_say_what_it_is_stops_the_subscription_which_is_told()
-      throws Exception {
+  void a_failure_whose_message_fails_stops_the_subscription_and_is_reported() throws Exception {
     CompletableFuture<Throwable> told = new CompletableFuture<>();
     Subscription view =
         Subscriptions.of(store.store)
@@ -220,7 +219,7 @@ class HandlerFaultsTest {
 
   /** As soon as it is stored that a subscription has stopped, its own node may hear of that. */
   @Test
-  void the_node_whose_handler_failed_is_told_of_that_failure_whoever_notices_first()
+  void the_node_whose_handler_failed_reports_that_failure_even_if_another_notices_first()
       throws Exception {
     CompletableFuture<Throwable> told = new CompletableFuture<>();
     Held failure =
@@ -260,7 +259,7 @@ class HandlerFaultsTest {
   }
 
   @Test
-  void what_only_the_commit_finds_counts_as_an_attempt() throws Exception {
+  void a_failure_of_the_commit_counts_as_an_attempt() throws Exception {
     store.execute(
         "create table public.once (x int, constraint once_x unique (x) deferrable initially deferred)");
     countsAsAttempt(

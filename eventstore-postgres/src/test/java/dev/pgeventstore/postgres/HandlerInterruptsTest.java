@@ -93,8 +93,7 @@ class HandlerInterruptsTest {
   }
 
   @Test
-  void a_handler_that_throws_and_leaves_an_interrupt_behind_has_failed_and_no_more()
-      throws Exception {
+  void a_handler_that_throws_and_leaves_an_interrupt_behind_has_only_failed() throws Exception {
     assertParks(
         () -> {
           interrupt();
@@ -103,7 +102,7 @@ class HandlerInterruptsTest {
   }
 
   @Test
-  void a_handler_that_throws_an_interrupted_exception_has_failed_and_no_more() throws Exception {
+  void a_handler_that_throws_an_interrupted_exception_has_only_failed() throws Exception {
     assertParks(
         () -> {
           throw new InterruptedException("by a client of something else");
@@ -250,7 +249,7 @@ class HandlerInterruptsTest {
   }
 
   @Test
-  void a_follower_goes_on_after_an_interrupt_from_outside() throws Exception {
+  void a_follower_continues_after_an_interrupt_from_outside() throws Exception {
     AtomicReference<Thread> thread = new AtomicReference<>();
     try (Follower follower =
         Subscriptions.of(store.store)

@@ -174,7 +174,7 @@ class HandlerTransactionTest {
 
   @ParameterizedTest
   @EnumSource(names = {"ROLLBACK_BEHIND", "COMMIT_STATEMENT", "CLOSE_BEHIND"})
-  void events_behind_a_parked_one_are_not_lost_when_their_batch_is_ended(Breach breach)
+  void events_behind_a_parked_one_are_not_lost_when_the_handler_ends_the_transaction(Breach breach)
       throws Exception {
     AtomicInteger breaches = new AtomicInteger();
     EventHandler handler =
@@ -239,7 +239,7 @@ class HandlerTransactionTest {
   }
 
   @Test
-  void a_connection_is_of_no_use_when_the_handler_has_returned() throws Exception {
+  void a_connection_cannot_be_used_after_the_handler_has_returned() throws Exception {
     AtomicReference<Connection> kept = new AtomicReference<>();
     try (Subscription view =
         view(batch -> {
@@ -338,7 +338,7 @@ class HandlerTransactionTest {
 
   @ParameterizedTest
   @EnumSource
-  void what_uses_a_transaction_that_has_begun_works(Use use) throws Exception {
+  void statements_in_the_handlers_transaction_work(Use use) throws Exception {
     store.execute("create table public.used (what text)");
     try (Subscription view =
         view(batch -> use.step.on(batch.connection())).onFailure(FailurePolicy.stop()).start()) {
@@ -348,7 +348,7 @@ class HandlerTransactionTest {
   }
 
   @Test
-  void what_a_handler_appends_in_its_transaction_commits_with_the_checkpoint() throws Exception {
+  void appends_in_a_handlers_transaction_commit_with_the_checkpoint() throws Exception {
     EventHandler handler =
         batch -> {
           write(batch.events(), batch.connection());

@@ -46,7 +46,7 @@ class HealthTest {
   }
 
   @Test
-  void a_transaction_that_holds_the_mark_back_is_complained_of_by_name() throws Exception {
+  void a_transaction_that_holds_the_mark_back_is_reported_by_name() throws Exception {
     try (Subscription view = view(store);
         Connection slow = store.begin()) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
@@ -73,7 +73,7 @@ class HealthTest {
   }
 
   @Test
-  void a_prepared_transaction_that_was_left_is_complained_of_by_its_global_id() throws Exception {
+  void an_abandoned_prepared_transaction_is_reported_by_its_global_id() throws Exception {
     try (Subscription view = view(store)) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
       try (Connection slow = store.begin()) {
@@ -93,7 +93,7 @@ class HealthTest {
   }
 
   @Test
-  void a_mark_that_stands_is_complained_of_also_by_a_role_that_may_not_see_why() throws Exception {
+  void a_mark_that_is_stuck_is_reported_even_if_the_role_may_not_see_why() throws Exception {
     // Roles belong to the whole server.
     String role = "blind_" + Long.toString(System.nanoTime(), 36);
     store.execute("create role " + role + " login");
@@ -139,8 +139,7 @@ class HealthTest {
   }
 
   @Test
-  void a_transaction_that_appended_last_and_holds_nothing_back_is_no_reason_to_complain()
-      throws Exception {
+  void a_transaction_that_appended_last_and_holds_nothing_back_is_not_reported() throws Exception {
     try (Subscription view = view(store)) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
       assertThat(view.status().isHealthy()).as(view.status().toString()).isTrue();
@@ -149,7 +148,7 @@ class HealthTest {
   }
 
   @Test
-  void a_database_that_cannot_be_observed_is_complained_of() throws Exception {
+  void a_database_that_cannot_be_observed_is_reported() throws Exception {
     try (Subscription view = view(store)) {
       view.awaitApplied(store.append("order-1"), PATIENCE);
 

@@ -125,7 +125,7 @@ class ImporterTest {
   }
 
   @Test
-  void what_is_imported_reads_like_what_is_appended() throws Exception {
+  void imported_events_are_read_like_appended_ones() throws Exception {
     StreamId stream = StreamId.of("order", "ä-1");
     UUID id = UUID.randomUUID();
     Metadata metadata = Metadata.none().withOccurredAt(Instant.parse("2011-10-01T08:00:00Z"));
@@ -176,7 +176,7 @@ class ImporterTest {
   }
 
   @Test
-  void progress_is_told_after_each_batch() throws Exception {
+  void progress_is_reported_after_each_batch() throws Exception {
     List<ImportProgress> told = new ArrayList<>();
 
     ImportProgress end = importer().batch(100).onProgress(told::add).run(items(250).toList());
@@ -298,7 +298,7 @@ class ImporterTest {
   }
 
   @Test
-  void a_named_import_goes_on_where_its_source_failed() throws Exception {
+  void a_named_import_resumes_where_its_source_failed() throws Exception {
     Importer importer = importer().named("orders").batch(100);
     assertThatThrownBy(() -> importer.run(failingAfter(250)))
         .isInstanceOf(IllegalStateException.class)
@@ -363,7 +363,7 @@ class ImporterTest {
   }
 
   @Test
-  void of_two_that_run_the_same_import_each_item_is_imported_by_one(Database database)
+  void of_two_runs_of_the_same_import_each_item_is_imported_by_one(Database database)
       throws Exception {
     try (TestStore other = new TestStore(database)) {
       List<Future<ImportProgress>> runs = new ArrayList<>();
@@ -392,7 +392,7 @@ class ImporterTest {
   }
 
   @Test
-  void whoever_is_behind_another_run_of_the_same_import_is_refused() throws Exception {
+  void a_run_that_is_behind_another_run_of_the_same_import_is_refused() throws Exception {
     AtomicBoolean overtaken = new AtomicBoolean();
     Importer other = importer().named("orders").batch(100);
     Importer slow =
@@ -528,7 +528,7 @@ class ImporterTest {
   }
 
   @Test
-  void a_locked_row_of_its_own_delays_the_import_and_never_the_mark() throws Exception {
+  void a_locked_row_of_the_import_delays_the_import_and_never_the_mark() throws Exception {
     Importer importer = importer().named("orders");
     importer.run(List.of());
     waitsWithoutHoldingTheMarkBack("select * from eventstore.imports for update", importer);
@@ -552,7 +552,7 @@ class ImporterTest {
   }
 
   @Test
-  void no_transaction_is_open_while_the_source_is_asked() throws Exception {
+  void no_transaction_is_open_while_the_source_is_read() throws Exception {
     Iterator<ImportedEvent> source =
         items(250)
             .peek(
@@ -650,7 +650,7 @@ class ImporterTest {
   }
 
   @Test
-  void readers_are_told_here_and_in_other_processes() throws Exception {
+  void readers_are_notified_in_this_and_in_other_processes() throws Exception {
     try (Connection listener = store.database.open()) {
       TestStore.execute(listener, "listen eventstore_appended");
 

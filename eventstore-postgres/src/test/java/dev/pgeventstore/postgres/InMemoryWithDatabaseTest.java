@@ -109,7 +109,7 @@ class InMemoryWithDatabaseTest {
   }
 
   @Test
-  void an_append_in_a_transaction_is_there_at_once_and_stays() throws Exception {
+  void an_append_in_a_transaction_is_visible_immediately_and_stays() throws Exception {
     createTable();
     try (InMemoryEventStore store = store(JacksonCodec.of(EventTypes.none()));
         Connection connection = database.getConnection()) {

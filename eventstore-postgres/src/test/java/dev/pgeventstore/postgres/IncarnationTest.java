@@ -75,7 +75,7 @@ class IncarnationTest {
   }
 
   @Test
-  void statistics_that_are_reset_are_no_new_incarnation() throws Exception {
+  void a_reset_of_statistics_is_not_a_new_incarnation() throws Exception {
     store.append("order-1");
     List<Long> handled = Collections.synchronizedList(new ArrayList<>());
     String before = incarnation();

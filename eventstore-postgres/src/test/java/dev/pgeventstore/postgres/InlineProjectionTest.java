@@ -78,7 +78,7 @@ class InlineProjectionTest {
   }
 
   @Test
-  void what_it_writes_commits_with_the_append() throws Exception {
+  void writes_of_a_definition_commit_with_the_append() throws Exception {
     try (Connection connection = store.begin()) {
       append(inline.within(connection), PAGE);
       assertThat(Visits.read("visits_inline", connection)).isEqualTo("page-1 1 1");
@@ -89,7 +89,7 @@ class InlineProjectionTest {
   }
 
   @Test
-  void what_it_writes_is_rolled_back_with_the_append() throws Exception {
+  void writes_of_a_definition_are_rolled_back_with_the_append() throws Exception {
     try (Connection connection = store.begin()) {
       append(inline.within(connection), PAGE);
       connection.rollback();
@@ -99,7 +99,7 @@ class InlineProjectionTest {
   }
 
   @Test
-  void a_definition_that_ends_the_callers_transaction_is_told_so() throws Exception {
+  void a_definition_that_ends_the_callers_transaction_is_reported() throws Exception {
     InlineProjection refused =
         InlineProjection.of(
             store.store,
@@ -127,7 +127,7 @@ class InlineProjectionTest {
   }
 
   @Test
-  void it_is_given_the_events_as_they_are_stored_in_their_order() throws Exception {
+  void a_definition_gets_the_stored_events_in_their_order() throws Exception {
     store.append("page-1");
     Append several =
         Append.to(
@@ -149,7 +149,7 @@ class InlineProjectionTest {
   }
 
   @Test
-  void events_that_it_does_not_want_are_appended_without_it() throws Exception {
+  void unwanted_events_are_appended_without_calling_the_definition() throws Exception {
     InlineProjection pages =
         InlineProjection.of(
             store.store, "visits_inline", EventQuery.all().categories("page"), recording());
@@ -178,7 +178,7 @@ class InlineProjectionTest {
   }
 
   @Test
-  void an_append_that_cannot_be_applied_is_taken_back_and_the_transaction_goes_on()
+  void an_append_that_cannot_be_applied_is_rolled_back_and_the_transaction_continues()
       throws Exception {
     Visits failing =
         new Visits() {
@@ -205,7 +205,7 @@ class InlineProjectionTest {
   }
 
   @Test
-  void an_append_whose_definition_goes_on_after_a_failed_statement_is_taken_back()
+  void an_append_whose_definition_continues_after_a_failed_statement_is_rolled_back()
       throws Exception {
     Visits careless =
         new Visits() {
@@ -246,7 +246,7 @@ class InlineProjectionTest {
   }
 
   @Test
-  void in_line_behind_and_on_demand_come_to_the_same() throws Exception {
+  void inline_subscribed_and_on_demand_projections_give_the_same_result() throws Exception {
     Random random = new Random(42);
     Projections projections = Projections.of(store.store);
     try (Projection behind =
@@ -319,7 +319,7 @@ class InlineProjectionTest {
   }
 
   @Test
-  void a_projection_on_demand_has_the_events_that_were_settled_when_it_was_asked_for()
+  void a_projection_on_demand_has_the_events_that_were_settled_when_it_was_called()
       throws Exception {
     // More than a page, so that the rest is read when there is one more.
     store.store.append(

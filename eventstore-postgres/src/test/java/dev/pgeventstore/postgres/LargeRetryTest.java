@@ -98,7 +98,7 @@ class LargeRetryTest {
   }
 
   @Test
-  void a_retry_for_one_stream_takes_no_longer_than_the_first_try() throws Exception {
+  void a_retry_for_one_stream_takes_no_longer_than_the_first_attempt() throws Exception {
     appendTwice("one new stream", toOneStream(noStream()));
     store.store.append(StreamId.of("one", "1"), any(), events(100));
     appendTwice("one stream at any version", toOneStream(any()));
@@ -106,13 +106,13 @@ class LargeRetryTest {
   }
 
   @Test
-  void a_retry_for_many_streams_takes_no_longer_than_the_first_try() throws Exception {
+  void a_retry_for_many_streams_takes_no_longer_than_the_first_attempt() throws Exception {
     appendTwice("new streams", toManyStreams(noStream(), MANY / 2));
     appendTwice("streams at any version", toManyStreams(any(), MANY / 8));
   }
 
   @Test
-  void what_is_no_retry_is_found_out_as_quickly() throws Exception {
+  void an_append_that_is_not_a_retry_is_decided_as_quickly() throws Exception {
     List<NewEvent> stored = new ArrayList<>(events(MANY));
     StreamId stream = StreamId.of("one", "1");
     Duration first = time(() -> store.store.append(stream, noStream(), stored));

@@ -52,7 +52,7 @@ class LeaseTest {
   }
 
   @Test
-  void a_seized_lease_is_lost_to_its_owner_and_nobody_elses() {
+  void seizing_a_lease_takes_it_from_its_owner_and_affects_no_other_lease() {
     Lease mine = taken("me");
 
     Lease yours = feed.seizeLease("relay", 0, "you", LONG);
@@ -66,7 +66,7 @@ class LeaseTest {
   }
 
   @Test
-  void whoever_seizes_a_lease_from_itself_ends_its_own_earlier_tenure() {
+  void an_owner_that_seizes_its_own_lease_ends_its_earlier_tenure() {
     Lease before = taken("me");
     Lease after = feed.seizeLease("relay", 0, "me", LONG);
 
@@ -76,7 +76,7 @@ class LeaseTest {
   }
 
   @Test
-  void a_lease_that_nobody_ever_had_can_be_seized() {
+  void a_lease_that_was_never_taken_can_be_seized() {
     Lease mine = feed.seizeLease("relay", 3, "me", LONG);
 
     assertThat(mine.epoch()).isEqualTo(1);
@@ -102,7 +102,7 @@ class LeaseTest {
   }
 
   @Test
-  void whoever_has_lost_the_lease_notes_nothing() {
+  void an_owner_that_has_lost_the_lease_writes_no_notes() {
     Lease mine = taken("me");
     assertThat(mine.note(Map.of("a", "1"))).isTrue();
     Lease yours = feed.seizeLease("relay", 0, "you", LONG);
@@ -117,7 +117,7 @@ class LeaseTest {
   }
 
   @Test
-  void notes_are_all_made_or_none() {
+  void all_notes_are_written_or_none() {
     Lease mine = taken("me");
     Map<String, String> changes = new HashMap<>(Map.of("b", "not \0 text"));
     changes.put("a", null);
@@ -129,7 +129,7 @@ class LeaseTest {
   }
 
   @Test
-  void a_note_that_waited_for_a_takeover_is_not_made() throws Exception {
+  void a_note_that_waited_for_a_takeover_is_not_written() throws Exception {
     Lease mine = taken("me");
     ExecutorService executor = Executors.newSingleThreadExecutor();
     try (Connection takeover = store.begin()) {
@@ -163,7 +163,7 @@ class LeaseTest {
   }
 
   @Test
-  void a_note_is_replaced_only_by_its_owner_in_its_life_and_from_what_it_is() {
+  void a_note_is_replaced_only_by_its_owner_in_its_incarnation_and_from_its_current_text() {
     Lease mine = taken("me");
     String incarnation = feed.incarnation();
     assertThat(mine.replaceNote(incarnation, "a", "0", "1")).as("there is none").isFalse();
@@ -211,7 +211,7 @@ class LeaseTest {
   }
 
   @Test
-  void the_feed_names_who_holds_the_mark_back() throws SQLException {
+  void the_feed_names_transactions_that_hold_the_mark_back() throws SQLException {
     try (Connection slow = store.begin()) {
       store.append("order-1", slow);
 

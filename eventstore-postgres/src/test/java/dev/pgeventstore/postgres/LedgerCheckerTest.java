@@ -130,12 +130,12 @@ class LedgerCheckerTest {
   }
 
   @Test
-  void a_ledger_in_which_all_fits_is_accepted() {
+  void a_consistent_ledger_is_accepted() {
     assertThat(new Books().violations()).isEmpty();
   }
 
   @Test
-  void a_ledger_that_folds_nothing_is_accepted() {
+  void a_ledger_without_folds_is_accepted() {
     Books books = new Books();
     books.folds.clear();
     assertThat(books.violations()).isEmpty();
@@ -154,7 +154,7 @@ class LedgerCheckerTest {
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("faults")
-  void a_fault_is_seen(String name, Consumer<Books> fault, String says) {
+  void a_fault_is_detected(String name, Consumer<Books> fault, String says) {
     Books books = new Books();
     fault.accept(books);
     assertThat(books.violations()).anySatisfy(said -> assertThat(said).contains(says));

@@ -202,7 +202,7 @@ class LockedStreamsTest {
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void fifty_locked_streams_with_more_waiting_than_connections_delay_their_own_appends_only(
+  void fifty_locked_streams_with_more_waiters_than_connections_delay_only_their_own_appends(
       Appending how, Database database) throws Exception {
     how.assumeGrouped(); // One by one, those that wait take all connections.
     open(database, how, 10);
@@ -234,8 +234,8 @@ class LockedStreamsTest {
 
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
-  void what_one_thread_appends_to_a_locked_stream_keeps_its_order(Appending how, Database database)
-      throws Exception {
+  void the_appends_of_one_thread_to_a_locked_stream_keep_their_order(
+      Appending how, Database database) throws Exception {
     how.assumeGrouped(); // One by one, each in flight runs in a thread of its own.
     open(database, how, 5);
     List<Future<AppendResult>> waiting = new ArrayList<>();

@@ -80,7 +80,7 @@ class LogBordersTest {
   }
 
   @Test
-  void versions_that_do_not_rise_are_seen_whatever_is_wanted() throws SQLException {
+  void versions_that_do_not_rise_are_detected_for_every_query() throws SQLException {
     store.execute(
         "update eventstore.events set version = 9 where stream_id = 'order-2' and version = 2");
 

@@ -45,7 +45,7 @@ class LostAnswerTest {
   }
 
   @Test
-  void a_connection_lost_before_the_answer_leaves_the_outcome_unknown_and_a_retry_is_safe()
+  void a_connection_lost_before_the_response_leaves_the_outcome_unknown_and_a_retry_is_safe()
       throws Exception {
     Append append = Append.to(STREAM, ExpectedVersion.any(), List.of(TestStore.event("paid")));
     assertThatThrownBy(() -> whileTheStreamIsLocked(append, "pg_terminate_backend"))
@@ -73,7 +73,7 @@ class LostAnswerTest {
   }
 
   @Test
-  void a_database_that_cannot_be_reached_has_been_sent_nothing() {
+  void nothing_was_sent_to_a_database_that_cannot_be_reached() {
     store.pool.close();
 
     assertThatThrownBy(() -> store.append("order-2"))

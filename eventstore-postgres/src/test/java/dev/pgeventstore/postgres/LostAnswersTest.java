@@ -83,7 +83,7 @@ class LostAnswersTest {
 
   @ParameterizedTest
   @EnumSource
-  void an_append_whose_answer_was_lost_is_recognised_by_its_retry(
+  void the_retry_of_an_append_with_a_lost_response_is_recognised(
       Appending appending, Database directly) throws Exception {
     open(directly, appending);
     for (Append append : ofEveryKind()) {
@@ -131,7 +131,7 @@ class LostAnswersTest {
 
   @ParameterizedTest
   @EnumSource
-  void who_does_not_wait_is_told_of_a_lost_answer_too(Appending appending, Database directly)
+  void an_asynchronous_append_reports_a_lost_response_too(Appending appending, Database directly)
       throws Exception {
     open(directly, appending);
     for (Append append : ofEveryKind()) {
@@ -154,7 +154,7 @@ class LostAnswersTest {
 
   @ParameterizedTest
   @EnumSource
-  void all_whose_answers_are_lost_together_find_out_by_their_retries(
+  void appends_whose_responses_are_lost_together_get_their_results_by_retries(
       Appending appending, Database directly) throws Exception {
     open(directly, appending);
     Crowd.doAtOnce(
@@ -184,7 +184,7 @@ class LostAnswersTest {
 
   @ParameterizedTest
   @EnumSource
-  void one_thread_with_many_in_flight_finds_out_by_its_retries(
+  void one_thread_with_many_in_flight_gets_its_results_by_retries(
       Appending appending, Database directly) throws Exception {
     open(directly, appending);
     for (int round = 0; round < 5; round++) {

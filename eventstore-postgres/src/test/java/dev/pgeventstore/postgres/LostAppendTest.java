@@ -70,7 +70,7 @@ class LostAppendTest {
   }
 
   @Test
-  void an_append_that_a_crash_has_lost_is_told_as_lost_when_its_position_is_passed_again()
+  void an_append_lost_by_a_crash_is_reported_as_lost_when_its_position_is_passed_again()
       throws Exception {
     assumeTrue(server.canBeKilled(), "needs a server that was started here");
     try (TestStore store = new TestStore(server.createDatabase());
@@ -172,7 +172,7 @@ class LostAppendTest {
   }
 
   @Test
-  void over_a_clean_restart_nothing_is_lost_and_waiting_comes_to_its_end() throws Exception {
+  void across_a_clean_restart_nothing_is_lost_and_waiting_ends() throws Exception {
     assumeTrue(server.canBeKilled(), "needs a server that was started here");
     try (TestStore store = new TestStore(server.createDatabase());
         TestStore other = new TestStore(store.database);

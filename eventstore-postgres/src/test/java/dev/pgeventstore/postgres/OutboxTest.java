@@ -147,7 +147,7 @@ class OutboxTest {
   }
 
   @Test
-  void a_lost_answer_is_told_and_an_append_can_be_retried() throws Exception {
+  void a_lost_response_is_reported_and_an_append_can_be_retried() throws Exception {
     Append append =
         Append.to(
                 StreamId.parse("order-1"),
@@ -219,7 +219,7 @@ class OutboxTest {
   }
 
   @Test
-  void whoever_deletes_messages_holds_nobody_back() throws SQLException {
+  void deleting_messages_holds_nothing_back() throws SQLException {
     Outbox.of(store.store).publish(List.of(message("1")));
     feed.highWaterMark();
     try (Connection deleting = store.begin()) {
@@ -233,7 +233,7 @@ class OutboxTest {
   }
 
   @Test
-  void messages_alone_wake_a_reader_that_waits() throws Exception {
+  void messages_without_events_wake_a_waiting_reader() throws Exception {
     ExecutorService reading = Executors.newSingleThreadExecutor();
     try (TestStore patient =
             new TestStore(store.database, 10, b -> b.pollInterval(Duration.ofMinutes(5)));
@@ -360,7 +360,7 @@ class OutboxTest {
   }
 
   @Test
-  void appends_with_messages_that_come_together_have_each_its_own() throws Exception {
+  void concurrent_appends_with_messages_each_have_their_own() throws Exception {
     ExecutorService writers = Executors.newFixedThreadPool(16);
     try {
       List<Future<Position>> answers = new ArrayList<>();

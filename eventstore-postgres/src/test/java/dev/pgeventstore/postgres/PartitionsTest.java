@@ -218,7 +218,7 @@ class PartitionsTest {
   }
 
   @Test
-  void a_poison_event_and_the_later_ones_of_its_stream_are_parked_and_the_rest_goes_on()
+  void a_poison_event_and_the_later_ones_of_its_stream_are_parked_and_other_streams_continue()
       throws Exception {
     Picky handler = new Picky();
     List<ParkedEvent> told = new CopyOnWriteArrayList<>();
@@ -294,7 +294,7 @@ class PartitionsTest {
   }
 
   @Test
-  void events_are_replayed_once_by_two_who_replay_at_once_while_more_are_parked() throws Exception {
+  void two_concurrent_replays_handle_each_event_once_while_more_are_parked() throws Exception {
     Picky handler = new Picky();
     append("order-1", "poison");
     try (TestStore other = new TestStore(store.database);
@@ -422,7 +422,7 @@ class PartitionsTest {
   }
 
   @Test
-  void a_process_that_froze_before_its_commit_keeps_its_partition_no_longer_than_its_lease()
+  void a_process_that_freezes_before_its_commit_keeps_its_partition_no_longer_than_its_lease()
       throws Exception {
     subscription(store, 1).start().close();
     store.execute(
@@ -450,7 +450,7 @@ class PartitionsTest {
   }
 
   @Test
-  void the_listener_hears_of_batches_leases_and_catching_up() throws Exception {
+  void batches_leases_and_catching_up_are_reported_to_the_listener() throws Exception {
     AtomicInteger handled = new AtomicInteger();
     List<String> heard = new CopyOnWriteArrayList<>();
     SubscriptionListener listener =

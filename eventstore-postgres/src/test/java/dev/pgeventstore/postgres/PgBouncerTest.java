@@ -318,7 +318,7 @@ class PgBouncerTest {
   }
 
   @Test
-  void a_lease_is_one_owners_whichever_connection_it_is_asked_on() throws Exception {
+  void a_lease_has_one_owner_on_every_connection() throws Exception {
     Lease mine =
         store
             .store
@@ -370,7 +370,7 @@ class PgBouncerTest {
   }
 
   @Test
-  void the_mark_is_of_one_incarnation_on_whichever_connection_it_is_observed() throws Exception {
+  void the_mark_has_one_incarnation_on_every_connection() throws Exception {
     try (TestStore other = open()) {
       List<Callable<Object>> clients = new ArrayList<>();
       for (int c = 0; c < CLIENTS; c++) {

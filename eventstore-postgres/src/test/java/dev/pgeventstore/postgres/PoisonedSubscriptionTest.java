@@ -40,7 +40,7 @@ class PoisonedSubscriptionTest {
 
   @ParameterizedTest
   @ValueSource(ints = {1, 3})
-  void poison_first_last_and_in_a_whole_stream_is_set_aside_and_the_rest_flows(
+  void poison_first_last_and_in_a_whole_stream_is_parked_and_other_streams_continue(
       int partitions, Database database) throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
       scene.append("first", Ledger.POISON);
@@ -88,7 +88,7 @@ class PoisonedSubscriptionTest {
   }
 
   @Test
-  void one_stream_is_replayed_as_far_as_it_goes(Database database) throws Exception {
+  void one_stream_is_replayed_up_to_the_first_failure(Database database) throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
       LocalNode one = scene.local(ONE);
       scene.append("a", Ledger.POISON);
@@ -105,7 +105,7 @@ class PoisonedSubscriptionTest {
   }
 
   @Test
-  void what_is_discarded_is_written_down_and_what_came_after_it_flows(Database database)
+  void a_discarded_event_is_recorded_and_the_events_after_it_are_handled(Database database)
       throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
       LocalNode one = scene.local(ONE);
@@ -137,7 +137,7 @@ class PoisonedSubscriptionTest {
   }
 
   @Test
-  void a_stream_of_which_all_that_was_parked_is_discarded_flows_again(Database database)
+  void a_stream_continues_after_all_its_parked_events_were_discarded(Database database)
       throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
       LocalNode one = scene.local(ONE);
@@ -220,7 +220,7 @@ class PoisonedSubscriptionTest {
 
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
-  void a_database_that_fails_again_and_again_is_nobodys_attempt(boolean parks, Database database)
+  void repeated_failures_of_the_database_do_not_count_as_attempts(boolean parks, Database database)
       throws Exception {
     NodeSettings how = parks ? ONE.thatParksAfter(2) : ONE.thatStopsAfter(2);
     try (LedgerScene scene = LedgerScene.of(database)) {
@@ -298,7 +298,7 @@ class PoisonedSubscriptionTest {
   }
 
   @Test
-  void where_nothing_is_parked_all_nodes_say_that_it_has_failed_until_it_is_started_again(
+  void without_parking_all_nodes_report_the_failure_until_the_subscription_is_started_again(
       Database database) throws Exception {
     NodeSettings stops = ONE.thatStopsAfter(1).withPartitions(3);
     try (LedgerScene scene = LedgerScene.of(database)) {

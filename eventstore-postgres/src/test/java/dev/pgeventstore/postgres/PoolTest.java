@@ -137,7 +137,7 @@ class PoolTest {
 
   @Test
   @Timeout(120)
-  void closing_a_subscription_does_not_wait_for_a_connection_that_it_needs_no_more()
+  void closing_a_subscription_does_not_wait_for_a_connection_that_it_no_longer_needs()
       throws Exception {
     try (TestStore other = new TestStore(database);
         HikariDataSource pool =

@@ -117,8 +117,7 @@ class PostgresEngineTest {
   }
 
   @Test
-  void fifty_stores_hold_as_many_connections_as_one_while_they_have_nothing_to_do()
-      throws Exception {
+  void fifty_idle_stores_hold_as_many_connections_as_one() throws Exception {
     List<PostgresEventStore> stores = stores(50);
     List<Subscription> views = views(stores);
 
@@ -135,7 +134,7 @@ class PostgresEngineTest {
   }
 
   @Test
-  void what_another_engine_commits_is_heard_in_all_schemas_on_one_connection() throws Exception {
+  void commits_of_another_engine_are_received_for_all_schemas_on_one_connection() throws Exception {
     try (PostgresEngine patient =
         PostgresEngine.builder(pool).pollInterval(Duration.ofHours(1)).build()) {
       List<PostgresEventStore> others = stores(3);
@@ -176,7 +175,7 @@ class PostgresEngineTest {
   }
 
   @Test
-  void closing_one_store_of_three_ends_only_what_is_its_own() throws Exception {
+  void closing_one_store_of_three_does_not_affect_the_others() throws Exception {
     List<PostgresEventStore> stores = stores(3);
     List<Subscription> views = views(stores);
     awaitApplied(stores, views);
@@ -223,7 +222,7 @@ class PostgresEngineTest {
   }
 
   @Test
-  void schemas_that_are_locked_hold_no_other_up_and_go_on_when_they_are_free() throws Exception {
+  void locked_schemas_delay_no_other_and_continue_when_they_are_released() throws Exception {
     List<PostgresEventStore> stores = stores(4);
     List<Subscription> views = views(stores);
     awaitApplied(stores, views);
@@ -324,7 +323,7 @@ class PostgresEngineTest {
   }
 
   @Test
-  void an_engine_that_is_closed_while_handlers_run_lets_them_end_and_gives_all_leases_back()
+  void an_engine_that_is_closed_while_handlers_run_lets_them_end_and_releases_all_leases()
       throws Exception {
     List<PostgresEventStore> stores = stores(3);
     CountDownLatch handling = new CountDownLatch(3);
@@ -380,7 +379,7 @@ class PostgresEngineTest {
   }
 
   @Test
-  void an_engine_that_is_closed_takes_no_store_and_closes_twice() {
+  void a_closed_engine_accepts_no_store_and_can_be_closed_twice() {
     PostgresEventStore store = store("tenant");
     engine.close();
     engine.close();

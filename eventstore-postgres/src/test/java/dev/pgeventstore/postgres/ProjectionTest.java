@@ -163,7 +163,7 @@ class ProjectionTest {
   }
 
   @Test
-  void the_first_version_is_shown_when_it_has_all_events() throws Exception {
+  void the_first_version_is_promoted_when_it_has_all_events() throws Exception {
     appendMany(10);
     try (Projection first = start(1, new Visits())) {
       assertThat(first.isLive()).isFalse();
@@ -178,7 +178,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_version_that_has_not_come_far_enough_is_not_shown() throws Exception {
+  void a_version_that_is_too_far_behind_is_not_promoted() throws Exception {
     appendMany(10);
     Gated slow = new Gated(10);
     try (Projection live = startLive(1);
@@ -197,7 +197,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_version_is_not_shown_before_it_has_come_to_where_the_live_one_is() throws Exception {
+  void a_version_is_not_promoted_before_it_has_reached_the_live_one() throws Exception {
     appendMany(9);
     Gated first = new Gated(9);
     Gated second = new Gated(10);
@@ -228,7 +228,7 @@ class ProjectionTest {
   }
 
   @Test
-  void the_live_version_stands_still_while_another_takes_its_place() throws Exception {
+  void the_live_version_is_stopped_while_another_replaces_it() throws Exception {
     appendMany(3);
     AtomicInteger blocked = new AtomicInteger();
     Visits slowToShow =
@@ -261,7 +261,7 @@ class ProjectionTest {
   }
 
   @Test
-  void an_older_version_that_still_follows_can_be_taken_back() throws Exception {
+  void an_older_version_that_still_runs_can_be_made_live_again() throws Exception {
     appendMany(3);
     try (Projection first = startLive(1);
         Projection second = startLive(2)) {
@@ -284,7 +284,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_node_of_an_old_program_that_starts_again_does_not_take_the_view_back() throws Exception {
+  void a_restarted_node_of_an_old_program_does_not_promote_its_older_version() throws Exception {
     appendMany(3);
     try (Projection second = startLive(2)) {
       assertThat(second.isLive()).isTrue();
@@ -312,7 +312,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_promotion_that_is_too_far_behind_again_and_again_ends_in_time_and_holds_little()
+  void a_promotion_that_stays_too_far_behind_times_out_and_stops_the_live_version_only_briefly()
       throws Exception {
     appendMany(3);
     // It comes to where the live one was, but not while that one is held.
@@ -382,7 +382,7 @@ class ProjectionTest {
   }
 
   @Test
-  void of_two_nodes_that_promote_at_once_one_does_it() throws Exception {
+  void of_two_nodes_that_promote_at_once_one_succeeds() throws Exception {
     appendMany(20);
     AtomicInteger shown = new AtomicInteger();
     Visits counted =
@@ -420,7 +420,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_promotion_does_not_take_back_one_that_was_faster() throws Exception {
+  void a_promotion_does_not_undo_a_faster_one() throws Exception {
     appendMany(3);
     Gated slow = new Gated(3);
     try (Projection first = startLive(1);
@@ -488,7 +488,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_definition_that_ends_the_transaction_promotes_and_makes_nothing() throws Exception {
+  void a_definition_that_ends_the_transaction_promotes_and_creates_nothing() throws Exception {
     appendMany(2);
     Visits ending =
         new Visits() {
@@ -519,7 +519,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_reader_that_takes_long_makes_a_promotion_wait_and_no_other_reader() throws Exception {
+  void a_slow_reader_delays_a_promotion_and_no_other_reader() throws Exception {
     appendMany(2);
     try (Projection live = startLive(1);
         Projection next = start(2, new Visits());
@@ -565,7 +565,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_version_is_given_up_while_it_is_built() throws Exception {
+  void a_version_can_be_dropped_while_it_is_built() throws Exception {
     appendMany(5);
     try (Projection live = startLive(1);
         Projection next = start(2, new Visits())) {
@@ -696,8 +696,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_handler_that_is_at_work_while_its_version_is_dropped_comes_to_its_end_first()
-      throws Exception {
+  void dropping_a_version_waits_for_its_running_handler() throws Exception {
     appendMany(5);
     Gated slow = new Gated(5);
     AtomicInteger applied = new AtomicInteger();
@@ -744,8 +743,7 @@ class ProjectionTest {
       """;
 
   @Test
-  void what_is_left_of_a_dropped_version_does_not_keep_its_successor_from_any_event()
-      throws Exception {
+  void the_remains_of_a_dropped_version_do_not_hide_events_from_its_successor() throws Exception {
     appendMany(4);
     // As by a node that was about to start the version when it was dropped.
     try (Subscription late =
@@ -764,7 +762,7 @@ class ProjectionTest {
   }
 
   @Test
-  void nodes_that_start_a_version_at_once_make_its_tables_once() throws Exception {
+  void nodes_that_start_a_version_at_once_create_its_tables_once() throws Exception {
     appendMany(5);
     AtomicInteger created = new AtomicInteger();
     Visits counted =
@@ -797,7 +795,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_version_whose_tables_cannot_be_made_does_not_exist() throws Exception {
+  void a_version_whose_tables_cannot_be_created_does_not_exist() throws Exception {
     store.execute("create table public.visits_v1 (x int)");
     assertThatThrownBy(() -> start(1, new Visits())).isInstanceOf(EventStoreException.class);
     assertThat(store.query("select count(*) from eventstore.projection_versions")).isEqualTo("0");
@@ -805,7 +803,7 @@ class ProjectionTest {
   }
 
   @Test
-  void progress_says_how_far_it_is_how_fast_and_how_long_it_will_take() throws Exception {
+  void progress_reports_position_speed_and_remaining_time() throws Exception {
     AppendResult last = appendMany(9);
     Gated slow = new Gated(6);
     try (Projection next =
@@ -827,7 +825,7 @@ class ProjectionTest {
   }
 
   @Test
-  void versions_with_different_numbers_of_partitions_take_each_others_place() throws Exception {
+  void versions_with_different_numbers_of_partitions_replace_each_other() throws Exception {
     AppendResult last = appendMany(50);
     Projections projections = Projections.of(store.store);
     try (Projection one = startLive(1);
@@ -849,7 +847,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_version_is_not_shown_before_its_last_partition_has_come_far_enough() throws Exception {
+  void a_version_is_not_promoted_before_its_last_partition_has_caught_up() throws Exception {
     appendMany(12);
     List<Integer> partitions =
         Stream.of("0", "1", "2").map(key -> Partitions.of(StreamId.of("page", key), 4)).toList();
@@ -888,7 +886,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_version_that_has_stopped_is_not_shown_and_nobody_waits_for_it() throws Exception {
+  void a_version_that_has_stopped_is_not_promoted_and_not_waited_for() throws Exception {
     appendMany(3);
     Visits failing =
         new Visits() {
@@ -913,7 +911,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_version_with_parked_events_is_not_shown_until_they_are_handled() throws Exception {
+  void a_version_with_parked_events_is_not_promoted_until_they_are_handled() throws Exception {
     AppendResult last = appendMany(3);
     AtomicInteger broken = new AtomicInteger(1);
     Visits poisoned =
@@ -941,7 +939,7 @@ class ProjectionTest {
   }
 
   @Test
-  void what_a_dropped_version_has_parked_goes_with_it() throws Exception {
+  void the_parked_events_of_a_dropped_version_are_removed() throws Exception {
     AppendResult last = appendMany(3);
     Visits poisoned =
         new Visits() {
@@ -973,7 +971,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_repeatable_read_transaction_finds_the_table_of_its_own_time_complete() throws Exception {
+  void a_repeatable_read_transaction_sees_the_table_of_its_snapshot_completely() throws Exception {
     AppendResult last = appendMany(5);
     Gated slow = new Gated(5);
     Projections projections = Projections.of(store.store);
@@ -995,7 +993,7 @@ class ProjectionTest {
   }
 
   @Test
-  void a_pool_without_auto_commit_and_with_another_isolation_level_will_do() throws Exception {
+  void a_pool_without_auto_commit_and_with_another_isolation_level_works() throws Exception {
     appendMany(10);
     HikariConfig config = new HikariConfig();
     config.setDataSource(store.database.dataSource());

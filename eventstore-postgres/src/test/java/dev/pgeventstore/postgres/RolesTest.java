@@ -130,7 +130,7 @@ class RolesTest {
 
   @ParameterizedTest
   @FieldSource("ROLES")
-  void a_role_without_its_new_grants_is_told_which_script_gives_them(String role)
+  void the_error_for_a_role_without_its_new_grants_names_the_script(String role)
       throws SQLException {
     String all = ROLES.stream().map(name -> schema + "_" + name).collect(Collectors.joining(", "));
     owner.execute("revoke all on %s.schema_history from %s".formatted(schema, all));
@@ -249,7 +249,7 @@ class RolesTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"writer", "importer"})
-  void no_position_can_be_brought_along_by_copy(String role) throws SQLException {
+  void copy_cannot_supply_positions(String role) throws SQLException {
     try (Connection connection = database.as(login(role)).open()) {
       assertThatThrownBy(
               () ->
@@ -312,7 +312,7 @@ class RolesTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"writer", "reader"})
-  void who_may_create_tables_elsewhere_keeps_projections(String role) throws Exception {
+  void a_reader_that_may_create_tables_elsewhere_keeps_projections(String role) throws Exception {
     owner.execute("grant create on schema public to " + login(role));
     try (TestStore user = as(role);
         Projection first = projection(user, 1);
@@ -379,7 +379,7 @@ class RolesTest {
 
   /** To PostgreSQL 18 and later that is no error: to such a role nothing was ever drawn. */
   @Test
-  void a_role_that_may_not_look_at_the_positions_sequence_is_told_so_and_sees_no_empty_store()
+  void a_role_without_the_right_to_read_the_sequence_gets_an_error_instead_of_an_empty_store()
       throws Exception {
     String bare = "app_" + schema + "_bare";
     owner.execute("create role %s login".formatted(bare));
@@ -414,7 +414,7 @@ class RolesTest {
   }
 
   @Test
-  void a_writer_publishes_and_a_relay_takes_the_messages() throws SQLException {
+  void a_writer_publishes_and_a_relay_reads_and_deletes_the_messages() throws SQLException {
     OutboxMessage message = OutboxMessage.to("relay", "topic").key("1").json("{}");
     try (TestStore writer = as("writer");
         TestStore relay = as("relay")) {
@@ -465,7 +465,7 @@ class RolesTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"writer", "reader", "relay", "importer", "operator"})
-  void nobody_but_the_eraser_erases(String role) throws SQLException {
+  void only_the_eraser_erases(String role) throws SQLException {
     Eraser eraser = Eraser.of(database.as(login(role)).dataSource(), schema);
     StreamId stream = StreamId.of("order", "1");
     for (Runnable call :
@@ -536,7 +536,7 @@ class RolesTest {
   }
 
   @Test
-  void what_is_on_the_search_path_of_a_caller_does_not_run_with_the_owners_rights()
+  void functions_on_the_search_path_of_a_caller_do_not_run_with_the_owners_rights()
       throws Exception {
     owner.append("order-1");
     owner.execute("create schema evil_" + schema);
@@ -589,7 +589,7 @@ class RolesTest {
   }
 
   @Test
-  void an_operator_sees_everything_and_looks_after_what_runs_but_appends_nothing()
+  void an_operator_reads_everything_and_manages_readers_and_relays_but_appends_nothing()
       throws Exception {
     try (TestStore operator = as("operator")) {
       for (String table : tables()) {

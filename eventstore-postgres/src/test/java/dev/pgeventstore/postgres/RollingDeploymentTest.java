@@ -198,7 +198,7 @@ class RollingDeploymentTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"stop at once", "stop", "park"})
-  void a_node_that_cannot_decode_an_event_gives_the_partition_up_to_one_that_can(String policy)
+  void a_node_that_cannot_decode_an_event_releases_the_partition_to_one_that_can(String policy)
       throws Exception {
     Node older = new Node("old", OLD);
     Node newer = new Node("new", NEW);
@@ -228,7 +228,7 @@ class RollingDeploymentTest {
   }
 
   @Test
-  void whatever_the_codec_throws_the_partition_is_given_up() throws Exception {
+  void the_partition_is_released_for_every_exception_of_the_codec() throws Exception {
     Node newer = new Node("new", NEW);
     TestStore failing =
         new TestStore(database, 20, builder -> builder.codec(new FailingCodec(codec(NEW))));
@@ -255,7 +255,7 @@ class RollingDeploymentTest {
   }
 
   @Test
-  void when_every_live_node_has_declined_the_subscription_stops_and_a_newer_node_lets_it_go_on()
+  void when_every_live_node_has_declined_the_subscription_stops_and_a_newer_node_resumes_it()
       throws Exception {
     Node first = new Node("first", OLD);
     Node second = new Node("second", OLD);
@@ -276,7 +276,7 @@ class RollingDeploymentTest {
   }
 
   @Test
-  void when_every_live_node_has_declined_the_event_is_parked_and_a_node_that_knows_it_replays_it()
+  void when_every_live_node_has_declined_the_event_is_parked_and_a_newer_node_replays_it()
       throws Exception {
     Node first = new Node("first", OLD);
     Node second = new Node("second", OLD);
@@ -308,7 +308,7 @@ class RollingDeploymentTest {
   }
 
   @Test
-  void a_node_alone_does_at_once_what_its_policy_says() throws Exception {
+  void a_node_alone_applies_its_policy_immediately() throws Exception {
     Subscription alone = new Node("old", OLD).start(PARK);
     long started = System.nanoTime();
     append("order-1", "shipped", 1);
@@ -318,7 +318,7 @@ class RollingDeploymentTest {
   }
 
   @Test
-  void nodes_that_differ_do_not_pass_partitions_to_and_fro() throws Exception {
+  void nodes_that_differ_do_not_exchange_partitions_repeatedly() throws Exception {
     Node older = new Node("old", OLD);
     Node newer = new Node("new", NEW);
     // Partitions are shared anew when leases are renewed.
@@ -337,7 +337,7 @@ class RollingDeploymentTest {
   }
 
   @Test
-  void nodes_that_know_different_types_handle_them_all_between_them() throws Exception {
+  void nodes_that_know_different_types_together_handle_all_of_them() throws Exception {
     Node left = new Node("left", NEW);
     Node right =
         new Node(
@@ -471,7 +471,7 @@ class RollingDeploymentTest {
   }
 
   @Test
-  void a_version_of_a_projection_is_given_up_too() throws Exception {
+  void a_partition_of_a_projection_is_released_too() throws Exception {
     Projection old = projection(new Node("old", OLD));
     old.awaitApplied(append("order-1", "placed", 1), PATIENCE);
     Projection current = projection(new Node("new", NEW));

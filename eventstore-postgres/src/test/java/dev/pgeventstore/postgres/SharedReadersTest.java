@@ -150,7 +150,7 @@ class SharedReadersTest {
    * lane that has fallen behind reads afresh from within the first page of the next relay.
    */
   @Test
-  void lanes_of_relays_of_different_pace_get_each_event_once_and_in_order() throws Exception {
+  void relay_lanes_of_different_pace_get_each_event_once_and_in_order() throws Exception {
     TurnedClock clock = TurnedClock.running();
     String text = "\"" + "x".repeat(60_000) + "\"";
     store
@@ -348,7 +348,7 @@ class SharedReadersTest {
 
   @ParameterizedTest
   @ValueSource(longs = {1, 2, 3})
-  void readers_at_any_speed_get_what_they_want_once_and_in_order_while_others_write(long seed)
+  void readers_at_any_speed_get_their_events_once_and_in_order_while_others_write(long seed)
       throws Exception {
     int writers = 4;
     int appends = 150;
@@ -427,7 +427,7 @@ class SharedReadersTest {
   }
 
   @Test
-  void a_page_read_before_a_crash_is_given_to_nobody_after_it() throws Exception {
+  void a_page_read_before_a_crash_is_given_to_no_reader_after_it() throws Exception {
     try (PostgresServer server =
         // Nothing is flushed by itself for a while, so that the crash loses commits for certain.
         PostgresServer.start(Map.of("wal_writer_delay", "10s"))) {

@@ -87,7 +87,7 @@ class SharedTransactionTest {
   }
 
   @Test
-  void a_proxy_that_is_known_to_share_is_refused_however_it_is_wrapped() {
+  void a_known_sharing_proxy_is_refused_however_it_is_wrapped() {
     TransactionAwareDataSourceProxy proxy = new TransactionAwareDataSourceProxy(direct.pool);
     for (DataSource dataSource :
         List.of(
@@ -102,7 +102,7 @@ class SharedTransactionTest {
   }
 
   @Test
-  void a_proxy_that_only_delays_connections_will_do() {
+  void a_proxy_that_only_delays_connections_is_accepted() {
     try (PostgresEventStore store = store(new LazyConnectionDataSourceProxy(direct.pool), true)) {
       assertThat(append(store).version()).isEqualTo(1);
       assertThat(store.read(STREAM)).hasSize(1);

@@ -88,7 +88,7 @@ class SilentDatabaseTest {
   }
 
   @Test
-  void an_append_whose_request_is_lost_on_the_way_is_unknown_and_others_go_on() throws Exception {
+  void the_outcome_of_a_lost_request_is_unknown_and_other_appends_continue() throws Exception {
     throughTheNetwork();
     network.freeze();
     Append lost = append();
@@ -102,7 +102,7 @@ class SilentDatabaseTest {
   }
 
   @Test
-  void an_append_whose_answer_is_lost_is_unknown_and_told_by_its_retry() throws Exception {
+  void the_outcome_of_a_lost_response_is_unknown_until_a_retry_reports_it() throws Exception {
     throughTheNetwork();
     network.loseAnswers();
     Append lost = append();
@@ -116,7 +116,7 @@ class SilentDatabaseTest {
 
   /** What was lost may still arrive: after its retry, which was written. */
   @Test
-  void a_first_try_that_arrives_after_its_retry_writes_nothing_twice() throws Exception {
+  void a_first_attempt_that_arrives_after_its_retry_writes_nothing_twice() throws Exception {
     throughTheNetwork();
     network.freeze();
     Append late = append();
@@ -140,7 +140,7 @@ class SilentDatabaseTest {
   }
 
   @Test
-  void a_connection_that_answers_nothing_is_closed() throws Exception {
+  void a_connection_without_a_response_is_closed() throws Exception {
     throughTheNetwork();
     Connection silent = connections.next.element();
     network.freeze();

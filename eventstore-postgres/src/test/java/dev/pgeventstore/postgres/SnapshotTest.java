@@ -140,7 +140,7 @@ class SnapshotTest {
   }
 
   @Test
-  void a_snapshot_takes_in_what_is_stored_and_nothing_that_only_the_deciding_process_knew() {
+  void a_snapshot_has_the_stored_events_and_no_state_of_the_deciding_process_alone() {
     for (int i = 0; i < 3; i++) {
       assertThat(
               counters(store)
@@ -221,7 +221,7 @@ class SnapshotTest {
   }
 
   @Test
-  void a_stream_that_is_gone_gets_no_snapshot_and_all_it_has_can_be_dropped() throws Exception {
+  void a_tombstoned_stream_gets_no_snapshot_and_its_snapshots_can_be_dropped() throws Exception {
     given(10);
     store.append(StreamId.of("counter", "2"), ExpectedVersion.any(), List.of(new Counted(1)));
     store.unwrap(SnapshotHost.class).orElseThrow().keep(STREAM, snapshot(3));

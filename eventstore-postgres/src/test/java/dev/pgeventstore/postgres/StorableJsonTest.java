@@ -29,7 +29,7 @@ class StorableJsonTest {
   private static final String TELLING = "{}[]\",:\\0123456789.-+eEtrufalsn \t\ndc\u00c3😀";
 
   @Test
-  void what_is_taken_is_json_and_jsonb_for_the_database(Database database) throws SQLException {
+  void accepted_text_is_json_and_jsonb_for_the_database(Database database) throws SQLException {
     Random random = new Random(11);
     int taken = 0;
     try (Connection connection = database.open();
@@ -61,7 +61,7 @@ class StorableJsonTest {
   }
 
   @Test
-  void the_deepest_and_the_longest_that_is_taken_is_taken_by_the_database(Database database)
+  void the_database_accepts_the_deepest_and_longest_json_that_is_accepted(Database database)
       throws SQLException {
     int depth = StorableJson.MAX_DEPTH;
     List<String> texts =

@@ -92,7 +92,7 @@ class StoreListenerTest {
   }
 
   @Test
-  void in_a_transaction_of_the_callers_an_append_is_told_as_written_before_it_is_committed()
+  void an_append_in_the_callers_transaction_is_reported_as_written_before_it_is_committed()
       throws SQLException {
     try (Connection connection = plain.begin()) {
       Append append = append(ORDER, 2);
@@ -123,7 +123,7 @@ class StoreListenerTest {
   }
 
   @Test
-  void a_batch_is_told_with_its_appends_and_events() throws Exception {
+  void a_batch_is_reported_with_its_appends_and_events() throws Exception {
     List<CompletableFuture<AppendResult>> results = new ArrayList<>();
     for (int i = 0; i < 50; i++) {
       results.add(store.appendAsync(append(StreamId.of("order", "" + i), 2)));
@@ -141,7 +141,7 @@ class StoreListenerTest {
   }
 
   @Test
-  void an_append_that_goes_alone_is_told_and_no_batch() {
+  void an_append_that_is_sent_alone_is_reported_without_a_batch() {
     store.append(append(ORDER, 20));
     try (PostgresEventStore ungrouped = open(false)) {
       ungrouped.append(append(ORDER, 1));
@@ -151,7 +151,8 @@ class StoreListenerTest {
   }
 
   @Test
-  void waiting_for_a_stream_that_another_transaction_holds_is_told_as_waiting() throws Exception {
+  void waiting_for_a_stream_that_another_transaction_holds_is_reported_as_waiting()
+      throws Exception {
     store.append(append(ORDER, 1));
     heard.clear();
     CompletableFuture<AppendResult> waiting;
@@ -168,7 +169,7 @@ class StoreListenerTest {
   }
 
   @Test
-  void an_unknown_outcome_is_told_as_a_failure_that_may_be_committed() throws SQLException {
+  void an_unknown_outcome_is_reported_as_a_failure_that_may_be_committed() throws SQLException {
     store.append(append(ORDER, 1));
     heard.clear();
     try (Connection holding = plain.begin()) {

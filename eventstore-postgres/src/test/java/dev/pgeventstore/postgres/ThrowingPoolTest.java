@@ -88,7 +88,7 @@ class ThrowingPoolTest {
     "20, ERROR",
     "20, SQL_EXCEPTION"
   })
-  void an_answer_that_the_driver_does_not_give_leaves_the_outcome_unknown(
+  void a_response_that_the_driver_does_not_return_leaves_the_outcome_unknown(
       int events, Complaint complaint) {
     try (PostgresEventStore store = over(plain.pool, "PreparedStatement.executeQuery", complaint)) {
       assertUnknownAndRecognised(store, append(store, events));
@@ -126,7 +126,8 @@ class ThrowingPoolTest {
     "1, ResultSet.next",
     "20, ResultSet.next"
   })
-  void what_a_proxy_throws_behind_the_answer_leaves_the_outcome_unknown(int events, String method) {
+  void an_exception_of_a_proxy_after_the_response_leaves_the_outcome_unknown(
+      int events, String method) {
     try (PostgresEventStore store = over(plain.pool, method, Complaint.SQL_EXCEPTION)) {
       assertUnknownAndRecognised(store, append(store, events));
     }
@@ -134,7 +135,7 @@ class ThrowingPoolTest {
 
   @ParameterizedTest
   @EnumSource
-  void messages_that_may_have_been_published_are_not_said_to_be_not(Complaint complaint) {
+  void messages_that_may_have_been_published_are_not_reported_as_unpublished(Complaint complaint) {
     OutboxMessage message = OutboxMessage.to("relay", "topic").key("1").value(new byte[] {1});
     try (PostgresEventStore store = over(plain.pool, "PreparedStatement.close", complaint)) {
       armed.set(true);
@@ -147,7 +148,7 @@ class ThrowingPoolTest {
 
   @ParameterizedTest
   @EnumSource
-  void a_batch_of_an_import_that_may_be_committed_is_not_said_to_be_not(Complaint complaint)
+  void a_batch_of_an_import_that_may_be_committed_is_not_reported_as_unwritten(Complaint complaint)
       throws Exception {
     try (PostgresEventStore store = over(plain.pool, "Connection.commit", complaint)) {
       Importer importer = store.importer().named("orders").batch(10);
@@ -164,7 +165,7 @@ class ThrowingPoolTest {
   }
 
   @Test
-  void the_same_holds_for_an_append_that_nobody_waits_for() {
+  void the_outcome_of_an_asynchronous_append_is_unknown_too() {
     try (PostgresEventStore store = over(plain.pool, "Connection.close", Complaint.EXCEPTION)) {
       Append append = append(store, 2);
       armed.set(true);

@@ -63,7 +63,7 @@ class TombstoneTest {
   }
 
   @Test
-  void a_tombstoned_stream_is_gone_for_every_reader_and_its_version_stays() throws Exception {
+  void a_tombstoned_stream_has_no_events_for_any_reader_and_keeps_its_version() throws Exception {
     assertThat(eraser.tombstone(ORDER)).isEqualTo(new Tombstoned(ORDER, 3, true));
     assertThat(eraser.tombstone(ORDER)).isEqualTo(new Tombstoned(ORDER, 3, false));
 
@@ -94,8 +94,8 @@ class TombstoneTest {
 
   @ParameterizedTest
   @MethodSource("expectations")
-  void an_append_to_a_tombstoned_stream_is_refused_whatever_it_expects(ExpectedVersion expected)
-      throws Exception {
+  void an_append_to_a_tombstoned_stream_is_refused_for_every_expected_version(
+      ExpectedVersion expected) throws Exception {
     eraser.tombstone(ORDER);
     for (boolean purged : List.of(false, true)) {
       for (NewEvent event : List.of(NewEvent.of(TestStore.raw("late")), TestStore.event("late"))) {
@@ -130,7 +130,7 @@ class TombstoneTest {
   }
 
   @Test
-  void a_tombstone_waits_for_an_open_append_and_takes_its_events_along() throws Exception {
+  void a_tombstone_waits_for_an_open_append_and_hides_its_events() throws Exception {
     Future<Tombstone> tombstone;
     try (Connection open = store.begin()) {
       store.append("order-1", open);
@@ -151,7 +151,7 @@ class TombstoneTest {
   }
 
   @Test
-  void of_appends_that_race_with_a_tombstone_those_before_it_are_whole_and_none_comes_after()
+  void appends_that_race_with_a_tombstone_are_complete_before_it_and_refused_after_it()
       throws Exception {
     int appenders = 4;
     CountDownLatch underWay = new CountDownLatch(appenders * 20);

@@ -189,7 +189,7 @@ class WrappedStoreTest {
   }
 
   @Test
-  void what_a_store_has_not_is_refused_by_name() {
+  void a_capability_that_a_store_lacks_is_refused_by_name() {
     EventStore store =
         (EventStore)
             Proxy.newProxyInstance(

@@ -142,7 +142,7 @@ class AggregatesTest {
   }
 
   @Test
-  void the_state_is_what_the_events_of_its_own_stream_add_up_to() {
+  void the_state_is_computed_from_the_events_of_its_own_stream() {
     given(new Opened("ann"), deposited(5), deposited(7));
     store.append(StreamId.of("account", "2"), any(), List.of(deposited(100)));
     store.append(StreamId.of("other", "1"), any(), List.of(deposited(100)));
@@ -192,7 +192,7 @@ class AggregatesTest {
   }
 
   @Test
-  void a_decision_for_nothing_appends_nothing() {
+  void a_decision_without_events_appends_nothing() {
     given(new Opened("ann"));
     Execution<Account> execution = accounts.execute("1", account -> account.deposit(0));
     assertThat(execution.appended()).isEmpty();
@@ -208,7 +208,7 @@ class AggregatesTest {
   }
 
   @Test
-  void a_refusal_is_passed_on_and_nothing_is_appended() {
+  void a_refusal_is_thrown_and_nothing_is_appended() {
     assertThatThrownBy(() -> accounts.execute("1", account -> account.deposit(5)))
         .isInstanceOf(IllegalStateException.class)
         .hasMessage("the account is not open");
@@ -216,7 +216,7 @@ class AggregatesTest {
   }
 
   @Test
-  void whoever_is_too_late_decides_again_on_the_fresh_state() {
+  void after_a_conflict_the_command_decides_again_on_the_new_state() {
     given(new Opened("ann"));
     disturbed.next.add(this::anotherWriterIsFaster);
     disturbed.next.add(this::anotherWriterIsFaster);
@@ -234,7 +234,7 @@ class AggregatesTest {
   }
 
   @Test
-  void whoever_is_always_too_late_gives_up() {
+  void after_repeated_conflicts_the_command_gives_up() {
     given(new Opened("ann"));
     for (int retries : List.of(0, 3)) {
       List<Account> seen = new ArrayList<>();
@@ -274,7 +274,7 @@ class AggregatesTest {
   }
 
   @Test
-  void a_lost_answer_is_asked_for_again_and_nothing_is_written_twice() {
+  void after_a_lost_response_the_append_is_retried_and_nothing_is_written_twice() {
     given(new Opened("ann"));
     disturbed.next.add(this::theAnswerIsLost);
     disturbed.next.add(this::theRequestIsLost);
@@ -294,7 +294,7 @@ class AggregatesTest {
   }
 
   @Test
-  void whoever_comes_too_late_after_a_lost_request_decides_again() {
+  void after_a_lost_request_and_a_conflict_the_command_decides_again() {
     given(new Opened("ann"));
     disturbed.next.add(this::theRequestIsLost);
     disturbed.next.add(this::anotherWriterIsFaster);
@@ -303,7 +303,7 @@ class AggregatesTest {
   }
 
   @Test
-  void a_lost_answer_stays_unknown_if_asking_again_fails() {
+  void the_outcome_of_a_lost_response_stays_unknown_if_the_retry_fails() {
     given(new Opened("ann"));
     disturbed.next.add(this::theAnswerIsLost);
     disturbed.next.add(

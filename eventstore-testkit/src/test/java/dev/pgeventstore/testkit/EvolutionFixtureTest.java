@@ -32,7 +32,7 @@ class EvolutionFixtureTest {
   }
 
   @Test
-  void a_refusal_is_asserted_and_given_back() {
+  void a_refusal_is_asserted_and_returned() {
     IllegalStateException refusal =
         fixture.when(account -> account.deposit(5)).thenThrows(IllegalStateException.class);
     assertThat(refusal).hasMessage("the account is not open");

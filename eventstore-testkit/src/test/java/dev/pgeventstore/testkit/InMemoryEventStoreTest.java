@@ -36,7 +36,7 @@ class InMemoryEventStoreTest extends EventStoreContract {
   }
 
   @Test
-  void its_time_is_the_tests() {
+  void the_store_uses_the_clock_of_the_test() {
     Instant now = Instant.parse("2026-01-02T03:04:05.123456789Z");
     StreamId stream = StreamId.parse("account-1");
     try (EventStore fixed =
@@ -59,7 +59,7 @@ class InMemoryEventStoreTest extends EventStoreContract {
   }
 
   @Test
-  void a_handler_without_a_database_is_told_what_to_do() throws Exception {
+  void the_connection_of_a_handler_without_a_database_says_what_to_do() throws Exception {
     try (EventStore store = ofAccounts();
         Subscription view =
             Subscriptions.of(store)
@@ -77,7 +77,7 @@ class InMemoryEventStoreTest extends EventStoreContract {
   }
 
   @Test
-  void closing_it_ends_subscriptions_and_followers() throws Exception {
+  void closing_the_store_ends_subscriptions_and_followers() throws Exception {
     EventStore store = ofAccounts();
     List<Thread> threads = new CopyOnWriteArrayList<>();
     Subscription view =

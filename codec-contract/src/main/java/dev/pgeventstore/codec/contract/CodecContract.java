@@ -101,7 +101,7 @@ public abstract class CodecContract {
   }
 
   @Test
-  void whatever_is_encoded_is_decoded_the_same() {
+  void everything_that_is_encoded_is_decoded_to_the_same_value() {
     Random random = new Random(42);
     for (int i = 0; i < 2_000; i++) {
       OrderEvent event = anyEvent(random);
@@ -155,7 +155,7 @@ public abstract class CodecContract {
   }
 
   @Test
-  void an_old_revision_goes_through_every_step_to_the_present_one() {
+  void an_old_revision_goes_through_every_step_to_the_current_one() {
     assertThat(
             decode(codec, EncodedEvent.of("order-placed", 1, "{\"customer\":\"ann\",\"euros\":7}")))
         .isEqualTo(new Placed("ann", 700, List.of()));
@@ -172,7 +172,7 @@ public abstract class CodecContract {
   }
 
   @Test
-  void what_is_no_object_is_not_upcast() {
+  void json_that_is_not_an_object_is_not_upcast() {
     assertThatThrownBy(() -> decode(codec, EncodedEvent.of("order-placed", 1, "[1]")))
         .isInstanceOf(EventStoreException.class)
         .hasMessageContaining("'order-placed'")

@@ -319,7 +319,7 @@ public abstract class KeptTypesContract {
   }
 
   @Test
-  void methods_of_records_that_are_called_like_getters_are_no_fields() {
+  void methods_of_records_that_are_named_like_getters_are_not_fields() {
     assertThat(encode(codec(type(Questions.class)), new Questions(true, "n", 0)).data())
         .isEqualTo("{\"isOpen\":true,\"getName\":\"n\",\"count\":0}");
   }
@@ -547,12 +547,12 @@ public abstract class KeptTypesContract {
         Deep.class,
         Unwrapped.class
       })
-  void what_could_change_or_never_be_read_is_refused_when_the_codec_is_built(Class<?> type) {
+  void types_that_could_change_or_never_be_read_are_refused_when_the_codec_is_built(Class<?> type) {
     assertRefused(type);
   }
 
   @Test
-  void an_error_names_the_field_what_is_wrong_and_what_to_do() {
+  void an_error_names_the_field_the_problem_and_the_remedy() {
     assertRefused(OneShape.class, "OneShape.shape", Shape.class.getName(), "@JsonTypeInfo");
     assertRefused(ManyShapes.class, "ManyShapes.shapes element", Shape.class.getName());
     assertRefused(Deep.class, "Deep.deep element element element.value", Shape.class.getName());
@@ -566,7 +566,7 @@ public abstract class KeptTypesContract {
   }
 
   @Test
-  void a_class_that_is_trusted_is_not_looked_into() {
+  void a_trusted_class_is_not_inspected() {
     assertThatCode(() -> trusting(type(OneShape.class), OneShape.class)).doesNotThrowAnyException();
     assertThatCode(() -> trusting(type(OneShape.class), Shape.class)).doesNotThrowAnyException();
     assertThatCode(() -> trusting(type(OneTextKeys.class), OneText.class))
@@ -606,7 +606,7 @@ public abstract class KeptTypesContract {
   }
 
   @Test
-  void what_may_be_null_may_be_missing() {
+  void a_property_that_may_be_null_may_be_missing() {
     assertThat(
             decode(
                 codec(type(Booking.class)),
@@ -633,7 +633,7 @@ public abstract class KeptTypesContract {
         "\"extras\":\"a\"",
         "\"extras\":{}"
       })
-  void nothing_is_taken_for_what_it_is_not(String other) {
+  void no_value_is_coerced_to_another_type(String other) {
     String name = other.substring(0, other.indexOf(':'));
     EncodedEvent event = json(FULL.replaceAll(name + ":[^,}]*", other));
     assertThatThrownBy(() -> decode(codec(type(Booking.class)), event))
@@ -642,7 +642,7 @@ public abstract class KeptTypesContract {
   }
 
   @Test
-  void properties_that_the_class_does_not_have_are_passed_over_in_events_and_refused_in_states() {
+  void unknown_properties_are_ignored_in_events_and_refused_in_states() {
     record State(int sum) {}
     String more = "{\"sum\":1,\"gone\":{\"deep\":[1]}}";
     assertThat(decode(codec(type(State.class)), json(more))).isEqualTo(new State(1));
@@ -666,7 +666,7 @@ public abstract class KeptTypesContract {
   record Chain(@Nullable Chain next) {}
 
   @Test
-  void what_is_nested_too_deep_is_refused_when_it_is_encoded() {
+  void json_that_is_nested_too_deep_is_refused_when_it_is_encoded() {
     EventCodec codec = codec(type(Chain.class));
     EncodedEvent deep = encode(codec, chain(500));
     assertThat(encode(codec, decode(codec, json(deep.data()))).data()).isEqualTo(deep.data());

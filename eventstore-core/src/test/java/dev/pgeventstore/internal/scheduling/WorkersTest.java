@@ -32,7 +32,7 @@ class WorkersTest {
   }
 
   @Test
-  void all_work_goes_on_at_once() throws Exception {
+  void all_tasks_run_at_once() throws Exception {
     CyclicBarrier together = new CyclicBarrier(5);
     List<CountDownLatch> done = IntStream.range(0, 4).mapToObj(i -> new CountDownLatch(1)).toList();
     for (CountDownLatch one : done) {
@@ -49,7 +49,7 @@ class WorkersTest {
   }
 
   @Test
-  void work_after_work_is_done_by_few_threads() throws Exception {
+  void consecutive_tasks_are_run_by_few_threads() throws Exception {
     for (int i = 0; i < 200; i++) {
       CountDownLatch done = new CountDownLatch(1);
       workers.execute(
@@ -64,7 +64,7 @@ class WorkersTest {
   }
 
   @Test
-  void an_interrupt_that_work_leaves_behind_harms_no_other_work() throws Exception {
+  void an_interrupt_that_a_task_leaves_behind_disturbs_no_other_task() throws Exception {
     for (int i = 0; i < 100; i++) {
       CountDownLatch done = new CountDownLatch(2);
       workers.execute(
@@ -78,7 +78,7 @@ class WorkersTest {
   }
 
   @Test
-  void no_more_threads_are_at_work_than_there_may_be() throws Exception {
+  void no_more_threads_run_than_the_limit() throws Exception {
     try (Workers two = new Workers(Scheduler.threads(), "two", 2)) {
       CyclicBarrier together = new CyclicBarrier(2);
       AtomicInteger atWork = new AtomicInteger();
@@ -100,7 +100,7 @@ class WorkersTest {
   }
 
   @Test
-  void what_waits_for_a_thread_is_done_in_its_order() throws Exception {
+  void tasks_that_wait_for_a_thread_run_in_their_order() throws Exception {
     try (Workers one = new Workers(Scheduler.threads(), "one", 1)) {
       List<Integer> order = new CopyOnWriteArrayList<>();
       CountDownLatch done = new CountDownLatch(100);
@@ -119,7 +119,7 @@ class WorkersTest {
   }
 
   @Test
-  void work_that_fails_keeps_no_thread_from_what_waits() throws Exception {
+  void a_failing_task_does_not_stop_waiting_ones() throws Exception {
     try (Workers one = new Workers(Scheduler.threads(), "one", 1)) {
       CountDownLatch waits = new CountDownLatch(1);
       CountDownLatch done = new CountDownLatch(1);
@@ -188,7 +188,7 @@ class WorkersTest {
   }
 
   @Test
-  void once_closed_they_take_no_work() {
+  void closed_workers_accept_no_tasks() {
     workers.close();
 
     assertThatThrownBy(() -> workers.execute(() -> {}))

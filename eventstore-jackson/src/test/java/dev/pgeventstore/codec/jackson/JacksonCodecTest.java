@@ -36,7 +36,7 @@ class JacksonCodecTest extends CodecContract {
   }
 
   @Test
-  void what_a_builder_is_told_after_build_changes_nothing() {
+  void changing_a_builder_after_build_changes_nothing() {
     ObjectMapper mapper = JacksonCodec.newMapper();
     JacksonCodec.Builder builder = JacksonCodec.builder(NOTED).mapper(mapper);
     JacksonCodec codec = builder.build();
@@ -51,7 +51,7 @@ class JacksonCodecTest extends CodecContract {
   }
 
   @Test
-  void the_callers_mapper_decides_how_json_looks() {
+  void the_mapper_of_the_caller_determines_the_json() {
     ObjectMapper mapper =
         JacksonCodec.newMapper()
             .setPropertyNamingStrategy(PropertyNamingStrategies.UPPER_CAMEL_CASE)

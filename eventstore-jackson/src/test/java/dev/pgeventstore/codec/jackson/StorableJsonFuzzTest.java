@@ -29,7 +29,7 @@ class StorableJsonFuzzTest {
       JsonFactory.builder().disable(StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION).build();
 
   @Test
-  void what_jackson_refuses_is_refused_and_what_it_takes_is_json() {
+  void what_jackson_refuses_is_refused_and_what_it_accepts_is_json() {
     Random random = new Random(7);
     int taken = 0;
     for (int i = 0; i < 400_000; i++) {

@@ -36,7 +36,7 @@ class JacksonCodecTest extends CodecContract {
   }
 
   @Test
-  void what_a_builder_is_told_after_build_changes_nothing() {
+  void changing_a_builder_after_build_changes_nothing() {
     JacksonCodec.Builder builder = JacksonCodec.builder(NOTED);
     JacksonCodec codec = builder.build();
     builder.lenient().trust(Noted.class).upcast("order-noted", 1, json -> json);
@@ -47,7 +47,7 @@ class JacksonCodecTest extends CodecContract {
   }
 
   @Test
-  void the_callers_mapper_decides_how_json_looks() {
+  void the_mapper_of_the_caller_determines_the_json() {
     JsonMapper mapper =
         JacksonCodec.newMapper()
             .rebuild()

@@ -61,7 +61,7 @@ class RelayFoundFaultsTest {
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("plans")
-  void it_stays_mended(String fault, Plan plan) {
+  void a_found_fault_stays_fixed(String fault, Plan plan) {
     for (int i = 0; i < ORDERS; i++) {
       Plan other = plan.with(plan.seed() + i, plan.actions());
       assertThat(Simulation.run(other).failure()).as("%s: %s", fault, other).isNull();

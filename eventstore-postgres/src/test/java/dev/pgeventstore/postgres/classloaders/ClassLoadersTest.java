@@ -86,7 +86,7 @@ class ClassLoadersTest {
 
   @ParameterizedTest
   @EnumSource
-  void a_store_is_validated_and_built_whatever_the_threads_context_class_loader_is(
+  void a_store_is_validated_and_built_with_every_context_class_loader(
       ContextLoader context, Database database) throws Exception {
     assertThatThrownBy(() -> appendOne(library, context, database, "VALIDATE"))
         .hasMessageContaining("does not exist");

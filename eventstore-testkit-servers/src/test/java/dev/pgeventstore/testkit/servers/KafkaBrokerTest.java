@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 class KafkaBrokerTest {
 
   @Test
-  void it_answers_until_it_is_killed_and_again_when_it_is_restarted() throws IOException {
+  void a_broker_responds_until_it_is_killed_and_again_after_a_restart() throws IOException {
     try (KafkaBroker broker = KafkaBroker.start()) {
       assumeTrue(broker.canBeKilled(), "needs a broker that was started here");
       assertThat(answers(broker)).isTrue();
@@ -39,7 +39,10 @@ class KafkaBrokerTest {
     }
   }
 
-  /** Requests the API versions, as every client does first; true if the response belongs to this request. */
+  /**
+   * Requests the API versions, as every client does first; true if the response belongs to this
+   * request.
+   */
   private static boolean answers(KafkaBroker broker) throws IOException {
     return answers(broker.bootstrap());
   }

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class PostgresServerTest {
 
   @Test
-  void each_test_has_an_empty_database_of_its_own(PostgresServer server, Database mine)
+  void each_test_has_its_own_empty_database(PostgresServer server, Database mine)
       throws SQLException {
     Database other = server.createDatabase();
     execute(mine, "create table t (x int)");

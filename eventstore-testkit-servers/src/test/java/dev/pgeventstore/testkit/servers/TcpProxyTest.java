@@ -85,7 +85,7 @@ class TcpProxyTest {
   }
 
   @Test
-  void it_carries_questions_and_answers() throws IOException {
+  void requests_and_responses_are_forwarded() throws IOException {
     try (Socket client = client()) {
       assertThat(ask(client, 1)).isEqualTo(2);
       assertThat(ask(client, 7)).isEqualTo(8);
@@ -93,7 +93,7 @@ class TcpProxyTest {
   }
 
   @Test
-  void cut_connections_are_broken_and_new_ones_are_let_in() throws IOException {
+  void a_cut_breaks_connections_and_new_ones_are_accepted() throws IOException {
     try (Socket client = client()) {
       assertThat(ask(client, 1)).isEqualTo(2);
       proxy.cut();
@@ -105,7 +105,7 @@ class TcpProxyTest {
   }
 
   @Test
-  void while_it_refuses_nobody_gets_through() throws IOException {
+  void no_connection_gets_through_while_they_are_refused() throws IOException {
     proxy.refuse();
     try (Socket client = client()) {
       assertThat(isBroken(client)).isTrue();
@@ -117,7 +117,7 @@ class TcpProxyTest {
   }
 
   @Test
-  void what_was_held_while_it_was_frozen_goes_on_its_way_afterwards() throws IOException {
+  void data_held_back_while_the_proxy_is_frozen_is_forwarded_afterwards() throws IOException {
     try (Socket client = client()) {
       assertThat(ask(client, 1)).isEqualTo(2);
       proxy.freeze();
@@ -131,7 +131,7 @@ class TcpProxyTest {
   }
 
   @Test
-  void a_question_whose_answer_is_lost_is_heard_and_its_connection_ends() throws IOException {
+  void a_request_whose_response_is_lost_arrives_and_its_connection_is_broken() throws IOException {
     try (Socket client = client()) {
       assertThat(ask(client, 1)).isEqualTo(2);
       proxy.loseAnswers();

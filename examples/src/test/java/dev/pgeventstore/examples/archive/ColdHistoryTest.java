@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ColdHistoryTest {
 
   @Test
-  void a_file_made_from_the_topic_is_what_the_store_has_and_the_topic_goes_on_behind_it(
+  void an_archive_of_the_topic_equals_the_store_and_the_topic_continues_after_it(
       Database database, KafkaBroker kafka, @TempDir Path folder) throws Exception {
     Topic topic = new Topic(kafka.bootstrap(), "parcels-" + UUID.randomUUID()).create(2);
     Path file = folder.resolve("parcels.jsonl");

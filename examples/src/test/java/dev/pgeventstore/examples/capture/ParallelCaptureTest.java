@@ -21,7 +21,7 @@ class ParallelCaptureTest {
   private static final int APPENDS_OF_A_PROCESS = CaptureProcess.THREADS * APPENDS;
 
   @Test
-  void of_what_several_processes_write_in_parallel_no_reader_misses_anything(Database database)
+  void no_reader_misses_an_event_that_several_processes_write_in_parallel(Database database)
       throws Exception {
     try (HikariDataSource pool = ParallelCapture.pool(database.url());
         EventStore store = ParallelCapture.store(pool)) {

@@ -20,14 +20,14 @@ class DeskTest {
   }
 
   @Test
-  void a_second_release_finds_what_the_first_has_made(Database database) throws Exception {
+  void a_second_release_works_with_the_data_of_the_first(Database database) throws Exception {
     Release.prepare(database.dataSource());
 
     Desk.store(database.as("desk_app").dataSource()).close();
   }
 
   @Test
-  void a_writer_runs_the_program_and_an_eraser_forgets(Database database) throws Exception {
+  void a_writer_runs_the_program_and_an_eraser_erases(Database database) throws Exception {
     try (HikariDataSource pool = Desk.pool(database.as("desk_app").url())) {
       Desk.Outcome outcome =
           new Desk(pool, database.as("desk_privacy").dataSource(), line -> {}).run();

@@ -33,7 +33,10 @@ class ArchitectureTest {
 
   private static final String OURS = "dev.pgeventstore";
 
-  /** The packages of this project that each package may use besides itself; {@code *} is any package below. */
+  /**
+   * The packages of this project that each package may use besides itself; {@code *} is any package
+   * below.
+   */
   private static final Map<String, List<String>> MAY_USE =
       Map.ofEntries(
           Map.entry("", List.of(".internal")),
@@ -230,7 +233,9 @@ class ArchitectureTest {
         .toList();
   }
 
-  /** The packages that every part of the relay may use, and those that this part may use besides. */
+  /**
+   * The packages that every part of the relay may use, and those that this part may use besides.
+   */
   private static List<String> relay(String... more) {
     return Stream.concat(
             core(".internal", ".internal.scheduling", ".kafka", ".kafka.record", ".kafka.internal")
@@ -264,7 +269,7 @@ class ArchitectureTest {
 
   /** A nested class belongs to its outer class. */
   @Test
-  void classes_make_no_cycles() {
+  void classes_form_no_cycles() {
     for (String root : FREE_OF_CYCLES) {
       slices()
           .assignedFrom(
@@ -334,9 +339,12 @@ class ArchitectureTest {
     assertThat(sealed).isEmpty();
   }
 
-  /** Built objects have copies of the builder's settings, so changing the builder does not change them. */
+  /**
+   * Built objects have copies of the builder's settings, so changing the builder does not change
+   * them.
+   */
   @Test
-  void nothing_that_was_built_keeps_its_builder() {
+  void nothing_that_was_built_refers_to_its_builder() {
     Set<String> breaches = new TreeSet<>();
     for (JavaClass type : CLASSES) {
       type.getFields().stream()
@@ -363,9 +371,12 @@ class ArchitectureTest {
         && type.getEnclosingClass().map(ArchitectureTest::isVisible).orElse(true);
   }
 
-  /** Calls that the simulation could not replay. Methods for interrupt flags and class loaders are allowed. */
+  /**
+   * Calls that the simulation could not replay. Methods for interrupt flags and class loaders are
+   * allowed.
+   */
   @Test
-  void the_engine_starts_waits_locks_and_tells_the_time_by_its_scheduler_only() {
+  void the_engine_starts_waits_locks_and_reads_the_time_only_by_its_scheduler() {
     Set<String> breaches = new TreeSet<>();
     for (JavaClass user : CLASSES) {
       if (SIMULATED.stream().anyMatch(row -> isIn(row, packageOf(user)))) {

@@ -15,7 +15,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /**
- * Checks the references in the documents. A test is referred to as {@code Class#method}, in a link to the file of the class.
+ * Checks the references in the documents. A test is referred to as {@code Class#method}, in a link
+ * to the file of the class.
  */
 class LinksTest {
 
@@ -26,7 +27,7 @@ class LinksTest {
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ +(.+)$");
 
   @Test
-  void every_link_leads_to_something_that_is_there() throws IOException {
+  void every_link_leads_to_an_existing_target() throws IOException {
     assertThat(broken()).isEmpty();
   }
 

@@ -83,7 +83,7 @@ class OperatingTest {
   }
 
   @Test
-  void messages_that_wait_are_counted_and_their_room_is_told() throws Exception {
+  void waiting_messages_are_counted_with_their_size() throws Exception {
     OutboxMessage message = OutboxMessage.to("public", "topic").json("{}");
     Outbox.of(store).publish(List.of(message, message.id(UUID.randomUUID())));
 
@@ -95,7 +95,7 @@ class OperatingTest {
   }
 
   @Test
-  void whoever_has_locked_the_table_is_found() throws Exception {
+  void the_session_that_has_locked_the_table_is_found() throws Exception {
     try (Connection migrating = begin()) {
       execute(migrating, "lock table eventstore.events in access exclusive mode");
 

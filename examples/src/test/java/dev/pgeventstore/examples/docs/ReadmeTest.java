@@ -19,7 +19,7 @@ class ReadmeTest {
   private static final Path EXAMPLES = Path.of("examples/src/main/java/dev/pgeventstore/examples");
 
   @Test
-  void its_code_is_that_of_the_example_which_a_test_runs() throws IOException {
+  void the_code_of_the_readme_is_that_of_the_example_which_a_test_runs() throws IOException {
     String readme = Files.readString(Project.folder().resolve("README.md"));
 
     assertThat(firstBlock(readme, "java")).isEqualTo(tagged("quickstart/InShort.java", "readme"));
@@ -34,7 +34,7 @@ class ReadmeTest {
 
   /** A comment before a block of code names the file and the region that the code is from. */
   @Test
-  void code_that_says_where_it_is_from_is_the_code_there() throws IOException {
+  void code_that_names_its_source_is_identical_to_the_source() throws IOException {
     Path page = Project.folder().resolve("docs/getting-started.md");
     List<MatchResult> blocks = FROM.matcher(Files.readString(page)).results().toList();
 
@@ -66,7 +66,7 @@ class ReadmeTest {
   }
 
   @Test
-  void it_has_two_commands_in_one_block() throws IOException {
+  void the_readme_has_two_commands_in_one_block() throws IOException {
     String readme = Files.readString(Project.folder().resolve("README.md"));
     String tryIt = readme.substring(readme.indexOf("## Try it"));
 

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class ExactlyOnceTest {
 
   @Test
-  void the_ledger_agrees_with_the_bank_to_the_cent_though_relays_and_the_ledger_are_killed(
+  void the_ledger_agrees_with_the_bank_to_the_cent_although_relays_and_the_ledger_are_killed(
       PostgresServer server, KafkaBroker kafka) throws Exception {
     List<String> story = new ArrayList<>();
     Topic topic = new Topic(kafka.bootstrap(), "money-" + UUID.randomUUID()).create(2);

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class FlakyHandlerTest {
 
   @Test
-  void what_fails_for_good_is_set_aside_and_comes_back_in_order_and_the_rest_flows_on(
+  void events_that_always_fail_are_parked_and_replayed_in_order_and_other_streams_continue(
       Database database) throws Exception {
     try (HikariDataSource pool = FlakyHandler.pool(database.url());
         EventStore store = FlakyHandler.store(pool)) {

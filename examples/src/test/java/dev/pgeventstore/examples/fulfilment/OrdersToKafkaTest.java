@@ -21,7 +21,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class OrdersToKafkaTest {
 
   @Test
-  void every_order_that_is_committed_comes_to_the_warehouse_and_what_becomes_of_it(
+  void every_committed_order_and_its_changes_reach_the_warehouse(
       PostgresServer server, KafkaBroker kafka) throws Exception {
     List<String> story = new ArrayList<>();
     Topic topic = new Topic(kafka.bootstrap(), "orders-" + UUID.randomUUID()).create(3);

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class LongHistoryTest {
 
   @Test
-  void a_history_of_100_000_events_comes_to_the_same_state_with_and_without_its_snapshot(
+  void a_history_of_100_000_events_gives_the_same_state_with_and_without_a_snapshot(
       Database database) {
     List<String> story = new ArrayList<>();
     try (HikariDataSource pool = LongHistory.pool(database.url());

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class ShopTest {
 
   @Test
-  void the_table_has_the_last_30_orders_of_each_customer_as_the_log_tells_them(Database database)
+  void the_table_has_the_last_30_orders_of_each_customer_in_the_log(Database database)
       throws Exception {
     List<String> story = new ArrayList<>();
     try (HikariDataSource pool = Shop.pool(database.url());

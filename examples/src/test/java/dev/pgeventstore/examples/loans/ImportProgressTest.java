@@ -18,7 +18,7 @@ class ImportProgressTest {
   private final ImportProgress progress = new ImportProgress(lines::add, clock);
 
   @Test
-  void there_is_a_line_a_second_however_much_is_done() {
+  void one_line_is_printed_a_second_however_much_is_done() {
     for (int i = 0; i < 1_000; i++) {
       clock.now = clock.now.plusMillis(2);
       progress.add(20, 1);
@@ -31,7 +31,7 @@ class ImportProgressTest {
   }
 
   @Test
-  void there_is_no_line_while_nothing_is_done() {
+  void no_line_is_printed_while_nothing_is_done() {
     progress.add(20, 1);
     clock.now = clock.now.plus(Duration.ofHours(1));
 

@@ -36,7 +36,7 @@ class LoanApplicationsTest {
   private final ByteArrayOutputStream err = new ByteArrayOutputStream();
 
   @Test
-  void it_runs_on_servers_of_its_own() throws Exception {
+  void the_example_runs_on_its_own_servers() throws Exception {
     Path file = XesText.write(folder, log(trace("1", submitted(), declined())));
 
     assertThat(run(file.toString())).isZero();
@@ -50,7 +50,8 @@ class LoanApplicationsTest {
   }
 
   @Test
-  void a_damaged_file_is_one_line_and_a_mended_one_is_finished(Database database) throws Exception {
+  void a_damaged_file_is_reported_in_one_line_and_a_repaired_one_is_completed(Database database)
+      throws Exception {
     byte[] whole = XesText.gzip(log(trace("1", submitted()), trace("2", submitted(), declined())));
     Path file = folder.resolve("log.xes.gz");
 
@@ -108,7 +109,7 @@ class LoanApplicationsTest {
   }
 
   @Test
-  void a_database_that_is_not_there_is_told() throws Exception {
+  void an_unreachable_database_is_reported() throws Exception {
     Path file = XesText.write(folder, log());
 
     assertThat(
@@ -118,7 +119,7 @@ class LoanApplicationsTest {
   }
 
   @Test
-  void a_wrong_command_line_is_told_with_the_right_one() throws Exception {
+  void an_invalid_command_line_is_reported_with_the_usage() throws Exception {
     assertThat(run()).isEqualTo(2);
     assertThat(run("--colour", "a.xes")).isEqualTo(2);
     assertThat(run("a.xes", "b.xes")).isEqualTo(2);

@@ -5,7 +5,9 @@ import java.nio.file.Path;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 
-/** The real event log (doi:10.4121/uuid:3926db30-f712-4394-aebc-75976070e91f), if the file exists. */
+/**
+ * The real event log (doi:10.4121/uuid:3926db30-f712-4394-aebc-75976070e91f), if the file exists.
+ */
 final class LoanFile {
 
   private static final String PROPERTY = "eventstore.loans.file";

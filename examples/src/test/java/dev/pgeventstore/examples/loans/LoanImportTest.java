@@ -85,7 +85,8 @@ class LoanImportTest {
   }
 
   @Test
-  void a_second_import_asks_the_store_once_and_appends_nothing_of_what_is_there() throws Exception {
+  void a_second_import_queries_the_store_once_and_appends_nothing_that_is_stored()
+      throws Exception {
     String[] traces = traces(50);
     importLog(traces);
     FailingStore none = new FailingStore(store, 0);
@@ -98,7 +99,7 @@ class LoanImportTest {
   }
 
   @Test
-  void an_event_that_differs_in_the_middle_is_told_although_the_last_is_the_same()
+  void an_event_that_differs_in_the_middle_is_reported_although_the_last_is_the_same()
       throws Exception {
     String accepted = event("A_ACCEPTED", "COMPLETE", "2011-10-01T00:39:00+02:00");
     String other = event("A_PREACCEPTED", "COMPLETE", "2011-10-01T00:39:00+02:00");
@@ -110,7 +111,7 @@ class LoanImportTest {
   }
 
   @Test
-  void an_event_without_a_time_or_a_trace_without_a_name_is_told() {
+  void an_event_without_a_time_or_a_trace_without_a_name_is_reported() {
     assertThatExceptionOfType(ImportException.class)
         .isThrownBy(
             () -> importLog(trace("1", submitted(), declined().replaceAll(".*timestamp.*\n", ""))))
@@ -145,7 +146,7 @@ class LoanImportTest {
   }
 
   @Test
-  void a_stream_that_has_other_events_than_the_file_is_told_with_both() throws Exception {
+  void a_stream_that_has_other_events_than_the_file_is_reported_with_both() throws Exception {
     importLog(trace("1", submitted(), declined()));
     String cancelled = event("A_CANCELLED", "COMPLETE", "2011-10-01T00:39:37.906+02:00");
 
@@ -170,7 +171,7 @@ class LoanImportTest {
   }
 
   @Test
-  void what_is_before_a_damaged_place_is_appended_and_a_mended_file_continues_from_there()
+  void everything_before_a_damaged_place_is_appended_and_a_repaired_file_continues_from_there()
       throws Exception {
     String damaged = HEAD + trace("1", submitted()) + trace("2", submitted(), "<event>") + FOOT;
 

@@ -27,7 +27,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Two relays share one lane while the log is imported. A relay is killed only after one of the running ones has published something: killing processes that have only started would prove nothing.
+ * Two relays share one lane while the log is imported. A relay is killed only after one of the
+ * running ones has published something: killing processes that have only started would prove
+ * nothing.
  */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
 @Tag("faults")

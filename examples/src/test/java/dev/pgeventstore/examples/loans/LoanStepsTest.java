@@ -54,7 +54,7 @@ class LoanStepsTest {
   }
 
   @Test
-  void an_event_of_the_domain_tells_the_words_of_the_log() {
+  void an_event_of_the_domain_keeps_the_names_of_the_log() {
     List<XesEvent> events =
         List.of(
             SUBMITTED,
@@ -81,7 +81,7 @@ class LoanStepsTest {
   }
 
   @Test
-  void a_step_that_no_loan_application_has_is_refused() {
+  void an_unknown_step_is_refused() {
     assertThatRefusalOf(SUBMITTED, event("X_SOMETHING", "COMPLETE"))
         .hasMessage(
             "the trace has 'X_SOMETHING' (COMPLETE) as event 2,"
@@ -93,7 +93,7 @@ class LoanStepsTest {
   }
 
   @Test
-  void an_amount_that_is_no_number_is_refused() {
+  void an_amount_that_is_not_a_number_is_refused() {
     attributes.put("AMOUNT_REQ", "UNKNOWN");
 
     assertThatRefusalOf(SUBMITTED)

@@ -54,7 +54,7 @@ class LoanTopicTest {
   }
 
   @Test
-  void an_event_that_comes_twice_is_told() {
+  void a_repeated_event_is_reported() {
     publish("application-1 1 after 0", "application-1 2 after 1", "application-1 2 after 1");
 
     assertThatIllegalStateException()
@@ -64,7 +64,7 @@ class LoanTopicTest {
   }
 
   @Test
-  void an_event_that_is_left_out_is_told() {
+  void a_missing_event_is_reported() {
     publish("application-1 1 after 0", "application-1 3 after 2");
 
     assertThatExceptionOfType(GapException.class)
@@ -73,7 +73,7 @@ class LoanTopicTest {
   }
 
   @Test
-  void records_of_a_transaction_that_was_broken_off_are_not_read() {
+  void records_of_an_aborted_transaction_are_not_read() {
     try (Producer<String, byte[]> producer = producer()) {
       producer.beginTransaction();
       producer.send(record("application-1 7 after 0"));

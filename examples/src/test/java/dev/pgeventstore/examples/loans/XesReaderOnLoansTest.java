@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 class XesReaderOnLoansTest {
 
   @Test
-  void the_real_log_is_read_whole() {
+  void the_real_log_is_read_completely() {
     Set<String> names = new HashSet<>();
     List<XesEvent> events = new ArrayList<>();
     long amounts = 0;

@@ -31,8 +31,8 @@ class ImportLogTest {
   @TempDir Path folder;
 
   @Test
-  void any_log_is_imported_with_all_that_it_says_and_the_second_run_appends_nothing(
-      Database database) throws Exception {
+  void any_log_is_imported_with_all_its_data_and_the_second_run_appends_nothing(Database database)
+      throws Exception {
     String nameless = "<trace><event><string key=\"what\" value=\"x\"/></event></trace><event/>";
     Path file = XesText.write(folder, log(trace("1", submitted(), declined()), nameless));
     List<String> told = new ArrayList<>();

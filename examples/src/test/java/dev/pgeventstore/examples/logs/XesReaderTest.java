@@ -65,7 +65,7 @@ class XesReaderTest {
   }
 
   @Test
-  void attributes_of_attributes_are_not_taken_for_those_of_the_event() throws IOException {
+  void nested_attributes_are_not_treated_as_attributes_of_the_event() throws IOException {
     String nested =
         submitted()
             .replaceAll(
@@ -134,7 +134,7 @@ class XesReaderTest {
   }
 
   @Test
-  void what_a_log_does_not_say_is_null() throws IOException {
+  void a_missing_attribute_is_null() throws IOException {
     List<XesTrace> traces =
         read(
             log(
@@ -168,19 +168,20 @@ class XesReaderTest {
   }
 
   @Test
-  void a_gzipped_file_is_recognised_whatever_its_name() throws IOException {
+  void a_gzipped_file_is_recognised_regardless_of_its_name() throws IOException {
     Path file = write(gzip(log(trace("1", submitted()), trace("2", submitted()))));
 
     assertThat(read(file)).extracting(XesTrace::name).containsExactly("1", "2");
   }
 
   @Test
-  void a_log_without_traces_is_read_as_none() throws IOException {
+  void a_log_without_traces_gives_no_traces() throws IOException {
     assertThat(read(log())).isEmpty();
   }
 
   @Test
-  void gzipped_data_that_ends_too_early_is_told_after_the_traces_before_it() throws IOException {
+  void gzipped_data_that_ends_too_early_is_reported_after_the_traces_before_it()
+      throws IOException {
     byte[] whole = gzip(log(manyTraces()));
     Path file = write(Arrays.copyOf(whole, whole.length / 2));
     List<XesTrace> before = new ArrayList<>();
@@ -192,7 +193,7 @@ class XesReaderTest {
   }
 
   @Test
-  void a_missing_end_of_the_gzipped_data_is_told_even_behind_the_log() throws IOException {
+  void a_missing_end_of_the_gzipped_data_is_reported_even_after_the_log() throws IOException {
     byte[] whole = gzip(log(trace("1", submitted())));
 
     assertThatFailure(write(Arrays.copyOf(whole, whole.length - 4)))
@@ -202,7 +203,7 @@ class XesReaderTest {
   }
 
   @Test
-  void a_flipped_bit_in_gzipped_data_is_told() throws IOException {
+  void a_flipped_bit_in_gzipped_data_is_reported() throws IOException {
     byte[] bytes = gzip(log(manyTraces()));
     bytes[bytes.length - 6] ^= 1;
 
@@ -210,7 +211,7 @@ class XesReaderTest {
   }
 
   @Test
-  void broken_xml_is_told_with_line_and_column_and_trace() throws IOException {
+  void broken_xml_is_reported_with_line_and_column_and_trace() throws IOException {
     String broken = HEAD + trace("1", submitted()) + trace("2", "<event>", declined()) + FOOT;
 
     assertThatFailure(broken)
@@ -219,7 +220,7 @@ class XesReaderTest {
   }
 
   @Test
-  void a_file_that_ends_in_the_middle_is_told() throws IOException {
+  void a_file_that_ends_in_the_middle_is_reported() throws IOException {
     String whole = log(trace("1", submitted()), trace("2", submitted(), declined()));
 
     assertThatFailure(whole.substring(0, whole.indexOf("A_DECLINED")))
@@ -230,7 +231,7 @@ class XesReaderTest {
   }
 
   @Test
-  void bytes_that_are_no_utf_8_are_told() throws IOException {
+  void bytes_that_are_not_utf_8_are_reported() throws IOException {
     byte[] bytes = log(trace("1", submitted())).getBytes(StandardCharsets.UTF_8);
     bytes[new String(bytes, StandardCharsets.UTF_8).indexOf("SUBMITTED")] = (byte) 0xff;
 
@@ -238,7 +239,7 @@ class XesReaderTest {
   }
 
   @Test
-  void an_event_whose_timestamp_is_no_time_is_told_with_its_text() throws IOException {
+  void an_event_whose_timestamp_is_not_a_time_is_reported_with_its_text() throws IOException {
     assertThatFailure(log(trace("a", event("A_SUBMITTED", "COMPLETE", "2011-10-32T00:00:00Z"))))
         .endsWith(
             ": 'time:timestamp' of event 1 of trace 1 'a' is '2011-10-32T00:00:00Z',"
@@ -246,22 +247,22 @@ class XesReaderTest {
   }
 
   @Test
-  void a_file_that_is_not_there_is_told() {
+  void a_missing_file_is_reported() {
     assertThatFailure(folder.resolve("nothing.xes")).endsWith("nothing.xes: there is no such file");
   }
 
   @Test
-  void a_folder_is_told() {
+  void a_folder_is_reported() {
     assertThatFailure(folder).endsWith(": this is a folder, not a file");
   }
 
   @Test
-  void xml_that_is_no_event_log_is_told() throws IOException {
+  void xml_that_is_not_an_event_log_is_reported() throws IOException {
     assertThatFailure("<html><body/></html>").contains("this is XML, but no event log");
   }
 
   @Test
-  void what_is_no_xml_is_told() throws IOException {
+  void a_file_that_is_not_xml_is_reported() throws IOException {
     assertThatFailure("trace;activity;time\n1;A_SUBMITTED;2011\n")
         .contains("log.xes, line 1, column 1, ")
         .contains("this is not well-formed XML: ");

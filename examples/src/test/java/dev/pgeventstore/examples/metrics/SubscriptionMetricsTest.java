@@ -41,7 +41,7 @@ class SubscriptionMetricsTest {
   private final SubscriptionMetrics metrics = new SubscriptionMetrics();
 
   @Test
-  void what_it_is_told_is_added_up_by_subscription_and_partition() {
+  void reported_figures_are_added_up_by_subscription_and_partition() {
     metrics.applied(new Told(0, 3, Duration.ofMillis(250), false));
     metrics.applied(new Told(0, 4, Duration.ofMillis(500), false));
     metrics.applied(new Told(1, 5, Duration.ofMillis(125), false));

@@ -16,8 +16,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class OrderViewsTest {
 
   @Test
-  void views_of_orders_say_the_same_however_they_are_kept_and_nothing_is_read_twice(
-      Database database) throws Exception {
+  void views_of_orders_are_equal_however_they_are_kept_and_nothing_is_read_twice(Database database)
+      throws Exception {
     List<String> story = new ArrayList<>();
     try (HikariDataSource pool = OrderViews.pool(database.url());
         EventStore store = OrderViews.store(pool)) {

@@ -16,8 +16,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class LargePaymentsTest {
 
   @Test
-  void each_large_payment_is_taken_once_and_in_order_though_answers_are_lost(Database database)
-      throws Exception {
+  void each_large_payment_is_accepted_once_and_in_order_although_responses_are_lost(
+      Database database) throws Exception {
     List<String> story = new ArrayList<>();
     try (HikariDataSource pool = LargePayments.pool(database.url());
         EventStore store = LargePayments.store(pool);

@@ -54,7 +54,7 @@ class BankTest {
   }
 
   @Test
-  void nobody_pays_more_than_he_has() {
+  void no_account_pays_more_than_its_balance() {
     bank.open("ann", "Ann");
     bank.open("ben", "Ben");
     bank.deposit("ann", 10);
@@ -67,7 +67,7 @@ class BankTest {
   }
 
   @Test
-  void a_transfer_to_an_account_that_is_not_there_takes_nothing() {
+  void a_transfer_to_an_unknown_account_takes_nothing() {
     bank.open("ann", "Ann");
     bank.deposit("ann", 10);
 

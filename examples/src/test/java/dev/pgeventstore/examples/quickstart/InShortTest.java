@@ -18,7 +18,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class InShortTest {
 
   @Test
-  void what_the_readme_shows_does_what_it_says(Database database, KafkaBroker kafka)
+  void the_code_of_the_readme_does_what_it_says(Database database, KafkaBroker kafka)
       throws Exception {
     BankTopic topic = new BankTopic(kafka.bootstrap(), "accounts");
     assumeThat(topic.create()).as("a broker that has seen no other store's accounts").isTrue();

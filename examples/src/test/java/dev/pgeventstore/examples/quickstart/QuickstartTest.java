@@ -50,7 +50,7 @@ class QuickstartTest {
   }
 
   @Test
-  void the_tour_can_be_taken_again_on_the_same_servers(Database database, KafkaBroker kafka)
+  void the_tour_can_be_run_again_on_the_same_servers(Database database, KafkaBroker kafka)
       throws Exception {
     String topic = "accounts-" + UUID.randomUUID();
     try (HikariDataSource pool = Quickstart.pool(database.url())) {

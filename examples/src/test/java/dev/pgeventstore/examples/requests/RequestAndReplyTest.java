@@ -19,7 +19,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class RequestAndReplyTest {
 
   @Test
-  void everybody_is_told_what_came_of_it_and_who_was_accepted_is_on_the_list(Database database)
+  void every_sender_gets_the_result_and_accepted_people_are_on_the_list(Database database)
       throws Exception {
     try (HikariDataSource pool = RequestAndReply.pool(database.url());
         EventStore store = RequestAndReply.store(pool)) {

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class ServicesTest {
 
   @Test
-  void every_service_handles_every_event_once_on_one_of_its_nodes_though_one_is_killed(
+  void every_service_handles_every_event_once_on_one_of_its_nodes_although_one_is_killed(
       Database database) throws Exception {
     try (HikariDataSource pool = Services.pool(database.url());
         EventStore store = Services.store(pool)) {

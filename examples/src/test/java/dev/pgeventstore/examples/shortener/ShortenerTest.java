@@ -19,7 +19,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class ShortenerTest {
 
   @Test
-  void tables_of_kafka_streams_say_what_the_events_add_up_to(Database database, KafkaBroker kafka)
+  void tables_of_kafka_streams_have_the_sums_of_the_events(Database database, KafkaBroker kafka)
       throws Exception {
     List<String> story = new ArrayList<>();
     Topic links = new Topic(kafka.bootstrap(), "links-" + UUID.randomUUID()).create(2);

@@ -18,8 +18,8 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class PublicEventsTest {
 
   @Test
-  void statements_and_orders_leave_the_bank_and_nothing_else_does(
-      Database database, KafkaBroker kafka) throws Exception {
+  void only_statements_and_orders_leave_the_bank(Database database, KafkaBroker kafka)
+      throws Exception {
     Topic statements = new Topic(kafka.bootstrap(), "statements-" + UUID.randomUUID()).create(2);
     Topic payments = new Topic(kafka.bootstrap(), "payments-" + UUID.randomUUID()).create(2);
     try (HikariDataSource pool = PublicEvents.pool(database.url());

@@ -54,7 +54,7 @@ class AppendQueueTest {
   }
 
   @Test
-  void all_that_wait_go_together_in_the_order_in_which_they_came() {
+  void waiting_appends_are_sent_together_in_the_order_of_their_arrival() {
     PendingAppend first = add("order-1");
     PendingAppend second = add("order-2", "order-3");
     PendingAppend third = add("order-1");
@@ -64,7 +64,7 @@ class AppendQueueTest {
   }
 
   @Test
-  void an_append_with_messages_goes_alone_and_is_not_passed_by_on_its_streams() {
+  void an_append_with_messages_is_sent_alone_and_is_not_overtaken_on_its_streams() {
     PendingAppend first = add("order-1");
     PendingAppend telling =
         add(
@@ -79,7 +79,7 @@ class AppendQueueTest {
   }
 
   @Test
-  void what_is_put_off_is_passed_by_except_on_its_streams() {
+  void a_postponed_append_is_overtaken_except_on_its_streams() {
     PendingAppend busy = add("order-1", "order-2");
     queue.take(NOW);
     PendingAppend behind = add("order-2", "order-3");
@@ -93,7 +93,7 @@ class AppendQueueTest {
   }
 
   @Test
-  void what_is_put_off_again_waits_for_longer_up_to_a_bound() {
+  void an_append_that_is_postponed_again_waits_longer_up_to_a_limit() {
     PendingAppend busy = add("order-1");
     for (int tries = 0; tries < 20; tries++) {
       assertThat(queue.take(LATER * (tries + 1))).containsExactly(busy);
@@ -104,7 +104,7 @@ class AppendQueueTest {
   }
 
   @Test
-  void those_that_are_put_off_keep_their_order() {
+  void postponed_appends_keep_their_order() {
     PendingAppend first = add("order-1");
     PendingAppend second = add("order-1");
     List<PendingAppend> both = queue.take(NOW);
@@ -115,7 +115,7 @@ class AppendQueueTest {
   }
 
   @Test
-  void a_retry_does_not_go_together_with_its_first_try() {
+  void a_retry_is_not_sent_together_with_its_first_attempt() {
     UUID id = UUID.randomUUID();
     PendingAppend first = add(withId("order-1", id));
     PendingAppend retry = add(withId("order-1", id));
@@ -150,7 +150,7 @@ class AppendQueueTest {
   }
 
   @Test
-  void what_nobody_waits_for_any_more_is_forgotten_unless_it_is_on_its_way() {
+  void an_abandoned_append_is_removed_unless_it_is_being_sent() {
     PendingAppend first = add("order-1");
     PendingAppend second = add("order-2");
 
@@ -160,7 +160,7 @@ class AppendQueueTest {
   }
 
   @Test
-  void a_retry_does_not_go_together_with_a_first_try_that_looks_for_nothing() {
+  void a_retry_is_not_sent_together_with_a_first_attempt_that_looks_up_no_ids() {
     Append generated =
         Append.to(
             StreamId.parse("order-1"),
@@ -174,7 +174,7 @@ class AppendQueueTest {
   }
 
   @Test
-  void a_retry_does_not_go_together_with_a_first_try_that_expects_a_version() {
+  void a_retry_is_not_sent_together_with_a_first_attempt_that_expects_a_version() {
     UUID id = UUID.randomUUID();
     NewEvent event = NewEvent.of(EncodedEvent.of("happened", 1, "{}")).withId(id);
     PendingAppend first =
@@ -188,7 +188,7 @@ class AppendQueueTest {
 
   /** They may have been handed over in either order. */
   @Test
-  void a_first_try_that_is_sent_after_its_retry_looks_for_its_ids() {
+  void a_first_attempt_that_is_sent_after_its_retry_looks_up_its_ids() {
     Append append =
         Append.to(
             StreamId.parse("order-1"),

@@ -156,8 +156,7 @@ class AppendSchedulesTest {
 
   @ParameterizedTest
   @MethodSource("scenes")
-  void in_whatever_order_threads_come_each_append_is_answered_once_and_truly(String scene)
-      throws Exception {
+  void in_every_order_of_threads_each_append_has_one_true_outcome(String scene) throws Exception {
     Map.Entry<Integer, String> explored = explorer("none", List.of()).apply(scene, MOST);
 
     assertThat(explored.getValue()).as(scene).isEmpty();

@@ -104,7 +104,7 @@ class GroupAppenderTest {
 
   /** The interrupt and the answer come at the same moment, in either order. */
   @Test
-  void an_interrupt_that_comes_with_the_answer_is_kept() throws Exception {
+  void an_interrupt_that_arrives_with_the_response_is_kept() throws Exception {
     GroupAppender group = group(LONGER_THAN_A_TEST);
     for (int round = 0; round < 100; round++) {
       CountDownLatch first = database.fallSilent();
@@ -220,7 +220,7 @@ class GroupAppenderTest {
   }
 
   @Test
-  void a_batch_without_an_answer_fails_and_the_next_ones_go_on() throws Exception {
+  void a_batch_without_a_response_fails_and_the_next_ones_continue() throws Exception {
     GroupAppender group = group(SHORT);
     database.fallSilent();
     Future<AppendResult> leader = threads.submit(() -> append(group, "order-1"));
@@ -238,7 +238,7 @@ class GroupAppenderTest {
   }
 
   @Test
-  void a_thread_of_the_group_that_hears_nothing_is_replaced() throws Exception {
+  void a_dispatcher_without_a_response_is_replaced() throws Exception {
     GroupAppender group = group(SHORT);
     for (int i = 0; i < 3; i++) {
       database.fallSilent();
@@ -252,8 +252,7 @@ class GroupAppenderTest {
   }
 
   @Test
-  void what_the_same_thread_appended_behind_an_unknown_outcome_fails_and_nothing_else()
-      throws Exception {
+  void appends_of_the_same_thread_behind_an_unknown_outcome_fail_and_no_others() throws Exception {
     GroupAppender group = group(Duration.ofSeconds(1));
     database.fallSilent();
     CompletableFuture<AppendResult> unknown = appendAsync(group, "order-1");
@@ -271,7 +270,7 @@ class GroupAppenderTest {
   }
 
   @Test
-  void what_the_same_thread_appended_behind_an_error_fails() throws Exception {
+  void appends_of_the_same_thread_behind_an_error_fail() throws Exception {
     GroupAppender group = group(LONGER_THAN_A_TEST);
     database.atNext(
         () -> {
@@ -288,7 +287,7 @@ class GroupAppenderTest {
   }
 
   @Test
-  void what_a_listener_of_commits_throws_makes_no_written_append_a_failure() throws Exception {
+  void an_exception_of_a_commit_listener_does_not_fail_a_written_append() throws Exception {
     BlockingQueue<Throwable> failures = new LinkedBlockingQueue<>();
     failures.addAll(List.of(new IllegalStateException("deaf"), new StackOverflowError("deaf")));
     BatchSender sender =
@@ -333,7 +332,7 @@ class GroupAppenderTest {
   }
 
   @Test
-  void closing_waits_for_no_answer_longer_than_it_says() throws Exception {
+  void closing_waits_for_a_response_no_longer_than_its_limit() throws Exception {
     GroupAppender group = group(LONGER_THAN_A_TEST);
     database.fallSilent();
     Future<AppendResult> leader = threads.submit(() -> append(group, "order-1"));
@@ -354,7 +353,7 @@ class GroupAppenderTest {
   }
 
   @Test
-  void what_got_no_connection_before_closing_is_not_sent_afterwards() throws Exception {
+  void appends_without_a_connection_before_closing_are_not_sent_afterwards() throws Exception {
     GroupAppender group = group(LONGER_THAN_A_TEST);
     database.withholdConnections();
     CompletableFuture<AppendResult> pending = appendAsync(group, "order-1");
@@ -368,7 +367,7 @@ class GroupAppenderTest {
   }
 
   @Test
-  void an_append_that_gives_up_waiting_leaves_its_room_to_the_next() throws Exception {
+  void an_abandoned_append_leaves_its_room_to_the_next() throws Exception {
     GroupAppender group = group(LONGER_THAN_A_TEST);
     CountDownLatch first = database.fallSilent();
     Future<AppendResult> leader = threads.submit(() -> append(group, "order-1"));

@@ -112,7 +112,7 @@ class MigratorTest {
   }
 
   @Test
-  void the_schema_says_the_version_of_the_last_script() throws SQLException {
+  void the_schema_states_the_version_of_the_last_script() throws SQLException {
     build(Migrations.APPLY);
     assertThat(query("select version from eventstore.schema_version()"))
         .as("each script that is added states schema_version() again")
@@ -155,7 +155,7 @@ class MigratorTest {
         "create table eventstore.events (customers int)",
         "create table eventstore.schema_history (x int); create table eventstore.customers (x int)",
       })
-  void a_schema_of_another_program_is_refused_and_what_stands_there_is_named(String sql)
+  void a_schema_of_another_program_is_refused_and_its_objects_are_named(String sql)
       throws SQLException {
     execute("create schema eventstore");
     execute(sql);

@@ -134,7 +134,7 @@ class RollingUpgradeTest {
   }
 
   @Test
-  void old_nodes_run_on_and_restart_beside_new_ones_while_the_schema_serves_them()
+  void old_nodes_continue_and_restart_beside_new_ones_while_the_schema_serves_them()
       throws Exception {
     createView();
     try (Node old = new Node(Migrations.APPLY)) {
@@ -160,7 +160,7 @@ class RollingUpgradeTest {
   }
 
   @Test
-  void an_old_node_that_the_schema_no_longer_serves_runs_on_and_is_refused_when_it_restarts()
+  void an_old_node_that_the_schema_no_longer_serves_continues_and_is_refused_when_it_restarts()
       throws Exception {
     createView();
     try (Node old = new Node(Migrations.APPLY)) {

@@ -137,7 +137,7 @@ class SchemaFileTest {
       """;
 
   @Test
-  void the_scripts_make_the_schema_that_the_file_describes(Database database) throws Exception {
+  void the_scripts_create_the_schema_that_the_file_describes(Database database) throws Exception {
     // Roles belong to the whole server.
     String schema = "d" + Long.toString(System.nanoTime(), 36);
     new Migrator(database.dataSource(), new Schema(schema)).apply();

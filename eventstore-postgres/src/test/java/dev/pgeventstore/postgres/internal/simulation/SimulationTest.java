@@ -28,7 +28,7 @@ class SimulationTest {
   private static final long SHRINKING = TimeUnit.SECONDS.toNanos(20);
 
   @Test
-  void whatever_comes_in_whatever_order_every_promise_of_the_engine_holds() {
+  void in_every_order_of_steps_and_faults_every_promise_of_the_engine_holds() {
     if (System.getProperty(SEED) != null) {
       run(Long.getLong(SEED));
       return;

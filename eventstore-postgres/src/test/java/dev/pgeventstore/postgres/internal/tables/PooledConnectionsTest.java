@@ -38,7 +38,7 @@ class PooledConnectionsTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"close", "setAutoCommit"})
-  void what_was_committed_is_no_failure(String method) throws SQLException {
+  void a_failure_after_the_commit_is_not_reported(String method) throws SQLException {
     throwing = method;
     PooledConnections connections = new PooledConnections(complaining());
     int insertedAlone = connections.use(c -> insert(c, 1));
@@ -52,7 +52,7 @@ class PooledConnectionsTest {
 
   @ParameterizedTest
   @ValueSource(strings = {"close", "setAutoCommit"})
-  void what_failed_before_is_what_is_told(String method) throws SQLException {
+  void an_earlier_failure_is_the_one_that_is_reported(String method) throws SQLException {
     throwing = method;
     PooledConnections connections = new PooledConnections(complaining());
 

@@ -50,7 +50,7 @@ class ExplorerTest {
   }
 
   @Test
-  void all_orders_are_played_that_need_so_many_preemptions_and_no_other() {
+  void exactly_the_orders_up_to_a_number_of_preemptions_are_played() {
     assertThat(orders(0)).containsExactlyInAnyOrder("aaabbb", "bbbaaa");
     assertThat(orders(1))
         .contains("abbbaa", "aabbba", "baaabb", "bbaaab")
@@ -59,7 +59,7 @@ class ExplorerTest {
   }
 
   @Test
-  void a_wake_up_that_is_missed_is_found() {
+  void a_missed_wake_up_is_found() {
     Explorer.Outcome outcome =
         Explorer.explore(
             node -> {
@@ -91,7 +91,7 @@ class ExplorerTest {
   }
 
   @Test
-  void an_interrupt_comes_at_every_step() {
+  void an_interrupt_arrives_at_every_step() {
     Set<String> seen = new HashSet<>();
     Explorer.Outcome outcome =
         Explorer.explore(
@@ -142,7 +142,7 @@ class ExplorerTest {
   }
 
   @Test
-  void a_thread_that_is_left_is_found() {
+  void a_thread_that_does_not_end_is_found() {
     Explorer.Outcome outcome =
         Explorer.explore(
             node -> {

@@ -39,7 +39,7 @@ class SimulatedSchedulerTest {
   }
 
   @Test
-  void a_lock_is_held_by_one_task_and_several_times_by_it() throws Throwable {
+  void a_lock_is_held_by_one_task_which_can_take_it_several_times() throws Throwable {
     List<Integer> inside = new ArrayList<>();
     run(
         1,
@@ -62,7 +62,7 @@ class SimulatedSchedulerTest {
   }
 
   @Test
-  void what_is_not_locked_is_interleaved() throws Throwable {
+  void steps_without_a_lock_are_interleaved() throws Throwable {
     Set<Integer> outcomes = new HashSet<>();
     for (long seed = 0; seed < 50; seed++) {
       int[] count = new int[1];
@@ -85,7 +85,7 @@ class SimulatedSchedulerTest {
   }
 
   @Test
-  void the_same_seed_gives_the_same_run_and_another_one_another() throws Throwable {
+  void the_same_seed_gives_the_same_run_and_another_seed_another_run() throws Throwable {
     Consumer<SimulatedScheduler.Node> work =
         node -> {
           Lock lock = node.newLock();
@@ -170,7 +170,7 @@ class SimulatedSchedulerTest {
   }
 
   @Test
-  void a_future_is_waited_for() throws Throwable {
+  void a_task_waits_for_a_future() throws Throwable {
     run(
         5,
         node -> {
@@ -221,7 +221,7 @@ class SimulatedSchedulerTest {
   }
 
   @Test
-  void a_node_that_is_frozen_stands_still_and_one_that_is_killed_ends() throws Throwable {
+  void a_frozen_node_stops_for_a_time_and_a_killed_node_for_ever() throws Throwable {
     List<String> seen = new ArrayList<>();
     SimulatedScheduler scheduler = new SimulatedScheduler(9, LIVELY, 100_000, 0);
     SimulatedScheduler.Node world = scheduler.node("world");
