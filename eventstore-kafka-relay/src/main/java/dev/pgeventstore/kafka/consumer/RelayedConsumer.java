@@ -6,10 +6,10 @@ import dev.pgeventstore.internal.scheduling.Workers;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionStatus;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.State;
 import dev.pgeventstore.kafka.internal.clients.KafkaClients;
+import dev.pgeventstore.kafka.internal.consumer.BlameRules;
 import dev.pgeventstore.kafka.internal.consumer.Complaints;
 import dev.pgeventstore.kafka.internal.consumer.ConsumerLoop;
 import dev.pgeventstore.kafka.internal.consumer.DatabaseProbe;
-import dev.pgeventstore.kafka.internal.consumer.Faults;
 import dev.pgeventstore.kafka.internal.consumer.Handling;
 import dev.pgeventstore.kafka.internal.consumer.PartitionCourse;
 import dev.pgeventstore.kafka.internal.consumer.PartitionWork;
@@ -131,7 +131,7 @@ public final class RelayedConsumer implements AutoCloseable {
                 group,
                 handling,
                 new PartitionCourse(retries, pauses, deadLetters != null),
-                new Faults(probe::isWell),
+                new BlameRules(probe::isWell),
                 mostTogether,
                 threads,
                 hasRoom));

@@ -116,20 +116,20 @@ class RelayMutantsTest {
         new Mutant(
             "a failure of the database counts as an attempt of the record",
             Focus.CONSUMERS,
-            "internal.consumer.Faults",
+            "internal.consumer.BlameRules",
             "? Blame.MARK_HELD : Blame.ENVIRONMENT;",
             "? Blame.MARK_HELD : Blame.RECORD;"),
         new Mutant(
             "waiting for a mark counts as an attempt of the record",
             Focus.CONSUMERS,
-            "internal.consumer.Faults",
+            "internal.consumer.BlameRules",
             "? Blame.MARK_HELD : Blame.ENVIRONMENT;",
             "? Blame.RECORD : Blame.ENVIRONMENT;"),
         new Mutant(
             "a record that was put off counts as handled",
             Focus.CONSUMERS,
             "internal.consumer.PartitionWork",
-            "      failed(faults.of(e, tried.get(0).offset()), e.failure(), tried);",
+            "      failed(blames.of(e, tried.get(0).offset()), e.failure(), tried);",
             "      done(tried);"),
         new Mutant(
                 "a mark is moved past the records before the one that is set aside",
@@ -144,9 +144,9 @@ class RelayMutantsTest {
         new Mutant(
             "a lost answer to a commit is taken for a failure of the handler",
             Focus.CONSUMERS,
-            "internal.consumer.Faults",
-            "case LOST -> databaseIsWell.getAsBoolean() && (connectionLived || isOneTooMany(at));",
-            "case LOST -> databaseIsWell.getAsBoolean();"));
+            "internal.consumer.BlameRules",
+            "faults.isHandlers(failure, e.connectionLived(), at, databaseIsWell)",
+            "faults.isHandlers(failure, true, at, databaseIsWell)"));
   }
 
   @ParameterizedTest

@@ -39,7 +39,7 @@ public final class PartitionWork implements Runnable {
   private final String group;
   private final Handling handling;
   private final PartitionCourse course;
-  private final Faults faults;
+  private final BlameRules blames;
   private final int mostTogether;
   private final Executor threads;
   private final Runnable hasRoom;
@@ -71,7 +71,7 @@ public final class PartitionWork implements Runnable {
       String group,
       Handling handling,
       PartitionCourse course,
-      Faults faults,
+      BlameRules blames,
       int mostTogether,
       Executor threads,
       Runnable hasRoom) {
@@ -82,7 +82,7 @@ public final class PartitionWork implements Runnable {
     this.group = group;
     this.handling = handling;
     this.course = course;
-    this.faults = faults;
+    this.blames = blames;
     this.mostTogether = mostTogether;
     this.threads = threads;
     this.hasRoom = hasRoom;
@@ -191,7 +191,7 @@ public final class PartitionWork implements Runnable {
       done(tried);
     } catch (TryFailedException e) {
       // The database may be asked for it: not with the lock.
-      failed(faults.of(e, tried.get(0).offset()), e.failure(), tried);
+      failed(blames.of(e, tried.get(0).offset()), e.failure(), tried);
     }
   }
 

@@ -2,9 +2,9 @@ package dev.pgeventstore.kafka.internal.relay;
 
 import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.internal.Backoff;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.RelayHaltedException;
-import dev.pgeventstore.kafka.internal.Backoff;
 import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.kafka.internal.StopSignal;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
@@ -36,6 +36,11 @@ public final class Lane implements Runnable {
 
   private static final Duration STANDBY_PAUSE = Duration.ofMillis(500);
   private static final Duration BEFORE_THE_FIRST = Duration.ofMillis(100);
+  private static final long FIRST_PAUSE_MILLIS = 50;
+  private static final long LONGEST_PAUSE_MILLIS = 5_000;
+
+  /** Long at once: brokers log each client that they refuse. */
+  private static final long REFUSED_PAUSE_MILLIS = 8_000;
 
   /** Kafka's time-outs tell their times. */
   private static final Pattern NUMBERS = Pattern.compile("\\d+");
@@ -47,7 +52,7 @@ public final class Lane implements Runnable {
   private final Leadership leadership;
   private final Progress progress;
   private final StopSignal stop;
-  private final Backoff backoff;
+  private final Backoff backoff = new Backoff(FIRST_PAUSE_MILLIS, LONGEST_PAUSE_MILLIS);
   private final Experience experience;
   private long committedBefore;
   private String logged = "";
@@ -66,7 +71,6 @@ public final class Lane implements Runnable {
     this.feed = feed;
     this.settings = settings;
     this.experience = Experience.none(settings, spec.leaseTtl()).withLastingContact();
-    this.backoff = new Backoff(settings.scheduler());
     this.leadership = leadership;
     this.progress = progress;
     this.stop = stop;
@@ -157,12 +161,20 @@ public final class Lane implements Runnable {
     }
     log(failure, hasPublished);
     progress.retrying(failure);
-    Duration pause = Failures.isRefused(failure) ? backoff.afterRefusal() : backoff.next();
+    Duration pause =
+        varied(Failures.isRefused(failure) ? REFUSED_PAUSE_MILLIS : backoff.next());
     if (hasPublished || refused.isPresent()) {
       stop.pause(pause);
     } else {
       handOver(pause);
     }
+  }
+
+  /** From half of it to all of it, so that two relays do not keep meeting. */
+  private Duration varied(long millis) {
+    // The clock is as good as chance here, and the simulation sets it.
+    long half = millis / 2;
+    return Duration.ofMillis(half + Math.floorMod(settings.scheduler().nanoTime(), half + 1));
   }
 
   /** Once for each reason, however often it is tried: the status has it all the time. */

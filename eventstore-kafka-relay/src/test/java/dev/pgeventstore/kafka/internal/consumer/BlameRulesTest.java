@@ -12,12 +12,12 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class FaultsTest {
+class BlameRulesTest {
 
   private static final SequenceId SEQUENCE = new SequenceId("shop", 0, "orders", 0);
 
   private boolean well = true;
-  private final Faults faults = new Faults(() -> well);
+  private final BlameRules rules = new BlameRules(() -> well);
 
   @ParameterizedTest
   @ValueSource(strings = {"55P03", "57014", "25006", "08006", "40001", "53100", "42P01", "42501"})
@@ -28,7 +28,7 @@ class FaultsTest {
   @Test
   void a_mark_that_is_held_is_waited_for() {
     MarkHeldException held = new MarkHeldException(SEQUENCE, Optional.empty(), sql("55P03"));
-    assertThat(faults.of(new TryFailedException(Stage.BEFORE, held, false), 0))
+    assertThat(rules.of(new TryFailedException(Stage.BEFORE, held, false), 0))
         .isEqualTo(Blame.MARK_HELD);
   }
 
@@ -46,16 +46,16 @@ class FaultsTest {
   @EnumSource(names = {"HANDLER", "COMMIT"})
   void a_lost_connection_that_lives_is_the_records(Stage stage) {
     TryFailedException raised = new TryFailedException(stage, sql("08006"), true);
-    assertThat(faults.of(raised, 0)).isEqualTo(Blame.RECORD);
+    assertThat(rules.of(raised, 0)).isEqualTo(Blame.RECORD);
     well = false;
-    assertThat(faults.of(raised, 0)).isEqualTo(Blame.ENVIRONMENT);
+    assertThat(rules.of(raised, 0)).isEqualTo(Blame.ENVIRONMENT);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"40001", "40P01", "08006", "57P01", "53200"})
   void ten_in_a_row_at_one_place_are_the_records(String state) {
     TryFailedException elsewhere = new TryFailedException(Stage.HANDLER, sql(state), false);
-    assertThat(faults.of(elsewhere, 0)).isEqualTo(Blame.ENVIRONMENT);
+    assertThat(rules.of(elsewhere, 0)).isEqualTo(Blame.ENVIRONMENT);
     for (int time = 1; time < 10; time++) {
       assertThat(of(Stage.HANDLER, state)).isEqualTo(Blame.ENVIRONMENT);
     }
@@ -83,12 +83,12 @@ class FaultsTest {
   @ParameterizedTest
   @EnumSource
   void errors_of_the_machine_are_its_own(Stage stage) {
-    assertThat(faults.of(new TryFailedException(stage, new OutOfMemoryError(), false), 0))
+    assertThat(rules.of(new TryFailedException(stage, new OutOfMemoryError(), false), 0))
         .isEqualTo(Blame.MACHINE);
   }
 
   private Blame of(Stage stage, String state) {
-    return faults.of(new TryFailedException(stage, sql(state), false), 1);
+    return rules.of(new TryFailedException(stage, sql(state), false), 1);
   }
 
   private static SQLException sql(String state) {
