@@ -14,7 +14,7 @@ import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import dev.pgeventstore.kafka.internal.lead.Leadership;
 import dev.pgeventstore.kafka.internal.lead.LeaseLeadership;
 import dev.pgeventstore.kafka.internal.relay.Lane;
-import dev.pgeventstore.kafka.internal.relay.Listening;
+import dev.pgeventstore.kafka.internal.relay.RelayNews;
 import dev.pgeventstore.kafka.internal.relay.Progress;
 import dev.pgeventstore.kafka.internal.relay.Status;
 import dev.pgeventstore.kafka.record.CloudEvents;
@@ -73,21 +73,21 @@ public final class KafkaRelay implements AutoCloseable {
   private final List<Lane> lanes = new ArrayList<>();
   private final List<Scheduler.Task> tasks = new ArrayList<>();
   private final StopSignal stop;
-  private final Listening listening;
+  private final RelayNews news;
 
   private KafkaRelay(Builder builder, RelaySpec spec, EventFeed feed) {
     this.spec = spec;
     this.feed = feed;
     this.scheduler = builder.settings.scheduler();
     this.stop = new StopSignal(scheduler);
-    this.listening = new Listening(scheduler, spec.name(), builder.listener);
+    this.news = new RelayNews(scheduler, spec.name(), builder.listener);
     String owner = UUID.randomUUID().toString();
     for (int lane = 0; lane < spec.lanes(); lane++) {
       Leadership leadership =
           builder.leases
               ? new LeaseLeadership(scheduler, feed, spec.leaseName(), lane, owner, spec.leaseTtl())
               : Leadership.NOT_NEEDED;
-      Progress ofLane = new Progress(scheduler, lane, spec.unhealthyAfter(), listening);
+      Progress ofLane = new Progress(scheduler, lane, spec.unhealthyAfter(), news);
       progress.add(ofLane);
       lanes.add(new Lane(spec, lane, feed, builder.settings, leadership, ofLane, stop));
     }
@@ -195,7 +195,7 @@ public final class KafkaRelay implements AutoCloseable {
         // Each ends, so it waits once.
         boolean unused = task.join(Long.MAX_VALUE);
       }
-      listening.close();
+      news.close();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }

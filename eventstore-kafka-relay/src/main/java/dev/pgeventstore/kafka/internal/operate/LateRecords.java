@@ -10,7 +10,7 @@ import dev.pgeventstore.kafka.internal.record.Parcel;
 import dev.pgeventstore.kafka.internal.record.RecordMaker;
 import dev.pgeventstore.kafka.internal.relay.LaneAccess;
 import dev.pgeventstore.kafka.internal.relay.LaneContext;
-import dev.pgeventstore.kafka.internal.relay.Listening;
+import dev.pgeventstore.kafka.internal.relay.RelayNews;
 import dev.pgeventstore.kafka.internal.relay.Progress;
 import java.util.Optional;
 
@@ -42,7 +42,7 @@ public final class LateRecords {
     Position wanted = lane.feed().highWaterMark();
     var position = access.position(before);
     this.incarnation = lane.feed().incarnation();
-    Listening nobody = new Listening(operator.scheduler(), lane.spec().name(), null);
+    RelayNews nobody = new RelayNews(operator.scheduler(), lane.spec().name(), null);
     // Also if there is nothing: the history is compared before anything more is sent.
     access.publish(
         before,

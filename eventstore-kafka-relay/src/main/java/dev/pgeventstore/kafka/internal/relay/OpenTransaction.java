@@ -51,7 +51,7 @@ final class OpenTransaction {
    * @param upTo where the lane stands then
    * @param mark the high-water mark when the last of it was read
    */
-  Progress.Commit commit(Position upTo, Position mark) {
-    return new Progress.Commit(upTo, mark, events, messages, records, begun, List.copyOf(poisoned));
+  Commit commit(Position upTo, Position mark) {
+    return new Commit(upTo, mark, events, messages, records, begun, List.copyOf(poisoned));
   }
 }

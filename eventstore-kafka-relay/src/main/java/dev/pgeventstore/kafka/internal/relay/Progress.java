@@ -8,7 +8,6 @@ import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.PoisonPolicy.Decision;
 import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.RelayStatus.State;
-import dev.pgeventstore.kafka.internal.record.Poisoned;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -19,8 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What a lane's thread lets others know: by its status, to those who wait for a position, and to
- * the listener. Safe for many threads. It is long because it has a method for each thing that a
- * lane reports.
+ * the listener. Safe for many threads.
  *
  * <pre>
  *              begins()            leads()
@@ -40,7 +38,7 @@ public final class Progress {
   private final Condition changed;
   private final int lane;
   private final Health health;
-  private final Listening listening;
+  private final RelayNews news;
 
   private State state = State.STARTING;
   private Optional<String> reason = Optional.empty();
@@ -62,13 +60,13 @@ public final class Progress {
   private int lastTransactionRecords;
   private List<Blocker> blockers = List.of();
 
-  public Progress(Scheduler scheduler, int lane, Duration unhealthyAfter, Listening listening) {
+  public Progress(Scheduler scheduler, int lane, Duration unhealthyAfter, RelayNews news) {
     this.scheduler = scheduler;
     this.lock = scheduler.newLock();
     this.changed = lock.newCondition();
     this.lane = lane;
     this.health = new Health(scheduler, lane, unhealthyAfter);
-    this.listening = listening;
+    this.news = news;
   }
 
   private void locked(Runnable change) {
@@ -101,8 +99,7 @@ public final class Progress {
         () -> {
           isFenced = false;
           enter(State.LEADING, Optional.empty(), null);
-          Listening.Led led = new Listening.Led(listening.relay(), lane, position);
-          listening.tell(listener -> listener.led(led));
+          news.led(lane, position);
         });
   }
 
@@ -112,10 +109,7 @@ public final class Progress {
         () -> {
           lastFailure = Optional.of(describe(cause));
           enter(State.STARTING, lastFailure, cause);
-          Position at = position;
-          listening.tell(
-              listener ->
-                  listener.failed(new Listening.Failed(listening.relay(), lane, at, cause)));
+          news.failed(lane, position, cause);
         });
   }
 
@@ -127,10 +121,7 @@ public final class Progress {
     locked(
         () -> {
           enter(State.HALTED, Optional.of(describe(cause)), cause);
-          Position at = position;
-          listening.tell(
-              listener ->
-                  listener.halted(new Listening.Halted(listening.relay(), lane, at, cause)));
+          news.halted(lane, position, cause);
         });
   }
 
@@ -160,8 +151,7 @@ public final class Progress {
   private void enter(State next, Optional<String> why, @Nullable Throwable cause) {
     if (state == State.LEADING && next != State.LEADING) {
       boolean lost = next != State.STOPPED && next != State.HALTED && (cause == null || isFenced);
-      Listening.LeadEnded ended = new Listening.LeadEnded(listening.relay(), lane, position, lost);
-      listening.tell(listener -> listener.leadEnded(ended));
+      news.leadEnded(lane, position, lost);
     }
     health.enters(next, state, lastFailure.isPresent());
     state = next;
@@ -218,29 +208,7 @@ public final class Progress {
           lastTransactionRecords = commit.records();
           reached(commit.upTo(), commit.mark(), inIncarnation);
         });
-    tell(commit, took);
-  }
-
-  private void tell(Commit commit, Duration took) {
-    for (Poisoned each : commit.poisoned()) {
-      listening.tell(
-          listener ->
-              listener.poisoned(
-                  new Listening.Poisoned(
-                      listening.relay(), lane, commit.upTo(), each.poison(), each.decision())));
-    }
-    listening.tell(
-        listener ->
-            listener.committed(
-                new Listening.Committed(
-                    listening.relay(),
-                    lane,
-                    commit.upTo(),
-                    commit.mark(),
-                    commit.events(),
-                    commit.messages(),
-                    commit.records(),
-                    took)));
+    news.committed(lane, commit, took);
   }
 
   void aborted() {
@@ -320,21 +288,4 @@ public final class Progress {
       lock.unlock();
     }
   }
-
-  /**
-   * A transaction that is committed.
-   *
-   * @param upTo where the lane stands
-   * @param mark the high-water mark when the last of it was read
-   * @param begun when its first record was sent
-   * @param poisoned what could not be published, and what becomes of it
-   */
-  record Commit(
-      Position upTo,
-      Position mark,
-      int events,
-      int messages,
-      int records,
-      long begun,
-      List<Poisoned> poisoned) {}
 }

@@ -171,7 +171,7 @@ public final class Publishing {
     notes.put(LaneNotes.POSITION, position.format());
     Position upTo = reached.upTo();
     Optional<Token> token = reached.token();
-    Progress.Commit commit = transaction.commit(upTo, reached.mark());
+    Commit commit = transaction.commit(upTo, reached.mark());
     token.ifPresent(drawn -> notes.put(LaneNotes.TOKEN, drawn.toString()));
     writer.commit(
         notes,

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 /** What a lane complains of, and what not. */
 class ProgressTest {
 
-  private static final Listening NOBODY = new Listening(Scheduler.threads(), "relay", null);
+  private static final RelayNews NOBODY = new RelayNews(Scheduler.threads(), "relay", null);
 
   private static final Duration SOON = Duration.ofMillis(50);
   private final Progress progress = new Progress(Scheduler.threads(), 0, SOON, NOBODY);

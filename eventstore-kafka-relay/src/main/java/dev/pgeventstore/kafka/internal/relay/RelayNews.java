@@ -1,8 +1,8 @@
 package dev.pgeventstore.kafka.internal.relay;
 
 import dev.pgeventstore.Position;
-import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.internal.EngineThread;
+import dev.pgeventstore.internal.Listeners;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.internal.scheduling.Workers;
 import dev.pgeventstore.kafka.PoisonPolicy.Decision;
@@ -20,13 +20,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells a listener what a relay does, in a thread of its own, so that no lane waits for it. Safe
- * for many threads.
+ * Notifies a relay's listener, in a thread of its own, so that no lane waits for it. Safe for many
+ * threads.
  */
-public final class Listening implements AutoCloseable {
+public final class RelayNews implements AutoCloseable {
 
-  private static final Logger LOG = LoggerFactory.getLogger(Listening.class);
-
+  private static final Logger LOG = LoggerFactory.getLogger(RelayNews.class);
   private static final int MOST_WAITING = 10_000;
   private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
 
@@ -40,18 +39,54 @@ public final class Listening implements AutoCloseable {
   /**
    * @param listener null for none
    */
-  public Listening(Scheduler scheduler, String relay, @Nullable RelayListener listener) {
+  public RelayNews(Scheduler scheduler, String relay, @Nullable RelayListener listener) {
     this.scheduler = scheduler;
     this.relay = relay;
     this.listener = listener;
     this.thread = new Workers(scheduler, "eventstore-relay-%s-listener".formatted(relay), 1);
   }
 
-  String relay() {
-    return relay;
+  void led(int lane, Position position) {
+    tell(told -> told.led(new Led(relay, lane, position)));
   }
 
-  void tell(Consumer<RelayListener> what) {
+  void leadEnded(int lane, Position position, boolean lost) {
+    tell(told -> told.leadEnded(new LeadEnded(relay, lane, position, lost)));
+  }
+
+  /** First what was poisoned: it is committed with the rest. */
+  void committed(int lane, Commit commit, Duration took) {
+    commit
+        .poisoned()
+        .forEach(
+            each ->
+                tell(
+                    told ->
+                        told.poisoned(
+                            new Poisoned(
+                                relay, lane, commit.upTo(), each.poison(), each.decision()))));
+    Committed committed =
+        new Committed(
+            relay,
+            lane,
+            commit.upTo(),
+            commit.mark(),
+            commit.events(),
+            commit.messages(),
+            commit.records(),
+            took);
+    tell(told -> told.committed(committed));
+  }
+
+  void failed(int lane, Position position, Throwable error) {
+    tell(told -> told.failed(new Failed(relay, lane, position, error)));
+  }
+
+  void halted(int lane, Position position, Throwable error) {
+    tell(told -> told.halted(new Halted(relay, lane, position, error)));
+  }
+
+  private void tell(Consumer<RelayListener> what) {
     RelayListener told = listener;
     if (told == null) {
       return;
@@ -74,11 +109,8 @@ public final class Listening implements AutoCloseable {
 
   private void call(RelayListener told, Consumer<RelayListener> what) {
     try {
-      what.accept(told);
-    } catch (Throwable e) {
-      LOG.warn("The listener of relay {} has failed", relay, Causes.loggable(e));
+      Listeners.call("relay " + relay, () -> what.accept(told));
     } finally {
-      Thread.interrupted();
       if (waiting.decrementAndGet() == 0 && leftOut.get() > 0) {
         LOG.warn(
             "The listener of relay {} has caught up: {} calls were left out",
@@ -110,12 +142,12 @@ public final class Listening implements AutoCloseable {
     }
   }
 
-  record Led(String relay, int lane, Position position) implements RelayListener.Led {}
+  private record Led(String relay, int lane, Position position) implements RelayListener.Led {}
 
-  record LeadEnded(String relay, int lane, Position position, boolean lost)
+  private record LeadEnded(String relay, int lane, Position position, boolean lost)
       implements RelayListener.LeadEnded {}
 
-  record Committed(
+  private record Committed(
       String relay,
       int lane,
       Position position,
@@ -126,12 +158,13 @@ public final class Listening implements AutoCloseable {
       Duration took)
       implements RelayListener.Committed {}
 
-  record Poisoned(String relay, int lane, Position position, Poison poison, Decision decision)
+  private record Poisoned(
+      String relay, int lane, Position position, Poison poison, Decision decision)
       implements RelayListener.Poisoned {}
 
-  record Failed(String relay, int lane, Position position, Throwable error)
+  private record Failed(String relay, int lane, Position position, Throwable error)
       implements RelayListener.Failed {}
 
-  record Halted(String relay, int lane, Position position, Throwable error)
+  private record Halted(String relay, int lane, Position position, Throwable error)
       implements RelayListener.Halted {}
 }
