@@ -61,10 +61,11 @@ import org.jspecify.annotations.Nullable;
  *       before, {@code 0:0} for the first. A consumer that saw another one before has missed
  *       something.
  * </ul>
+ *
+ * <p>This class is long because it says what each option of its builder promises; the work is done
+ * in internal packages.
  */
 public final class KafkaRelay implements AutoCloseable {
-
-  // Long for what is promised of each option of the builder; the work is in internal.relay.
 
   private final RelaySpec spec;
   private final List<Progress> progress = new ArrayList<>();
@@ -245,7 +246,7 @@ public final class KafkaRelay implements AutoCloseable {
      * @return this builder
      */
     public Builder name(String relayName) {
-      this.name = requireName("the relay's name", relayName, 100);
+      this.name = RelaySpec.requireName("the relay's name", relayName, 100);
       return this;
     }
 
@@ -258,7 +259,7 @@ public final class KafkaRelay implements AutoCloseable {
      * @return this builder
      */
     public Builder topic(String topicName) {
-      this.topic = requireTopic("the topic's name", topicName);
+      this.topic = RelaySpec.requireTopic("the topic's name", topicName);
       return this;
     }
 
@@ -331,7 +332,7 @@ public final class KafkaRelay implements AutoCloseable {
      * @return this builder
      */
     public Builder deadLetters(String topicName) {
-      this.deadLetters = requireTopic("the dead letter topic's name", topicName);
+      this.deadLetters = RelaySpec.requireTopic("the dead letter topic's name", topicName);
       return this;
     }
 
@@ -345,7 +346,7 @@ public final class KafkaRelay implements AutoCloseable {
      * @return this builder
      */
     public Builder store(String named) {
-      this.storeName = requireMatch("the store's name", named, "[a-zA-Z0-9._-]", 100);
+      this.storeName = RelaySpec.requireName("the store's name", named, 100);
       return this;
     }
 
@@ -359,7 +360,7 @@ public final class KafkaRelay implements AutoCloseable {
      * @return this builder
      */
     public Builder positionTopic(String topicName) {
-      this.positionTopic = requireTopic("the position topic's name", topicName);
+      this.positionTopic = RelaySpec.requireTopic("the position topic's name", topicName);
       return this;
     }
 
@@ -446,26 +447,6 @@ public final class KafkaRelay implements AutoCloseable {
       return this;
     }
 
-    private static String requireTopic(String what, String text) {
-      if (text.equals(".") || text.equals("..")) {
-        throw new IllegalArgumentException("%s cannot be '%s' in Kafka".formatted(what, text));
-      }
-      return requireName(what, text, 249);
-    }
-
-    private static String requireName(String what, String text, int longest) {
-      return requireMatch(what, text, "[a-zA-Z0-9._-]", longest);
-    }
-
-    private static String requireMatch(String what, String text, String characters, int longest) {
-      if (!text.matches(characters + "{1," + longest + "}")) {
-        throw new IllegalArgumentException(
-            "%s is 1 to %d of the characters %s, not '%s'"
-                .formatted(what, longest, characters, text));
-      }
-      return text;
-    }
-
     /**
      * Starts the relay. What is wrong with Kafka or the database shows in its {@link
      * KafkaRelay#status() status}: it tries again, or halts with the reason.
@@ -490,34 +471,7 @@ public final class KafkaRelay implements AutoCloseable {
       return new RelayOperations(store, feed, spec(), settings);
     }
 
-    private void requireNotForPositions(@Nullable String name) {
-      if (name != null
-          && (name.equals(positionTopic) || name.startsWith(RelaySpec.POSITION_TOPICS))) {
-        throw new IllegalStateException(
-            "topic %s is for positions of relays only, not for events or dead letters"
-                .formatted(name));
-      }
-    }
-
     private RelaySpec spec() {
-      if (name.isEmpty()) {
-        throw new IllegalStateException("a relay needs a name: call name(…)");
-      }
-      if (topic.isEmpty() && mapper == null) {
-        throw new IllegalStateException(
-            "relay %s needs a topic: call topic(…), or mapper(…) with one that names a topic for every record"
-                .formatted(name));
-      }
-      requireNotForPositions(topic);
-      requireNotForPositions(deadLetters);
-      if (deadLetters != null && deadLetters.equals(topic)) {
-        throw new IllegalStateException(
-            "the dead letters have a topic of their own: in the relay's they would be read as events");
-      }
-      if (delivery == Delivery.AT_LEAST_ONCE && (positionTopic != null || !leases)) {
-        throw new IllegalStateException(
-            "at least once keeps the position in the database, with the lease: there is no position topic");
-      }
       return new RelaySpec(
           name,
           topic,
@@ -532,7 +486,8 @@ public final class KafkaRelay implements AutoCloseable {
           lanes,
           Optional.ofNullable(mapper),
           poison,
-          Optional.ofNullable(deadLetters));
+              Optional.ofNullable(deadLetters))
+          .requireSound();
     }
   }
 }

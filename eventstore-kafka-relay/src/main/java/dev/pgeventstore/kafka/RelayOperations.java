@@ -49,10 +49,11 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Each change is noted with its time and reason ({@link #audit}). Operations throw what Kafka
  * and the database throw; then nothing was changed, unless the outcome of the commit is unknown.
+ *
+ * <p>This class is long because it says what each operation promises; the work is done in internal
+ * packages.
  */
 public final class RelayOperations {
-
-  // Long for what is promised of each operation; the work is in internal.operate.
 
   private static final Duration POLL = Duration.ofMillis(200);
 
@@ -412,7 +413,7 @@ public final class RelayOperations {
    */
   public VerificationReport verify(Consumer<VerificationProgress> listener)
       throws InterruptedException {
-    return verify(operator.settings(), listener);
+    return operator.verify(operator.settings(), listener);
   }
 
   /**
@@ -429,19 +430,12 @@ public final class RelayOperations {
   public VerificationReport verifyCopy(
       Map<String, ?> kafkaOfCopy, Consumer<VerificationProgress> listener)
       throws InterruptedException {
-    return verify(copied(kafkaOfCopy), listener);
+    return operator.verify(copied(kafkaOfCopy), listener);
   }
 
   private KafkaSettings copied(Map<String, ?> kafkaOfCopy) {
     KafkaSettings here = operator.settings();
     return new KafkaSettings(kafkaOfCopy, here.clients(), here.scheduler());
-  }
-
-  private VerificationReport verify(KafkaSettings copy, Consumer<VerificationProgress> listener)
-      throws InterruptedException {
-    return new RelayVerification(
-            VerificationPlan.of(spec, operator.feed(), copy, operator.lookAtAll()), listener)
-        .run();
   }
 
   /**

@@ -73,7 +73,7 @@ class PipelinedWriterTest {
         leads.release();
         assertThatThrownBy(writer::finish)
             .isInstanceOf(KafkaException.class)
-            .hasMessageContaining("somebody else may lead");
+            .hasMessageContaining("another process may lead");
       } finally {
         writer.close();
       }

@@ -82,7 +82,7 @@ class RelayVerificationTest {
     bench.append("order-3", 1);
 
     VerificationReport report =
-        new RelayVerification(plan("relay-of-" + bench.topic, reached), progress::add).run();
+        RelayVerification.run(plan("relay-of-" + bench.topic, reached), progress::add);
 
     assertThat(report.isExact()).as("%s", report).isTrue();
     assertThat(report.records()).isEqualTo(4_005);
@@ -421,7 +421,7 @@ class RelayVerificationTest {
   void a_store_that_has_lost_commits_is_told() {
     bench.append("order-1", 1);
     Position beyond = Position.of(bench.stored().get(0).position().value() + 100);
-    assertThatThrownBy(() -> new RelayVerification(plan("any", beyond), one -> {}).run())
+    assertThatThrownBy(() -> RelayVerification.run(plan("any", beyond), one -> {}))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("it has lost commits");
   }
@@ -532,10 +532,9 @@ class RelayVerificationTest {
   }
 
   private VerificationReport verify() throws InterruptedException {
-    return new RelayVerification(
-            plan(series(), bench.store.unwrap(EventFeed.class).orElseThrow().highWaterMark()),
-            progress -> {})
-        .run();
+    return RelayVerification.run(
+        plan(series(), bench.store.unwrap(EventFeed.class).orElseThrow().highWaterMark()),
+        progress -> {});
   }
 
   private VerificationPlan plan(String series, Position reached) {

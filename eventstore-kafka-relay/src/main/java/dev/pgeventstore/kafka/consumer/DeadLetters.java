@@ -71,7 +71,7 @@ public final class DeadLetters implements AutoCloseable {
   private static final int MOST_BYTES = 32 * 1024 * 1024;
   private static final Duration PATIENCE = Duration.ofSeconds(30);
   private static final Duration PATIENCE_TO_LOOK = Duration.ofSeconds(10);
-  private static final Duration TO_END = Duration.ofSeconds(4);
+  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(4);
 
   private final Scheduler scheduler;
   private final Producer<byte[], byte[]> producer;
@@ -257,7 +257,7 @@ public final class DeadLetters implements AutoCloseable {
   @Override
   public void close() {
     try {
-      producer.close(TO_END);
+      producer.close(CLOSE_TIMEOUT);
     } finally {
       admin.close(Duration.ZERO);
     }

@@ -59,13 +59,14 @@ import org.slf4j.LoggerFactory;
  * <p>What is set aside is overtaken by the later records of its key. If the process is killed, or
  * loses the partition, after a record was set aside and before the mark was moved, it is tried
  * again: it is then set aside twice, or is handled after all.
+ *
+ * <p>This class is long because it says what each option of its builder promises; the work is done
+ * in internal packages.
  */
 public final class RelayedConsumer implements AutoCloseable {
 
-  // Long for what is promised of each option of the builder; the work is in internal.consumer.
-
   private static final Logger LOG = LoggerFactory.getLogger(RelayedConsumer.class);
-  private static final Duration FAREWELL = Duration.ofSeconds(30);
+  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(30);
 
   private final String group;
   private final Duration unhealthyAfter;
@@ -208,8 +209,8 @@ public final class RelayedConsumer implements AutoCloseable {
       return;
     }
     try {
-      if (!task.join(FAREWELL.toNanos())) {
-        LOG.warn("consumer {} has not ended within {} s", group, FAREWELL.toSeconds());
+      if (!task.join(CLOSE_TIMEOUT.toNanos())) {
+        LOG.warn("consumer {} has not ended within {} s", group, CLOSE_TIMEOUT.toSeconds());
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -47,6 +47,63 @@ public record RelaySpec(
   /** How the names of position topics begin, unless they are given. */
   public static final String POSITION_TOPICS = "eventstore-positions.";
 
+  /**
+   * A name that is part of names in Kafka.
+   *
+   * @throws IllegalArgumentException if Kafka does not take it
+   */
+  public static String requireName(String what, String text, int longest) {
+    if (!text.matches("[a-zA-Z0-9._-]{1," + longest + "}")) {
+      throw new IllegalArgumentException(
+          "%s is 1 to %d of the characters [a-zA-Z0-9._-], not '%s'"
+              .formatted(what, longest, text));
+    }
+    return text;
+  }
+
+  /** The same for a topic. */
+  public static String requireTopic(String what, String text) {
+    if (text.equals(".") || text.equals("..")) {
+      throw new IllegalArgumentException("%s cannot be '%s' in Kafka".formatted(what, text));
+    }
+    return requireName(what, text, 249);
+  }
+
+  /**
+   * Checks that nothing is missing and that the parts fit.
+   *
+   * @throws IllegalStateException if they do not
+   */
+  public RelaySpec requireSound() {
+    if (name.isEmpty()) {
+      throw new IllegalStateException("a relay needs a name: call name(…)");
+    }
+    if (topic.isEmpty() && mapper.isEmpty()) {
+      throw new IllegalStateException(
+          "relay %s needs a topic: call topic(…), or mapper(…) with one that names a topic for every record"
+              .formatted(name));
+    }
+    requireNotForPositions(topic);
+    deadLetters.ifPresent(this::requireNotForPositions);
+    if (deadLetters.filter(topic::equals).isPresent()) {
+      throw new IllegalStateException(
+          "the dead letters have a topic of their own: in the relay's they would be read as events");
+    }
+    if (delivery == Delivery.AT_LEAST_ONCE && positionTopic.isPresent()) {
+      throw new IllegalStateException(
+          "at least once keeps the position in the database, with the lease: there is no position topic");
+    }
+    return this;
+  }
+
+  private void requireNotForPositions(String used) {
+    if (used.startsWith(POSITION_TOPICS) || positionTopic.filter(used::equals).isPresent()) {
+      throw new IllegalStateException(
+          "topic %s is for positions of relays only, not for events or dead letters"
+              .formatted(used));
+    }
+  }
+
   public Declaration declaration() {
     return new Declaration(
         topic,

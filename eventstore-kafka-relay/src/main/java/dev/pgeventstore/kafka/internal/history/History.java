@@ -55,7 +55,7 @@ public record History(
     TokenLedger ledger = tokens.ledger();
     Optional<Token> unknown =
         tokens.areDrawn()
-            ? notes.token().filter(token -> !ledger.knows(token) && !ledger.isOlder(token))
+            ? notes.token().filter(ledger::isForeign)
             : Optional.empty();
     Optional<String> lost =
         position
@@ -136,11 +136,7 @@ public record History(
   /** Whether the notes are as late as the database knows that they must be. */
   private void requireLatestNotes(LanePosition position, TokenLedger ledger) {
     Optional<Token> noted = notes.token();
-    long number = noted.map(Token::number).orElse(0L);
-    boolean isOld =
-        noted.filter(ledger::isOlder).isPresent()
-            || ledger.published().filter(token -> token.number() > number).isPresent();
-    if (isOld && delivery == Delivery.EXACTLY_ONCE && lease.isPresent()) {
+    if (ledger.isAheadOf(noted) && delivery == Delivery.EXACTLY_ONCE && lease.isPresent()) {
       throw new RelayHaltedException(
           "relay %s stands at position %s of its series %d by its notes, which have token %s, but by the database it has sent more: going on would publish that again. The notes are an older copy, or the relay has published with another delivery meanwhile. Let RelayOperations.recover(…) make them anew from the topics. Where that is refused, go on behind what is published by a new series: RelayOperations.newSeries(%sPosition.of(%s), …)"
               .formatted(

@@ -180,11 +180,7 @@ public record TailFindings(
     }
 
     private boolean isUntied(OwnRecord record) {
-      return ledger.isPresent()
-          && record
-              .token()
-              .filter(token -> !ledger.get().knows(token) && !ledger.get().isOlder(token))
-              .isPresent();
+      return ledger.isPresent() && record.token().filter(ledger.get()::isForeign).isPresent();
     }
   }
 }

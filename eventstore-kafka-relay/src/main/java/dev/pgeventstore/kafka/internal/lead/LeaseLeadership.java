@@ -3,10 +3,12 @@ package dev.pgeventstore.kafka.internal.lead;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;
+import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.spi.Lease;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -15,6 +17,7 @@ import org.slf4j.LoggerFactory;
 public final class LeaseLeadership implements Leadership {
 
   private static final Logger LOG = LoggerFactory.getLogger(LeaseLeadership.class);
+  private static final Duration SHORTEST_TTL_OF_OPERATORS = Duration.ofSeconds(30);
 
   private final Scheduler scheduler;
   private final EventFeed feed;
@@ -22,7 +25,11 @@ public final class LeaseLeadership implements Leadership {
   private final int lane;
   private final String owner;
   private final Duration ttl;
+
+  /** One that was lost stays until this is released: nothing is noted by it, and that shows. */
   private @Nullable Lease lease;
+
+  private boolean held;
   private long renewed;
 
   public LeaseLeadership(
@@ -35,42 +42,65 @@ public final class LeaseLeadership implements Leadership {
     this.ttl = ttl;
   }
 
+  /** Takes the lead of a lane for an operator, from the relay that has it. */
+  public static LeaseLeadership seized(
+      Scheduler scheduler, EventFeed feed, RelaySpec spec, int lane) {
+    // It must outlast the time for which an operator waits for the relay that led before.
+    Duration twice = spec.leaseTtl().multipliedBy(2);
+    Duration ttl =
+        twice.compareTo(SHORTEST_TTL_OF_OPERATORS) > 0 ? twice : SHORTEST_TTL_OF_OPERATORS;
+    LeaseLeadership lead =
+        new LeaseLeadership(
+            scheduler, feed, spec.leaseName(), lane, "operator-" + UUID.randomUUID(), ttl);
+    lead.renewed = scheduler.nanoTime();
+    lead.lease = feed.seizeLease(lead.name, lane, lead.owner, ttl);
+    lead.held = true;
+    return lead;
+  }
+
   @Override
   public boolean acquire() {
-    if (lease != null) {
+    if (held) {
       return confirm();
     }
     long now = scheduler.nanoTime();
     Optional<Lease> taken = feed.tryLease(name, lane, owner, ttl);
     lease = taken.orElse(null);
+    held = taken.isPresent();
     renewed = now;
-    return taken.isPresent();
+    return held;
   }
 
   @Override
   public boolean confirm() {
-    Lease held = lease;
-    if (held == null) {
-      return false;
-    }
     long now = scheduler.nanoTime();
-    if (!held.renew()) {
-      lease = null;
-      return false;
+    held = held && lease != null && lease.renew();
+    if (held) {
+      renewed = now;
     }
-    renewed = now;
-    return true;
+    return held;
   }
 
   @Override
   public boolean keep() {
     boolean due = scheduler.nanoTime() - renewed > Durations.nanos(ttl) / 3;
-    return due ? confirm() : lease != null;
+    return due ? confirm() : held;
+  }
+
+  /**
+   * Keeps it.
+   *
+   * @throws IllegalStateException if it was lost
+   */
+  public void require() {
+    if (!keep()) {
+      throw new IllegalStateException("another process took the lead: try again");
+    }
   }
 
   @Override
   public boolean isCertain() {
-    return lease != null && scheduler.nanoTime() - renewed < Durations.nanos(ttl);
+    return held && scheduler.nanoTime() - renewed < Durations.nanos(ttl);
   }
 
   @Override
@@ -78,15 +108,17 @@ public final class LeaseLeadership implements Leadership {
     return Optional.ofNullable(lease);
   }
 
+  /** Where this fails, the lease expires. */
   @Override
   public void release() {
-    Lease held = lease;
+    Lease last = lease;
     lease = null;
-    if (held != null) {
+    held = false;
+    if (last != null) {
       try {
-        held.close();
+        last.close();
       } catch (EventStoreException e) {
-        LOG.debug("The lease of {} could not be given back and will run out", name, e);
+        LOG.debug("The lease of {} could not be released and will expire", name, e);
       }
     }
   }

@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka.internal.operate;
 
+import dev.pgeventstore.kafka.internal.writer.TransactionSize;
 import dev.pgeventstore.kafka.Delivery;
 import dev.pgeventstore.kafka.VerificationProgress;
 import dev.pgeventstore.kafka.VerificationReport;
@@ -56,10 +57,7 @@ public final class ClusterMove {
       // Before anything is changed.
       Map<String, @Nullable String> unused = changes(notes, "");
     }
-    VerificationReport report =
-        new RelayVerification(
-                VerificationPlan.of(spec, operator.feed(), target, operator.lookAtAll()), listener)
-            .run();
+    VerificationReport report = operator.verify(target, listener);
     if (!report.isExact()) {
       throw new IllegalStateException("the copies are not exact: " + report);
     }
@@ -162,7 +160,7 @@ public final class ClusterMove {
               positions,
               topics,
               lane,
-              Experience.none(target, spec.leaseTtl()).size())) {
+              new TransactionSize(target.transactionTimeout(), spec.leaseTtl()))) {
         writer.takeOver();
         requireNoOther(notes, writer.read());
         writer.commit(changes, () -> {});

@@ -6,7 +6,7 @@ import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.VerificationProgress;
 import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
-import dev.pgeventstore.kafka.internal.lead.SeizedLead;
+import dev.pgeventstore.kafka.internal.lead.LeaseLeadership;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.verify.EventWalk;
 import dev.pgeventstore.kafka.internal.verify.ExpectedRecord;
@@ -72,14 +72,7 @@ public final class Evidence {
 
   /** None if that cannot be told. */
   private static List<ExpectedRecord> records(RecordedEvent event, VerificationPlan plan) {
-    try {
-      return event.isErased() ? List.of() : ExpectedRecord.of(event, plan.mapper(), plan.topic());
-    } catch (Throwable e) {
-      if (Causes.isOfVirtualMachine(e)) {
-        throw e;
-      }
-      return List.of();
-    }
+    return event.isErased() ? List.of() : plan.expected(event).orElse(List.of());
   }
 
   /** All topics that the lanes may have sent to, as far as anything tells. */
@@ -92,22 +85,14 @@ public final class Evidence {
    *
    * @param lead is kept meanwhile
    */
-  public void verify(int lane, LaneNotes notes, SeizedLead lead, Findings findings)
+  public void verify(int lane, LaneNotes notes, LeaseLeadership lead, Findings findings)
       throws InterruptedException {
     VerificationPlan plan = plan(lane, notes);
-    VerificationPlan.Lane verified = plan.lanes().get(lane);
-    new LaneVerification(plan, verified, findings)
+    new LaneVerification(plan, plan.lanes().get(lane), findings)
         .run(
-            reached -> {
+            progress -> {
               lead.require();
-              listener.accept(
-                  new Report.Progress(
-                      lane,
-                      spec.lanes(),
-                      reached,
-                      verified.position(),
-                      findings.records,
-                      findings.differences()));
+              listener.accept(progress);
             });
   }
 

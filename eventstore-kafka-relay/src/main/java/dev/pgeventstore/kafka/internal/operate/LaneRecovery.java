@@ -11,7 +11,7 @@ import dev.pgeventstore.kafka.internal.history.Published;
 import dev.pgeventstore.kafka.internal.history.PublishedSeries;
 import dev.pgeventstore.kafka.internal.history.TailFindings;
 import dev.pgeventstore.kafka.internal.history.TailFindings.Comparison;
-import dev.pgeventstore.kafka.internal.lead.SeizedLead;
+import dev.pgeventstore.kafka.internal.lead.LeaseLeadership;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.position.LanePosition;
 import dev.pgeventstore.kafka.internal.position.RecordPlace;
@@ -46,11 +46,11 @@ public final class LaneRecovery {
   private final LaneAccess access;
   private final LaneContext lane;
   private final RelaySpec spec;
-  private final SeizedLead lead;
+  private final LeaseLeadership lead;
   private final Renewal renewal;
 
   /** What is read after this is of the incarnation of the server that it must be noted in. */
-  LaneRecovery(Evidence evidence, LaneAccess access, SeizedLead lead) {
+  LaneRecovery(Evidence evidence, LaneAccess access, LeaseLeadership lead) {
     this.evidence = evidence;
     this.access = access;
     this.lane = access.lane();
@@ -159,13 +159,8 @@ public final class LaneRecovery {
     if (notes.position().isEmpty() || notes.series() < published.lastNumber()) {
       return false;
     }
-    TokenLedger ledger = ledger();
-    long number = notes.token().map(Token::number).orElse(0L);
-    boolean isOld =
-        notes.token().filter(ledger::isOlder).isPresent()
-            || ledger.published().filter(token -> token.number() > number).isPresent();
     Position position = notes.position().get().position();
-    return !(isOld && lane.isExactlyOnce())
+    return !(lane.isExactlyOnce() && ledger().isAheadOf(notes.token()))
         && published.of(notes.series()).lastRecords().stream()
             .allMatch(record -> isNoted(record, notes, position));
   }

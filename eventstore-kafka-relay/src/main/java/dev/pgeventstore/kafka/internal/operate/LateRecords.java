@@ -50,7 +50,7 @@ public final class LateRecords {
         new Progress(operator.scheduler(), 0, lane.spec().unhealthyAfter(), nobody),
         publishing -> {
           if (wanted.isAfter(publishing.runUpTo(wanted))) {
-            throw new IllegalStateException("somebody else took the lead: try again");
+            throw new IllegalStateException("another process took the lead: try again");
           }
         });
     this.notes = access.readNotes();

@@ -1,12 +1,18 @@
 package dev.pgeventstore.kafka.internal.operate;
 
+import dev.pgeventstore.kafka.internal.clients.Contact;
+import java.util.function.Consumer;
+import dev.pgeventstore.kafka.internal.verify.VerificationPlan;
+import dev.pgeventstore.kafka.internal.verify.RelayVerification;
+import dev.pgeventstore.kafka.VerificationProgress;
+import dev.pgeventstore.kafka.VerificationReport;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.Delivery;
 import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.kafka.internal.StopSignal;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
-import dev.pgeventstore.kafka.internal.lead.SeizedLead;
+import dev.pgeventstore.kafka.internal.lead.LeaseLeadership;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.relay.Experience;
 import dev.pgeventstore.kafka.internal.relay.LaneAccess;
@@ -50,12 +56,22 @@ public record Operator(RelaySpec spec, EventFeed feed, KafkaSettings settings) {
   }
 
   /**
+   * Compares the topics of a cluster with the store, by what all lanes have noted here.
+   *
+   * @param listener told how far it has come
+   */
+  public VerificationReport verify(KafkaSettings cluster, Consumer<VerificationProgress> listener)
+      throws InterruptedException {
+    return RelayVerification.run(VerificationPlan.of(spec, feed, cluster, lookAtAll()), listener);
+  }
+
+  /**
    * Takes the lead of a lane and works on it.
    *
    * @param start how it is taken if it has no position
    */
   public void onLane(int lane, Start start, Work work) throws InterruptedException {
-    SeizedLead lead = SeizedLead.of(scheduler(), feed, spec, lane);
+    LeaseLeadership lead = LeaseLeadership.seized(scheduler(), feed, spec, lane);
     try (LaneAccess access = open(new LaneContext(spec, lane, feed, settings, lead), start)) {
       access.writer().takeOver();
       work.on(access, lead);
@@ -66,7 +82,10 @@ public record Operator(RelaySpec spec, EventFeed feed, KafkaSettings settings) {
 
   LaneAccess open(LaneContext lane, Start start) throws InterruptedException {
     return new LaneAccess(
-        lane, new StopSignal(scheduler()), start, Experience.none(settings, spec.leaseTtl()));
+        lane,
+        new StopSignal(scheduler()),
+        start,
+        Experience.none(settings, spec.leaseTtl(), Contact.once()));
   }
 
   /**
@@ -117,6 +136,6 @@ public record Operator(RelaySpec spec, EventFeed feed, KafkaSettings settings) {
 
   /** What is done while nobody else leads. */
   public interface Work {
-    void on(LaneAccess access, SeizedLead lead) throws InterruptedException;
+    void on(LaneAccess access, LeaseLeadership lead) throws InterruptedException;
   }
 }

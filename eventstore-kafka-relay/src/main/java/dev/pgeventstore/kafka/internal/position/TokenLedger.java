@@ -79,13 +79,25 @@ public record TokenLedger(List<Epoch> epochs, Position readUpTo, Optional<Token>
     return last().map(Token::number).orElse(0L);
   }
 
+  /** Whether another database has drawn it, or this one before it lost that. */
+  public boolean isForeign(Token token) {
+    return !knows(token) && !isOlder(token);
+  }
+
   /** Whether this database has drawn it. */
-  public boolean knows(Token token) {
+  boolean knows(Token token) {
     return epochs.stream().anyMatch(epoch -> epoch.has(token));
   }
 
+  /** Whether the database knows that later tokens than the one in a lane's notes are in Kafka. */
+  public boolean isAheadOf(Optional<Token> noted) {
+    long number = noted.map(Token::number).orElse(0L);
+    return noted.filter(this::isOlder).isPresent()
+        || published.filter(token -> token.number() > number).isPresent();
+  }
+
   /** Whether it is from before everything that is remembered. */
-  public boolean isOlder(Token token) {
+  boolean isOlder(Token token) {
     return !epochs.isEmpty() && token.number() < epochs.get(0).from();
   }
 

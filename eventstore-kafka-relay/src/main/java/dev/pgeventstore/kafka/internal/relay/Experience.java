@@ -16,14 +16,9 @@ import java.time.Duration;
  */
 public record Experience(Refusals refusals, TransactionSize size, Contact contact) {
 
-  /** Of one that tries once. */
-  public static Experience none(KafkaSettings settings, Duration lease) {
+  /** Of a lane that has learned nothing yet. */
+  public static Experience none(KafkaSettings settings, Duration lease, Contact contact) {
     return new Experience(
-        new Refusals(), new TransactionSize(settings.transactionTimeout(), lease), Contact.once());
-  }
-
-  /** The same of a lane that tries again and again, and closes the contact in the end. */
-  Experience withLastingContact() {
-    return new Experience(refusals, size, Contact.kept());
+        new Refusals(), new TransactionSize(settings.transactionTimeout(), lease), contact);
   }
 }

@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka.internal.relay;
 
+import dev.pgeventstore.kafka.internal.clients.Contact;
 import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.internal.Backoff;
@@ -70,7 +71,7 @@ public final class Lane implements Runnable {
     this.number = number;
     this.feed = feed;
     this.settings = settings;
-    this.experience = Experience.none(settings, spec.leaseTtl()).withLastingContact();
+    this.experience = Experience.none(settings, spec.leaseTtl(), Contact.kept());
     this.leadership = leadership;
     this.progress = progress;
     this.stop = stop;

@@ -67,7 +67,7 @@ public final class Publishing {
   }
 
   /**
-   * Publishes until it is told to stop, or somebody else leads.
+   * Publishes until it is told to stop, or another process leads.
    *
    * @param leads is run when the store's history was found to be the one that was published
    */
@@ -78,7 +78,7 @@ public final class Publishing {
   /**
    * Publishes up to a position at least, and no more than is needed for that.
    *
-   * @return how far it has come; not to the position if it was told to stop, or somebody else leads
+   * @return how far it has come; not to the position if it was told to stop, or another process leads
    */
   public Position runUpTo(Position wanted) throws InterruptedException {
     runWhile(() -> {}, () -> wanted.isAfter(reached));

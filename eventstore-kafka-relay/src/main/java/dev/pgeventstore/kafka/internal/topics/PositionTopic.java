@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -80,9 +81,10 @@ public final class PositionTopic {
   public LaneNotes read(Topics topics, KafkaSettings settings, int lane)
       throws InterruptedException {
     TopicPartition partition = new TopicPartition(name, lane);
-    // The end that committed readers are told would be before an open transaction: going by that
+    // The end that readers of committed records get would be before an open transaction: going by that
     // would take an old position for the last one.
-    long end = topics.end(partition);
+    long end =
+        Objects.requireNonNull(topics.ends(List.of(partition)).get(partition), "an end of the topic");
     Map<String, String> latest = new HashMap<>();
     Scheduler scheduler = settings.scheduler();
     try (Consumer<byte[], byte[]> consumer = settings.clients().consumer(settings.consumer())) {

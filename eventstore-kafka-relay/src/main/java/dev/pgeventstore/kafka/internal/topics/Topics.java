@@ -6,6 +6,8 @@ import dev.pgeventstore.kafka.internal.clients.Contact;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import dev.pgeventstore.kafka.internal.position.TopicLayout;
 import java.time.Duration;
+import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -18,7 +20,6 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
-import org.apache.kafka.clients.admin.ListOffsetsResult.ListOffsetsResultInfo;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.TopicDescription;
@@ -108,27 +109,25 @@ public final class Topics implements AutoCloseable {
    * leaders of all its partitions are asked.
    */
   public boolean wasWrittenTo(String topic, int partitions) throws InterruptedException {
-    Map<TopicPartition, OffsetSpec> latest =
+    List<TopicPartition> all =
         IntStream.range(0, partitions)
             .mapToObj(partition -> new TopicPartition(topic, partition))
-            .collect(Collectors.toMap(partition -> partition, partition -> OffsetSpec.latest()));
-    return answer(admin.listOffsets(latest, uncommittedToo()).all()).values().stream()
-        .anyMatch(end -> end.offset() > 0);
+            .toList();
+    return ends(all).values().stream().anyMatch(end -> end > 0);
   }
 
-  /** The end of a partition, behind open transactions too. */
-  public long end(TopicPartition partition) throws InterruptedException {
-    Map<TopicPartition, ListOffsetsResultInfo> ends =
-        answer(admin.listOffsets(Map.of(partition, OffsetSpec.latest()), uncommittedToo()).all());
-    ListOffsetsResultInfo end = ends.get(partition);
-    if (end == null) {
-      throw new KafkaException("the broker did not tell the end of " + partition);
-    }
-    return end.offset();
-  }
-
-  private static ListOffsetsOptions uncommittedToo() {
-    return new ListOffsetsOptions(IsolationLevel.READ_UNCOMMITTED);
+  /** The ends of partitions, behind open transactions too. */
+  public Map<TopicPartition, Long> ends(Collection<TopicPartition> partitions)
+      throws InterruptedException {
+    Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
+    partitions.forEach(partition -> latest.put(partition, OffsetSpec.latest()));
+    Map<TopicPartition, Long> ends = new HashMap<>();
+    answer(
+            admin
+                .listOffsets(latest, new ListOffsetsOptions(IsolationLevel.READ_UNCOMMITTED))
+                .all())
+        .forEach((partition, end) -> ends.put(partition, end.offset()));
+    return ends;
   }
 
   boolean isCompactedOnly(String topic) throws InterruptedException {

@@ -31,28 +31,21 @@ public final class Findings {
   private final List<VerifiedPartition> partitions = new ArrayList<>();
 
   public void add(Kind kind, SentRecord record, String what) {
-    counts.merge(kind, 1L, Long::sum);
-    if (first.size() < VerificationReport.MOST_DIFFERENCES) {
-      first.add(
-          new Found(
-              kind,
-              record.raw().topic(),
-              record.raw().partition(),
-              OptionalLong.of(record.raw().offset()),
-              record.place().position(),
-              record.place().index(),
-              what));
-    }
+    add(
+        new Found(
+            kind,
+            record.raw().topic(),
+            record.raw().partition(),
+            OptionalLong.of(record.raw().offset()),
+            record.place().position(),
+            record.place().index(),
+            what));
   }
 
   /** What the relay has sent last to a partition is not there. */
   void lastIsMissing(TopicPartition partition, RecordPlace place) {
-    if (missing.mayHave(place)) {
-      return;
-    }
-    counts.merge(Kind.MISSING, 1L, Long::sum);
-    if (first.size() < VerificationReport.MOST_DIFFERENCES) {
-      first.add(
+    if (!missing.mayHave(place)) {
+      add(
           new Found(
               Kind.MISSING,
               partition.topic(),
@@ -65,11 +58,15 @@ public final class Findings {
   }
 
   void unreadable(String topic, int partition, long offset, String what) {
-    counts.merge(Kind.UNKNOWN, 1L, Long::sum);
+    add(
+        new Found(
+            Kind.UNKNOWN, topic, partition, OptionalLong.of(offset), Position.START, 0, what));
+  }
+
+  private void add(Found found) {
+    counts.merge(found.kind(), 1L, Long::sum);
     if (first.size() < VerificationReport.MOST_DIFFERENCES) {
-      first.add(
-          new Found(
-              Kind.UNKNOWN, topic, partition, OptionalLong.of(offset), Position.START, 0, what));
+      first.add(found);
     }
   }
 

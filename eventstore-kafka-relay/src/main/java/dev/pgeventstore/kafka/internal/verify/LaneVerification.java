@@ -1,12 +1,13 @@
 package dev.pgeventstore.kafka.internal.verify;
 
+import dev.pgeventstore.kafka.VerificationProgress;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.Difference.Kind;
 import dev.pgeventstore.kafka.internal.history.SentRecord;
 import dev.pgeventstore.kafka.internal.position.RecordPlace;
-import dev.pgeventstore.kafka.internal.verify.Tape.Succession;
+import dev.pgeventstore.kafka.internal.verify.PartitionCursor.Succession;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
@@ -35,11 +36,11 @@ public final class LaneVerification {
   /**
    * Compares all of it.
    *
-   * @param reached told of the position after each page
+   * @param listener told how far it has come, after each page
    */
-  public void run(Consumer<Position> reached) throws InterruptedException {
-    try (Tapes tapes =
-        new Tapes(
+  public void run(Consumer<VerificationProgress> listener) throws InterruptedException {
+    try (PartitionCursors cursors =
+        new PartitionCursors(
             plan.settings(),
             lane,
             (raw, why) -> findings.unreadable(raw.topic(), raw.partition(), raw.offset(), why))) {
@@ -50,19 +51,26 @@ public final class LaneVerification {
               (events, at) -> {
                 for (RecordedEvent event : events) {
                   if (lane.has(event, plan.lanes().size())) {
-                    compare(event, tapes);
+                    compare(event, cursors);
                   }
                 }
-                explainUpTo(at, tapes);
-                reached.accept(at);
+                explainUpTo(at, cursors);
+                listener.accept(
+                    new Report.Progress(
+                        lane.number(),
+                        plan.lanes().size(),
+                        at,
+                        lane.position(),
+                        findings.records,
+                        findings.differences()));
               });
-      explainTheRest(tapes);
+      explainTheRest(cursors);
       // Each lane meets the same.
-      findings.others = tapes.others();
+      findings.others = cursors.others();
     }
   }
 
-  private void compare(RecordedEvent event, Tapes tapes) {
+  private void compare(RecordedEvent event, PartitionCursors cursors) {
     if (lane.leavesOut(event)) {
       findings.left++;
       return;
@@ -71,7 +79,7 @@ public final class LaneVerification {
       // What it was before, and where that went, nobody can tell any more.
       return;
     }
-    Optional<List<ExpectedRecord>> expected = expected(event);
+    Optional<List<ExpectedRecord>> expected = plan.expected(event);
     if (expected.isEmpty()) {
       // As with the relay: what became of it is explained when it is met.
       findings.missing.addUnmapped(event);
@@ -80,40 +88,28 @@ public final class LaneVerification {
     findings.events++;
     Set<Outcome> outcomes = EnumSet.noneOf(Outcome.class);
     for (ExpectedRecord record : expected.get()) {
-      outcomes.add(compare(record, tapes));
+      outcomes.add(compare(record, cursors));
     }
     if (outcomes.contains(Outcome.FOUND) || outcomes.equals(EnumSet.of(Outcome.REMOVED))) {
       findings.missing.isThere(event);
     }
   }
 
-  /** The records of an event; none if the mapper fails, by whatever it throws. */
-  private Optional<List<ExpectedRecord>> expected(RecordedEvent event) {
-    try {
-      return Optional.of(ExpectedRecord.of(event, plan.mapper(), plan.topic()));
-    } catch (Throwable e) {
-      if (Causes.isOfVirtualMachine(e)) {
-        throw e;
-      }
-      return Optional.empty();
-    }
-  }
-
-  private Outcome compare(ExpectedRecord expected, Tapes tapes) {
+  private Outcome compare(ExpectedRecord expected, PartitionCursors cursors) {
     int partition = lane.partition(expected).partition();
-    Tape tape = tapes.tape(expected.topic(), partition);
-    if (tape == null) {
+    PartitionCursor cursor = cursors.cursor(expected.topic(), partition);
+    if (cursor == null) {
       findings.missing.add(expected, partition);
       return Outcome.MISSING;
     }
-    SentRecord next = tapes.next(tape);
+    SentRecord next = cursors.next(cursor);
     while (next != null
         && (next.place().compareTo(expected.place()) < 0 || isOfAnother(next, expected))) {
-      explain(next, tapes.take(tape));
-      next = tapes.next(tape);
+      explain(next, cursors.take(cursor));
+      next = cursors.next(cursor);
     }
     if (next != null && next.place().equals(expected.place())) {
-      Succession succession = tapes.take(tape);
+      Succession succession = cursors.take(cursor);
       tellGap(next, succession);
       findings.records++;
       List<String> differences = expected.differences(next);
@@ -122,11 +118,11 @@ public final class LaneVerification {
       }
       return Outcome.FOUND;
     }
-    if (tape.isBeforeTheCut(expected.place())) {
+    if (cursor.isBeforeTheCut(expected.place())) {
       findings.removed++;
       return Outcome.REMOVED;
     }
-    tape.missed();
+    cursor.missed();
     findings.missing.add(expected, partition);
     return Outcome.MISSING;
   }
@@ -149,54 +145,54 @@ public final class LaneVerification {
   }
 
   /** What nothing expected is waiting for, as far as it has been read. */
-  private void explainUpTo(Position position, Tapes tapes) {
-    for (Tape tape : tapes.all()) {
-      SentRecord next = tape.peek();
+  private void explainUpTo(Position position, PartitionCursors cursors) {
+    for (PartitionCursor cursor : cursors.all()) {
+      SentRecord next = cursor.peek();
       while (next != null && !next.place().position().isAfter(position)) {
-        explain(next, tapes.take(tape));
-        next = tape.peek();
+        explain(next, cursors.take(cursor));
+        next = cursor.peek();
       }
     }
   }
 
-  private void explainTheRest(Tapes tapes) {
-    for (Tape tape : tapes.all()) {
-      SentRecord next = tapes.next(tape);
+  private void explainTheRest(PartitionCursors cursors) {
+    for (PartitionCursor cursor : cursors.all()) {
+      SentRecord next = cursors.next(cursor);
       while (next != null) {
-        explain(next, tapes.take(tape));
-        next = tapes.next(tape);
+        explain(next, cursors.take(cursor));
+        next = cursors.next(cursor);
       }
       findings.verified(
           new Report.OfPartition(
               lane.number(),
-              tape.partition.topic(),
-              tape.partition.partition(),
-              from(tape),
-              tape.beginning,
-              tape.end));
+              cursor.partition.topic(),
+              cursor.partition.partition(),
+              from(cursor),
+              cursor.beginning,
+              cursor.end));
     }
-    requireTheLast(tapes);
+    requireTheLast(cursors);
   }
 
   /**
    * Of what is no event only the chain is known, and a chain does not tell that its end is gone.
    */
-  private void requireTheLast(Tapes tapes) {
+  private void requireTheLast(PartitionCursors cursors) {
     lane.sent()
         .forEach(
             (partition, place) -> {
-              Tape tape = tapes.tape(partition.topic(), partition.partition());
-              if (tape == null || !tape.hasComeTo(place)) {
+              PartitionCursor cursor = cursors.cursor(partition.topic(), partition.partition());
+              if (cursor == null || !cursor.hasComeTo(place)) {
                 findings.lastIsMissing(partition, place);
               }
             });
   }
 
-  private Position from(Tape tape) {
-    if (!tape.isCut()) {
+  private Position from(PartitionCursor cursor) {
+    if (!cursor.isCut()) {
       return Position.START;
     }
-    RecordPlace first = tape.first();
+    RecordPlace first = cursor.first();
     return first == null ? lane.position() : first.position();
   }
 
@@ -253,7 +249,7 @@ public final class LaneVerification {
   }
 
   private void explain(SentRecord record, RecordedEvent event) {
-    Optional<List<ExpectedRecord>> expected = expected(event);
+    Optional<List<ExpectedRecord>> expected = plan.expected(event);
     if (expected.isEmpty()) {
       findings.missing.isThere(event);
       findings.notCompared++;

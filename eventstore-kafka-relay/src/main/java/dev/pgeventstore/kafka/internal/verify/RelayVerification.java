@@ -12,22 +12,18 @@ import java.util.function.Consumer;
  */
 public final class RelayVerification {
 
-  private final VerificationPlan plan;
-  private final Consumer<VerificationProgress> listener;
-
-  public RelayVerification(VerificationPlan plan, Consumer<VerificationProgress> listener) {
-    this.plan = plan;
-    this.listener = listener;
-  }
+  private RelayVerification() {}
 
   /**
-   * Does it.
+   * Compares.
    *
+   * @param listener told how far it has come
    * @throws IllegalStateException if the store has not come as far as the relay: it has lost
    *     commits
    * @throws InterruptedException if the thread was interrupted
    */
-  public VerificationReport run() throws InterruptedException {
+  public static VerificationReport run(
+      VerificationPlan plan, Consumer<VerificationProgress> listener) throws InterruptedException {
     Position mark = plan.feed().highWaterMark();
     Findings findings = new Findings();
     for (VerificationPlan.Lane lane : plan.lanes()) {
@@ -36,17 +32,7 @@ public final class RelayVerification {
             "the relay has published up to position %s, but the store ends at %s: it has lost commits, or is another one"
                 .formatted(lane.position(), mark));
       }
-      new LaneVerification(plan, lane, findings)
-          .run(
-              reached ->
-                  listener.accept(
-                      new Report.Progress(
-                          lane.number(),
-                          plan.lanes().size(),
-                          reached,
-                          lane.position(),
-                          findings.records,
-                          findings.differences())));
+      new LaneVerification(plan, lane, findings).run(listener);
       findings.laneEnds();
     }
     return findings.report();

@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka.internal.verify;
 
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
@@ -61,6 +62,18 @@ public record VerificationPlan(
         spec.deadLetters(),
         spec.delivery() == Delivery.AT_LEAST_ONCE,
         List.copyOf(lanes));
+  }
+
+  /** The records of an event; none if the mapper fails, by whatever it throws. */
+  public Optional<List<ExpectedRecord>> expected(RecordedEvent event) {
+    try {
+      return Optional.of(ExpectedRecord.of(event, mapper, topic));
+    } catch (Throwable e) {
+      if (Causes.isOfVirtualMachine(e)) {
+        throw e;
+      }
+      return Optional.empty();
+    }
   }
 
   /**

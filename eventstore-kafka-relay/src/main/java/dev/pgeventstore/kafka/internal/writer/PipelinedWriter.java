@@ -26,27 +26,23 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * At least once: one idempotent producer, which keeps the order, and notes that follow what Kafka
- * has acknowledged. They are kept in the store's database with the lane's lease, so that whoever
- * lost that cannot move them any more.
- *
- * <p>The first record that fails ends it: the producer is closed by the thread that learns of it,
- * before it can send what comes behind.
+ * has acknowledged. They are kept in the store's database with the lane's lease, so that a writer
+ * that has lost it cannot move them any more.
  */
 public final class PipelinedWriter implements LaneWriter {
 
   private static final int MOST_UNDER_WAY = 32;
   private static final long SHORT_WAIT = Duration.ofMillis(1).toNanos();
   private static final long BETWEEN_NOTES = Duration.ofMillis(200).toNanos();
-  private static final Duration FAREWELL = Duration.ofSeconds(5);
+  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
 
   private final Scheduler scheduler;
   private final Producer<byte[], byte[]> producer;
   private final Lease lease;
   private final Leadership leadership;
   private final TransactionSize size;
-  private final FirstFailure failed = new FirstFailure();
+  private final OrderedSender sender;
   private final Deque<Load> underWay = new ArrayDeque<>();
-  private final Introductions introductions = new Introductions();
   private final Map<String, @Nullable String> unsaved = new HashMap<>();
   private Load current = new Load();
   private long bytesUnderWay;
@@ -67,12 +63,13 @@ public final class PipelinedWriter implements LaneWriter {
     this.scheduler = settings.scheduler();
     this.saved = scheduler.nanoTime();
     this.producer = settings.clients().producer(settings.idempotentProducer());
+    this.sender = new OrderedSender(producer);
   }
 
   @Override
   public void takeOver() {}
 
-  /** Who cannot note anything must not send: it would send the same again and again. */
+  /** A writer that cannot note anything must not send: it would send the same again and again. */
   @Override
   public LaneNotes read() {
     Map<String, String> found = lease.notes();
@@ -95,25 +92,15 @@ public final class PipelinedWriter implements LaneWriter {
     load.sent = scheduler.nanoTime();
     // It is all that ties the records to the database: the notes go back with that.
     @Nullable Header tie = parcel.token().map(Outgoing::tie).orElse(null);
+    Runnable pause = this::awaitIntroduction;
+    Runnable acknowledged = load.unconfirmed::decrementAndGet;
     try {
       for (Outgoing outgoing : parcel.records()) {
         requireAllWell();
-        Target target = introductions.of(outgoing.record(), load.sent);
-        while (target.isWaitedFor()) {
-          pause();
-          requireAllWell();
-        }
-        boolean introduces = target.isIntroducedNow();
         if (tie != null) {
           outgoing.record().headers().add(tie);
         }
-        Position position = outgoing.position();
-        Future<RecordMetadata> unused =
-            producer.send(
-                outgoing.record(),
-                introduces
-                    ? (sent, failure) -> introduced(target, failure, position, sent, load)
-                    : (sent, failure) -> learn(failure, position, sent, load));
+        sender.send(outgoing, load.sent, pause, acknowledged);
       }
     } catch (KafkaException | IllegalStateException e) {
       requireAllWell();
@@ -121,30 +108,13 @@ public final class PipelinedWriter implements LaneWriter {
     }
   }
 
-  private void introduced(
-      Target target,
-      @Nullable Exception failure,
-      Position position,
-      RecordMetadata sent,
-      Load load) {
-    learn(failure, position, sent, load);
-    if (failure == null) {
-      target.known();
-    }
-  }
-
-  private void learn(
-      @Nullable Exception failure, Position position, RecordMetadata sent, Load load) {
-    if (failure == null) {
-      load.unconfirmed.decrementAndGet();
-    } else if (failed.learn(position, sent, failure)) {
-      // By the thread that sends: it sends nothing more.
-      producer.close(Duration.ZERO);
-    }
+  private void awaitIntroduction() {
+    pause();
+    requireAllWell();
   }
 
   private void requireAllWell() {
-    KafkaException failure = failed.get();
+    KafkaException failure = sender.failure();
     if (failure != null) {
       Load first = underWay.peek();
       if (first != null && Failures.is(failure, TimeoutException.class)) {
@@ -240,22 +210,21 @@ public final class PipelinedWriter implements LaneWriter {
   }
 
   private static KafkaException leaseTaken() {
-    return new KafkaException("somebody else has taken the lease, and leads");
+    return new KafkaException("another process has taken the lease, and leads");
   }
 
   private static KafkaException leadLost() {
-    return new KafkaException("the lease ran out before it was renewed: somebody else may lead");
+    return new KafkaException("the lease expired before it was renewed: another process may lead");
   }
 
   @Override
   public void abandon() {
-    failed.giveUp();
-    producer.close(Duration.ZERO);
+    sender.abandon();
   }
 
   @Override
   public void close() {
-    producer.close(failed.get() == null ? FAREWELL : Duration.ZERO);
+    producer.close(sender.failure() == null ? CLOSE_TIMEOUT : Duration.ZERO);
   }
 
   /** What was sent between two commits. */

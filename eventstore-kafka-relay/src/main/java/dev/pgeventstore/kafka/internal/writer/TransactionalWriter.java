@@ -21,13 +21,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Exactly once: records and notes are one Kafka transaction, and the notes are in the position
- * topic. Whoever takes over fences the others, and ends their transaction, before he reads what
- * they have noted.
+ * topic. A writer that takes over fences the others, and ends their transaction, before it reads
+ * what they have noted.
  */
 public final class TransactionalWriter implements LaneWriter {
 
   private static final int MOST_RECORDS = 20_000;
-  private static final Duration FAREWELL = Duration.ofSeconds(5);
+  private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
 
   /**
    * A broker answers a commit before the partitions have it. It takes what comes in between for the
@@ -45,8 +45,7 @@ public final class TransactionalWriter implements LaneWriter {
   private final Topics topics;
   private final int lane;
   private final TransactionSize size;
-  private final FirstFailure failed = new FirstFailure();
-  private final Introductions introductions = new Introductions();
+  private final OrderedSender sender;
 
   private long ended;
   private boolean usable;
@@ -70,6 +69,7 @@ public final class TransactionalWriter implements LaneWriter {
     this.scheduler = settings.scheduler();
     this.ended = scheduler.nanoTime() - AFTER_A_COMMIT;
     this.producer = settings.clients().producer(settings.transactionalProducer(transactionalId));
+    this.sender = new OrderedSender(producer);
   }
 
   @Override
@@ -88,21 +88,10 @@ public final class TransactionalWriter implements LaneWriter {
     try {
       usable = false;
       begin();
+      Runnable pause = this::pause;
       for (Outgoing outgoing : parcel.records()) {
         requireNoFailure();
-        Target target = introductions.of(outgoing.record(), begun);
-        while (target.isWaitedFor()) {
-          scheduler.park(this, SHORT_WAIT);
-          requireNoFailure();
-        }
-        boolean introduces = target.isIntroducedNow();
-        Position position = outgoing.position();
-        Future<RecordMetadata> unused =
-            producer.send(
-                outgoing.record(),
-                introduces
-                    ? (sent, failure) -> introduced(target, failure, position, sent)
-                    : (sent, failure) -> learn(failure, position, sent));
+        sender.send(outgoing, begun, pause, () -> {});
       }
       bytes += parcel.bytes();
       records += parcel.records().size();
@@ -122,25 +111,14 @@ public final class TransactionalWriter implements LaneWriter {
     }
   }
 
+  private void pause() {
+    scheduler.park(this, SHORT_WAIT);
+    requireNoFailure();
+  }
+
   private void requireNoFailure() {
-    if (failed.get() != null) {
+    if (sender.failure() != null) {
       throw new KafkaException("a record before could not be sent");
-    }
-  }
-
-  private void introduced(
-      Target target, @Nullable Exception failure, Position position, RecordMetadata sent) {
-    learn(failure, position, sent);
-    if (failure == null) {
-      target.known();
-    }
-  }
-
-  private void learn(@Nullable Exception failure, Position position, RecordMetadata sent) {
-    if (failure != null && failed.learn(position, sent, failure)) {
-      // By the thread that sends. Nothing behind it may reach the partition, or readers of
-      // uncommitted records would miss it.
-      producer.close(Duration.ZERO);
     }
   }
 
@@ -160,7 +138,7 @@ public final class TransactionalWriter implements LaneWriter {
 
   /** What went wrong first says more than what came of it. */
   private RuntimeException first(RuntimeException last) {
-    KafkaException first = failed.get();
+    KafkaException first = sender.failure();
     if (first == null || first == last) {
       return last;
     }
@@ -211,13 +189,12 @@ public final class TransactionalWriter implements LaneWriter {
 
   @Override
   public void abandon() {
-    failed.giveUp();
-    producer.close(Duration.ZERO);
+    sender.abandon();
   }
 
   @Override
   public void close() {
     // Waiting for what failed could only make its outcome known too late.
-    producer.close(usable && !open ? FAREWELL : Duration.ZERO);
+    producer.close(usable && !open ? CLOSE_TIMEOUT : Duration.ZERO);
   }
 }

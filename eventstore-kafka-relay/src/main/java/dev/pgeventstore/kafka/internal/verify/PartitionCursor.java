@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * What a lane has sent to a partition, in order: what is read and not compared yet, and what was
  * learned of the rest. For one thread.
  */
-final class Tape {
+final class PartitionCursor {
 
   /** Enough to keep the others busy while one is waited for. */
   private static final int MOST_RECORDS = 1_000;
@@ -31,7 +31,7 @@ final class Tape {
   /** Whether something was missed since the last record. */
   private boolean missed;
 
-  Tape(TopicPartition partition, long beginning, long end) {
+  PartitionCursor(TopicPartition partition, long beginning, long end) {
     this.partition = partition;
     this.beginning = beginning;
     this.end = end;

@@ -1,5 +1,7 @@
 package dev.pgeventstore.kafka.internal.verify;
 
+import dev.pgeventstore.kafka.internal.topics.Topics;
+import dev.pgeventstore.kafka.internal.StopSignal;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import dev.pgeventstore.kafka.internal.history.SentRecord;
@@ -30,7 +32,7 @@ import org.jspecify.annotations.Nullable;
  * All partitions that a lane has sent to, read side by side: each as far as it is wanted, and a
  * little further. What is held is bounded, however long the partitions are. For one thread.
  */
-final class Tapes implements AutoCloseable {
+final class PartitionCursors implements AutoCloseable {
 
   private static final Duration PATIENCE = Duration.ofSeconds(60);
   private static final Duration POLL = Duration.ofMillis(200);
@@ -39,7 +41,7 @@ final class Tapes implements AutoCloseable {
   private final VerificationPlan.Lane lane;
   private final Scheduler scheduler;
   private final Consumer<byte[], byte[]> consumer;
-  private final Map<TopicPartition, Tape> tapes = new HashMap<>();
+  private final Map<TopicPartition, PartitionCursor> cursors = new HashMap<>();
   private final BiConsumer<ConsumerRecord<byte[], byte[]>, String> unreadable;
   private long bytes;
   private long others;
@@ -49,7 +51,7 @@ final class Tapes implements AutoCloseable {
    *
    * @param unreadable told of records that say they are the lane's, and do not say what they are
    */
-  Tapes(
+  PartitionCursors(
       KafkaSettings settings,
       VerificationPlan.Lane lane,
       BiConsumer<ConsumerRecord<byte[], byte[]>, String> unreadable)
@@ -64,13 +66,16 @@ final class Tapes implements AutoCloseable {
         partitions.add(new TopicPartition(topic, info.partition()));
       }
     }
-    // Those that committed readers are told would be before an open transaction.
-    Map<TopicPartition, Long> ends = ends(settings, partitions);
+    // Those that readers of committed records get would be before an open transaction.
+    Map<TopicPartition, Long> ends;
+    try (Topics topics = new Topics(settings, new StopSignal(scheduler))) {
+      ends = topics.ends(partitions);
+    }
     Map<TopicPartition, Long> beginnings = consumer.beginningOffsets(partitions);
     for (TopicPartition partition : partitions) {
-      tapes.put(
+      cursors.put(
           partition,
-          new Tape(
+          new PartitionCursor(
               partition, beginnings.getOrDefault(partition, 0L), ends.getOrDefault(partition, 0L)));
     }
     consumer.assign(partitions);
@@ -86,32 +91,13 @@ final class Tapes implements AutoCloseable {
     return settings;
   }
 
-  private static Map<TopicPartition, Long> ends(
-      KafkaSettings settings, List<TopicPartition> partitions) throws InterruptedException {
-    Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
-    partitions.forEach(partition -> latest.put(partition, OffsetSpec.latest()));
-    Map<TopicPartition, Long> ends = new HashMap<>();
-    try (Admin admin = settings.clients().admin(settings.admin())) {
-      settings
-          .scheduler()
-          .await(
-              admin
-                  .listOffsets(latest, new ListOffsetsOptions(IsolationLevel.READ_UNCOMMITTED))
-                  .all())
-          .forEach((partition, end) -> ends.put(partition, end.offset()));
-    } catch (ExecutionException e) {
-      throw new KafkaException("the ends of the topics cannot be told", e);
-    }
-    return ends;
-  }
-
   /** What stands in a partition; null if there is no such partition. */
-  @Nullable Tape tape(String topic, int partition) {
-    return tapes.get(new TopicPartition(topic, partition));
+  @Nullable PartitionCursor cursor(String topic, int partition) {
+    return cursors.get(new TopicPartition(topic, partition));
   }
 
-  Iterable<Tape> all() {
-    return tapes.values();
+  Iterable<PartitionCursor> all() {
+    return cursors.values();
   }
 
   /** Records in these partitions that are not of the lane's relay, or not of its order. */
@@ -120,25 +106,25 @@ final class Tapes implements AutoCloseable {
   }
 
   /** The next record of a partition; null at its end. Waits for it. */
-  @Nullable SentRecord next(Tape tape) {
+  @Nullable SentRecord next(PartitionCursor cursor) {
     long deadline = scheduler.nanoTime() + PATIENCE.toNanos();
-    while (tape.isEmpty() && !tape.hasEnded()) {
+    while (cursor.isEmpty() && !cursor.hasEnded()) {
       if (poll()) {
         deadline = scheduler.nanoTime() + PATIENCE.toNanos();
       } else if (scheduler.nanoTime() > deadline) {
         throw new TimeoutException(
             "%s could be read up to offset %d only, not up to %d: is a transaction open there?"
-                .formatted(tape.partition, consumer.position(tape.partition), tape.end));
+                .formatted(cursor.partition, consumer.position(cursor.partition), cursor.end));
       }
     }
-    return tape.peek();
+    return cursor.peek();
   }
 
   /** Takes the next record of a partition. */
-  Tape.Succession take(Tape tape) {
-    SentRecord next = tape.peek();
+  PartitionCursor.Succession take(PartitionCursor cursor) {
+    SentRecord next = cursor.peek();
     bytes -= next == null ? 0 : next.bytes();
-    return tape.take();
+    return cursor.take();
   }
 
   private boolean poll() {
@@ -154,9 +140,9 @@ final class Tapes implements AutoCloseable {
       consumer.seekToBeginning(e.partitions());
       e.partitions().forEach(partition -> require(partition).cut());
     }
-    for (Tape tape : tapes.values()) {
-      if (!tape.hasEnded() && consumer.position(tape.partition) >= tape.end) {
-        tape.ended();
+    for (PartitionCursor cursor : cursors.values()) {
+      if (!cursor.hasEnded() && consumer.position(cursor.partition) >= cursor.end) {
+        cursor.ended();
         moved = true;
       }
     }
@@ -166,9 +152,9 @@ final class Tapes implements AutoCloseable {
   private void pauseTheFull() {
     List<TopicPartition> paused = new ArrayList<>();
     List<TopicPartition> read = new ArrayList<>();
-    for (Tape tape : tapes.values()) {
-      boolean enough = tape.isFull() || (bytes > MOST_BYTES && !tape.isEmpty());
-      (enough || tape.hasEnded() ? paused : read).add(tape.partition);
+    for (PartitionCursor cursor : cursors.values()) {
+      boolean enough = cursor.isFull() || (bytes > MOST_BYTES && !cursor.isEmpty());
+      (enough || cursor.hasEnded() ? paused : read).add(cursor.partition);
     }
     Set<TopicPartition> before = consumer.paused();
     paused.removeAll(before);
@@ -178,8 +164,8 @@ final class Tapes implements AutoCloseable {
   }
 
   private void take(ConsumerRecord<byte[], byte[]> raw) {
-    Tape tape = require(new TopicPartition(raw.topic(), raw.partition()));
-    if (raw.offset() >= tape.end) {
+    PartitionCursor cursor = require(new TopicPartition(raw.topic(), raw.partition()));
+    if (raw.offset() >= cursor.end) {
       return;
     }
     if (!SentRecord.isOf(raw, lane.series())) {
@@ -192,7 +178,7 @@ final class Tapes implements AutoCloseable {
     try {
       SentRecord record = SentRecord.of(raw);
       if (!record.place().position().isAfter(lane.position())) {
-        tape.add(record);
+        cursor.add(record);
         bytes += record.bytes();
       }
     } catch (IllegalArgumentException e) {
@@ -200,12 +186,12 @@ final class Tapes implements AutoCloseable {
     }
   }
 
-  private Tape require(TopicPartition partition) {
-    Tape tape = tapes.get(partition);
-    if (tape == null) {
+  private PartitionCursor require(TopicPartition partition) {
+    PartitionCursor cursor = cursors.get(partition);
+    if (cursor == null) {
       throw new IllegalStateException(partition + " was not asked for");
     }
-    return tape;
+    return cursor;
   }
 
   @Override
