@@ -348,6 +348,35 @@ class RelayRecoveryTest {
     requireExact(builder);
   }
 
+  @Test
+  void a_second_recovery_that_names_more_topics_is_refused_for_that_and_says_how_to_go_on()
+      throws Exception {
+    String mails = bench.topic + "-mails";
+    bench.createTopic(mails, 1);
+    KafkaRelay.Builder builder = relay(ONCE);
+    append("order-1", "order-2");
+    publish(builder);
+    message(mails);
+    publish(builder);
+    Position last = builder.operations().position();
+    lose(ONCE);
+    RecoveryReport first = recover(builder);
+
+    assertThat(first.lanes().get(0).position()).isLessThan(last);
+    assertThatThrownBy(
+            () -> builder.operations().recover("a test", Set.of(mails), progress -> {}))
+        .isInstanceOf(IllegalStateException.class)
+        .hasMessageContaining("since an earlier recovery: not all topics were named then")
+        .hasMessageContaining("newSeries(Position.of(%s)".formatted(last))
+        .hasMessageNotContaining("history");
+
+    builder.operations().newSeries(last, "as the recovery says");
+    append("order-1");
+    publish(builder);
+    assertThat(places(bench.topic, mails)).isEqualTo(4);
+    requireExact(builder);
+  }
+
   /** How many different records there are. */
   private int places(String... topics) {
     Set<String> places = new HashSet<>();

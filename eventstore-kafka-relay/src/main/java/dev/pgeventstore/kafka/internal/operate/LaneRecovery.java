@@ -76,7 +76,7 @@ public final class LaneRecovery {
       return result(older, published, List.of(), false);
     }
     LaneDraft draft = new LaneDraft(lane, older, published);
-    requireSameHistory(published.of(published.lastNumber()), draft.number());
+    requireSameHistory(published.of(published.lastNumber()), draft.number(), older);
     if (!draft.series().misplaced().isEmpty()) {
       throw refused(
           "in %s records are in partitions that no number of partitions gives for their keys"
@@ -106,7 +106,7 @@ public final class LaneRecovery {
           "what is there contradicts what the store says was published: %s. If records were lost in Kafka, begin a new series before the first of them, with RelayOperations.newSeries(…)"
               .formatted(evidence.proof().report()));
     }
-    renewal.recover(found, draft.series().highestToken(), "recover: " + why);
+    renewal.recover(found, draft.series().highestToken(), LaneNotes.RECOVER + why);
     return result(found, published, draft.leftOut(), true);
   }
 
@@ -171,7 +171,7 @@ public final class LaneRecovery {
   }
 
   /** Whether the store has what was published, as far as that can be told without reading all. */
-  private void requireSameHistory(PublishedSeries series, int goesOn) {
+  private void requireSameHistory(PublishedSeries series, int goesOn, LaneNotes older) {
     TokenLedger ledger = ledger();
     Map<String, String> number = Map.of(LaneNotes.SERIES, Integer.toString(series.number()));
     TailFindings found =
@@ -186,13 +186,20 @@ public final class LaneRecovery {
             && series.number() == goesOn
             && !series.isBegunAnew()
             && end.isAfter(ledger.readUpTo());
+    boolean agrees = found.unknown().isEmpty() && found.untied().isEmpty();
+    if (readLess && agrees && older.wasRecovered() && ledger.last().equals(older.token())) {
+      throw refused(
+          "its topics have records up to position %s, but by its notes and the database it has come to %s since an earlier recovery: not all topics were named then. To go on behind what is published, begin a new series: RelayOperations.newSeries(%sPosition.of(%s), …)"
+              .formatted(
+                  end, ledger.readUpTo(), TailFindings.ofLane(lane.number(), spec.lanes()), end));
+    }
     Position intact =
         found.untied().stream()
             .flatMap(record -> record.token().stream())
             .max(Comparator.comparing(Token::number))
             .map(token -> History.intactUpTo(token, ledger))
             .orElse(readLess ? ledger.readUpTo() : Position.START);
-    if (!found.unknown().isEmpty() || !found.untied().isEmpty() || readLess) {
+    if (!agrees || readLess) {
       throw refused(
           "the store's history is not the one that was published, up to position %s%s. %s"
               .formatted(

@@ -49,6 +49,9 @@ public final class LaneNotes {
   /** How the audit's note of a rewind begins. */
   public static final String REWIND = "rewind to ";
 
+  /** How the audit's note of a recovery begins. */
+  public static final String RECOVER = "recover: ";
+
   private static final Logger LOG = LoggerFactory.getLogger(LaneNotes.class);
 
   private final Map<String, String> notes;
@@ -279,7 +282,16 @@ public final class LaneNotes {
 
   /** Whether an operator ever had the lane send again what it had sent. */
   public boolean wasRewound() {
-    return audit().values().stream().anyMatch(what -> what.startsWith(REWIND));
+    return isAudited(REWIND);
+  }
+
+  /** Whether its notes were ever made anew. */
+  public boolean wasRecovered() {
+    return isAudited(RECOVER);
+  }
+
+  private boolean isAudited(String beginning) {
+    return audit().values().stream().anyMatch(what -> what.startsWith(beginning));
   }
 
   private <T> Optional<T> parsed(String name, Function<String, T> parse) {
