@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.archive;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -63,20 +63,13 @@ public final class ColdHistory {
     Path file = Files.createTempFile("parcels", ".jsonl");
     try (PostgresServer server = PostgresServer.start();
         KafkaBroker broker = KafkaBroker.start();
-        HikariDataSource pool = pool(server.createDatabase().url());
+        HikariDataSource pool = Pools.of(server.createDatabase().url(), 6);
         EventStore store = store(pool)) {
       Topic topic = new Topic(broker.bootstrap(), "parcels").create(2);
       new ColdHistory(store, topic, System.out::println).run(file);
     } finally {
       Files.delete(file);
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(6);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

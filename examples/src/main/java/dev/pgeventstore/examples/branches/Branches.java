@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.branches;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -58,20 +58,13 @@ public final class Branches {
   public static void main(String[] arguments) throws Exception {
     try (PostgresServer server = PostgresServer.start();
         KafkaBroker broker = KafkaBroker.start();
-        HikariDataSource berlinPool = pool(server.createDatabase().url());
-        HikariDataSource parisPool = pool(server.createDatabase().url());
+        HikariDataSource berlinPool = Pools.of(server.createDatabase().url(), 6);
+        HikariDataSource parisPool = Pools.of(server.createDatabase().url(), 6);
         EventStore berlin = store(berlinPool);
         EventStore paris = store(parisPool)) {
       Topic topic = new Topic(broker.bootstrap(), "sales").create(2);
       new Branches(berlin, paris, topic, System.out::println).run();
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(6);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

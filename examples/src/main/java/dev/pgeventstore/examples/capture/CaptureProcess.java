@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.capture;
 
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.Append;
 import dev.pgeventstore.EventStore;
@@ -35,7 +36,7 @@ final class CaptureProcess {
 
   /** Arguments: database URL, number of the process, number of appends of each thread. */
   public static void main(String[] arguments) throws Exception {
-    try (HikariDataSource pool = ParallelCapture.pool(arguments[0]);
+    try (HikariDataSource pool = Pools.of(arguments[0], 12);
         EventStore store = ParallelCapture.store(pool)) {
       new CaptureProcess(pool, store, Integer.parseInt(arguments[1]))
           .run(Integer.parseInt(arguments[2]));

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.capture;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
@@ -53,19 +53,11 @@ public final class ParallelCapture {
   public static void main(String[] arguments) throws Exception {
     try (PostgresServer server = PostgresServer.start()) {
       String url = server.createDatabase().url();
-      try (HikariDataSource pool = pool(url);
+      try (HikariDataSource pool = Pools.of(url, 12);
           EventStore store = store(pool)) {
         new ParallelCapture(url, store, System.out::println).run(3, 500);
       }
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(12);
-    config.setMinimumIdle(0);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.exactlyonce;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.Append;
 import dev.pgeventstore.EventPage;
@@ -85,19 +85,12 @@ public final class ExactlyOnce {
   static Outcome run(PostgresServer server, Topic topic, Consumer<String> tell) throws Exception {
     String bankUrl = server.createDatabase().url();
     String ledgerUrl = server.createDatabase().url();
-    try (HikariDataSource bankPool = pool(bankUrl);
+    try (HikariDataSource bankPool = Pools.of(bankUrl, 5);
         EventStore bank = store(bankPool);
-        HikariDataSource ledger = pool(ledgerUrl)) {
+        HikariDataSource ledger = Pools.of(ledgerUrl, 5)) {
       Ledger.createTable(ledger);
       return new ExactlyOnce(bankUrl, bank, ledgerUrl, ledger, topic, tell).run();
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(5);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

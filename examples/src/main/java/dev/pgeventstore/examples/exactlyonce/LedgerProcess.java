@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.exactlyonce;
 
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.examples.processes.ChildProcess;
 import dev.pgeventstore.examples.topics.Topic;
@@ -24,7 +25,7 @@ final class LedgerProcess {
     kafka.put(ConsumerConfig.GROUP_INSTANCE_ID_CONFIG, "ledger-1");
     RecordDecoder decoder = RecordDecoder.of(ExactlyOnce.codec());
     WatermarkInbox inbox = WatermarkInbox.builder("ledger", decoder).build();
-    try (HikariDataSource pool = ExactlyOnce.pool(arguments[0])) {
+    try (HikariDataSource pool = Pools.of(arguments[0], 5)) {
       inbox.createTable(pool);
       // The rows of the ledger commit together with the consumer's progress.
       try (RelayedConsumer consumer =

@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.exactlyonce;
 
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.examples.processes.ChildProcess;
@@ -15,7 +16,7 @@ final class RelayProcess {
   /** Arguments: URL of the bank's database, bootstrap servers, topic. */
   public static void main(String[] arguments) throws Exception {
     Topic topic = new Topic(arguments[1], arguments[2]);
-    try (HikariDataSource pool = ExactlyOnce.pool(arguments[0]);
+    try (HikariDataSource pool = Pools.of(arguments[0], 5);
         EventStore bank = ExactlyOnce.store(pool);
         KafkaRelay relay =
             KafkaRelay.builder(bank, topic.client())

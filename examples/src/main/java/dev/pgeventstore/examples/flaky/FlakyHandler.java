@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.flaky;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -56,17 +56,10 @@ public final class FlakyHandler {
    */
   public static void main(String[] arguments) throws Exception {
     try (PostgresServer server = PostgresServer.start();
-        HikariDataSource pool = pool(server.createDatabase().url());
+        HikariDataSource pool = Pools.of(server.createDatabase().url(), 10);
         EventStore store = store(pool)) {
       new FlakyHandler(pool, store, System.out::println).run();
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(10);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.fulfilment;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
@@ -59,19 +59,12 @@ public final class OrdersToKafka {
   public static void main(String[] arguments) throws Exception {
     try (PostgresServer server = PostgresServer.start();
         KafkaBroker broker = KafkaBroker.start();
-        HikariDataSource pool = pool(server.createDatabase().url());
+        HikariDataSource pool = Pools.of(server.createDatabase().url(), 6);
         EventStore shop = store(pool)) {
       Topic topic = new Topic(broker.bootstrap(), "orders").create(3);
       DataSource warehouse = server.createDatabase().dataSource();
       new OrdersToKafka(shop, warehouse, topic, System.out::println).run();
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(6);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.groups;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
@@ -66,18 +66,11 @@ public final class ConsumerGroups {
   public static void main(String[] arguments) throws Exception {
     try (PostgresServer server = PostgresServer.start();
         KafkaBroker broker = KafkaBroker.start();
-        HikariDataSource pool = pool(server.createDatabase().url());
+        HikariDataSource pool = Pools.of(server.createDatabase().url(), 6);
         EventStore store = store(pool)) {
       Topic topic = new Topic(broker.bootstrap(), "users").create(4);
       new ConsumerGroups(store, topic, System.out::println).run();
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(6);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.histories;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
@@ -49,17 +49,10 @@ public final class LongHistory {
   public static void main(String[] arguments) {
     int readings = arguments.length == 0 ? EVENTS : Integer.parseInt(arguments[0]);
     try (PostgresServer server = PostgresServer.start();
-        HikariDataSource pool = pool(server.createDatabase().url());
+        HikariDataSource pool = Pools.of(server.createDatabase().url(), 4);
         EventStore store = store(pool)) {
       new LongHistory(store, System.out::println).run(readings);
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(4);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.hotcache;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -57,17 +57,10 @@ public final class Warehouse {
    */
   public static void main(String[] arguments) throws Exception {
     try (PostgresServer server = PostgresServer.start();
-        HikariDataSource pool = pool(server.createDatabase().url());
+        HikariDataSource pool = Pools.of(server.createDatabase().url(), 20);
         EventStore store = store(pool)) {
       new Warehouse(pool, store, System.out::println).run(20);
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(20);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.lastorders;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -52,17 +52,10 @@ public final class Shop {
    */
   public static void main(String[] arguments) throws Exception {
     try (PostgresServer server = PostgresServer.start();
-        HikariDataSource pool = pool(server.createDatabase().url());
+        HikariDataSource pool = Pools.of(server.createDatabase().url(), 6);
         EventStore store = store(pool)) {
       new Shop(pool, store, System.out::println).run(200);
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(6);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.orders;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
@@ -60,17 +60,10 @@ public final class OrderViews {
   public static void main(String[] arguments) throws Exception {
     int orders = arguments.length == 0 ? ORDERS : Integer.parseInt(arguments[0]);
     try (PostgresServer server = PostgresServer.start();
-        HikariDataSource pool = pool(server.createDatabase().url());
+        HikariDataSource pool = Pools.of(server.createDatabase().url(), 10);
         EventStore store = store(pool)) {
       new OrderViews(pool, store, System.out::println).run(orders);
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(10);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.requests;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.codec.EventTypes;
@@ -57,17 +57,10 @@ public final class RequestAndReply {
    */
   public static void main(String[] arguments) throws Exception {
     try (PostgresServer server = PostgresServer.start();
-        HikariDataSource pool = pool(server.createDatabase().url());
+        HikariDataSource pool = Pools.of(server.createDatabase().url(), 12);
         EventStore store = store(pool)) {
       new RequestAndReply(pool, store, System.out::println).run(25, 40);
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(12);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

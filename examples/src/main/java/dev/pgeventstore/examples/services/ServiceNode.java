@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.services;
 
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.examples.processes.ChildProcess;
@@ -21,7 +22,7 @@ final class ServiceNode {
   public static void main(String[] arguments) throws Exception {
     String service = arguments[1];
     String node = arguments[2];
-    try (HikariDataSource pool = Services.pool(arguments[0]);
+    try (HikariDataSource pool = Pools.of(arguments[0], 10);
         EventStore store = Services.store(pool);
         Subscription shared =
             Subscriptions.of(store)

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.services;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -64,19 +64,11 @@ public final class Services {
   public static void main(String[] arguments) throws Exception {
     try (PostgresServer server = PostgresServer.start()) {
       String url = server.createDatabase().url();
-      try (HikariDataSource pool = pool(url);
+      try (HikariDataSource pool = Pools.of(url, 10);
           EventStore store = store(pool)) {
         new Services(url, pool, store, System.out::println).run();
       }
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(10);
-    config.setMinimumIdle(0);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.shortener;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
@@ -61,19 +61,12 @@ public final class Shortener {
   public static void main(String[] arguments) throws Exception {
     try (PostgresServer server = PostgresServer.start();
         KafkaBroker broker = KafkaBroker.start();
-        HikariDataSource pool = pool(server.createDatabase().url());
+        HikariDataSource pool = Pools.of(server.createDatabase().url(), 8);
         EventStore store = store(pool)) {
       Topic links = new Topic(broker.bootstrap(), "links").create(2);
       Topic visits = new Topic(broker.bootstrap(), "visits").create(2);
       new Shortener(store, links, visits, System.out::println).run();
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(8);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.statements;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.ConflictException;
@@ -58,19 +58,12 @@ public final class PublicEvents {
   public static void main(String[] arguments) throws Exception {
     try (PostgresServer server = PostgresServer.start();
         KafkaBroker broker = KafkaBroker.start();
-        HikariDataSource pool = pool(server.createDatabase().url());
+        HikariDataSource pool = Pools.of(server.createDatabase().url(), 6);
         EventStore store = store(pool)) {
       Topic statements = new Topic(broker.bootstrap(), "statements").create(2);
       Topic payments = new Topic(broker.bootstrap(), "payments").create(2);
       new PublicEvents(store, statements, payments, System.out::println).run();
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(6);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.visits;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -64,17 +64,10 @@ public final class VisitCounter {
   public static void main(String[] arguments) throws Exception {
     int visits = arguments.length == 0 ? VISITS : Integer.parseInt(arguments[0]);
     try (PostgresServer server = PostgresServer.start();
-        HikariDataSource pool = pool(server.createDatabase().url());
+        HikariDataSource pool = Pools.of(server.createDatabase().url(), 12);
         EventStore store = store(pool)) {
       new VisitCounter(pool, store, System.out::println).run(visits);
     }
-  }
-
-  static HikariDataSource pool(String url) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(url);
-    config.setMaximumPoolSize(12);
-    return new HikariDataSource(config);
   }
 
   static EventStore store(HikariDataSource pool) {

@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.archive;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -24,7 +25,7 @@ class ColdHistoryTest {
       Database database, KafkaBroker kafka, @TempDir Path folder) throws Exception {
     Topic topic = new Topic(kafka.bootstrap(), "parcels-" + UUID.randomUUID()).create(2);
     Path file = folder.resolve("parcels.jsonl");
-    try (HikariDataSource pool = ColdHistory.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 6);
         EventStore store = ColdHistory.store(pool)) {
       ColdHistory.Outcome outcome = new ColdHistory(store, topic, line -> {}).run(file);
 

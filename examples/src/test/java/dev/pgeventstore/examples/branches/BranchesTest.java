@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.branches;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -21,8 +22,8 @@ class BranchesTest {
   void two_stores_share_a_topic_and_a_reader_proves_the_sequences_of_both(
       PostgresServer server, KafkaBroker kafka) throws Exception {
     Topic topic = new Topic(kafka.bootstrap(), "sales-" + UUID.randomUUID()).create(2);
-    try (HikariDataSource berlinPool = Branches.pool(server.createDatabase().url());
-        HikariDataSource parisPool = Branches.pool(server.createDatabase().url());
+    try (HikariDataSource berlinPool = Pools.of(server.createDatabase().url(), 6);
+        HikariDataSource parisPool = Pools.of(server.createDatabase().url(), 6);
         EventStore berlin = Branches.store(berlinPool);
         EventStore paris = Branches.store(parisPool)) {
       Branches.Outcome outcome = new Branches(berlin, paris, topic, line -> {}).run();

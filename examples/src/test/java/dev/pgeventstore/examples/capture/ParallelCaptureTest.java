@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.capture;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -23,7 +24,7 @@ class ParallelCaptureTest {
   @Test
   void no_reader_misses_an_event_that_several_processes_write_in_parallel(Database database)
       throws Exception {
-    try (HikariDataSource pool = ParallelCapture.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 12);
         EventStore store = ParallelCapture.store(pool)) {
       Map<String, Audit.Findings> found =
           new ParallelCapture(database.url(), store, line -> {}).run(PROCESSES, APPENDS);

@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.flaky;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
@@ -21,7 +22,7 @@ class FlakyHandlerTest {
   @Test
   void events_that_always_fail_are_parked_and_replayed_in_order_and_other_streams_continue(
       Database database) throws Exception {
-    try (HikariDataSource pool = FlakyHandler.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 10);
         EventStore store = FlakyHandler.store(pool)) {
       FlakyHandler.Outcome outcome = new FlakyHandler(pool, store, line -> {}).run();
 

@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.fulfilment;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -25,7 +26,7 @@ class OrdersToKafkaTest {
       PostgresServer server, KafkaBroker kafka) throws Exception {
     List<String> story = new ArrayList<>();
     Topic topic = new Topic(kafka.bootstrap(), "orders-" + UUID.randomUUID()).create(3);
-    try (HikariDataSource pool = OrdersToKafka.pool(server.createDatabase().url());
+    try (HikariDataSource pool = Pools.of(server.createDatabase().url(), 6);
         EventStore shop = OrdersToKafka.store(pool)) {
       Map<String, String> parcels =
           new OrdersToKafka(shop, server.createDatabase().dataSource(), topic, story::add).run();

@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.groups;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -24,7 +25,7 @@ class ConsumerGroupsTest {
   void every_service_handles_every_event_on_one_of_its_instances_and_each_user_in_order(
       Database database, KafkaBroker kafka) throws Exception {
     Topic topic = new Topic(kafka.bootstrap(), "users-" + UUID.randomUUID()).create(4);
-    try (HikariDataSource pool = ConsumerGroups.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 6);
         EventStore store = ConsumerGroups.store(pool)) {
       List<Work> done = new ConsumerGroups(store, topic, line -> {}).run();
 

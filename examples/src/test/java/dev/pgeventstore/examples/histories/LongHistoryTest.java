@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.histories;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -18,7 +19,7 @@ class LongHistoryTest {
   void a_history_of_100_000_events_gives_the_same_state_with_and_without_a_snapshot(
       Database database) {
     List<String> story = new ArrayList<>();
-    try (HikariDataSource pool = LongHistory.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 4);
         EventStore store = LongHistory.store(pool)) {
       LongHistory.Outcome outcome = new LongHistory(store, story::add).run(100_000);
 

@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.hotcache;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -34,7 +35,7 @@ class WarehouseTest {
   @Test
   void caches_that_are_filled_while_the_view_changes_miss_nothing_and_count_nothing_twice(
       Database database) throws Exception {
-    try (HikariDataSource pool = Warehouse.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 20);
         EventStore store = Warehouse.store(pool)) {
       Warehouse.Outcome outcome = new Warehouse(pool, store, line -> {}).run(20);
 
@@ -49,7 +50,7 @@ class WarehouseTest {
   void a_cache_is_right_again_after_the_server_has_crashed() throws Exception {
     try (PostgresServer server = PostgresServer.start()) {
       assumeTrue(server.canBeKilled(), "needs a server that was started here");
-      try (HikariDataSource pool = Warehouse.pool(server.createDatabase().url());
+      try (HikariDataSource pool = Pools.of(server.createDatabase().url(), 20);
           EventStore store = Warehouse.store(pool)) {
         StockTable.create(pool);
         try (Subscription view = StockTable.follow(store);

@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.lastorders;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -22,7 +23,7 @@ class ShopTest {
   void the_table_has_the_last_30_orders_of_each_customer_in_the_log(Database database)
       throws Exception {
     List<String> story = new ArrayList<>();
-    try (HikariDataSource pool = Shop.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 6);
         EventStore store = Shop.store(pool)) {
       Shop shop = new Shop(pool, store, story::add);
       Map<String, List<LastOrders.Order>> table = shop.run(200);

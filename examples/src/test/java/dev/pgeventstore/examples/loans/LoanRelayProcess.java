@@ -1,6 +1,6 @@
 package dev.pgeventstore.examples.loans;
 
-import com.zaxxer.hikari.HikariConfig;
+import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.codec.EventTypes;
@@ -37,7 +37,7 @@ final class LoanRelayProcess {
 
   /** Runs until it is killed. Arguments: database URL, bootstrap servers, topic. */
   public static void main(String[] arguments) throws Exception {
-    try (HikariDataSource pool = pool(arguments[0]);
+    try (HikariDataSource pool = Pools.of(arguments[0], 5);
         EventStore store =
             PostgresEventStore.builder(pool).codec(JacksonCodec.of(EventTypes.none())).build();
         KafkaRelay relay =
@@ -51,13 +51,6 @@ final class LoanRelayProcess {
         Thread.sleep(100);
       }
     }
-  }
-
-  static HikariDataSource pool(String pgUrl) {
-    HikariConfig config = new HikariConfig();
-    config.setJdbcUrl(pgUrl);
-    config.setMaximumPoolSize(5);
-    return new HikariDataSource(config);
   }
 
   /** The number of events that this process has sent, and their last position. */

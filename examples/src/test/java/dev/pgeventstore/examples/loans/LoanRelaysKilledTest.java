@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.loans;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -72,7 +73,7 @@ class LoanRelaysKilledTest {
     System.out.printf("%d relays were killed, seed %d%n", kills, seed);
     assertThat(kills).isGreaterThan(1);
     assertThat(topic.verify()).isEqualTo(new LoanTopic.Content(262_200, 13_087));
-    try (HikariDataSource pool = LoanRelayProcess.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 5);
         EventStore store =
             PostgresEventStore.builder(pool).codec(JacksonCodec.of(EventTypes.none())).build()) {
       assertThat(topic.compare(store).records()).isEqualTo(262_200);

@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.orders;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -19,7 +20,7 @@ class OrderViewsTest {
   void views_of_orders_are_equal_however_they_are_kept_and_nothing_is_read_twice(Database database)
       throws Exception {
     List<String> story = new ArrayList<>();
-    try (HikariDataSource pool = OrderViews.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 10);
         EventStore store = OrderViews.store(pool)) {
       OrderViews.Outcome outcome = new OrderViews(pool, store, story::add).run(2_000);
 

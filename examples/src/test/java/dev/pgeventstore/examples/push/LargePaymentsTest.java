@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.push;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -19,7 +20,7 @@ class LargePaymentsTest {
   void each_large_payment_is_accepted_once_and_in_order_although_responses_are_lost(
       Database database) throws Exception {
     List<String> story = new ArrayList<>();
-    try (HikariDataSource pool = LargePayments.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 6);
         EventStore store = LargePayments.store(pool);
         Receiver receiver = new Receiver()) {
       new LargePayments(store, receiver, story::add).run();

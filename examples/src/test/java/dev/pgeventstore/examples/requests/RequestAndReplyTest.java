@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.requests;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -21,7 +22,7 @@ class RequestAndReplyTest {
   @Test
   void every_sender_gets_the_result_and_accepted_people_are_on_the_list(Database database)
       throws Exception {
-    try (HikariDataSource pool = RequestAndReply.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 12);
         EventStore store = RequestAndReply.store(pool)) {
       RequestAndReply.Outcome outcome = new RequestAndReply(pool, store, line -> {}).run(25, 40);
 

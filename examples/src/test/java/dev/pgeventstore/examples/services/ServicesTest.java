@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.services;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -18,7 +19,7 @@ class ServicesTest {
   @Test
   void every_service_handles_every_event_once_on_one_of_its_nodes_although_one_is_killed(
       Database database) throws Exception {
-    try (HikariDataSource pool = Services.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 10);
         EventStore store = Services.store(pool)) {
       Services.Outcome outcome = new Services(database.url(), pool, store, line -> {}).run();
 

@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.shortener;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -24,7 +25,7 @@ class ShortenerTest {
     List<String> story = new ArrayList<>();
     Topic links = new Topic(kafka.bootstrap(), "links-" + UUID.randomUUID()).create(2);
     Topic visits = new Topic(kafka.bootstrap(), "visits-" + UUID.randomUUID()).create(2);
-    try (HikariDataSource pool = Shortener.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 8);
         EventStore store = Shortener.store(pool)) {
       new Shortener(store, links, visits, story::add).run();
     }

@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.statements;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -22,7 +23,7 @@ class PublicEventsTest {
       throws Exception {
     Topic statements = new Topic(kafka.bootstrap(), "statements-" + UUID.randomUUID()).create(2);
     Topic payments = new Topic(kafka.bootstrap(), "payments-" + UUID.randomUUID()).create(2);
-    try (HikariDataSource pool = PublicEvents.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 6);
         EventStore store = PublicEvents.store(pool)) {
       PublicEvents.Outcome outcome =
           new PublicEvents(store, statements, payments, line -> {}).run();

@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.visits;
 
+import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -18,7 +19,7 @@ class VisitCounterTest {
   void a_view_gets_a_new_version_while_it_is_read_and_no_reader_misses_a_visit(Database database)
       throws Exception {
     List<String> story = new ArrayList<>();
-    try (HikariDataSource pool = VisitCounter.pool(database.url());
+    try (HikariDataSource pool = Pools.of(database.url(), 12);
         EventStore store = VisitCounter.store(pool)) {
       VisitCounter.Outcome outcome = new VisitCounter(pool, store, story::add).run(20_000);
 
