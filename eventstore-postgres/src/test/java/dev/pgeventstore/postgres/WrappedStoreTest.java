@@ -3,10 +3,7 @@ package dev.pgeventstore.postgres;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import com.zaxxer.hikari.HikariConfig;
-import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
-import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
@@ -55,24 +52,20 @@ class WrappedStoreTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private HikariDataSource pool;
+  private TestStore plain;
 
   @BeforeEach
   void open(Database database) {
-    HikariConfig config = new HikariConfig();
-    config.setDataSource(database.dataSource());
-    config.setMaximumPoolSize(8);
-    config.setMinimumIdle(0);
-    pool = new HikariDataSource(config);
+    plain = new TestStore(database);
   }
 
   @AfterEach
   void close() {
-    pool.close();
+    plain.close();
   }
 
   private TracingStore wrapped(EventCodec codec) {
-    return new TracingStore(PostgresEventStore.builder(pool).codec(codec).build());
+    return new TracingStore(PostgresEventStore.builder(plain.pool).codec(codec).build());
   }
 
   @Nested
@@ -114,7 +107,7 @@ class WrappedStoreTest {
 
     @Override
     protected Optional<DataSource> dataSource() {
-      return Optional.of(pool);
+      return Optional.of(plain.pool);
     }
   }
 
@@ -130,7 +123,7 @@ class WrappedStoreTest {
     return store.append(
         StreamId.parse(stream),
         ExpectedVersion.any(),
-        List.of(EncodedEvent.of("happened", 1, "{}")));
+        List.of(TestStore.raw("happened")));
   }
 
   private record Count(int events) {}
@@ -154,7 +147,7 @@ class WrappedStoreTest {
                 .create("counts", 1)
                 .definition((table, batch) -> batch.events().forEach(event -> seen.add(table)))
                 .start();
-        Connection connection = pool.getConnection()) {
+        Connection connection = plain.pool.getConnection()) {
       connection.setAutoCommit(false);
       InlineProjection.of(
               store,
@@ -165,7 +158,7 @@ class WrappedStoreTest {
           .append(
               StreamId.parse("order-1"),
               ExpectedVersion.noStream(),
-              List.of(EncodedEvent.of("happened", 1, "{}")));
+              List.of(TestStore.raw("happened")));
       Outbox.of(store.within(connection)).publish(List.of(OutboxMessage.to("relay", "topic")));
       connection.commit();
       Outbox.of(store).publish(List.of(OutboxMessage.to("relay", "topic")));
