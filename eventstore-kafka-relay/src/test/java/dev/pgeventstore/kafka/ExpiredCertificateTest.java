@@ -89,7 +89,7 @@ class ExpiredCertificateTest {
     }
     brokerShows(authority.key("expired", true));
     bench.append("order-1", 10);
-    try (RelayProcess relay = new RelayProcess(bench, folder, true, "warn", settings)) {
+    try (RelayProcess relay = new RelayProcess(bench, folder, "warn", settings)) {
       await()
           .atMost(Bench.PATIENCE)
           .untilAsserted(
@@ -106,7 +106,7 @@ class ExpiredCertificateTest {
   void while_the_brokers_has_expired_for_a_minute_there_are_some_tens_of_lines() throws Exception {
     brokerShows(authority.key("expired-for-long", true));
     bench.append("order-1", 10);
-    try (RelayProcess relay = new RelayProcess(bench, folder, true, "warn", settings)) {
+    try (RelayProcess relay = new RelayProcess(bench, folder, "warn", settings)) {
       await().atMost(Bench.PATIENCE).until(() -> relay.status().contains("NotAfter"));
       int before = relay.output().length();
       Thread.sleep(Duration.ofMinutes(1).toMillis());

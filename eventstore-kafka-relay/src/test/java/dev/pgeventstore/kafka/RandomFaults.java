@@ -72,7 +72,7 @@ final class RandomFaults implements AutoCloseable {
   }
 
   private RelayProcess startProcess() {
-    return new RelayProcess(bench, folder, true);
+    return new RelayProcess(bench, folder);
   }
 
   private KafkaRelay startBehindNetworks() {

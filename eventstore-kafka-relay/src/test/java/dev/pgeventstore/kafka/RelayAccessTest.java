@@ -140,11 +140,11 @@ class RelayAccessTest {
     said.append(stackTrace(() -> bench.relay(malformed).start().close()));
 
     // All that can be logged, by the client library too.
-    try (RelayProcess relay = new RelayProcess(bench, folder, true, "trace", wrong)) {
+    try (RelayProcess relay = new RelayProcess(bench, folder, "trace", wrong)) {
       await().atMost(Bench.PATIENCE).until(() -> relay.status().contains("uthentication"));
       said.append(relay.output());
     }
-    try (RelayProcess relay = new RelayProcess(bench, folder, true, "trace", right)) {
+    try (RelayProcess relay = new RelayProcess(bench, folder, "trace", right)) {
       await().atMost(Bench.PATIENCE).until(() -> relay.count("eventsSent") == 10);
       said.append(relay.output());
     }

@@ -44,7 +44,7 @@ class RelayBacklogTest {
       Load load = new Load(bench);
       // All of it would not fit.
       try (RelayProcess relay =
-          new RelayProcess(bench, folder, true, "warn", Map.of(), "-Xmx48m")) {
+          new RelayProcess(bench, folder, "warn", Map.of(), "-Xmx48m")) {
         await().atMost(Bench.PATIENCE).until(() -> relay.count("eventsSent") > 0);
         if (bench.broker.canBeKilled()) {
           // Time to prepare more than there is room for, which must not happen.
@@ -68,7 +68,7 @@ class RelayBacklogTest {
     try (Bench bench = new Bench(database, broker)) {
       bench.appendBacklog(EVENTS, 200);
       // It has 128 MB of heap.
-      try (RelayProcess relay = new RelayProcess(bench, folder, true)) {
+      try (RelayProcess relay = new RelayProcess(bench, folder)) {
         await().atMost(Bench.PATIENCE).until(() -> relay.count("eventsSent") > 0);
         long started = System.nanoTime();
         long before = relay.count("eventsSent");

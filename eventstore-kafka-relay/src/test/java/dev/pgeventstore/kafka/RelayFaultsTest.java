@@ -73,7 +73,7 @@ class RelayFaultsTest {
     keepTransactionsOpen();
     Load load = new Load(bench);
     for (int kill = 0; kill < kills; kill++) {
-      try (RelayProcess relay = new RelayProcess(bench, folder, true)) {
+      try (RelayProcess relay = new RelayProcess(bench, folder)) {
         await().atMost(Bench.PATIENCE).until(() -> relay.count("eventsSent") > 0);
         // At any moment of a transaction: this chooses the moment, nothing is waited for.
         Thread.sleep(random.nextInt(300));
@@ -101,7 +101,7 @@ class RelayFaultsTest {
       throws Exception {
     open(shape);
     Load load = new Load(bench);
-    try (RelayProcess first = new RelayProcess(bench, folder, true)) {
+    try (RelayProcess first = new RelayProcess(bench, folder)) {
       await().atMost(Bench.PATIENCE).until(first::isLeading);
       try (KafkaRelay second = bench.relay().start()) {
         await().atMost(Bench.PATIENCE).until(() -> second.status().state() == State.STANDBY);
@@ -120,7 +120,7 @@ class RelayFaultsTest {
     open(shape);
     keepTransactionsOpen();
     Load load = new Load(bench);
-    try (RelayProcess first = new RelayProcess(bench, folder, true)) {
+    try (RelayProcess first = new RelayProcess(bench, folder)) {
       await().atMost(Bench.PATIENCE).until(() -> first.count("eventsSent") > 0);
       first.pause();
       try (KafkaRelay second = bench.relay().start()) {

@@ -37,7 +37,7 @@ class RelayKillPointsTest {
       Moment moment, Database database, KafkaBroker broker) throws Exception {
     try (Bench bench = new Bench(database, broker)) {
       bench.appendBacklog(EVENTS, 1_000);
-      try (RelayProcess relay = new RelayProcess(bench, folder, true, "warn", Probe.halt(moment))) {
+      try (RelayProcess relay = new RelayProcess(bench, folder, "warn", Probe.halt(moment))) {
         if (moment == Moment.COMMITTED) {
           await().atMost(Bench.PATIENCE).until(() -> !bench.consumed().isEmpty());
           // The next transaction.
@@ -70,7 +70,7 @@ class RelayKillPointsTest {
       Shape shape, Moment moment, Database database, KafkaBroker broker) throws Exception {
     try (Bench bench = new Bench(database, broker, shape)) {
       bench.appendBacklog(EVENTS, 1_000);
-      try (RelayProcess relay = new RelayProcess(bench, folder, true, "warn", Probe.halt(moment))) {
+      try (RelayProcess relay = new RelayProcess(bench, folder, "warn", Probe.halt(moment))) {
         assertThat(relay.awaitExit()).isEqualTo(Probe.HALTED);
       }
       assertThat(bench.uncommitted()).isNotEmpty();
@@ -91,7 +91,7 @@ class RelayKillPointsTest {
       try (KafkaRelay relay = bench.relay().start()) {
         relay.awaitPublished(bench.append("order-1", 1).position(), Bench.PATIENCE);
       }
-      try (RelayProcess relay = new RelayProcess(bench, folder, true);
+      try (RelayProcess relay = new RelayProcess(bench, folder);
           Connection holder = database.open();
           Statement hold = holder.createStatement()) {
         await().atMost(Bench.PATIENCE).until(relay::isLeading);

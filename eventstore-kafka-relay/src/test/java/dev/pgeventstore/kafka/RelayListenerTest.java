@@ -11,6 +11,7 @@ import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
 import dev.pgeventstore.testkit.servers.KafkaExtension;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
 class RelayListenerTest {
@@ -164,6 +166,39 @@ class RelayListenerTest {
       assertThat(relay.status().isHealthy()).isTrue();
     } finally {
       goOn.countDown();
+    }
+  }
+
+  @Test
+  void what_is_told_to_one_that_hangs_is_left_out_beyond_10_000_calls_and_that_is_logged(
+      @TempDir Path folder) {
+    for (int i = 0; i < 21; i++) {
+      bench.append("sick-1", 500);
+    }
+    Position last = bench.append("order-1", 1).position();
+    try (ChildJvm relay =
+        new ChildJvm(
+            folder,
+            HangingListenerMain.class,
+            bench.database.url(),
+            bench.topic,
+            bench.broker.bootstrap(),
+            last.toString())) {
+      await().atMost(Bench.PATIENCE).until(() -> relay.said("published, heard 0"));
+      assertThat(bench.consumed()).hasSize(1);
+      await().atMost(Bench.PATIENCE).until(() -> relay.said("heard 10000"));
+      await()
+          .atMost(Bench.PATIENCE)
+          .until(() -> relay.output().contains("has caught up: "));
+      assertThat(relay.output())
+          .containsOnlyOnce(
+              "The listener of relay relay-of-%s is 10000 calls behind: some are left out"
+                  .formatted(bench.topic))
+          .containsPattern("has caught up: 5[0-9][0-9] calls were left out");
+
+      // A decision and a commit: it is told everything again.
+      bench.append("sick-1", 1);
+      await().atMost(Bench.PATIENCE).until(() -> relay.said("heard 10002"));
     }
   }
 

@@ -40,7 +40,7 @@ class RelayLogTest {
     try (Bench bench = new Bench(database, broker, new Shape(delivery, 1));
         RelayProcess relay =
             new RelayProcess(
-                bench, folder, true, "info", Map.of("transaction.timeout.ms", "30000"))) {
+                bench, folder, "info", Map.of("transaction.timeout.ms", "30000"))) {
       bench.append("order-1", 10);
       await().atMost(Bench.PATIENCE).until(() -> relay.count("eventsSent") == 10);
       int before = relay.output().length();

@@ -12,20 +12,17 @@ final class RelayMain {
 
   private RelayMain() {}
 
-  /** Runs until it is killed: database URL, topic, shape, leases or not, settings of Kafka. */
+  /** Runs until it is killed: database URL, topic, shape, settings of Kafka. */
   public static void main(String[] arguments) throws InterruptedException {
     Map<String, String> kafka =
         Stream.of(arguments)
-            .skip(4)
+            .skip(3)
             .map(setting -> setting.split("=", 2))
             .collect(Collectors.toMap(setting -> setting[0], setting -> setting[1]));
     try (HikariDataSource pool = Bench.pool(arguments[0]);
         PostgresEventStore store = open(pool)) {
       KafkaRelay.Builder builder =
           Bench.relay(store, kafka, arguments[1], Shape.parse(arguments[2]));
-      if (!Boolean.parseBoolean(arguments[3])) {
-        builder.withoutLeases();
-      }
       try (KafkaRelay relay = builder.start()) {
         while (true) {
           System.out.println(line(relay.status()));

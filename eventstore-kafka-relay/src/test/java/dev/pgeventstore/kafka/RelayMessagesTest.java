@@ -75,6 +75,6 @@ class RelayMessagesTest {
 
   /** All that waits would not fit into its heap. */
   private RelayProcess relay(Bench bench) {
-    return new RelayProcess(bench, folder, true, "warn", Map.of(), "-Xmx48m");
+    return new RelayProcess(bench, folder, "warn", Map.of(), "-Xmx48m");
   }
 }

@@ -42,10 +42,10 @@ class RelayShapesTest {
       // So much that it is hardly ever found at rest.
       bench.appendBacklog(20_000, 200);
       Load load = new Load(bench);
-      try (RelayProcess first = new RelayProcess(bench, folder, true)) {
+      try (RelayProcess first = new RelayProcess(bench, folder)) {
         await().atMost(Bench.PATIENCE).until(() -> first.count("eventsSent") > 0);
         first.pause();
-        try (RelayProcess second = new RelayProcess(bench, folder, true)) {
+        try (RelayProcess second = new RelayProcess(bench, folder)) {
           await().atMost(Bench.PATIENCE).until(() -> second.count("eventsSent") > 0);
           first.resume();
           await().atMost(Bench.PATIENCE).until(() -> first.hasLaneThatStandsBy());

@@ -8,6 +8,7 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.kafka.ChildJvm;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.kafka.consumer.ChildConsumer.Moment;
 import dev.pgeventstore.kafka.consumer.ConsumerStatus.PartitionState;

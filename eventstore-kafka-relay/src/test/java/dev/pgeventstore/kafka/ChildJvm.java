@@ -1,4 +1,4 @@
-package dev.pgeventstore.kafka.consumer;
+package dev.pgeventstore.kafka;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -6,30 +6,37 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** A class's main method in a JVM of its own, to be killed. */
-final class ChildJvm implements AutoCloseable {
+public final class ChildJvm implements AutoCloseable {
 
   private static final AtomicInteger STARTED = new AtomicInteger();
 
   private final Path log;
   private final Process process;
 
-  ChildJvm(Path folder, Class<?> main, String... arguments) {
+  public ChildJvm(Path folder, Class<?> main, String... arguments) {
+    this(folder, "-Xmx128m", "warn", main, List.of(arguments));
+  }
+
+  /** With so much memory, and a level of logging. */
+  ChildJvm(Path folder, String heap, String logLevel, Class<?> main, List<String> arguments) {
     log = folder.resolve("child-" + STARTED.incrementAndGet() + ".log");
     List<String> command =
         new ArrayList<>(
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx128m",
+                heap,
                 "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1",
                 "-cp",
                 System.getProperty("java.class.path"),
-                "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=" + logLevel,
+                "-Dorg.slf4j.simpleLogger.showDateTime=true",
                 main.getName()));
-    command.addAll(List.of(arguments));
+    command.addAll(arguments);
     try {
       process =
           new ProcessBuilder(command)
@@ -42,7 +49,7 @@ final class ChildJvm implements AutoCloseable {
   }
 
   /** Whether it has said something, in a line that begins so. Fails if it has ended. */
-  boolean said(String beginning) {
+  public boolean said(String beginning) {
     String output = output();
     if (output.lines().anyMatch(line -> line.startsWith(beginning))) {
       return true;
@@ -53,7 +60,8 @@ final class ChildJvm implements AutoCloseable {
     return false;
   }
 
-  private String output() {
+  /** All that it has printed and logged. */
+  String output() {
     try {
       return Files.readString(log);
     } catch (IOException e) {
@@ -61,13 +69,21 @@ final class ChildJvm implements AutoCloseable {
     }
   }
 
+  /** Waits for it to end by itself. */
+  int awaitExit() throws InterruptedException {
+    if (!process.waitFor(Bench.PATIENCE.toSeconds(), TimeUnit.SECONDS)) {
+      throw new AssertionError("a child still runs: " + output());
+    }
+    return process.exitValue();
+  }
+
   /** SIGSTOP: it stands still, and does not know. */
-  void freeze() {
+  public void freeze() {
     signal("STOP");
   }
 
   /** SIGCONT. */
-  void thaw() {
+  public void thaw() {
     signal("CONT");
   }
 
@@ -86,7 +102,7 @@ final class ChildJvm implements AutoCloseable {
   }
 
   /** SIGKILL. */
-  void killHard() {
+  public void killHard() {
     try {
       process.destroyForcibly().waitFor();
     } catch (InterruptedException e) {
