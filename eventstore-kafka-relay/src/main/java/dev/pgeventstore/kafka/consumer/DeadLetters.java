@@ -1,5 +1,6 @@
 package dev.pgeventstore.kafka.consumer;
 
+import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.internal.scheduling.Scheduler;
@@ -99,8 +100,8 @@ public final class DeadLetters implements AutoCloseable {
 
   static DeadLetters to(
       String topic, Map<String, ?> kafka, KafkaClients clients, Scheduler scheduler) {
-    Map<String, Object> settings = new HashMap<>(kafka);
-    // What nobody has acknowledged in time is tried again by the consumer, with everything else.
+    Map<String, Object> settings = KafkaSettings.ofClient(kafka, ProducerConfig.configNames());
+    // What is not acknowledged in time is tried again by the consumer, with everything else.
     settings.putIfAbsent(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, (int) PATIENCE.toMillis());
     settings.putIfAbsent(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000);
     settings.putIfAbsent(ProducerConfig.MAX_BLOCK_MS_CONFIG, 10_000);
@@ -121,14 +122,7 @@ public final class DeadLetters implements AutoCloseable {
   }
 
   private static Map<String, Object> settingsOfAdmin(Map<String, ?> kafka) {
-    Map<String, Object> settings = new HashMap<>(kafka);
-    settings
-        .keySet()
-        .removeIf(
-            name ->
-                !AdminClientConfig.configNames().contains(name)
-                    && (ProducerConfig.configNames().contains(name)
-                        || ConsumerConfig.configNames().contains(name)));
+    Map<String, Object> settings = KafkaSettings.ofClient(kafka, AdminClientConfig.configNames());
     settings.putIfAbsent(
         AdminClientConfig.DEFAULT_API_TIMEOUT_MS_CONFIG, (int) PATIENCE_TO_LOOK.toMillis());
     settings.putIfAbsent(

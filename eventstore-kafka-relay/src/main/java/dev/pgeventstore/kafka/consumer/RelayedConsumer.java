@@ -84,7 +84,7 @@ public final class RelayedConsumer implements AutoCloseable {
             ? null
             : DeadLetters.to(
                 builder.deadLetterTopic,
-                builder.producerSettings(),
+                builder.kafka,
                 builder.clients,
                 builder.scheduler);
     this.handling =
@@ -381,17 +381,6 @@ public final class RelayedConsumer implements AutoCloseable {
       settings.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
       // Where brokers create what a client asks for it would have one partition.
       settings.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
-      return settings;
-    }
-
-    private Map<String, Object> producerSettings() {
-      Map<String, Object> settings = new HashMap<>(kafka);
-      settings
-          .keySet()
-          .removeIf(
-              name ->
-                  ConsumerConfig.configNames().contains(name)
-                      && !ProducerConfig.configNames().contains(name));
       return settings;
     }
   }

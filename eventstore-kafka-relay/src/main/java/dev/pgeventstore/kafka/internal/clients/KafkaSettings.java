@@ -219,18 +219,17 @@ public final class KafkaSettings {
         CommonClientConfigs.METADATA_RECOVERY_STRATEGY_CONFIG, MetadataRecoveryStrategy.NONE.name);
   }
 
-  /**
-   * Those of a client, and those no client knows: they may be for a plug-in. What has the client's
-   * prefix is for it alone, such as {@code producer.interceptor.classes}.
-   */
-  private Map<String, Object> known(String prefix, Set<String> ofThisClient) {
-    Map<String, Object> settings = new HashMap<>();
-    given.forEach(
-        (name, value) -> {
-          if (ofThisClient.contains(name) || !(isKnownToAnyClient(name) || isForOneClient(name))) {
-            settings.put(name, value);
-          }
-        });
+  /** Those of a client, and those that no client knows: they may be for a plug-in. */
+  public static Map<String, Object> ofClient(Map<String, ?> given, Set<String> names) {
+    Map<String, Object> settings = new HashMap<>(given);
+    settings.keySet().removeIf(name -> !names.contains(name) && isKnownToAnyClient(name));
+    return settings;
+  }
+
+  /** What has the client's prefix is for it alone, such as {@code producer.interceptor.classes}. */
+  private Map<String, Object> known(String prefix, Set<String> names) {
+    Map<String, Object> settings = ofClient(given, names);
+    settings.keySet().removeIf(KafkaSettings::isForOneClient);
     given.forEach(
         (name, value) -> {
           if (name.startsWith(prefix)) {

@@ -231,8 +231,7 @@ public final class Lane implements Runnable {
         return;
       }
       access.writer().takeOver();
-      // Whoever lost the lease meanwhile must not go on: two relays would fence each other in
-      // turns.
+      // A relay that lost the lease meanwhile must not go on: two would fence each other in turns.
       if (!leadership.confirm()) {
         return;
       }
@@ -247,7 +246,8 @@ public final class Lane implements Runnable {
       }
       LanePosition position = access.position(notes);
       if (!notes.sent().isEmpty() || waitForOtherLanes(access)) {
-        publish(access, notes, position);
+        progress.parked(notes.parked().size());
+        access.publish(notes, position, progress, Publishing::run);
       }
     }
   }
@@ -266,7 +266,7 @@ public final class Lane implements Runnable {
     return true;
   }
 
-  /** Whoever ends the pause takes the lease for that. */
+  /** The operation that ends the pause takes the lease for that. */
   private void waitWhilePaused(String why) throws InterruptedException {
     LOG.info("Relay {} is paused: {}", spec.name(), why);
     progress.paused(why);
@@ -274,18 +274,5 @@ public final class Lane implements Runnable {
       progress.settled(feed.highWaterMark());
       stop.pause(STANDBY_PAUSE);
     }
-  }
-
-  private void publish(LaneAccess access, LaneNotes notes, LanePosition position)
-      throws InterruptedException {
-    progress.parked(notes.parked().size());
-    access.publish(
-        notes,
-        position,
-        progress,
-        publishing ->
-            publishing.run(
-                () ->
-                    LOG.info("Relay {} leads from position {}", spec.name(), position.position())));
   }
 }

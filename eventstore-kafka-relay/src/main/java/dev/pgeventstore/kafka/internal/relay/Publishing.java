@@ -1,5 +1,7 @@
 package dev.pgeventstore.kafka.internal.relay;
 
+import org.slf4j.LoggerFactory;
+import org.slf4j.Logger;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.RelayHaltedException;
@@ -25,11 +27,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Publishing {
 
+  private static final Logger LOG = LoggerFactory.getLogger(Publishing.class);
   private static final Duration WAIT = Duration.ofMillis(250);
   private static final Duration SHORT_WAIT = Duration.ofMillis(2);
   private static final long BETWEEN_MOVES = Duration.ofSeconds(1).toNanos();
 
   private final Scheduler scheduler;
+  private final String relay;
   private final LaneWriter writer;
   private final Preparer preparer;
   private final Refusals refusals;
@@ -55,6 +59,7 @@ public final class Publishing {
       StopSignal stop,
       LanePosition position) {
     this.scheduler = lane.settings().scheduler();
+    this.relay = lane.spec().name();
     this.moved = scheduler.nanoTime();
     this.writer = writer;
     this.preparer = preparer;
@@ -68,11 +73,9 @@ public final class Publishing {
 
   /**
    * Publishes until it is told to stop, or another process leads.
-   *
-   * @param leads is run when the store's history was found to be the one that was published
    */
-  void run(Runnable leads) throws InterruptedException {
-    runWhile(leads, () -> true);
+  void run() throws InterruptedException {
+    runWhile(() -> true);
   }
 
   /**
@@ -81,11 +84,11 @@ public final class Publishing {
    * @return how far it has come; not to the position if it was told to stop, or another process leads
    */
   public Position runUpTo(Position wanted) throws InterruptedException {
-    runWhile(() -> {}, () -> wanted.isAfter(reached));
+    runWhile(() -> wanted.isAfter(reached));
     return reached;
   }
 
-  private void runWhile(Runnable leads, BooleanSupplier wanted) throws InterruptedException {
+  private void runWhile(BooleanSupplier wanted) throws InterruptedException {
     Parcel first = null;
     while (first == null) {
       if (stop.isRequested() || !leadership.keep()) {
@@ -93,7 +96,8 @@ public final class Publishing {
       }
       first = preparer.poll(WAIT);
     }
-    leads.run();
+    // The store's history was found to be the one that was published.
+    LOG.info("Relay {} leads from position {}", relay, first.upTo());
     reached = first.upTo();
     progress.reached(first.upTo(), first.mark(), preparer.incarnation());
     progress.leads();
