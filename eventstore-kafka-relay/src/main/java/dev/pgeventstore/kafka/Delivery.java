@@ -12,9 +12,9 @@ public enum Delivery {
    * Records are sent without transactions, and the position is kept in the store's database: less
    * latency, and nothing that keeps readers waiting. After a crash, a failure, a take-over or an
    * operator's change records sent since the last position are sent again, with the same headers,
-   * by which consumers can drop them. Nothing is left out. Whoever drops what came before finds
-   * each stream in order; others may not: there is no fence, so what a relay had handed to its
-   * producer before it lost its lease may still arrive while the next one publishes.
+   * by which consumers can drop them. Nothing is left out. A consumer that drops what came before
+   * finds each stream in order; others may not: there is no fence, so what a relay had handed to
+   * its producer before it lost its lease may still arrive while the next one publishes.
    */
   AT_LEAST_ONCE
 }

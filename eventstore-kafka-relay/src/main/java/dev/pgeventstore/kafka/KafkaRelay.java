@@ -42,15 +42,13 @@ import org.jspecify.annotations.Nullable;
  * whatever crashes: relays, the broker, the database. Events and the position they bring the relay
  * to are sent in one Kafka transaction. Consumers that read uncommitted records, which is Kafka's
  * default, see records of aborted transactions as well; the {@code es_…} headers let them tell.
- * With {@link Delivery#AT_LEAST_ONCE} everybody may see some of them again after a crash. In both
- * an event is published only when the database has it on disk.
+ * With {@link Delivery#AT_LEAST_ONCE} every consumer may see some of them again after a crash. With
+ * both, an event is published only when the database has it on disk.
  *
  * <p>Start the same relay in as many processes as you like: one leads, the others stand by. A
  * relay's name, topic, store name and position topic belong together and must not change.
  *
- * <p>What becomes of an event is up to a {@link RecordMapper}; {@link
- * dev.pgeventstore.kafka.record.CloudEvents} unless told otherwise. Whatever it makes, each record
- * has these headers besides:
+ * <p>A {@link RecordMapper} decides what is published of an event; the default is {@link dev.pgeventstore.kafka.record.CloudEvents}. Whatever it makes, each record also has these headers:
  *
  * <ul>
  *   <li>{@code es_version} and {@code es_revision}: of the event in its stream, and of its type;
@@ -129,8 +127,8 @@ public final class KafkaRelay implements AutoCloseable {
   }
 
   /**
-   * Waits until an append is committed in Kafka, or passed over if the relay's query drops its
-   * events. An event that is parked, set aside as a dead letter or skipped counts as passed over,
+   * Waits until an append is committed in Kafka, or the relay has skipped it because its query
+   * excludes the events. An event that is parked, set aside as a dead letter or skipped counts,
    * too. Only the relay that leads knows: on a standby this waits until it takes over.
    *
    * @param append what to wait for; its outbox messages too, if the relay has one lane
@@ -252,8 +250,8 @@ public final class KafkaRelay implements AutoCloseable {
 
     /**
      * Where the events go. Required, unless a {@linkplain #mapper mapper} names a topic for every
-     * record. The topic must exist. How many partitions it has when the relay first runs is how
-     * many the relay uses for ever: more would take streams out of order.
+     * record. The topic must exist. The relay permanently uses the number of partitions that the
+     * topic has when it first runs: with more, streams would get out of order.
      *
      * @param topicName the target topic
      * @return this builder

@@ -39,13 +39,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What operators do to a relay, from any process. Safe for many threads.
  *
- * <p>Each operation takes the lead from whoever has it, as a relay would that takes over: it takes
- * the lease, fences the other's producer, reads what is noted, and commits its change. The relay
- * then takes the lead back and goes on from there, within the time of a lease at most. So a change
- * is as safe as a take-over, and nothing is published by two at a time. At least once there is no
- * fence: for up to a lease's time the relay may go on sending, and what it sends is sent again;
- * what its producer could not deliver until then may come later still. Stop it first where the
- * order matters to readers who keep no marks.
+ * <p>Each operation takes the lead from the current leader, as a takeover does: it takes the lease, fences the other producer, reads the notes, and commits its change. The relay then takes the lead back and continues from there, within the time of a lease at most. So a change is as safe as a takeover, and two never publish at the same time. With at-least-once delivery there is no fence: for up to the time of a lease the relay may continue to send, and what it sends is sent again; what its producer could not deliver until then may arrive even later. Stop the relay first if the order matters to readers that keep no marks.
  *
  * <p>Each change is noted with its time and reason ({@link #audit}). Operations throw what Kafka
  * and the database throw; then nothing was changed, unless the outcome of the commit is unknown.
@@ -68,8 +62,8 @@ public final class RelayOperations {
   }
 
   /**
-   * Where the relay stands, by its notes: everything wanted at or below is in Kafka. Takes the lead
-   * from nobody.
+   * Where the relay stands, by its notes: everything wanted at or below is in Kafka. Does not take
+   * the lead.
    *
    * @return the least position of its lanes; the start if one never ran
    * @throws InterruptedException if the thread was interrupted
@@ -147,7 +141,7 @@ public final class RelayOperations {
    * each is rewound by itself; one that fails leaves those before it rewound.
    *
    * @param position exclusive; settled, and not before the one after which the series began: what
-   *     stands before that is of an earlier series, or was published by nobody
+   *     is before that is of an earlier series, or was never published
    * @param why for the audit
    * @throws IllegalArgumentException if the relay has not come that far, or its series began later
    * @throws InterruptedException if the thread was interrupted
@@ -185,7 +179,7 @@ public final class RelayOperations {
 
   /**
    * Lets the relay begin a new series: order starts anew, the header {@code es_relay} becomes
-   * another one, and topics are taken as they are now. It is how one goes on when the database has
+   * another one, and topics are taken as they are now. Use it to continue when the database has
    * lost events that were published (after the last event that both have), when the relay's
    * position was lost or is an older copy (after the last record that it has published), and when a
    * topic was deleted and created anew (after the position from which on it is to have events).
@@ -237,7 +231,7 @@ public final class RelayOperations {
    * some megabytes are held. At least once it waits for the time of a lease, and what may not have
    * been sent before is sent again.
    *
-   * <p>What nothing tells any more is taken for published: messages and operators' records that
+   * <p>What can no longer be determined is treated as published: messages and operators' records that
    * were lost at the end of a partition, and what stood before the beginning that retention has
    * left. A compacted topic has gaps, and is refused.
    *
@@ -281,7 +275,7 @@ public final class RelayOperations {
 
   /**
    * Lets the relay pass over what stands at a position: an event or message that cannot be
-   * published. For ever, also when it is rewound.
+   * published. This is permanent, even if the relay is rewound.
    *
    * @param position of the event or message
    * @param why for the audit
@@ -301,7 +295,7 @@ public final class RelayOperations {
   }
 
   /**
-   * The streams that wait. Takes the lead from nobody.
+   * The streams that wait. Does not take the lead.
    *
    * @return by position
    * @throws InterruptedException if the thread was interrupted
@@ -375,7 +369,7 @@ public final class RelayOperations {
   }
 
   /**
-   * What operators did to a lane of this relay. Takes the lead from nobody.
+   * What operators did to a lane of this relay. Does not take the lead.
    *
    * @param lane 0 for a relay of one lane
    * @return by time, by the clocks of their processes, what and why
@@ -397,7 +391,7 @@ public final class RelayOperations {
   /**
    * Compares what is in the topics with what the store says should be there: every record of every
    * event up to where the relay stands, byte by byte, as a reader of committed records finds them.
-   * Takes the lead from nobody, changes nothing, and holds some megabytes, however much there is.
+   * Does not take the lead, changes nothing, and holds some megabytes, however much there is.
    * The relay may run meanwhile. Both are read from end to end, once for each lane.
    *
    * <p>Of messages, whose rows are gone, and of events that were erased, truncated or purged since

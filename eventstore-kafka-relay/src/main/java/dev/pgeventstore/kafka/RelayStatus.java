@@ -137,10 +137,11 @@ public interface RelayStatus {
   /**
    * Whether all is well. It is not if the relay has halted; if there was something to publish and
    * nothing was for some time ({@link KafkaRelay.Builder#unhealthyAfter}), for whatever reason,
-   * pausing included; if it could not begin to publish for that time; or if for that time somebody
-   * held the high-water mark back. A relay that stands by has nothing to complain of.
+   * pausing included; if it could not begin to publish for that time; or if for that time a
+   * transaction has held the high-water mark back. A relay that stands by has nothing to complain
+   * of.
    *
-   * @return false if somebody should look after it; {@link #complaint()} says why
+   * @return false if an operator should look at it; {@link #complaint()} says why
    */
   default boolean isHealthy() {
     return complaint().isEmpty();

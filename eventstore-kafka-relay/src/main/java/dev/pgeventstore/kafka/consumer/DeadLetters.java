@@ -48,9 +48,9 @@ import org.apache.kafka.common.record.TimestampType;
  * </table>
  *
  * <p>Those of one partition go to one partition, so their order is kept. They are sent at least
- * once. The way back is not the topic where they were: everybody's marks have passed their places.
- * It is {@link RelayedConsumer.Builder#replayDeadLettersOf}, or {@link #original} in a loop of
- * one's own, with an inbox for a group of its own that {@linkplain SequenceRules#allowingHoles
+ * once. The way back is not the topic where they were: the marks of all consumers have passed their
+ * places. It is {@link RelayedConsumer.Builder#replayDeadLettersOf}, or {@link #original} in a loop
+ * of one's own, with an inbox for a group of its own that {@linkplain SequenceRules#allowingHoles
  * allows holes}: it drops those that were sent twice.
  */
 public final class DeadLetters implements AutoCloseable {
@@ -227,7 +227,7 @@ public final class DeadLetters implements AutoCloseable {
   }
 
   /**
-   * Who could not handle it.
+   * The consumer group that could not handle it.
    *
    * @param letter from a dead letter topic
    * @return the group

@@ -10,9 +10,7 @@ import java.util.Objects;
  * Hands each record to the handler for its type, the header {@code ce_type}. As safe for many
  * threads as the handlers are.
  *
- * <p>What nobody asked for is passed over, and is not decoded. That is the default because a topic
- * has many readers, each of which wants a few types, and whoever publishes a new one must not stop
- * them all. A reader that must know every type says {@code otherwise(EventRouter.failing())}; so
+ * <p>Types without a handler are skipped, and not decoded. That is the default because a topic has many readers, each of which wants a few types, and a producer that publishes a new type must not stop all readers. A reader that must know every type says {@code otherwise(EventRouter.failing())}; so
  * does one that will want a type later, since what was passed over counts as handled.
  */
 public final class EventRouter implements RelayedHandler {
@@ -144,8 +142,8 @@ public final class EventRouter implements RelayedHandler {
     }
 
     /**
-     * Handles everything else: other types, and records without a type. They are passed over unless
-     * told otherwise.
+     * Handles everything else: other types, and records without a type. The default is to skip
+     * them.
      *
      * @param handler called for each, in order
      * @return this

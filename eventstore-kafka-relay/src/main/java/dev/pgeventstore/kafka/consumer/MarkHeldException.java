@@ -22,7 +22,7 @@ public final class MarkHeldException extends EventStoreException {
    * For the inbox.
    *
    * @param sequence whose mark it is
-   * @param holder who has locked it; empty if that is not known
+   * @param holder the transaction that has locked it; empty if that is not known
    * @param cause what the database has said
    */
   public MarkHeldException(SequenceId sequence, Optional<Blocker> holder, SQLException cause) {
@@ -44,7 +44,7 @@ public final class MarkHeldException extends EventStoreException {
   }
 
   /**
-   * Who has locked it.
+   * The transaction that has locked it.
    *
    * @return a session or prepared transaction of the database; empty if the role may not see it, if
    *     it has just ended, or in a transaction of the caller's, where nothing can be asked any more

@@ -10,7 +10,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 /**
  * Reads the headers that a relay gives its records. Immutable and safe for many threads.
  *
- * <p>A record that has none of them is foreign: somebody else has written it to the same topic.
+ * <p>A record that has none of them is foreign: another producer has written it to the same topic.
  * That fails unless {@link #skippingForeign()} was asked for. One that has some of them, or garbled
  * ones, always fails.
  */

@@ -38,8 +38,9 @@ import org.slf4j.LoggerFactory;
  * <p>Partitions are handled side by side, by several threads ({@link Builder#handlerThreads}); the
  * records of one partition one after the other, in order. So a partition whose handler hangs, or
  * whose mark is locked by a process that stands still, waits alone: the others go on, the consumer
- * stays in its group, and {@link #status()} says since when it waits and for whom. Each thread
- * needs a connection while it handles, and one more is taken to ask how the database is.
+ * stays in its group, and {@link #status()} says since when it waits, and for which transaction.
+ * Each thread needs a connection while it handles, and one more is taken to ask how the database
+ * is.
  *
  * <p>What fails is handled again one record at a time, so that those before the culprit are
  * finished. That one is tried a number of times, with pauses. Then it is set aside if there is a
@@ -254,7 +255,7 @@ public final class RelayedConsumer implements AutoCloseable {
     }
 
     /**
-     * How often a record that failed alone is tried again. 5 times unless told otherwise.
+     * How often a record that failed alone is tried again. The default is 5 times.
      *
      * @param times 0 to 1,000
      * @return this
@@ -269,8 +270,7 @@ public final class RelayedConsumer implements AutoCloseable {
     }
 
     /**
-     * The pauses before retries; each is twice the one before. From 100 ms to 10 s unless told
-     * otherwise.
+     * The pauses before retries; each is twice the one before. The default is from 100 ms to 10 s.
      *
      * @param first more than 0
      * @param longest as long or longer, at most an hour
@@ -283,7 +283,7 @@ public final class RelayedConsumer implements AutoCloseable {
     }
 
     /**
-     * How many partitions are handled side by side at most. 8 unless told otherwise. Partitions
+     * How many partitions are handled side by side at most. The default is 8. Partitions
      * beyond that wait for each other; so they do if as many handlers hang. The data source should
      * have a connection for each of them, and one more.
      *
@@ -301,7 +301,7 @@ public final class RelayedConsumer implements AutoCloseable {
 
     /**
      * For how long a partition may have records of which none is handled, or nothing may be read,
-     * until {@link ConsumerStatus#isHealthy()} is false. A minute unless told otherwise.
+     * until {@link ConsumerStatus#isHealthy()} is false. The default is a minute.
      *
      * @param time more than 0
      * @return this

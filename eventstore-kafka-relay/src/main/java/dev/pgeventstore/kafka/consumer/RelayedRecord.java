@@ -23,7 +23,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A record that a relay has sent: an event's, or an outbox message's. Safe for many threads as long
- * as nobody changes its arrays and headers, which are not copied.
+ * as its arrays and headers are not changed: they are not copied.
  */
 public final class RelayedRecord {
 
@@ -171,7 +171,7 @@ public final class RelayedRecord {
    * nor the CloudEvents standard prescribes, {@code traceparent} for one: by their names, and those
    * of CloudEvents extensions without {@code ce_}.
    *
-   * <p>It is for records as the relay makes them unless told otherwise: CloudEvents whose value is
+   * <p>It is for records as the relay makes them by default: CloudEvents whose value is
    * the stored JSON. What another mapper has made is read by {@link #value()} and {@link
    * #headers()}.
    *

@@ -3,7 +3,7 @@ package dev.pgeventstore.kafka.consumer;
 import dev.pgeventstore.kafka.consumer.GapException.Kind;
 
 /**
- * What a reader takes for a sequence: the exact one, unless it was told to put up with less.
+ * What a reader takes for a sequence: the exact sequence, unless it is told to tolerate less.
  * Immutable.
  */
 public final class SequenceRules {
@@ -22,7 +22,7 @@ public final class SequenceRules {
 
   /**
    * From the first record on, every one. The default. What was seen and does not belong to the
-   * sequence any more is put up with.
+   * sequence any more is tolerated.
    *
    * @return the rules
    */

@@ -177,8 +177,8 @@ public final class WatermarkInbox {
   }
 
   /**
-   * Moves a mark by hand, forward past a gap or back: for an operator who has made up for what is
-   * between.
+   * Moves a mark by hand, forward past a gap or back: for an operator that has compensated for the
+   * gap.
    *
    * @param connection of a transaction, or in auto-commit mode
    * @param sequence which one
@@ -212,7 +212,7 @@ public final class WatermarkInbox {
     }
 
     /**
-     * What a sequence must be. {@link SequenceRules#exact()} unless told otherwise.
+     * What a sequence must be. The default is {@link SequenceRules#exact()}.
      *
      * @param given the rules
      * @return this
@@ -223,8 +223,8 @@ public final class WatermarkInbox {
     }
 
     /**
-     * The table's name. {@code relay_marks}, found by the connection's {@code search_path}, unless
-     * told otherwise.
+     * The table's name. The default is {@code relay_marks}, found by the connection's {@code
+     * search_path}.
      *
      * @param name in lower case letters, digits and {@code _}, with or without a schema
      * @return this
@@ -236,7 +236,7 @@ public final class WatermarkInbox {
 
     /**
      * How long {@code handle} waits for a mark that another transaction has locked, on PostgreSQL;
-     * then it throws {@link MarkHeldException}. 10 seconds unless told otherwise. A {@link
+     * then it throws {@link MarkHeldException}. The default is 10 seconds. A {@link
      * RelayedConsumer} waits in its own way.
      *
      * @param longest 1 ms to 10 minutes

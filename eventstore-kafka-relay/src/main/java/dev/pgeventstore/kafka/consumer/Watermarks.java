@@ -28,11 +28,11 @@ import java.util.Objects;
  * first copies, one after the other, and nothing else. What it drops it has had. That holds for
  * readers of committed records, for readers of uncommitted ones, and for records that are sent
  * again after a crash because they are sent at least once. A reader that goes back to an earlier
- * offset sees repeats. One that leaves offsets out, or whom they are gone, meets a record whose
+ * offset sees repeats. One that leaves offsets out, or finds them gone, meets a record whose
  * predecessor is not the last it has seen, at the latest with the next first copy: a {@link
- * GapException}. So does one to whom records come in another order. A gap may be a false alarm, if
- * all that was left out were copies of an aborted transaction that come again later; silence never
- * is.
+ * GapException}. So does a reader that gets records in another order. A gap may be a false alarm,
+ * if all that was left out were copies of an aborted transaction that come again later; silence
+ * never is.
  *
  * <h2>What a reader of uncommitted records cannot know</h2>
  *
@@ -40,11 +40,11 @@ import java.util.Objects;
  * ones that are not yet sent again. They will be sent again as they were, and committed, <i>unless
  * something has changed in between</i>: an operator skipped the event, its stream was parked, the
  * mapper makes other records of it, its content was erased, or the database lost it and a new
- * series was begun. Such a record was withdrawn, and nobody is told who does not ask for it: the
- * next record follows an earlier one than was seen, and is taken, for nothing is missing. With
- * {@link SequenceRules#refusingWithdrawn} it is a gap; but if that next one was seen already from
- * the same aborted transaction, nothing shows it. Who must not act on what was never committed
- * reads committed records.
+ * series was begun. Such a record was withdrawn; this is reported only on request. The next record
+ * follows an earlier one than was seen, and is taken, for nothing is missing. With {@link
+ * SequenceRules#refusingWithdrawn} it is a gap; but if that next one was seen already from the same
+ * aborted transaction, nothing shows it. A reader that must not act on uncommitted records reads
+ * committed records.
  *
  * <h2>When an operator rewinds the relay</h2>
  *
@@ -56,7 +56,7 @@ import java.util.Objects;
  *
  * <p>Relays that publish to one topic must have different names, also those of different stores.
  * Two of one name pass for one sequence: what the second sends at or below the first one's last
- * place is dropped as a repeat, and nothing tells it.
+ * place is dropped as a repeat, and this is not detected.
  */
 public final class Watermarks {
 
@@ -79,7 +79,7 @@ public final class Watermarks {
   /**
    * For sequences by these rules.
    *
-   * @param rules what to put up with
+   * @param rules what is tolerated
    * @return without marks
    */
   public static Watermarks of(SequenceRules rules) {

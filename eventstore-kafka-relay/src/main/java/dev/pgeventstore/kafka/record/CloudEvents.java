@@ -95,8 +95,8 @@ public final class CloudEvents implements RecordMapper {
    * The record of an event, for the relay's topic.
    *
    * @param event any
-   * @return the record, to be changed if need be; whoever gives it a value that is not JSON gives
-   *     it another {@code content-type} as well
+   * @return the record, to be changed if need be; with a value that is not JSON, give it another
+   *     {@code content-type} as well
    */
   public RelayRecord record(RecordedEvent event) {
     return record(event, 0);

@@ -16,8 +16,8 @@ import org.apache.kafka.common.header.internals.RecordHeader;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Records in the layout of Debezium's outbox event router, so that consumers need not notice who
- * sends. Immutable; safe for many threads.
+ * Records in the layout of Debezium's outbox event router, so that consumers need not notice which
+ * of the two sends. Immutable; safe for many threads.
  *
  * <p>A stream's category is the aggregate type, its key the aggregate id: an event of stream {@code
  * order-42} goes to topic {@code outbox.event.order} with the key {@code 42}, the event's id in the
@@ -51,7 +51,7 @@ public final class DebeziumOutbox implements RecordMapper {
   }
 
   /**
-   * The layout that the router has unless told otherwise.
+   * The layout that the router has by default.
    *
    * @return the mapper
    */

@@ -7,7 +7,7 @@ import dev.pgeventstore.StreamId;
 import java.util.List;
 
 /**
- * Says what is published of an event: nothing, for what is nobody else's business, or one record,
+ * Says what is published of an event: nothing, if it is internal to the application, or one record,
  * or several, to the relay's topic or others.
  *
  * <p>It must say the same of the same event whenever it is asked: after a failure it is asked

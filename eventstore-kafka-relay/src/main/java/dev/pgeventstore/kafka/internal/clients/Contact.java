@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  * with short rests again, and log them all. One that was answered or refused is not kept: it knows
  * brokers that may be gone for good, and certificates that may have been renewed.
  *
- * <p>While Kafka lets nobody in, a consumer asks first: an admin client logs the whole stack trace
+ * <p>While Kafka refuses clients, a consumer asks first: an admin client logs the whole stack trace
  * of each refusal, and a consumer a line. For one thread, but for {@link #refused}.
  */
 public final class Contact implements AutoCloseable {
@@ -48,7 +48,7 @@ public final class Contact implements AutoCloseable {
    */
   public Admin take(KafkaSettings settings) {
     if (refused) {
-      knock(settings);
+      ask(settings);
     }
     Admin taken = unanswered;
     unanswered = null;
@@ -60,7 +60,7 @@ public final class Contact implements AutoCloseable {
     return taken;
   }
 
-  private void knock(KafkaSettings settings) {
+  private void ask(KafkaSettings settings) {
     refused = false;
     try (Consumer<byte[], byte[]> consumer = settings.clients().consumer(settings.consumer())) {
       var unused = consumer.listTopics(PATIENCE);

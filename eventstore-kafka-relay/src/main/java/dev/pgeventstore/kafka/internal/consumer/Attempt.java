@@ -12,7 +12,7 @@ import java.util.function.BooleanSupplier;
  */
 public record Attempt(int number, BooleanSupplier isStopping, Duration waitForMark) {
 
-  /** Of a caller who counts no attempts. */
+  /** Of a caller that counts no attempts. */
   public static Attempt only(Duration waitForMark) {
     return new Attempt(1, () -> false, waitForMark);
   }

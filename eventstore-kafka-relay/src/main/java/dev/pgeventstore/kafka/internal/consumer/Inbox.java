@@ -58,7 +58,7 @@ public final class Inbox {
   }
 
   /**
-   * Handles them. The transaction is the caller's, who rolls it back when this throws.
+   * Handles them. The transaction is the caller's: it is to be rolled back when this throws.
    *
    * @param stages told when the handler is about to be called, and when it has returned
    */
@@ -106,7 +106,7 @@ public final class Inbox {
     return relayed;
   }
 
-  /** In one order for everybody, so that no two wait for each other. */
+  /** In the same order always, so that no two wait for each other. */
   private SortedMap<SequenceId, Place> lockMarks(
       Connection connection, List<RelayedRecord> records, Duration atMost) throws SQLException {
     SortedMap<SequenceId, Place> marks = new TreeMap<>();

@@ -99,7 +99,7 @@ public final class InboxTry {
     close(connection);
   }
 
-  /** The same, with who it is; what the database said, if it had no need to wait for anybody. */
+  /** The same with its holder; what the database said, if there was no holder to wait for. */
   private Throwable named(MarkHeldException held, Connection connection) {
     try {
       SQLException cause = SqlFailure.in(held).orElseThrow();

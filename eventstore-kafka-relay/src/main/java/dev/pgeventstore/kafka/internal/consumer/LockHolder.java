@@ -2,7 +2,7 @@ package dev.pgeventstore.kafka.internal.consumer;
 
 import dev.pgeventstore.Blocker;
 
-/** Says who has locked a mark, for messages. */
+/** Names the transaction that has locked a mark, for messages. */
 public final class LockHolder {
 
   private LockHolder() {}

@@ -12,7 +12,7 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Asks who has locked a mark. */
+/** Asks which transaction has locked a mark. */
 final class MarkHolderQuery {
 
   private static final String BLOCKER =
@@ -36,7 +36,7 @@ final class MarkHolderQuery {
        limit 1
       """;
 
-  // Who has locked a row has its transaction's id in it.
+  // The row has the id of the transaction that has locked it.
   private static final String OF_ROW =
       """
       with holders as (
@@ -93,7 +93,7 @@ final class MarkHolderQuery {
   }
 
   /**
-   * Who has locked a mark, in a transaction that is rolled back.
+   * The holder of a mark, asked in a transaction that is rolled back.
    *
    * @return empty if it has just ended, or cannot be told
    */

@@ -23,7 +23,7 @@ import java.util.regex.Pattern;
 
 /**
  * The marks of consumers: every statement that reads or writes them is in this file, but those that
- * ask who has locked one ({@link MarkHolderQuery}). Statements are what makes it long.
+ * ask for the holder of one ({@link MarkHolderQuery}). Statements are what makes it long.
  */
 public final class MarksTable {
 
@@ -71,7 +71,7 @@ public final class MarksTable {
          for update
       """;
 
-  // There is nothing to lock before the first record. Whoever is second waits for the first here.
+  // There is nothing to lock before the first record. The second consumer waits for the first here.
   private static final String BEGIN =
       """
       insert into relay_marks (consumer_group, topic, partition, relay, lane, position, record_index)

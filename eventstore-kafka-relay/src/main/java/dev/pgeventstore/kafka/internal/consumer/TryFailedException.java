@@ -45,7 +45,7 @@ public final class TryFailedException extends Exception {
     return connectionLived;
   }
 
-  /** What to throw for a caller to whom nothing checked is thrown. */
+  /** What to throw to a caller that expects nothing checked. */
   public RuntimeException unchecked() {
     return unchecked(
         failure,

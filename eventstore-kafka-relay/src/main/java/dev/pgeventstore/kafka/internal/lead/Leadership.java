@@ -4,13 +4,13 @@ import dev.pgeventstore.spi.Lease;
 import java.util.Optional;
 
 /**
- * Who of several relays may publish. It only keeps them from disturbing one another. Being wrong
+ * Which of several relays may publish. It only keeps them from disturbing one another. Being wrong
  * here costs time and nothing else where Kafka's fencing makes events arrive once; at least once
  * there is no fence, and two that both think they lead repeat events.
  */
 public interface Leadership {
 
-  /** Everybody leads. Then relays fence each other in turns. */
+  /** Every relay leads. Then they fence each other in turns. */
   Leadership NOT_NEEDED =
       new Leadership() {
         @Override
@@ -42,7 +42,7 @@ public interface Leadership {
         public void release() {}
       };
 
-  /** Leads from now on, if nobody else does. */
+  /** Leads from now on, if no other does. */
   boolean acquire();
 
   /** Whether this one still leads, by asking. */

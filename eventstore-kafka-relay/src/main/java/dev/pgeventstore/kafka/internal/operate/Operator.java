@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record Operator(RelaySpec spec, EventFeed feed, KafkaSettings settings) {
 
-  /** What all lanes have noted. Takes the lead from nobody. */
+  /** What all lanes have noted. Does not take the lead. */
   public List<LaneNotes> lookAtAll() throws InterruptedException {
     List<LaneNotes> notes = new ArrayList<>();
     for (int lane = 0; lane < spec.lanes(); lane++) {
@@ -134,7 +134,7 @@ public record Operator(RelaySpec spec, EventFeed feed, KafkaSettings settings) {
         throws InterruptedException;
   }
 
-  /** What is done while nobody else leads. */
+  /** What is done while no other process leads. */
   public interface Work {
     void on(LaneAccess access, LeaseLeadership lead) throws InterruptedException;
   }

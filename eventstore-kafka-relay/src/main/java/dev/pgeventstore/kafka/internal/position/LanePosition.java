@@ -62,8 +62,8 @@ public record LanePosition(Position position, Optional<Anchor> anchor, String da
   /**
    * Reads it back.
    *
-   * @throws RelayHaltedException if it was written by a newer version of the relay, or by somebody
-   *     else
+   * @throws RelayHaltedException if it was written by a newer version of the relay, or not by a
+   *     relay
    */
   public static LanePosition parse(String text) {
     Map<String, String> lines = NoteLines.parse(text);

@@ -35,8 +35,8 @@ public record TokenLedger(List<Epoch> epochs, Position readUpTo, Optional<Token>
   /**
    * Reads it back.
    *
-   * @throws RelayHaltedException if it was written by a newer version of the relay, or by somebody
-   *     else
+   * @throws RelayHaltedException if it was written by a newer version of the relay, or not by a
+   *     relay
    */
   public static TokenLedger parse(@Nullable String text) {
     if (text == null) {

@@ -117,7 +117,7 @@ public final class LaneBeginning {
     }
     if (written && spec.startAfter().isEmpty()) {
       throw new RelayHaltedException(
-          "%s, and topic %s was written to, though not by this relay as far as can be seen: starting at the first event might repeat what is there. If the records are somebody else's, start with startAfter(Position.START), or with startAfter the last event that they have"
+          "%s, and topic %s was written to, though not by this relay as far as can be seen: starting at the first event might repeat what is there. If the records are another producer's, start with startAfter(Position.START), or with startAfter the last event that they have"
               .formatted(what, spec.topic()));
     }
   }
@@ -236,7 +236,7 @@ public final class LaneBeginning {
   }
 
   /**
-   * The first lane that has no position yet. None may send before all have one: whoever finds a
+   * The first lane that has no position yet. None may send before all have one: a lane that finds a
    * topic that was written to, and no position, must take it for lost.
    *
    * @return empty if all have

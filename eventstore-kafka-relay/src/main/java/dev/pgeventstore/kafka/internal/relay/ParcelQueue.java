@@ -118,7 +118,7 @@ final class ParcelQueue {
     }
   }
 
-  /** Forgets what is ready, and keeps nobody waiting. */
+  /** Forgets what is ready, and lets no thread wait. */
   void close() {
     lock.lock();
     try {

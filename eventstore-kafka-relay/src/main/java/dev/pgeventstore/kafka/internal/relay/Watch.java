@@ -14,7 +14,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Looks around while a lane is busy or idle. A producer whose topic was deleted keeps trying until
  * its time-out; this notices it within seconds, says what has happened, and makes the producer give
- * up. And it asks who holds the high-water mark back.
+ * up. And it asks which transactions hold the high-water mark back.
  */
 final class Watch implements AutoCloseable {
 

@@ -74,7 +74,7 @@ public final class PositionTopic {
 
   /**
    * Reads what a lane has noted. To be called when the producer has been initialised: from then on
-   * nobody else can change it.
+   * no other process can change it.
    *
    * @throws TimeoutException if not everything could be read that was written before this call
    */

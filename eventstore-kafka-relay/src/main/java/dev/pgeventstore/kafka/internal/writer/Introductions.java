@@ -12,7 +12,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
  * was sent, and takes the second, the first comes behind that. So the first record to a partition
  * goes alone, and others follow when it has been acknowledged.
  *
- * <p>A broker forgets who has sent nothing to a partition for a day, if {@code
+ * <p>A broker forgets a producer that has sent nothing to a partition for a day, if {@code
  * producer.id.expiration.ms} says nothing else. So after a rest a record goes alone, too.
  *
  * <p>For one thread, but for {@link Target#known}.
