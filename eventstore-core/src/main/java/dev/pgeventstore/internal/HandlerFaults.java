@@ -35,8 +35,7 @@ public final class HandlerFaults {
   }
 
   /** The same for a statement of the store's or the inbox's, after the handler has returned. */
-  public boolean isHandlersAfterAll(
-      Throwable failure, long at, BooleanSupplier databaseIsWell) {
+  public boolean isHandlersAfterAll(Throwable failure, long at, BooleanSupplier databaseIsWell) {
     return switch (SqlFailure.of(failure)) {
       case PERMANENT -> true;
       case EXHAUSTED -> false;

@@ -14,8 +14,8 @@ import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import dev.pgeventstore.kafka.internal.lead.Leadership;
 import dev.pgeventstore.kafka.internal.lead.LeaseLeadership;
 import dev.pgeventstore.kafka.internal.relay.Lane;
-import dev.pgeventstore.kafka.internal.relay.RelayNews;
 import dev.pgeventstore.kafka.internal.relay.Progress;
+import dev.pgeventstore.kafka.internal.relay.RelayNews;
 import dev.pgeventstore.kafka.internal.relay.Status;
 import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.kafka.record.RecordMapper;
@@ -48,7 +48,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Start the same relay in as many processes as you like: one leads, the others stand by. A
  * relay's name, topic, store name and position topic belong together and must not change.
  *
- * <p>A {@link RecordMapper} decides what is published of an event; the default is {@link dev.pgeventstore.kafka.record.CloudEvents}. Whatever it makes, each record also has these headers:
+ * <p>A {@link RecordMapper} decides what is published of an event; the default is {@link
+ * dev.pgeventstore.kafka.record.CloudEvents}. Whatever it makes, each record also has these
+ * headers:
  *
  * <ul>
  *   <li>{@code es_version} and {@code es_revision}: of the event in its stream, and of its type;
@@ -471,19 +473,19 @@ public final class KafkaRelay implements AutoCloseable {
 
     private RelaySpec spec() {
       return new RelaySpec(
-          name,
-          topic,
-          query,
-          Optional.ofNullable(storeName),
-          Optional.ofNullable(positionTopic),
-          Optional.ofNullable(source),
-          Optional.ofNullable(startAfter),
-          leaseTtl,
-          unhealthyAfter,
-          delivery,
-          lanes,
-          Optional.ofNullable(mapper),
-          poison,
+              name,
+              topic,
+              query,
+              Optional.ofNullable(storeName),
+              Optional.ofNullable(positionTopic),
+              Optional.ofNullable(source),
+              Optional.ofNullable(startAfter),
+              leaseTtl,
+              unhealthyAfter,
+              delivery,
+              lanes,
+              Optional.ofNullable(mapper),
+              poison,
               Optional.ofNullable(deadLetters))
           .requireSound();
     }

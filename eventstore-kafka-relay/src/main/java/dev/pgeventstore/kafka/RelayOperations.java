@@ -19,8 +19,6 @@ import dev.pgeventstore.kafka.internal.position.NoteChanges;
 import dev.pgeventstore.kafka.internal.position.ParkedNote;
 import dev.pgeventstore.kafka.internal.position.PositionRange;
 import dev.pgeventstore.kafka.internal.relay.LaneBeginning.Start;
-import dev.pgeventstore.kafka.internal.verify.RelayVerification;
-import dev.pgeventstore.kafka.internal.verify.VerificationPlan;
 import dev.pgeventstore.spi.EventFeed;
 import dev.pgeventstore.subscription.Partitions;
 import java.time.Duration;
@@ -39,7 +37,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * What operators do to a relay, from any process. Safe for many threads.
  *
- * <p>Each operation takes the lead from the current leader, as a takeover does: it takes the lease, fences the other producer, reads the notes, and commits its change. The relay then takes the lead back and continues from there, within the time of a lease at most. So a change is as safe as a takeover, and two never publish at the same time. With at-least-once delivery there is no fence: for up to the time of a lease the relay may continue to send, and what it sends is sent again; what its producer could not deliver until then may arrive even later. Stop the relay first if the order matters to readers that keep no marks.
+ * <p>Each operation takes the lead from the current leader, as a takeover does: it takes the lease,
+ * fences the other producer, reads the notes, and commits its change. The relay then takes the lead
+ * back and continues from there, within the time of a lease at most. So a change is as safe as a
+ * takeover, and two never publish at the same time. With at-least-once delivery there is no fence:
+ * for up to the time of a lease the relay may continue to send, and what it sends is sent again;
+ * what its producer could not deliver until then may arrive even later. Stop the relay first if the
+ * order matters to readers that keep no marks.
  *
  * <p>Each change is noted with its time and reason ({@link #audit}). Operations throw what Kafka
  * and the database throw; then nothing was changed, unless the outcome of the commit is unknown.
@@ -231,9 +235,9 @@ public final class RelayOperations {
    * some megabytes are held. At least once it waits for the time of a lease, and what may not have
    * been sent before is sent again.
    *
-   * <p>What can no longer be determined is treated as published: messages and operators' records that
-   * were lost at the end of a partition, and what stood before the beginning that retention has
-   * left. A compacted topic has gaps, and is refused.
+   * <p>What can no longer be determined is treated as published: messages and operators' records
+   * that were lost at the end of a partition, and what stood before the beginning that retention
+   * has left. A compacted topic has gaps, and is refused.
    *
    * @param why for the audit
    * @param furtherTopics topics to which outbox messages or operators' records went and nothing
@@ -391,8 +395,8 @@ public final class RelayOperations {
   /**
    * Compares what is in the topics with what the store says should be there: every record of every
    * event up to where the relay stands, byte by byte, as a reader of committed records finds them.
-   * Does not take the lead, changes nothing, and holds some megabytes, however much there is.
-   * The relay may run meanwhile. Both are read from end to end, once for each lane.
+   * Does not take the lead, changes nothing, and holds some megabytes, however much there is. The
+   * relay may run meanwhile. Both are read from end to end, once for each lane.
    *
    * <p>Of messages, whose rows are gone, and of events that were erased, truncated or purged since
    * they were published only the place in the order is checked. Where retention has removed the

@@ -24,11 +24,7 @@ final class HangingListenerMain {
     try (HikariDataSource pool = Bench.pool(arguments[0]);
         PostgresEventStore store = Bench.store(pool);
         KafkaRelay relay =
-            Bench.relay(
-                    store,
-                    Map.of("bootstrap.servers", arguments[2]),
-                    arguments[1],
-                    Shape.USUAL)
+            Bench.relay(store, Map.of("bootstrap.servers", arguments[2]), arguments[1], Shape.USUAL)
                 .mapper(
                     event -> {
                       if (event.stream().toString().equals("sick-1")) {

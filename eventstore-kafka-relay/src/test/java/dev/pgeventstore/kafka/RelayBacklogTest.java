@@ -43,8 +43,7 @@ class RelayBacklogTest {
       bench.appendBacklog(backlog, 1_000);
       Load load = new Load(bench);
       // All of it would not fit.
-      try (RelayProcess relay =
-          new RelayProcess(bench, folder, "warn", Map.of(), "-Xmx48m")) {
+      try (RelayProcess relay = new RelayProcess(bench, folder, "warn", Map.of(), "-Xmx48m")) {
         await().atMost(Bench.PATIENCE).until(() -> relay.count("eventsSent") > 0);
         if (bench.broker.canBeKilled()) {
           // Time to prepare more than there is room for, which must not happen.

@@ -187,9 +187,7 @@ class RelayListenerTest {
       await().atMost(Bench.PATIENCE).until(() -> relay.said("published, heard 0"));
       assertThat(bench.consumed()).hasSize(1);
       await().atMost(Bench.PATIENCE).until(() -> relay.said("heard 10000"));
-      await()
-          .atMost(Bench.PATIENCE)
-          .until(() -> relay.output().contains("has caught up: "));
+      await().atMost(Bench.PATIENCE).until(() -> relay.output().contains("has caught up: "));
       assertThat(relay.output())
           .containsOnlyOnce(
               "The listener of relay relay-of-%s is 10000 calls behind: some are left out"

@@ -39,8 +39,7 @@ class RelayLogTest {
     assumeTrue(broker.canBeKilled(), "needs a broker that was started here");
     try (Bench bench = new Bench(database, broker, new Shape(delivery, 1));
         RelayProcess relay =
-            new RelayProcess(
-                bench, folder, "info", Map.of("transaction.timeout.ms", "30000"))) {
+            new RelayProcess(bench, folder, "info", Map.of("transaction.timeout.ms", "30000"))) {
       bench.append("order-1", 10);
       await().atMost(Bench.PATIENCE).until(() -> relay.count("eventsSent") == 10);
       int before = relay.output().length();

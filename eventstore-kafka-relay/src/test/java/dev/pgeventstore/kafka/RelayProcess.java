@@ -20,8 +20,7 @@ final class RelayProcess implements AutoCloseable {
   }
 
   /** And with so much memory. */
-  RelayProcess(
-      Bench bench, Path folder, String logLevel, Map<String, String> kafka, String heap) {
+  RelayProcess(Bench bench, Path folder, String logLevel, Map<String, String> kafka, String heap) {
     List<String> arguments =
         new ArrayList<>(List.of(bench.database.url(), bench.topic, bench.shape().toString()));
     bench.kafkaSettings(kafka).forEach((name, value) -> arguments.add(name + '=' + value));

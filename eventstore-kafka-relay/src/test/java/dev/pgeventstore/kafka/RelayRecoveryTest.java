@@ -363,8 +363,7 @@ class RelayRecoveryTest {
     RecoveryReport first = recover(builder);
 
     assertThat(first.lanes().get(0).position()).isLessThan(last);
-    assertThatThrownBy(
-            () -> builder.operations().recover("a test", Set.of(mails), progress -> {}))
+    assertThatThrownBy(() -> builder.operations().recover("a test", Set.of(mails), progress -> {}))
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("since an earlier recovery: not all topics were named then")
         .hasMessageContaining("newSeries(Position.of(%s)".formatted(last))

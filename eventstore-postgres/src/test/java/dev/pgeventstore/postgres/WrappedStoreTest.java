@@ -121,9 +121,7 @@ class WrappedStoreTest {
 
   private static AppendResult append(EventStore store, String stream) {
     return store.append(
-        StreamId.parse(stream),
-        ExpectedVersion.any(),
-        List.of(TestStore.raw("happened")));
+        StreamId.parse(stream), ExpectedVersion.any(), List.of(TestStore.raw("happened")));
   }
 
   private record Count(int events) {}

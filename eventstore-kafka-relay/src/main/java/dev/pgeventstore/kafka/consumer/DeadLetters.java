@@ -1,13 +1,12 @@
 package dev.pgeventstore.kafka.consumer;
 
-import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.internal.Answer;
 import dev.pgeventstore.kafka.internal.clients.KafkaClients;
+import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import java.time.Duration;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -18,7 +17,6 @@ import java.util.concurrent.TimeoutException;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AdminClientConfig;
 import org.apache.kafka.clients.admin.TopicDescription;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerConfig;

@@ -10,8 +10,11 @@ import java.util.Objects;
  * Hands each record to the handler for its type, the header {@code ce_type}. As safe for many
  * threads as the handlers are.
  *
- * <p>Types without a handler are skipped, and not decoded. That is the default because a topic has many readers, each of which wants a few types, and a producer that publishes a new type must not stop all readers. A reader that must know every type says {@code otherwise(EventRouter.failing())}; so
- * does one that will want a type later, since what was passed over counts as handled.
+ * <p>Types without a handler are skipped, and not decoded. That is the default because a topic has
+ * many readers, each of which wants a few types, and a producer that publishes a new type must not
+ * stop all readers. A reader that must know every type says {@code
+ * otherwise(EventRouter.failing())}; so does one that will want a type later, since what was passed
+ * over counts as handled.
  */
 public final class EventRouter implements RelayedHandler {
 

@@ -24,7 +24,6 @@ import java.util.Objects;
 import javax.sql.DataSource;
 import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.GroupProtocol;
-import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
@@ -84,10 +83,7 @@ public final class RelayedConsumer implements AutoCloseable {
         builder.deadLetterTopic == null
             ? null
             : DeadLetters.to(
-                builder.deadLetterTopic,
-                builder.kafka,
-                builder.clients,
-                builder.scheduler);
+                builder.deadLetterTopic, builder.kafka, builder.clients, builder.scheduler);
     this.handling =
         new Handling(
             builder.inbox.inbox(),
@@ -283,9 +279,9 @@ public final class RelayedConsumer implements AutoCloseable {
     }
 
     /**
-     * How many partitions are handled side by side at most. The default is 8. Partitions
-     * beyond that wait for each other; so they do if as many handlers hang. The data source should
-     * have a connection for each of them, and one more.
+     * How many partitions are handled side by side at most. The default is 8. Partitions beyond
+     * that wait for each other; so they do if as many handlers hang. The data source should have a
+     * connection for each of them, and one more.
      *
      * @param most 1 to 1,000
      * @return this

@@ -171,9 +171,8 @@ public final class RelayedRecord {
    * nor the CloudEvents standard prescribes, {@code traceparent} for one: by their names, and those
    * of CloudEvents extensions without {@code ce_}.
    *
-   * <p>It is for records as the relay makes them by default: CloudEvents whose value is
-   * the stored JSON. What another mapper has made is read by {@link #value()} and {@link
-   * #headers()}.
+   * <p>It is for records as the relay makes them by default: CloudEvents whose value is the stored
+   * JSON. What another mapper has made is read by {@link #value()} and {@link #headers()}.
    *
    * @return made once
    * @throws IllegalStateException if it was not made from an event

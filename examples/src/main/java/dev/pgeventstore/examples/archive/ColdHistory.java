@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.archive;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -11,6 +10,7 @@ import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.archive.ParcelEvent.Posted;
 import dev.pgeventstore.examples.archive.ParcelEvent.Scanned;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.topics.Topic;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.kafka.consumer.RecordDecoder;

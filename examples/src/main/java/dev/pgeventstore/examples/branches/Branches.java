@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.branches;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -10,6 +9,7 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.branches.SaleEvent.Sold;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.topics.Topic;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.kafka.consumer.GapException;

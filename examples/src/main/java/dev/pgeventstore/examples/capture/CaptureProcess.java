@@ -1,11 +1,11 @@
 package dev.pgeventstore.examples.capture;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.Append;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.examples.pools.Pools;
 import java.sql.Connection;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.exactlyonce;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.Append;
 import dev.pgeventstore.EventPage;
@@ -13,6 +12,7 @@ import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.exactlyonce.MoneyEvent.Deposited;
 import dev.pgeventstore.examples.exactlyonce.MoneyEvent.Withdrawn;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.processes.ChildProcess;
 import dev.pgeventstore.examples.topics.Topic;
 import dev.pgeventstore.postgres.PostgresEventStore;

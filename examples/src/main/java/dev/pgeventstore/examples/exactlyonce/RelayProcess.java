@@ -1,8 +1,8 @@
 package dev.pgeventstore.examples.exactlyonce;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.processes.ChildProcess;
 import dev.pgeventstore.examples.topics.Topic;
 import dev.pgeventstore.kafka.KafkaRelay;

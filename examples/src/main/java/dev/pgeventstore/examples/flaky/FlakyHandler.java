@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.flaky;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -10,6 +9,7 @@ import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.flaky.InvoiceEvent.Corrected;
 import dev.pgeventstore.examples.flaky.InvoiceEvent.Issued;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.ParkedEvent;

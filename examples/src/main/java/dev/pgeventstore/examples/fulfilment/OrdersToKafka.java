@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.fulfilment;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
@@ -12,6 +11,7 @@ import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.fulfilment.OrderEvent.Cancelled;
 import dev.pgeventstore.examples.fulfilment.OrderEvent.Paid;
 import dev.pgeventstore.examples.fulfilment.OrderEvent.Placed;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.topics.Topic;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.postgres.PostgresEventStore;

@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.groups;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
@@ -10,6 +9,7 @@ import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.groups.Instance.Work;
 import dev.pgeventstore.examples.groups.UserEvent.LoggedIn;
 import dev.pgeventstore.examples.groups.UserEvent.Registered;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.topics.Topic;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.postgres.PostgresEventStore;

@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.histories;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
@@ -13,6 +12,7 @@ import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.codec.jackson.JacksonSnapshots;
 import dev.pgeventstore.examples.histories.MeterEvent.Read;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.testkit.servers.PostgresServer;
 import java.util.List;

@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.hotcache;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -10,6 +9,7 @@ import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.hotcache.StockEvent.Received;
 import dev.pgeventstore.examples.hotcache.StockEvent.Taken;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.testkit.servers.PostgresServer;

@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.lastorders;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -10,6 +9,7 @@ import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.lastorders.OrderEvent.Placed;
 import dev.pgeventstore.examples.lastorders.OrderEvent.Shipped;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.testkit.servers.PostgresServer;

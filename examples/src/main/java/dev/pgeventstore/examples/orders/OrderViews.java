@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.orders;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventQuery;
@@ -11,6 +10,7 @@ import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.examples.orders.OrderEvent.Placed;
 import dev.pgeventstore.examples.orders.OrderEvent.Shipped;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.projection.InlineProjection;
 import dev.pgeventstore.projection.Projection;

@@ -1,10 +1,10 @@
 package dev.pgeventstore.examples.requests;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.requests.Command.Announce;
 import dev.pgeventstore.examples.requests.Command.Book;
 import dev.pgeventstore.examples.requests.Reply.Accepted;

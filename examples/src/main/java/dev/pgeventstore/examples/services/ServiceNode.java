@@ -1,8 +1,8 @@
 package dev.pgeventstore.examples.services;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.processes.ChildProcess;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;

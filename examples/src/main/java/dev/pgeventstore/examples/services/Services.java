@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.services;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -9,6 +8,7 @@ import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.processes.ChildProcess;
 import dev.pgeventstore.examples.services.UserEvent.LoggedIn;
 import dev.pgeventstore.examples.services.UserEvent.Registered;

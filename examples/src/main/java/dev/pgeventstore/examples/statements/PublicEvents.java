@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.statements;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.ConflictException;
@@ -9,6 +8,7 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.statements.AccountEvent.Deposited;
 import dev.pgeventstore.examples.statements.AccountEvent.FraudSuspected;
 import dev.pgeventstore.examples.statements.AccountEvent.MonthClosed;

@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.visits;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStore;
@@ -8,6 +7,7 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.visits.VisitEvent.Visited;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.projection.Projection;

@@ -1,12 +1,12 @@
 package dev.pgeventstore.examples.capture;
 
-import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.util.Map;

@@ -1,12 +1,12 @@
 package dev.pgeventstore.examples.flaky;
 
-import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.tuple;
 
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.subscription.ParkedEvent;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;

@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.groups;
 
-import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -8,6 +7,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.examples.groups.Instance.Work;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.topics.Topic;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;

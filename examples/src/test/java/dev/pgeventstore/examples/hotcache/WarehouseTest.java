@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.hotcache;
 
-import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
@@ -14,6 +13,7 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.examples.hotcache.StockEvent.Received;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;

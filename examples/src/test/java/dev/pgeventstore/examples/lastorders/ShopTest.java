@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.lastorders;
 
-import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
@@ -8,6 +7,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.examples.lastorders.OrderEvent.Placed;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.util.ArrayList;

@@ -1,10 +1,10 @@
 package dev.pgeventstore.examples.loans;
 
-import dev.pgeventstore.examples.pools.Pools;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.kafka.RelayStatus;
 import dev.pgeventstore.postgres.PostgresEventStore;

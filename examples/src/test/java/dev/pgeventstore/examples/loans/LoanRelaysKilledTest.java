@@ -1,6 +1,5 @@
 package dev.pgeventstore.examples.loans;
 
-import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -9,6 +8,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;

@@ -1,10 +1,10 @@
 package dev.pgeventstore.examples.requests;
 
-import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.requests.Reply.Accepted;
 import dev.pgeventstore.examples.requests.Reply.Refused;
 import dev.pgeventstore.testkit.servers.Database;

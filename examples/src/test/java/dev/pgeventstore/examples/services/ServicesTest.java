@@ -1,12 +1,12 @@
 package dev.pgeventstore.examples.services;
 
-import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.util.List;

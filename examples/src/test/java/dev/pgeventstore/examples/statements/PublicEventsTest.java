@@ -1,11 +1,11 @@
 package dev.pgeventstore.examples.statements;
 
-import dev.pgeventstore.examples.pools.Pools;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.examples.pools.Pools;
 import dev.pgeventstore.examples.topics.Topic;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.KafkaBroker;

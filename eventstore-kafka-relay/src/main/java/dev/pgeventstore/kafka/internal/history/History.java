@@ -54,9 +54,7 @@ public record History(
     Tokens tokens = new Tokens(lease);
     TokenLedger ledger = tokens.ledger();
     Optional<Token> unknown =
-        tokens.areDrawn()
-            ? notes.token().filter(ledger::isForeign)
-            : Optional.empty();
+        tokens.areDrawn() ? notes.token().filter(ledger::isForeign) : Optional.empty();
     Optional<String> lost =
         position
             .anchor()

@@ -1,6 +1,5 @@
 package dev.pgeventstore.kafka.internal.operate;
 
-import dev.pgeventstore.kafka.internal.writer.TransactionSize;
 import dev.pgeventstore.kafka.Delivery;
 import dev.pgeventstore.kafka.VerificationProgress;
 import dev.pgeventstore.kafka.VerificationReport;
@@ -10,12 +9,10 @@ import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.position.LanePosition;
 import dev.pgeventstore.kafka.internal.position.TopicLayout;
-import dev.pgeventstore.kafka.internal.relay.Experience;
 import dev.pgeventstore.kafka.internal.topics.PositionTopic;
 import dev.pgeventstore.kafka.internal.topics.Topics;
-import dev.pgeventstore.kafka.internal.verify.RelayVerification;
-import dev.pgeventstore.kafka.internal.verify.VerificationPlan;
 import dev.pgeventstore.kafka.internal.writer.LaneWriter;
+import dev.pgeventstore.kafka.internal.writer.TransactionSize;
 import dev.pgeventstore.kafka.internal.writer.TransactionalWriter;
 import java.util.HashMap;
 import java.util.List;

@@ -2,7 +2,6 @@ package dev.pgeventstore.kafka.internal.operate;
 
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
-import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.VerificationProgress;
 import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
@@ -12,7 +11,6 @@ import dev.pgeventstore.kafka.internal.verify.EventWalk;
 import dev.pgeventstore.kafka.internal.verify.ExpectedRecord;
 import dev.pgeventstore.kafka.internal.verify.Findings;
 import dev.pgeventstore.kafka.internal.verify.LaneVerification;
-import dev.pgeventstore.kafka.internal.verify.Report;
 import dev.pgeventstore.kafka.internal.verify.VerificationPlan;
 import dev.pgeventstore.spi.EventFeed;
 import java.util.ArrayList;

@@ -10,8 +10,8 @@ import dev.pgeventstore.kafka.internal.record.Parcel;
 import dev.pgeventstore.kafka.internal.record.RecordMaker;
 import dev.pgeventstore.kafka.internal.relay.LaneAccess;
 import dev.pgeventstore.kafka.internal.relay.LaneContext;
-import dev.pgeventstore.kafka.internal.relay.RelayNews;
 import dev.pgeventstore.kafka.internal.relay.Progress;
+import dev.pgeventstore.kafka.internal.relay.RelayNews;
 import java.util.Optional;
 
 /**

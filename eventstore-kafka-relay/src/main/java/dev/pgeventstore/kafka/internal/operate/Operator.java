@@ -1,16 +1,13 @@
 package dev.pgeventstore.kafka.internal.operate;
 
-import dev.pgeventstore.kafka.internal.clients.Contact;
-import java.util.function.Consumer;
-import dev.pgeventstore.kafka.internal.verify.VerificationPlan;
-import dev.pgeventstore.kafka.internal.verify.RelayVerification;
-import dev.pgeventstore.kafka.VerificationProgress;
-import dev.pgeventstore.kafka.VerificationReport;
 import dev.pgeventstore.internal.Durations;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.Delivery;
+import dev.pgeventstore.kafka.VerificationProgress;
+import dev.pgeventstore.kafka.VerificationReport;
 import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.kafka.internal.StopSignal;
+import dev.pgeventstore.kafka.internal.clients.Contact;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import dev.pgeventstore.kafka.internal.lead.LeaseLeadership;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
@@ -20,11 +17,14 @@ import dev.pgeventstore.kafka.internal.relay.LaneBeginning.Start;
 import dev.pgeventstore.kafka.internal.relay.LaneContext;
 import dev.pgeventstore.kafka.internal.topics.PositionTopic;
 import dev.pgeventstore.kafka.internal.topics.Topics;
+import dev.pgeventstore.kafka.internal.verify.RelayVerification;
+import dev.pgeventstore.kafka.internal.verify.VerificationPlan;
 import dev.pgeventstore.spi.EventFeed;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**

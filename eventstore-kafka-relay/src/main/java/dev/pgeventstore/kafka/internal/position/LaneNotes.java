@@ -20,8 +20,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a lane has noted for the next leader, as it was when it was read: where it stands, what
- * it has sent where, what waits and why. Notes change in one piece with what they are about. Their
+ * What a lane has noted for the next leader, as it was when it was read: where it stands, what it
+ * has sent where, what waits and why. Notes change in one piece with what they are about. Their
  * names are the same wherever they are kept. It is long because it has an accessor for each kind.
  */
 public final class LaneNotes {

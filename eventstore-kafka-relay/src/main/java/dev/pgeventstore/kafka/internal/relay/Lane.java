@@ -1,6 +1,5 @@
 package dev.pgeventstore.kafka.internal.relay;
 
-import dev.pgeventstore.kafka.internal.clients.Contact;
 import dev.pgeventstore.InvariantBrokenException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.internal.Backoff;
@@ -8,6 +7,7 @@ import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.RelayHaltedException;
 import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.kafka.internal.StopSignal;
+import dev.pgeventstore.kafka.internal.clients.Contact;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import dev.pgeventstore.kafka.internal.lead.Leadership;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
@@ -162,8 +162,7 @@ public final class Lane implements Runnable {
     }
     log(failure, hasPublished);
     progress.retrying(failure);
-    Duration pause =
-        varied(Failures.isRefused(failure) ? REFUSED_PAUSE_MILLIS : backoff.next());
+    Duration pause = varied(Failures.isRefused(failure) ? REFUSED_PAUSE_MILLIS : backoff.next());
     if (hasPublished || refused.isPresent()) {
       stop.pause(pause);
     } else {

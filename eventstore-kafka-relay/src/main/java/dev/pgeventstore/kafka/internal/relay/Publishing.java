@@ -1,7 +1,5 @@
 package dev.pgeventstore.kafka.internal.relay;
 
-import org.slf4j.LoggerFactory;
-import org.slf4j.Logger;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.RelayHaltedException;
@@ -19,6 +17,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Sends parcel after parcel, and commits whenever none is waiting or enough were sent: at once when
@@ -71,9 +71,7 @@ public final class Publishing {
     this.position = position;
   }
 
-  /**
-   * Publishes until it is told to stop, or another process leads.
-   */
+  /** Publishes until it is told to stop, or another process leads. */
   void run() throws InterruptedException {
     runWhile(() -> true);
   }
@@ -81,7 +79,8 @@ public final class Publishing {
   /**
    * Publishes up to a position at least, and no more than is needed for that.
    *
-   * @return how far it has come; not to the position if it was told to stop, or another process leads
+   * @return how far it has come; not to the position if it was told to stop, or another process
+   *     leads
    */
   public Position runUpTo(Position wanted) throws InterruptedException {
     runWhile(() -> wanted.isAfter(reached));

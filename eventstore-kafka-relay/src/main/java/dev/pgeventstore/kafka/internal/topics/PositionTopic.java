@@ -81,10 +81,12 @@ public final class PositionTopic {
   public LaneNotes read(Topics topics, KafkaSettings settings, int lane)
       throws InterruptedException {
     TopicPartition partition = new TopicPartition(name, lane);
-    // The end that readers of committed records get would be before an open transaction: going by that
+    // The end that readers of committed records get would be before an open transaction: going by
+    // that
     // would take an old position for the last one.
     long end =
-        Objects.requireNonNull(topics.ends(List.of(partition)).get(partition), "an end of the topic");
+        Objects.requireNonNull(
+            topics.ends(List.of(partition)).get(partition), "an end of the topic");
     Map<String, String> latest = new HashMap<>();
     Scheduler scheduler = settings.scheduler();
     try (Consumer<byte[], byte[]> consumer = settings.clients().consumer(settings.consumer())) {

@@ -122,10 +122,7 @@ public final class Topics implements AutoCloseable {
     Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
     partitions.forEach(partition -> latest.put(partition, OffsetSpec.latest()));
     Map<TopicPartition, Long> ends = new HashMap<>();
-    answer(
-            admin
-                .listOffsets(latest, new ListOffsetsOptions(IsolationLevel.READ_UNCOMMITTED))
-                .all())
+    answer(admin.listOffsets(latest, new ListOffsetsOptions(IsolationLevel.READ_UNCOMMITTED)).all())
         .forEach((partition, end) -> ends.put(partition, end.offset()));
     return ends;
   }

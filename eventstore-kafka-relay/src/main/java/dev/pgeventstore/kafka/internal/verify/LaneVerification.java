@@ -1,10 +1,9 @@
 package dev.pgeventstore.kafka.internal.verify;
 
-import dev.pgeventstore.kafka.VerificationProgress;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
-import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.Difference.Kind;
+import dev.pgeventstore.kafka.VerificationProgress;
 import dev.pgeventstore.kafka.internal.history.SentRecord;
 import dev.pgeventstore.kafka.internal.position.RecordPlace;
 import dev.pgeventstore.kafka.internal.verify.PartitionCursor.Succession;

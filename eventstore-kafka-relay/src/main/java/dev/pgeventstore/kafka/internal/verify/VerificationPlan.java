@@ -1,10 +1,10 @@
 package dev.pgeventstore.kafka.internal.verify;
 
-import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.kafka.Delivery;
 import dev.pgeventstore.kafka.internal.RelaySpec;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;

@@ -1,6 +1,5 @@
 package dev.pgeventstore.kafka.internal.writer;
 
-import dev.pgeventstore.Position;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import dev.pgeventstore.kafka.internal.lead.Leadership;
@@ -8,17 +7,14 @@ import dev.pgeventstore.kafka.internal.position.LaneNotes;
 import dev.pgeventstore.kafka.internal.record.Failures;
 import dev.pgeventstore.kafka.internal.record.Outgoing;
 import dev.pgeventstore.kafka.internal.record.Parcel;
-import dev.pgeventstore.kafka.internal.writer.Introductions.Target;
 import dev.pgeventstore.spi.Lease;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.Future;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.clients.producer.Producer;
-import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.header.Header;
@@ -61,9 +57,9 @@ public final class PipelinedWriter implements LaneWriter {
     this.leadership = leadership;
     this.size = size;
     this.scheduler = settings.scheduler();
-    this.saved = scheduler.nanoTime();
     this.producer = settings.clients().producer(settings.idempotentProducer());
     this.sender = new OrderedSender(producer);
+    this.saved = scheduler.nanoTime();
   }
 
   @Override

@@ -11,8 +11,8 @@ import java.time.Duration;
  * happened last it grows by steps. That is how TCP finds out what a network carries: additive
  * increase and multiplicative decrease (Chiu and Jain, 1989) after a slow start (RFC 5681).
  *
- * <p>The lead is not renewed while a transaction is open. So a transaction that takes about as long as the
- * lease would lose it to a relay that stands by, again and again.
+ * <p>The lead is not renewed while a transaction is open. So a transaction that takes about as long
+ * as the lease would lose it to a relay that stands by, again and again.
  *
  * <p>It outlives what sends. For one thread, but for {@link #bytes}.
  */

@@ -1,6 +1,5 @@
 package dev.pgeventstore.kafka.internal.writer;
 
-import dev.pgeventstore.Position;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.kafka.internal.clients.KafkaSettings;
 import dev.pgeventstore.kafka.internal.position.LaneNotes;
@@ -9,7 +8,6 @@ import dev.pgeventstore.kafka.internal.record.Outgoing;
 import dev.pgeventstore.kafka.internal.record.Parcel;
 import dev.pgeventstore.kafka.internal.topics.PositionTopic;
 import dev.pgeventstore.kafka.internal.topics.Topics;
-import dev.pgeventstore.kafka.internal.writer.Introductions.Target;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.Future;
