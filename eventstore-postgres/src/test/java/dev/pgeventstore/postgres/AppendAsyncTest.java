@@ -33,7 +33,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Appends of threads that do not wait for the answers. */
+/** Appends of threads that do not wait for the responses. */
 @ExtendWith(PostgresExtension.class)
 @Timeout(120)
 class AppendAsyncTest {
@@ -207,7 +207,7 @@ class AppendAsyncTest {
                 try {
                   history.append(store.store, append);
                 } catch (RuntimeException e) {
-                  // Told what it may be told: the history knows.
+                  // The history checks whether this exception is allowed.
                 }
               });
       interrupted.start();

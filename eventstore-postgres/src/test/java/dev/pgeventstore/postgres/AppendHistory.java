@@ -43,7 +43,7 @@ final class AppendHistory {
     this.asyncIsInOrder = asyncIsInOrder;
   }
 
-  /** What a caller was told. */
+  /** The outcome that a caller got. */
   enum Told {
     WRITTEN,
     CONFLICT,
@@ -151,7 +151,7 @@ final class AppendHistory {
         : failure;
   }
 
-  /** Appends in a transaction of the caller's; one of the ends must be told. For one thread. */
+  /** Appends in the caller's transaction. Its end must be reported by one of the methods below. For use by one thread. */
   final class Transaction {
     private final EventStreams streams;
     private final List<Call> inside = new ArrayList<>();
@@ -186,7 +186,7 @@ final class AppendHistory {
       end(Told.ROLLED_BACK);
     }
 
-    /** The answer to the commit was lost. Gives what may have been written. */
+    /** The response to the commit was lost. Returns the appends that may have been written. */
     List<Append> unknown() {
       end(Told.UNKNOWN);
       return inside.stream().filter(call -> call.told() == Told.WRITTEN).map(Call::append).toList();
@@ -209,7 +209,7 @@ final class AppendHistory {
     return calls.stream().filter(call -> call.told() == told).count();
   }
 
-  /** Fails with all that does not fit. Nobody appends any more. */
+  /** Fails with all contradictions. No thread may append any more. */
   void check(Database database, String run) throws SQLException {
     List<String> violations =
         new AppendHistoryChecker(calls(), stored(database), versions(database)).violations();

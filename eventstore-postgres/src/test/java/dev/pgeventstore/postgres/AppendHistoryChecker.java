@@ -80,7 +80,7 @@ final class AppendHistoryChecker {
       return acknowledged().stream().mapToLong(Call::ended).min().orElse(NEVER);
     }
 
-    /** What each call was told, for messages. */
+    /** The outcome of each call, for messages. */
     List<String> story() {
       return calls.stream()
           .map(c -> "%d to %d %s %s".formatted(c.began(), c.ended(), c.told(), c.result()))
@@ -117,7 +117,7 @@ final class AppendHistoryChecker {
     return inOrder;
   }
 
-  /** All that does not fit, in sentences; empty if all fits. */
+  /** All contradictions, as sentences; empty if there are none. */
   List<String> violations() {
     findWriters();
     checkStreams();
@@ -141,7 +141,7 @@ final class AppendHistoryChecker {
     violations.add(message.formatted(values));
   }
 
-  /** What is unknown may have brought ids that another append has. */
+  /** An append with an unknown outcome may have the ids of another one. */
   private boolean isStored(Attempted append) {
     return append.events().stream()
         .anyMatch(event -> isStored(event) && writers.get(event.id()) == append);
@@ -390,7 +390,7 @@ final class AppendHistoryChecker {
     return event == null ? null : writers.get(event.id());
   }
 
-  /** Whoever began when another had its answer stands behind it. */
+  /** An append that began after another one had its response is stored after it. */
   private void checkThatOrderFollowsTime() {
     TreeMap<Long, Runnable> moments = new TreeMap<>();
     long[] reached = {0};

@@ -32,7 +32,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** A history in which all fits, and what the checker says of it when one thing is changed. */
+/** A consistent history, and what the checker reports when one thing is changed. */
 class AppendHistoryCheckerTest {
 
   private static final StreamId A = StreamId.of("stream", "a");
@@ -40,7 +40,7 @@ class AppendHistoryCheckerTest {
   private static final StreamId C = StreamId.of("stream", "c");
   private static final StreamId D = StreamId.of("stream", "d");
 
-  /** What was told and what is stored, to be changed by a test. */
+  /** The reported outcomes and the stored events, which each test changes. */
   private static final class History {
     final Append start = Append.to(A, noStream(), events(2));
     final Append two =

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** Appends that wait for each other's stream rows, or take back what they have done to them. */
+/** Appends that wait for each other's stream rows, or roll their changes back. */
 @ExtendWith(PostgresExtension.class)
 class AppendRaceTest {
 

@@ -305,7 +305,7 @@ final class AppendTorture {
       }
     }
 
-    /** A lost answer is asked for again, with the same ids, until it comes. */
+    /** After a lost response the append is retried with the same ids, until a response arrives. */
     private AppendResult tryUntilKnown(Append append) throws InterruptedException {
       for (int attempt = 1; ; attempt++) {
         try {
@@ -470,7 +470,7 @@ final class AppendTorture {
       }
     }
 
-    /** What is refused before it is sent, beside what is good. */
+    /** An invalid append, beside valid ones. */
     private void bad() throws Exception {
       Object payload =
           switch (random.nextInt(4)) {

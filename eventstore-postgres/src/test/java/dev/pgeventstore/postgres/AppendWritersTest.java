@@ -25,7 +25,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Many who append to one stream at once: who wins, and what the others are told. */
+/** Many concurrent writers of one stream: which one succeeds, and what the others get. */
 @ExtendWith(PostgresExtension.class)
 class AppendWritersTest {
 
@@ -54,7 +54,7 @@ class AppendWritersTest {
     return StreamId.of("raced", "" + number);
   }
 
-  /** What each was told: a result or a conflict. */
+  /** The outcome of each writer: a result or a conflict. */
   private List<Object> race(IntFunction<Append> appends) throws Exception {
     return Crowd.doAtOnce(
         WRITERS,
@@ -81,7 +81,7 @@ class AppendWritersTest {
         .toList();
   }
 
-  /** Nobody else has written: a hole is a position that a loser has burnt. */
+  /** Nothing else has written, so a hole is a position that a conflict has used up. */
   private void checkThatNoPositionIsBurnt() throws Exception {
     history.check(store.database, "in the end");
     List<Stored> stored = AppendHistory.stored(store.database);
@@ -185,7 +185,7 @@ class AppendWritersTest {
               conflict ->
                   assertThat(conflict.of(OTHER).orElseThrow().actual()).isEqualTo(version + 1));
     }
-    // Each stands where what it has checked was true: the history says so.
+    // The history shows that each append is at a place where its checks were true.
     checkThatNoPositionIsBurnt();
   }
 

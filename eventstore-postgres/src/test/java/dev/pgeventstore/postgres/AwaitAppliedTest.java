@@ -35,7 +35,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** Waiting for an append is over when it was applied, and says so when it was not. */
+/** Waiting for an append ends when it was applied, and reports when it was not. */
 @ExtendWith(PostgresExtension.class)
 class AwaitAppliedTest {
 

@@ -133,7 +133,7 @@ class BadNeighboursTest {
     return NewEvent.of(EncodedEvent.of(type, 1, data)).withId(UUID.randomUUID());
   }
 
-  /** An append that the database refuses, and what its caller must be told. */
+  /** An append that the database refuses, and the error that its caller must get. */
   private record Bad(Append append, Predicate<Throwable> told) {
 
     static Bad notJson(StreamId stream, NewEvent event) {

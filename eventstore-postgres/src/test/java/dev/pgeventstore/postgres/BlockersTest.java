@@ -20,7 +20,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** Who holds the high-water mark back. */
+/** The transactions that hold the high-water mark back. */
 @ExtendWith(PostgresExtension.class)
 class BlockersTest {
 
@@ -118,7 +118,7 @@ class BlockersTest {
     assertThat(blockers()).isEmpty();
   }
 
-  /** What pg_locks calls it is another after that. */
+  /** The restart changes its name in pg_locks. */
   @Test
   void a_prepared_transaction_is_still_named_after_a_restart_of_the_server() throws Exception {
     try (PostgresServer server = PostgresServer.start()) {

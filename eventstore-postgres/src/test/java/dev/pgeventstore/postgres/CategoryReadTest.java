@@ -28,7 +28,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** A rare category in a log of others, counted in statements and rows: time proves nothing. */
+/** A rare category in a log of others. Statements and rows are counted, because times would prove nothing. */
 @ExtendWith(PostgresExtension.class)
 class CategoryReadTest {
 
@@ -81,7 +81,7 @@ class CategoryReadTest {
 
   /** How many rows of events or of its indexes were touched since the last call. */
   private long rowsTouched() {
-    // What a connection has counted is told when it ends; the store may still open one to notify.
+    // A connection reports its counts when it ends; the store may still open one to notify.
     await()
         .atMost(Duration.ofSeconds(30))
         .until(
@@ -154,7 +154,7 @@ class CategoryReadTest {
     assertThat(readPage(EventQuery.all().categories("rare", "other"), 200, 9))
         .hasSize(RARE + before);
 
-    // A connection tells what it has counted when it ends: also of the readings before.
+    // A connection reports its counts when it ends, including those of earlier readings.
     assertThat(rowsTouched()).isLessThan(26L * before + 2 * (RARE + FEW_MORE));
   }
 
@@ -181,7 +181,7 @@ class CategoryReadTest {
     try (TestStore other = new TestStore(store.database, 3, builder -> builder)) {
       other.store.importer().run(IntStream.range(0, LOG).mapToObj(CategoryReadTest::item));
     }
-    // What they have counted is told when they end.
+    // They report their counts when they end.
     await()
         .atMost(Duration.ofSeconds(30))
         .until(() -> connections() == store.pool.getHikariPoolMXBean().getTotalConnections());

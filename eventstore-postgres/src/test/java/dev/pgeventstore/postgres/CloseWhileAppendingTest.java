@@ -28,7 +28,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** A store that is closed while appends are under way: each is written and told so, or refused. */
+/** A store that is closed while appends are in flight: each is written and acknowledged, or refused. */
 @ExtendWith(PostgresExtension.class)
 @Timeout(120)
 class CloseWhileAppendingTest {
@@ -46,7 +46,7 @@ class CloseWhileAppendingTest {
         : Append.to(StreamId.of("own", "" + thread), any(), events(1));
   }
 
-  /** Clearly said: closed, or that nothing was written. */
+  /** The message must say that the store is closed, or that nothing was written. */
   private static void assertRefused(Throwable refused) {
     if (!(refused instanceof IllegalStateException)) {
       assertThat(refused)

@@ -278,7 +278,7 @@ class ClosingTogetherTest {
     awaitAllGivenBack();
   }
 
-  /** A member that does nothing any more would be given partitions, until its time is over. */
+  /** A member that has stopped would still get partitions, until its row expires. */
   @Test
   void a_listener_starts_a_subscription_after_the_last_partition_of_its_own_has_ended()
       throws Exception {

@@ -26,7 +26,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** A pool that gives no connection, and does not say so either. */
+/** A pool that neither returns a connection nor fails. */
 @ExtendWith(PostgresExtension.class)
 @Tag("faults")
 class ClosingWithoutPoolTest {

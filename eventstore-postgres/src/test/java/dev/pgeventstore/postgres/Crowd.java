@@ -9,7 +9,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 
-/** Threads of a test's own, which begin at once and are waited for with a bound. */
+/** The threads of a test, which start at the same time and are waited for with a limit. */
 final class Crowd implements AutoCloseable {
 
   private static final long PATIENCE_SECONDS = 90;

@@ -69,13 +69,13 @@ final class CuttingProxy implements AutoCloseable {
     answersToLose.release(count);
   }
 
-  /** Cuts the next connections on which the store wants something. */
+  /** Cuts the next connections on which the store sends a request. */
   void loseRequests(int count) {
     requestsToLose.drainPermits();
     requestsToLose.release(count);
   }
 
-  /** How many answers and requests were lost. */
+  /** The number of lost responses and requests. */
   int lost() {
     return lost.get();
   }

@@ -36,7 +36,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** The store's own threads: how they end, and that they do not end before. */
+/** The store's own threads: how they end, and that they do not end too early. */
 @ExtendWith(PostgresExtension.class)
 class EngineThreadsTest {
 

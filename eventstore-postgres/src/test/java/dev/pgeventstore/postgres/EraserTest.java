@@ -60,7 +60,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What readers see of what was truncated, purged or erased, and what nobody sees any more. */
+/** What readers still see of truncated, purged or erased events, and what no reader sees. */
 @ExtendWith(PostgresExtension.class)
 class EraserTest {
 
@@ -455,7 +455,7 @@ class EraserTest {
   @Test
   void before_roles_are_created_only_the_owner_appends_erases_or_draws_positions()
       throws Exception {
-    // What tells and begins incarnations is everybody's, as reading is.
+    // Every role may read and begin incarnations, as it may read events.
     assertThat(
             store.query(
                 "select concat(string_agg(proname, ' ' order by proname) filter (where has_function_privilege('public', oid, 'execute')),"

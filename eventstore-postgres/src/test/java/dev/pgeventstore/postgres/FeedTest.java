@@ -35,7 +35,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** What those who follow the log meet when something goes wrong below them. */
+/** What readers of the log get when the database or a connection fails. */
 @ExtendWith(PostgresExtension.class)
 class FeedTest {
 
@@ -84,7 +84,7 @@ class FeedTest {
         try {
           read.addAll(positions(reader.next(1, Duration.ofMillis(1))));
         } catch (RuntimeException e) {
-          // What a reader does who takes any failure for a passing one: it calls again.
+          // A reader that treats every failure as transient calls again.
         }
       }
     }

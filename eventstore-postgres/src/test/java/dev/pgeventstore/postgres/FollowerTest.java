@@ -280,7 +280,7 @@ class FollowerTest {
     return last;
   }
 
-  /** A pool has connections that broke, and does not know of all of them. */
+  /** The pool has broken connections that it has not noticed. */
   private static List<String> settledAnyway(TestStore of) {
     List<String> settled = new ArrayList<>();
     await()

@@ -98,7 +98,7 @@ final class GlobalOrderTorture {
       writing = false;
       pager.get(60, TimeUnit.SECONDS);
       relay.get(60, TimeUnit.SECONDS);
-      // The last event: whoever has read it has read all of them, or has lost some.
+      // The last event: a reader that has read it has either read all events or missed some.
       UUID last = UUID.randomUUID();
       subscription.awaitApplied(
           store.store.append(

@@ -51,7 +51,7 @@ class HandlerFaultsTest {
     store.close();
   }
 
-  /** What looks as if the database had failed, and is the handler's doing. */
+  /** Failures that look like those of the database, but are caused by the handler. */
   enum Own {
     STATEMENT_TIMEOUT(
         connection -> {
@@ -141,7 +141,7 @@ class HandlerFaultsTest {
         });
   }
 
-  /** Neither what is logged nor what is stored of it may end the subscription in silence. */
+  /** Neither logging nor storing the failure may end the subscription silently. */
   static final class Speechless extends IllegalStateException {
 
     private static final long serialVersionUID = 1L;
@@ -189,7 +189,7 @@ class HandlerFaultsTest {
     assertThat(store.query("select count(*) from eventstore.subscription_members")).isEqualTo("0");
   }
 
-  /** Holds up whoever prints it until the listener is told, for ten rounds of leases at most. */
+  /** Delays a thread that prints it until the listener was called, for ten rounds of leases at most. */
   static final class Held extends IllegalStateException {
 
     private static final long serialVersionUID = 1L;
@@ -210,14 +210,14 @@ class HandlerFaultsTest {
         try {
           told.get(10 * LEASE.toMillis() / 3, TimeUnit.MILLISECONDS);
         } catch (Exception e) {
-          // Nobody has been told: so the one who prints it will.
+          // The listener was not called yet, so the printing thread will call it.
         }
       }
       return super.getMessage();
     }
   }
 
-  /** As soon as it is stored that a subscription has stopped, its own node may hear of that. */
+  /** As soon as the stop of a subscription is stored, its own node may notice it. */
   @Test
   void the_node_whose_handler_failed_reports_that_failure_even_if_another_notices_first()
       throws Exception {

@@ -34,7 +34,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.postgresql.PGConnection;
 
-/** What a handler may do with the connection it is given, and what becomes of the rest. */
+/** What a handler may do with its connection, and what happens if it does more. */
 @ExtendWith(PostgresExtension.class)
 class HandlerTransactionTest {
 
@@ -82,7 +82,7 @@ class HandlerTransactionTest {
         "select coalesce(string_agg(stream, ' ' order by position), '') from public.handled");
   }
 
-  /** What a handler must not do, by whatever means. */
+  /** The ways in which a handler could end the transaction, which it must not do. */
   enum Breach {
     COMMIT(Connection::commit),
     ROLLBACK(Connection::rollback),

@@ -19,7 +19,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** A high-water mark that stands never looks well, and when it moves again all is well again. */
+/** A high-water mark that is stuck is reported as unhealthy, until it moves again. */
 @ExtendWith(PostgresExtension.class)
 class HealthTest {
 

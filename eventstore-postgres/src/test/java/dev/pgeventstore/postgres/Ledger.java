@@ -67,7 +67,7 @@ final class Ledger implements EventHandler {
    * A handler.
    *
    * @param node what it calls itself in the rows
-   * @param says told {@code "HOLDING <position>"}
+   * @param says receives {@code "HOLDING <position>"}
    */
   Ledger(String node, Consumer<String> says) {
     this.node = node;

@@ -19,7 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** A ledger in which all fits, and what the checker says of it when one thing is changed. */
+/** A consistent ledger, and what the checker reports when one thing is changed. */
 class LedgerCheckerTest {
 
   private static final int PARTITIONS = 2;
@@ -38,7 +38,7 @@ class LedgerCheckerTest {
         .orElseThrow();
   }
 
-  /** What there is, to be changed by a test. */
+  /** The contents of the ledger, which each test changes. */
   private static final class Books {
     final List<Logged> log = new ArrayList<>();
     final List<Handled> handled = new ArrayList<>();

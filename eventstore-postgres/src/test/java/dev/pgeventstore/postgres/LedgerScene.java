@@ -64,7 +64,7 @@ final class LedgerScene implements AutoCloseable {
     return node;
   }
 
-  /** One event, of a type that tells the handler what to do. */
+  /** Appends one event, whose type controls the handler. */
   AppendResult append(String key, String type) {
     return appendTo(StreamId.of(Ledger.CATEGORY, key), type);
   }
@@ -100,7 +100,7 @@ final class LedgerScene implements AutoCloseable {
     }
   }
 
-  /** Where the subscription has come to. */
+  /** The position of the subscription. */
   Position position() throws SQLException {
     try (Connection connection = database.open()) {
       return Subscriptions.of(store.store).position(NodeSettings.SUBSCRIPTION, connection);
@@ -185,7 +185,7 @@ final class LedgerScene implements AutoCloseable {
           appended.incrementAndGet();
           Thread.sleep(1);
         } catch (EventStoreException e) {
-          // The server is being killed: it goes on when it is back.
+          // The server is being killed; the thread continues when it is back.
         } catch (InterruptedException e) {
           return;
         }

@@ -32,7 +32,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Stream rows that a stranger has locked: their appends wait, and nobody else's. */
+/** Stream rows that another application has locked: only appends to these streams wait. */
 @ExtendWith(PostgresExtension.class)
 @Timeout(120)
 class LockedStreamsTest {
@@ -67,7 +67,7 @@ class LockedStreamsTest {
     return StreamId.of("free", "" + number);
   }
 
-  /** Makes the streams, and locks their rows for a stranger. */
+  /** Creates the streams, and locks their rows as another application would. */
   private Connection lock(int streams) throws SQLException {
     for (int i = 0; i < streams; i++) {
       history.append(store.store, Append.to(locked(i), any(), events(1)));

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** Tables that were changed without the store, and what is said of them. */
+/** Tables that were changed without the store, and the errors that report it. */
 @ExtendWith(PostgresExtension.class)
 class LogBordersTest {
 

@@ -24,7 +24,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** Appends whose answer does not come: what the caller is told, and what a retry does. */
+/** Appends whose response is lost: what the caller gets, and what a retry does. */
 @ExtendWith(PostgresExtension.class)
 class LostAnswerTest {
 

@@ -30,7 +30,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Connections that are cut between a commit and its answer, and before the request arrives. */
+/** Connections that are cut between a commit and its response, and before the request arrives. */
 @ExtendWith(PostgresExtension.class)
 @Timeout(120)
 class LostAnswersTest {

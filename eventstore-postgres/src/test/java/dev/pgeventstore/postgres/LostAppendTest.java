@@ -125,7 +125,7 @@ class LostAppendTest {
 
   /** Appends to one stream and to two that are committed, and do not come to the disk. */
   private static List<AppendResult> loseAppends(TestStore store) throws SQLException {
-    // The server itself may bring them to the disk all the same, though seldom.
+    // In rare cases, the server itself may flush them nevertheless.
     for (int attempt = 0; attempt < 5; attempt++) {
       String streams = "lost-" + attempt;
       List<AppendResult> lost;

@@ -204,7 +204,7 @@ class PartitionsTest {
     }
   }
 
-  /** Fails for events of one type, until told to be good. */
+  /** Fails for events of one type, until the test repairs it. */
   private static final class Picky implements EventHandler {
     private volatile boolean good;
 

@@ -29,7 +29,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Events that the handler does not get over, and what becomes of the others. */
+/** Events that the handler cannot handle, and what happens to the others. */
 @ExtendWith(PostgresExtension.class)
 @Order(1)
 class PoisonedSubscriptionTest {
@@ -68,7 +68,7 @@ class PoisonedSubscriptionTest {
       assertThat(one.lines("PARKED")).hasSize(10);
       assertThat(one.subscription.status().state()).isEqualTo(State.RUNNING);
 
-      // Without the antidote it is no better.
+      // Without the antidote the replay fails, too.
       ParkedEvents.Replay inVain = parked.replay();
       assertThat(inVain.handled()).isZero();
       assertThat(inVain.failed())
@@ -80,7 +80,7 @@ class PoisonedSubscriptionTest {
       assertThat(one.replay()).isEqualTo("10 0");
       assertThat(parked.count()).isZero();
       scene.check(partitions);
-      // And the streams flow again.
+      // The streams continue.
       scene.awaitHandled(scene.append("whole"));
       assertThat(parked.count()).isZero();
       scene.check(partitions);
@@ -166,7 +166,7 @@ class PoisonedSubscriptionTest {
       for (int round = 0; round < 4; round++) {
         AppendResult poison = null;
         for (int stream = 0; stream < 6; stream++) {
-          // One that was cured before is ill no more: so each round has streams of its own.
+          // A stream that was cured stays cured, so each round has its own streams.
           String key = "r" + round + "-" + stream;
           poison = scene.append(key, Ledger.POISON);
         }
@@ -336,7 +336,7 @@ class PoisonedSubscriptionTest {
           .as("handled from the poison on")
           .isEqualTo("0");
 
-      // A node more is no help.
+      // Another node does not help.
       three.closeOrderly();
       assertThat(one.subscription.status().state()).isEqualTo(State.FAILED);
 

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** Pools as applications set them up: how the store lives with each, and what it leaves behind. */
+/** Pools with the settings of applications: the store works with each, and leaves no traces in it. */
 @ExtendWith(PostgresExtension.class)
 class PoolTest {
 

@@ -188,11 +188,11 @@ class PostgresEngineTest {
     List<PostgresEventStore> open = List.of(stores.get(0), stores.get(2));
     List<Subscription> running = List.of(views.get(0), views.get(2));
     awaitApplied(open, running);
-    // Longer than a lease lasts that nobody renews.
+    // Longer than a lease that is not renewed.
     TimeUnit.SECONDS.sleep(4);
     awaitApplied(open, running);
     assertThat(running).allMatch(view -> view.status().partitions().get(0).epoch() == 1);
-    // The same schema can be opened anew.
+    // The same schema can be opened again.
     PostgresEventStore again = store("tenant_1");
     view(again).awaitApplied(append(again), PATIENCE);
   }

@@ -288,7 +288,7 @@ class ProjectionTest {
     appendMany(3);
     try (Projection second = startLive(2)) {
       assertThat(second.isLive()).isTrue();
-      // It is the usual code at the start of a program.
+      // This is the usual code at the start of a program.
       assertThatThrownBy(() -> start(other, 1, new Visits()))
           .isInstanceOf(VersionDroppedException.class)
           .hasMessageContaining("version 1 of projection visits");
@@ -679,7 +679,8 @@ class ProjectionTest {
             .definition(new Visits())
             .start()) {
       here.awaitApplied(store.append("page-0"), PATIENCE);
-      // As when a node starts it in the moment in which another drops it: with checkpoints anew.
+      // As if a node started the version at the moment in which another one drops it: with new
+      // checkpoints.
       store.execute("delete from eventstore.projection_versions");
       store.append("page-0");
 
@@ -727,7 +728,7 @@ class ProjectionTest {
       await().atMost(PATIENCE).until(() -> store.query(WAITING_FOR_TABLE).equals("1"));
       slow.open.countDown();
       assertThat(drop.get(30, TimeUnit.SECONDS)).isTrue();
-      // Neither has been in the other's way: the batch came to its end, and then the version went.
+      // Neither has prevented the other: the batch was completed, and then the version was dropped.
       await().atMost(PATIENCE).untilAsserted(() -> assertThat(applied).hasValue(5));
       assertThat(dropped).hasValue(1);
       assertThat(here.version()).isEqualTo(1);

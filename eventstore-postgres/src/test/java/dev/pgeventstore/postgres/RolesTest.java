@@ -377,7 +377,7 @@ class RolesTest {
     }
   }
 
-  /** To PostgreSQL 18 and later that is no error: to such a role nothing was ever drawn. */
+  /** From PostgreSQL 18 on this is not an error: such a role reads that no position was drawn. */
   @Test
   void a_role_without_the_right_to_read_the_sequence_gets_an_error_instead_of_an_empty_store()
       throws Exception {

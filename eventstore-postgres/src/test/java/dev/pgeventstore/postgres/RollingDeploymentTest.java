@@ -321,7 +321,7 @@ class RollingDeploymentTest {
   void nodes_that_differ_do_not_exchange_partitions_repeatedly() throws Exception {
     Node older = new Node("old", OLD);
     Node newer = new Node("new", NEW);
-    // Partitions are shared anew when leases are renewed.
+    // Partitions are distributed again when leases are renewed.
     Duration lease = Duration.ofSeconds(1);
     started(older.view(PARK).partitions(4).leaseTime(lease));
     Subscription current = started(newer.view(PARK).partitions(4).leaseTime(lease));
@@ -434,7 +434,7 @@ class RollingDeploymentTest {
     await().atMost(PATIENCE).until(() -> old.status().isHealthy());
   }
 
-  /** It has declined as the last one, and asks again in the transaction that parks. */
+  /** This node is the last one that has declined, and checks again in the transaction that parks. */
   @Test
   void a_node_that_joins_when_the_last_one_is_about_to_park_the_event_gets_it() throws Exception {
     FailurePolicy once = FailurePolicy.retry(1).backOff(SHORT, SHORT).thenPark();

@@ -56,7 +56,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Readers that follow the log in one process read it once, and miss nothing for it. */
+/** Readers in one process read the log once together, and miss nothing. */
 @ExtendWith(PostgresExtension.class)
 class SharedReadersTest {
 
@@ -68,7 +68,7 @@ class SharedReadersTest {
   private CountingDataSource counting;
   private PostgresEventStore counted;
 
-  /** Where those who read beside writers stop. */
+  /** The position at which readers beside writers stop. */
   private volatile long end = Long.MAX_VALUE;
 
   @BeforeEach
@@ -289,7 +289,7 @@ class SharedReadersTest {
             .map(r -> threads.submit(() -> eachAppend(r, 1 + appends, beforeEach)))
             .toList();
 
-    // The first one tells the readers that they are many.
+    // The first append lets each reader notice that there are many.
     append("c0-1", beforeEach);
     beforeEach.await(60, TimeUnit.SECONDS);
     counting.reset();

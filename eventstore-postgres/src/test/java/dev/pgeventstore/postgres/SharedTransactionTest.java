@@ -31,7 +31,7 @@ import org.springframework.jdbc.datasource.SingleConnectionDataSource;
 import org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy;
 import org.springframework.transaction.support.TransactionTemplate;
 
-/** Data sources that give the store a connection with a transaction of others: it ends none. */
+/** Data sources that give the store a connection with a transaction of others, which the store must not end. */
 @ExtendWith(PostgresExtension.class)
 class SharedTransactionTest {
 
@@ -63,7 +63,7 @@ class SharedTransactionTest {
     return store.append(STREAM, any(), List.of(TestStore.raw("happened")));
   }
 
-  /** What Spring's proxy does, under a name that nobody knows. */
+  /** A proxy like Spring's, with a name that the store cannot recognise. */
   private DataSource sharing() {
     TransactionAwareDataSourceProxy sharing = new TransactionAwareDataSourceProxy(direct.pool);
     return new DelegatingDataSource(direct.pool) {

@@ -20,7 +20,7 @@ import javax.sql.DataSource;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** A connection that stays open and says nothing any more, while leases are renewed through it. */
+/** A connection that stays open but no longer responds, while leases are renewed through it. */
 @ExtendWith(PostgresExtension.class)
 class SilentLeasesTest {
 

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** What a listener of a store on PostgreSQL is told of appends. */
+/** Which appends a store on PostgreSQL reports to its listener, and how. */
 @ExtendWith(PostgresExtension.class)
 class StoreListenerTest {
 
@@ -184,7 +184,7 @@ class StoreListenerTest {
             StoreListener.Failed.class, told -> assertThat(told.isOutcomeUnknown()).isTrue());
   }
 
-  /** Remembers what it is told. */
+  /** Records what is reported. */
   private final class Heard implements StoreListener {
 
     @Override

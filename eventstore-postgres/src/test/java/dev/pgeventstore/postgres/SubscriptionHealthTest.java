@@ -13,7 +13,7 @@ import java.time.Duration;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** Whatever keeps a subscription from going on, its status says so. */
+/** The status reports everything that prevents a subscription from continuing. */
 @ExtendWith(PostgresExtension.class)
 class SubscriptionHealthTest {
 

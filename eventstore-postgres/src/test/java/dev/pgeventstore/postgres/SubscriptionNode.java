@@ -146,12 +146,12 @@ final class SubscriptionNode implements AutoCloseable {
     return process.exitValue();
   }
 
-  /** Whether it can be told something. */
+  /** Whether the process accepts commands. */
   boolean hasStarted() {
     return process.isAlive() && !lines("STARTED").isEmpty();
   }
 
-  /** Asks and does not wait for the answer. */
+  /** Sends a command without waiting for the response. */
   String tell(String command) {
     String number = Integer.toString(asked.incrementAndGet());
     commands.println(number + " " + command);
@@ -195,12 +195,12 @@ final class SubscriptionNode implements AutoCloseable {
     }
   }
 
-  /** SIGSTOP: it stands still, and does not know. */
+  /** Sends SIGSTOP: the process stops without noticing it. */
   void pause() throws IOException, InterruptedException {
     signal("STOP");
   }
 
-  /** SIGCONT. */
+  /** Sends SIGCONT. */
   void resume() throws IOException, InterruptedException {
     signal("CONT");
   }
@@ -212,7 +212,7 @@ final class SubscriptionNode implements AutoCloseable {
     }
   }
 
-  /** SIGKILL. */
+  /** Sends SIGKILL. */
   void kill() throws InterruptedException {
     if (!process.destroyForcibly().waitFor(60, TimeUnit.SECONDS)) {
       throw new IllegalStateException(name() + " did not end");
@@ -242,7 +242,7 @@ final class SubscriptionNode implements AutoCloseable {
         System.exit(0);
       }
     }
-    // Whoever started it is gone.
+    // The parent process has ended.
     Runtime.getRuntime().halt(1);
   }
 

@@ -300,7 +300,7 @@ class SubscriptionNodesTest {
                   farthest.accumulateAndGet(farthest(scene), Math::max);
                   return scene.position().value() + 1 >= open.position().value();
                 });
-        // Whoever passes is given time to do so.
+        // A reader that would wrongly pass gets the time to do so.
         for (int i = 0; i < 50; i++) {
           farthest.accumulateAndGet(farthest(scene), Math::max);
           Thread.sleep(10);

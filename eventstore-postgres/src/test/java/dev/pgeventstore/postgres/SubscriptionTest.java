@@ -360,7 +360,7 @@ class SubscriptionTest {
 
   @Test
   void commits_of_other_processes_are_told_by_notification() throws Exception {
-    // An hour between polls: what arrives sooner was told.
+    // With an hour between polls, what arrives sooner was notified.
     try (TestStore far =
             new TestStore(store.database, 5, b -> b.pollInterval(Duration.ofHours(1)));
         Subscription view =

@@ -167,7 +167,7 @@ final class SubscriptionTorture {
             .thatDawdles(random.nextInt(3_000)));
   }
 
-  /** Does one thing, and waits for nobody: whoever stands still may hold others up. */
+  /** Does one thing, and waits for no node: a stopped node may delay others. */
   private void perform(Deed deed) throws Exception {
     int which = random.nextInt(nodes.size());
     SubscriptionNode node = nodes.get(which);
@@ -210,7 +210,7 @@ final class SubscriptionTorture {
         if (!listens) {
           return;
         }
-        // Not for ever, or nobody would fall ill any more.
+        // Not for ever, because then no stream would fail any more.
         scene.store.execute("delete from public.antidotes where random() < 0.5");
         scene.store.execute(
             "insert into public.antidotes select stream_id from eventstore.parked_streams"

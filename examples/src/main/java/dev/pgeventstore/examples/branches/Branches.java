@@ -113,8 +113,7 @@ public final class Branches {
         .name(branch)
         .topic(topic.name())
         .source("/branches/" + branch)
-        // The topic may already have records of the other relay, so the relay must be told where to
-        // start.
+        // The topic may already have records of the other relay, so the start must be stated.
         .startAfter(Position.START)
         .start();
   }

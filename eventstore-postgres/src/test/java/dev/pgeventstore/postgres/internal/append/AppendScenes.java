@@ -263,7 +263,7 @@ final class AppendScenes implements BiFunction<String, Integer, Map.Entry<Intege
     boolean hasEnded;
   }
 
-  /** An append, what became of it, and what its caller was told. */
+  /** An append, whether it was written, and the outcome that its caller got. */
   private static final class Call {
     final int number;
     final String stream;

@@ -397,7 +397,7 @@ class GroupAppenderTest {
     group.close();
   }
 
-  /** Writes everything at once, unless it has been told to be silent or to fail. */
+  /** Writes everything immediately, unless the test makes it silent or failing. */
   private static final class FakeDatabase implements BatchSender.Statement {
     final BlockingQueue<Integer> requests = new LinkedBlockingQueue<>();
     final List<CountDownLatch> silent = new ArrayList<>();
@@ -427,7 +427,7 @@ class GroupAppenderTest {
       failures.add(with);
     }
 
-    /** Whoever is kept waiting gets this in the end. */
+    /** A waiting request fails with this in the end. */
     void failSilent(SQLException with) {
       silentFailure = with;
     }
@@ -506,7 +506,7 @@ class GroupAppenderTest {
       }
     }
 
-    /** Whose closing helps nobody: a thread that waits for an answer hears nothing of it. */
+    /** Closing this connection does not wake the thread that waits for its response. */
     private Connection connection() {
       return (Connection)
           Proxy.newProxyInstance(
