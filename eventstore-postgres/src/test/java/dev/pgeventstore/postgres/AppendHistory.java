@@ -151,7 +151,10 @@ final class AppendHistory {
         : failure;
   }
 
-  /** Appends in the caller's transaction. Its end must be reported by one of the methods below. For use by one thread. */
+  /**
+   * Appends in the caller's transaction. Its end must be reported by one of the methods below. For
+   * use by one thread.
+   */
   final class Transaction {
     private final EventStreams streams;
     private final List<Call> inside = new ArrayList<>();

@@ -28,7 +28,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** A rare category in a log of others. Statements and rows are counted, because times would prove nothing. */
+/**
+ * A rare category in a log of others. Statements and rows are counted, because times would prove
+ * nothing.
+ */
 @ExtendWith(PostgresExtension.class)
 class CategoryReadTest {
 

@@ -28,7 +28,9 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** A store that is closed while appends are in flight: each is written and acknowledged, or refused. */
+/**
+ * A store that is closed while appends are in flight: each is written and acknowledged, or refused.
+ */
 @ExtendWith(PostgresExtension.class)
 @Timeout(120)
 class CloseWhileAppendingTest {

@@ -95,7 +95,8 @@ class FollowerTest {
   }
 
   @Test
-  void it_starts_behind_a_position_and_wants_what_its_query_wants() throws Exception {
+  void a_follower_starts_after_a_position_and_gets_only_events_that_match_its_query()
+      throws Exception {
     AppendResult first = store.append("order-1");
     store.append("order-2");
     try (Follower follower =
@@ -112,7 +113,7 @@ class FollowerTest {
   }
 
   @Test
-  void each_gets_all_events_and_leaves_nothing_in_the_database() throws Exception {
+  void each_follower_gets_all_events_and_leaves_nothing_in_the_database() throws Exception {
     List<String> others = Collections.synchronizedList(new ArrayList<>());
     try (Follower one = everything().start();
         Follower other =
@@ -175,7 +176,7 @@ class FollowerTest {
   }
 
   @Test
-  void what_the_handler_throws_ends_it_before_the_events_that_it_threw_for() throws Exception {
+  void an_exception_of_the_handler_ends_the_follower_before_the_failed_events() throws Exception {
     AppendResult first = store.append("order-1");
     try (Follower follower =
         everything()
@@ -202,7 +203,7 @@ class FollowerTest {
   }
 
   @Test
-  void what_cannot_be_described_ends_it_too() throws Exception {
+  void an_exception_whose_message_fails_ends_the_follower_too() throws Exception {
     try (Follower follower =
         everything()
             .handler(
@@ -295,7 +296,7 @@ class FollowerTest {
   }
 
   @Test
-  void a_database_that_refuses_is_asked_again_until_it_answers() throws Exception {
+  void a_database_that_refuses_is_retried_until_it_responds() throws Exception {
     try (Follower follower = everything().start()) {
       follower.awaitApplied(store.append("order-1"), PATIENCE);
       AppendResult second;
@@ -316,7 +317,8 @@ class FollowerTest {
 
   @Tag("faults")
   @Test
-  void at_a_fixed_position_a_crash_of_the_server_ends_it_and_says_what_to_do() throws Exception {
+  void a_crash_of_the_server_ends_a_follower_with_a_fixed_start_and_says_what_to_do()
+      throws Exception {
     try (PostgresServer server = PostgresServer.start()) {
       assumeTrue(server.canBeKilled(), "needs a server that was started here");
       try (TestStore crashing = new TestStore(server.createDatabase());
@@ -338,7 +340,7 @@ class FollowerTest {
 
   @Tag("faults")
   @Test
-  void what_loads_its_start_loads_it_afresh_when_the_server_has_crashed() throws Exception {
+  void a_follower_that_loads_its_start_reloads_it_after_a_crash_of_the_server() throws Exception {
     try (PostgresServer server =
         // Nothing is flushed by itself for a while, so that the crash loses commits for certain.
         PostgresServer.start(java.util.Map.of("wal_writer_delay", "10s"))) {
@@ -410,7 +412,7 @@ class FollowerTest {
   }
 
   @Test
-  void what_loading_throws_at_the_start_is_thrown_by_the_start() {
+  void an_exception_of_the_first_loading_is_thrown_by_start() {
     assertThatThrownBy(
             () ->
                 everything()
@@ -424,7 +426,7 @@ class FollowerTest {
   }
 
   @Test
-  void closing_completes_what_is_being_handled_and_does_not_interrupt_it() throws Exception {
+  void closing_completes_the_running_batch_without_interrupting_it() throws Exception {
     CountDownLatch handling = new CountDownLatch(1);
     CountDownLatch goOn = new CountDownLatch(1);
     AppendResult last = store.append("order-1");
@@ -454,7 +456,7 @@ class FollowerTest {
   }
 
   @Test
-  void what_is_read_while_it_is_being_closed_is_neither_handled_nor_counted() throws Exception {
+  void events_read_while_a_follower_is_closed_are_neither_handled_nor_counted() throws Exception {
     AtomicReference<Follower> self = new AtomicReference<>();
     CountDownLatch known = new CountDownLatch(1);
     Thread closing = new Thread(() -> self.get().close());
@@ -535,7 +537,7 @@ class FollowerTest {
   }
 
   @Test
-  void its_handler_may_close_it() throws Exception {
+  void a_handler_may_close_its_own_follower() throws Exception {
     AtomicReference<Follower> self = new AtomicReference<>();
     CountDownLatch known = new CountDownLatch(1);
     appendMany(store, 1, 10);
@@ -558,7 +560,7 @@ class FollowerTest {
   }
 
   @Test
-  void closing_ends_a_wait_for_events_and_for_the_next_try() throws Exception {
+  void closing_ends_a_wait_for_events_and_for_the_next_retry() throws Exception {
     Follower idle;
     try (TestStore patient =
         new TestStore(store.database, 5, b -> b.pollInterval(Duration.ofHours(1)))) {
@@ -575,7 +577,7 @@ class FollowerTest {
   }
 
   @Test
-  void who_is_interrupted_while_closing_waits_no_longer_and_stays_interrupted() throws Exception {
+  void an_interrupted_close_stops_waiting_and_the_thread_stays_interrupted() throws Exception {
     CountDownLatch handling = new CountDownLatch(1);
     CountDownLatch goOn = new CountDownLatch(1);
     AtomicBoolean interrupted = new AtomicBoolean();
@@ -608,7 +610,7 @@ class FollowerTest {
   }
 
   @Test
-  void closing_its_store_ends_it() throws Exception {
+  void closing_the_store_ends_its_followers() throws Exception {
     try (TestStore closing = new TestStore(store.database);
         Follower follower = everything(closing).start()) {
       follower.awaitApplied(closing.append("order-1"), PATIENCE);
@@ -618,7 +620,7 @@ class FollowerTest {
   }
 
   @Test
-  void it_needs_a_handler() {
+  void a_follower_needs_a_handler() {
     assertThatThrownBy(() -> Subscriptions.of(store.store).follow(EventQuery.all()).start())
         .isInstanceOf(IllegalStateException.class)
         .hasMessageContaining("no handler");

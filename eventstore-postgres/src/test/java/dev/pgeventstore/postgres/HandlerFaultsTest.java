@@ -189,7 +189,9 @@ class HandlerFaultsTest {
     assertThat(store.query("select count(*) from eventstore.subscription_members")).isEqualTo("0");
   }
 
-  /** Delays a thread that prints it until the listener was called, for ten rounds of leases at most. */
+  /**
+   * Delays a thread that prints it until the listener was called, for ten rounds of leases at most.
+   */
   static final class Held extends IllegalStateException {
 
     private static final long serialVersionUID = 1L;

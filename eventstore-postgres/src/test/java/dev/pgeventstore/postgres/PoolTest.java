@@ -31,7 +31,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** Pools with the settings of applications: the store works with each, and leaves no traces in it. */
+/**
+ * Pools with the settings of applications: the store works with each, and leaves no traces in it.
+ */
 @ExtendWith(PostgresExtension.class)
 class PoolTest {
 

@@ -434,7 +434,9 @@ class RollingDeploymentTest {
     await().atMost(PATIENCE).until(() -> old.status().isHealthy());
   }
 
-  /** This node is the last one that has declined, and checks again in the transaction that parks. */
+  /**
+   * This node is the last one that has declined, and checks again in the transaction that parks.
+   */
   @Test
   void a_node_that_joins_when_the_last_one_is_about_to_park_the_event_gets_it() throws Exception {
     FailurePolicy once = FailurePolicy.retry(1).backOff(SHORT, SHORT).thenPark();

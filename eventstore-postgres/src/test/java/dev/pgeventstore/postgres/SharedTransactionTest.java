@@ -31,7 +31,10 @@ import org.springframework.jdbc.datasource.SingleConnectionDataSource;
 import org.springframework.jdbc.datasource.TransactionAwareDataSourceProxy;
 import org.springframework.transaction.support.TransactionTemplate;
 
-/** Data sources that give the store a connection with a transaction of others, which the store must not end. */
+/**
+ * Data sources that give the store a connection with a transaction of others, which the store must
+ * not end.
+ */
 @ExtendWith(PostgresExtension.class)
 class SharedTransactionTest {
 

@@ -21,8 +21,8 @@ class SubscriptionHealthTest {
   private static final NodeSettings ONE = NodeSettings.of("one").withPartitions(2);
 
   @Test
-  void a_mark_that_is_held_back_is_not_healthy_and_who_holds_it_is_named(Database database)
-      throws Exception {
+  void a_mark_that_is_held_back_is_unhealthy_and_the_blocking_transaction_is_named(
+      Database database) throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
       LocalNode one = scene.local(ONE);
       scene.awaitHandled(scene.append("before"));
@@ -52,7 +52,7 @@ class SubscriptionHealthTest {
   }
 
   @Test
-  void a_mark_that_nobody_wants_to_pass_is_not_healthy_either(Database database) throws Exception {
+  void a_mark_that_is_held_back_without_a_lag_is_unhealthy_too(Database database) throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
       LocalNode one = scene.local(ONE);
       scene.awaitHandled(scene.append("before"));
@@ -69,7 +69,7 @@ class SubscriptionHealthTest {
   }
 
   @Test
-  void a_prepared_transaction_that_nobody_ends_is_named(Database database) throws Exception {
+  void a_prepared_transaction_that_is_never_ended_is_named(Database database) throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
       LocalNode one = scene.local(ONE);
       try (Connection stranger = scene.store.begin()) {
@@ -90,7 +90,7 @@ class SubscriptionHealthTest {
   }
 
   @Test
-  void a_handler_that_does_not_come_back_is_not_healthy(Database database) throws Exception {
+  void a_handler_that_does_not_return_is_unhealthy(Database database) throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
       AppendResult held = scene.append("s1", Ledger.HELD_BEFORE);
       LocalNode one = scene.local(ONE);

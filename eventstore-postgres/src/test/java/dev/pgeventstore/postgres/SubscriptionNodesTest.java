@@ -38,8 +38,8 @@ class SubscriptionNodesTest {
 
   @Tag("faults")
   @Test
-  void what_was_written_and_not_committed_when_the_process_was_killed_is_handled_once_by_the_next(
-      Database database) throws Exception {
+  void an_uncommitted_batch_of_a_killed_process_is_handled_once_by_the_next(Database database)
+      throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
       scene.appendMany(5, 3);
       AppendResult held = scene.append("s1", Ledger.HELD_AFTER);
@@ -111,7 +111,7 @@ class SubscriptionNodesTest {
     "true, held-before, 1, true",
     "true, held-after, 1, true"
   })
-  void who_stood_still_for_longer_than_his_lease_is_refused(
+  void a_node_that_was_stopped_for_longer_than_its_lease_is_refused(
       boolean keys, String type, int retries, boolean parks, Database database) throws Exception {
     try (LedgerScene scene = keys ? LedgerScene.of(database) : LedgerScene.withoutKeys(database)) {
       AppendResult held = scene.append("s1", type);

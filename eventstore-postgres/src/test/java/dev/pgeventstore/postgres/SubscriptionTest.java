@@ -112,7 +112,7 @@ class SubscriptionTest {
   }
 
   @Test
-  void a_handler_that_changes_the_list_it_is_given_loses_no_event() throws Exception {
+  void a_handler_that_changes_its_list_of_events_loses_no_event() throws Exception {
     AtomicInteger failures = new AtomicInteger();
     appendMany(1, 6);
     try (Subscription view =
@@ -170,7 +170,7 @@ class SubscriptionTest {
   }
 
   @Test
-  void what_a_failing_handler_wrote_is_rolled_back_and_nothing_is_skipped() throws Exception {
+  void the_writes_of_a_failing_handler_are_rolled_back_and_nothing_is_skipped() throws Exception {
     AtomicInteger calls = new AtomicInteger();
     EventHandler failing =
         batch -> {
@@ -251,7 +251,7 @@ class SubscriptionTest {
   }
 
   @Test
-  void events_that_are_not_wanted_move_the_checkpoint_too() throws Exception {
+  void unwanted_events_move_the_checkpoint_too() throws Exception {
     AppendResult last = appendMany(1, 50);
     try (Subscription view =
         subscription()
@@ -266,7 +266,7 @@ class SubscriptionTest {
   }
 
   @Test
-  void starting_at_the_end_passes_over_what_is_there() throws Exception {
+  void starting_at_the_end_skips_existing_events() throws Exception {
     appendMany(1, 3);
     try (Subscription view =
         subscription()
@@ -359,7 +359,7 @@ class SubscriptionTest {
   }
 
   @Test
-  void commits_of_other_processes_are_told_by_notification() throws Exception {
+  void commits_of_other_processes_arrive_by_notification() throws Exception {
     // With an hour between polls, what arrives sooner was notified.
     try (TestStore far =
             new TestStore(store.database, 5, b -> b.pollInterval(Duration.ofHours(1)));
@@ -414,7 +414,7 @@ class SubscriptionTest {
   }
 
   @Test
-  void commits_that_nobody_tells_of_are_found_by_polling() throws Exception {
+  void commits_without_a_notification_are_found_by_polling() throws Exception {
     try (Subscription view =
         subscription()
             .handler(batch -> SubscriptionTest.write(batch.events(), batch.connection()))
@@ -429,7 +429,7 @@ class SubscriptionTest {
   }
 
   @Test
-  void the_end_of_a_callers_transaction_is_noticed_though_nobody_tells_of_it() throws Exception {
+  void the_end_of_a_callers_transaction_is_noticed_without_a_notification() throws Exception {
     try (TestStore patient =
             new TestStore(store.database, 5, b -> b.pollInterval(Duration.ofHours(1)));
         Subscription view =
@@ -449,7 +449,7 @@ class SubscriptionTest {
   }
 
   @Test
-  void waiting_in_vain_says_where_the_subscription_is() throws Exception {
+  void a_timeout_of_waiting_reports_the_position_of_the_subscription() throws Exception {
     store.append("order-1");
     try (Subscription view =
             subscription()

@@ -15,19 +15,19 @@ import org.junit.jupiter.api.Test;
 class SubscriptionTortureTest {
 
   @Test
-  void a_projection_on_three_nodes_is_what_the_log_says_whatever_happens() throws Exception {
+  void a_projection_on_three_nodes_agrees_with_the_log_despite_all_faults() throws Exception {
     torture(1, Duration.ofSeconds(20), false);
   }
 
   @Test
   @Tag("soak")
-  void a_projection_on_three_nodes_is_what_the_log_says_after_a_long_time() throws Exception {
+  void a_projection_on_three_nodes_agrees_with_the_log_after_a_long_time() throws Exception {
     torture(20, Duration.ofSeconds(60), false);
   }
 
   @Test
   @Tag("soak")
-  void a_projection_whose_partitions_change_is_what_the_log_says_after_a_long_time()
+  void a_projection_whose_partitions_change_agrees_with_the_log_after_a_long_time()
       throws Exception {
     torture(20, Duration.ofSeconds(60), true);
   }
