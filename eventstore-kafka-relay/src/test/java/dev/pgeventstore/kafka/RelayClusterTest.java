@@ -190,17 +190,21 @@ class RelayClusterTest {
       admin.alterPartitionReassignments(wanted).all().get();
       await()
           .atMost(Bench.PATIENCE)
-          .until(
-              () ->
-                  admin
-                      .electLeaders(ElectionType.PREFERRED, wanted.keySet())
-                      .partitions()
-                      .get()
-                      .values()
-                      .stream()
-                      .flatMap(Optional::stream)
-                      .allMatch(ElectionNotNeededException.class::isInstance));
+          .untilAsserted(() -> assertThat(notElected(admin, wanted.keySet())).isEmpty());
     }
+  }
+
+  /** The partitions whose preferred replica does not lead, and why. */
+  private static Map<TopicPartition, Throwable> notElected(Admin admin, Set<TopicPartition> of)
+      throws Exception {
+    Map<TopicPartition, Throwable> left = new HashMap<>();
+    admin
+        .electLeaders(ElectionType.PREFERRED, of)
+        .partitions()
+        .get()
+        .forEach((partition, why) -> why.ifPresent(e -> left.put(partition, e)));
+    left.values().removeIf(ElectionNotNeededException.class::isInstance);
+    return left;
   }
 
   private static boolean exists(Admin admin, String topic) {

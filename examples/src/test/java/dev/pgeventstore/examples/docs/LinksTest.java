@@ -8,6 +8,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -114,6 +116,52 @@ class LinksTest {
     assertThat(flawOfTest(tagged, "SomeTest", "a")).contains("soak");
     String condition = source.replace("class", "@EnabledIf(\"x\")\nclass");
     assertThat(flawOfTest(condition, "SomeTest", "a")).contains("condition");
+  }
+
+  @Test
+  void every_public_type_is_in_a_document_or_an_example() throws IOException {
+    StringBuilder told = new StringBuilder();
+    for (Path document : documents()) {
+      told.append(Files.readString(document));
+    }
+    for (Path example : javaFiles(Project.folder().resolve("examples/src"))) {
+      told.append(Files.readString(example));
+    }
+    Set<String> words = Set.copyOf(List.of(told.toString().split("\\W+")));
+
+    assertThat(publicTypes()).hasSizeGreaterThan(100).allMatch(words::contains);
+  }
+
+  /** Those of the packages that applications may use. */
+  private static Set<String> publicTypes() throws IOException {
+    Set<String> types = new TreeSet<>();
+    try (Stream<Path> modules = Files.list(Project.folder())) {
+      for (Path module : modules.filter(m -> m.getFileName().toString().startsWith("eventstore-")).toList()) {
+        for (Path file : javaFiles(module.resolve("src/main/java"))) {
+          String type = file.getFileName().toString().replace(".java", "");
+          boolean isApi = !file.toString().contains("/internal/");
+          if (isApi && declares(Files.readString(file), type)) {
+            types.add(type);
+          }
+        }
+      }
+    }
+    return types;
+  }
+
+  private static boolean declares(String source, String type) {
+    return Pattern.compile("(?m)^public .*\\b(class|@?interface|record|enum) " + type + "\\b")
+        .matcher(source)
+        .find();
+  }
+
+  private static List<Path> javaFiles(Path folder) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      return List.of();
+    }
+    try (Stream<Path> files = Files.walk(folder)) {
+      return files.filter(file -> file.toString().endsWith(".java")).toList();
+    }
   }
 
   private static List<String> broken() throws IOException {
