@@ -6,7 +6,11 @@ import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SchemaCatalog.Version;
 import dev.pgeventstore.postgres.internal.tables.SchemaHistoryTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import java.io.IOException;
+import java.net.URL;
 import java.sql.SQLException;
+import java.util.Collections;
+import java.util.Enumeration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -45,7 +49,12 @@ public final class Migrator {
   /** Applies what is missing. A schema that was migrated by hand is adopted at its version. */
   public void apply() {
     SchemaState state = look();
-    refuse(new SchemaComparison(state, scripts).whyNotToApply());
+    SchemaComparison comparison = new SchemaComparison(state, scripts);
+    refuse(comparison.whyNotToApply());
+    if (comparison.isComplete()) {
+      // Flyway would find the same, and take longer than everything else that a store begins with.
+      return;
+    }
     FluentConfiguration configuration = configuration();
     Version version = state.version();
     if (state.isMigratedByHand() && version != null) {
@@ -64,7 +73,7 @@ public final class Migrator {
   }
 
   private FluentConfiguration configuration() {
-    return Flyway.configure(Migrator.class.getClassLoader())
+    return Flyway.configure(new WithoutCallbacks(Migrator.class.getClassLoader()))
         .dataSource(FlywayConnections.of(dataSource))
         .resourceProvider(scripts)
         .javaMigrationClassProvider(List::of)
@@ -102,5 +111,23 @@ public final class Migrator {
         what -> {
           throw new EventStoreException("schema %s %s".formatted(schema.name(), what));
         });
+  }
+
+  /**
+   * Hides the callbacks of an application, which are for the application's own schema. Flyway looks
+   * for them whatever its configuration says.
+   */
+  private static final class WithoutCallbacks extends ClassLoader {
+
+    private static final String PLACE = "db/callback";
+
+    WithoutCallbacks(ClassLoader all) {
+      super(all);
+    }
+
+    @Override
+    public Enumeration<URL> getResources(String name) throws IOException {
+      return name.startsWith(PLACE) ? Collections.emptyEnumeration() : super.getResources(name);
+    }
   }
 }

@@ -56,6 +56,11 @@ final class SchemaComparison {
     return whyNotServed().or(this::changed).or(this::notApplied);
   }
 
+  /** Whether all scripts were applied, so that there is nothing left to do. */
+  boolean isComplete() {
+    return state.sight().hasHistory() && whyNotToUse().isEmpty();
+  }
+
   /** Why the version of the schema is not compatible with this program; empty if it is. */
   Optional<String> whyNotServed() {
     return behind().or(this::tooNew);

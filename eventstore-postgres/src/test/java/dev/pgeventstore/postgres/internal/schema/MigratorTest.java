@@ -3,6 +3,7 @@ package dev.pgeventstore.postgres.internal.schema;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import db.callback.ApplicationsCallback;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.ExpectedVersion;
@@ -126,6 +127,14 @@ class MigratorTest {
     assertRefused(Migrations.VALIDATE, "does not exist", "Migrations.APPLY");
     build(Migrations.APPLY);
     build(migrations);
+  }
+
+  /** There is one on the class path of these tests, as there may be of an application's Flyway. */
+  @Test
+  void callbacks_of_the_application_are_not_run() {
+    build(Migrations.APPLY);
+
+    assertThat(ApplicationsCallback.RUNS).hasValue(0);
   }
 
   @Test
