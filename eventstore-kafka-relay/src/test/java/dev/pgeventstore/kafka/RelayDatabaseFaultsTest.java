@@ -20,6 +20,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,6 +29,7 @@ import org.postgresql.PGConnection;
 
 /** What happens between a relay and its database, and to transactions it must wait for. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
+@Order(1)
 class RelayDatabaseFaultsTest {
 
   private final CountDownLatch fault = new CountDownLatch(1);

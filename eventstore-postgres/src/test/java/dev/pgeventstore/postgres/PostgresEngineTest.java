@@ -31,11 +31,13 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Stores in several schemas that share an engine. */
 @ExtendWith(PostgresExtension.class)
+@Order(1)
 class PostgresEngineTest {
 
   private static final Duration PATIENCE = Duration.ofMinutes(1);

@@ -37,6 +37,7 @@ import java.util.stream.Collectors;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -47,6 +48,7 @@ import org.postgresql.PGConnection;
 /** What each role of db/roles.sql can do, and above all what it cannot. */
 @ExtendWith(PostgresExtension.class)
 @EmptyDatabase
+@Order(1)
 class RolesTest {
 
   private static final String NOT_ALLOWED = "42501";

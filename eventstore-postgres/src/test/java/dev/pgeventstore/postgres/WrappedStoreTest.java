@@ -26,10 +26,8 @@ import dev.pgeventstore.subscription.EventHandler;
 import dev.pgeventstore.subscription.Follower;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
-import dev.pgeventstore.testkit.contracts.EventStoreContract;
 import dev.pgeventstore.testkit.contracts.MessageContract;
 import dev.pgeventstore.testkit.contracts.ProjectionContract;
-import dev.pgeventstore.testkit.contracts.SnapshotContract;
 import dev.pgeventstore.testkit.contracts.SubscriptionContract;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
@@ -43,11 +41,13 @@ import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** What wraps a store loses nothing of it. */
 @ExtendWith(PostgresExtension.class)
+@Order(1)
 class WrappedStoreTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(30);
@@ -66,22 +66,6 @@ class WrappedStoreTest {
 
   private TracingStore wrapped(EventCodec codec) {
     return new TracingStore(PostgresEventStore.builder(plain.pool).codec(codec).build());
-  }
-
-  @Nested
-  class AsAStore extends EventStoreContract {
-    @Override
-    protected EventStore newStore(EventCodec codec) {
-      return wrapped(codec);
-    }
-  }
-
-  @Nested
-  class AsOneWithSnapshots extends SnapshotContract {
-    @Override
-    protected EventStore newStore(EventCodec codec) {
-      return wrapped(codec);
-    }
   }
 
   @Nested

@@ -16,6 +16,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Order;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -23,6 +24,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /** Whatever a handler throws is about its record, and no end of a consumer. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
+@Order(1)
 class HandlerErrorsTest {
 
   private static final String SICK = "order-0";

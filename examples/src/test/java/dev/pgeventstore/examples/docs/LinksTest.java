@@ -136,7 +136,8 @@ class LinksTest {
   private static Set<String> publicTypes() throws IOException {
     Set<String> types = new TreeSet<>();
     try (Stream<Path> modules = Files.list(Project.folder())) {
-      for (Path module : modules.filter(m -> m.getFileName().toString().startsWith("eventstore-")).toList()) {
+      for (Path module :
+          modules.filter(m -> m.getFileName().toString().startsWith("eventstore-")).toList()) {
         for (Path file : javaFiles(module.resolve("src/main/java"))) {
           String type = file.getFileName().toString().replace(".java", "");
           boolean isApi = !file.toString().contains("/internal/");
