@@ -181,7 +181,7 @@ class ObserverTest {
     public void execute(Runnable work) {
       if (!are) {
         refused++;
-        throw new OutOfMemoryError("unable to create native thread");
+        throw new Error("unable to create native thread");
       }
       work.run();
     }

@@ -196,13 +196,17 @@ class LaneScenesTest {
     play(
         scene -> {
           boolean[] open = {true};
+          int[] waiting = {0};
           SimulatedNode node =
               scene.node(
                   "node",
                   connections ->
                       new Gate(
                           connections,
-                          leases -> scene.simulation.block(() -> open[0], Long.MAX_VALUE)));
+                          leases -> {
+                            waiting[0] += !open[0] && isThreadOf("idle") ? 1 : 0;
+                            scene.simulation.block(() -> open[0], Long.MAX_VALUE);
+                          }));
           for (int i = 0; i < 10; i++) {
             node.subscriptions.start(
                 new Simulation.Spec(
@@ -221,6 +225,7 @@ class LaneScenesTest {
           scene.simulation.sleep(TimeUnit.MILLISECONDS.toNanos(100));
           // Its lanes have come further than what they have stored.
           scene.append();
+          node.signals.appended();
           scene.simulation.sleep(TimeUnit.MILLISECONDS.toNanos(100));
           open[0] = false;
           long began = scene.simulation.nanoTime();
@@ -228,7 +233,8 @@ class LaneScenesTest {
           node.close();
 
           assertThat(Duration.ofNanos(scene.simulation.nanoTime() - began))
-              .isLessThanOrEqualTo(Duration.ofSeconds(19));
+              .isLessThanOrEqualTo(Duration.ofSeconds(18));
+          assertThat(waiting[0]).isEqualTo(10);
           open[0] = true;
           scene.await(
               () ->

@@ -35,12 +35,15 @@ class ListenerTest {
           Listener listener = new Listener(node, heard, POLL, true);
           CommitSignals open = signals(node, listener, "open");
           CommitSignals closed = signals(node, listener, "closed");
+          CommitSignals never = signals(node, listener, "never_heard");
           open.startListening();
           closed.startListening();
           simulation.block(() -> heard.channels.size() == 2, Long.MAX_VALUE);
 
           closed.close();
           closed.startListening();
+          never.close();
+          never.startListening();
           node.pause(TimeUnit.MINUTES.toNanos(1));
 
           assertThat(heard.channels).containsExactly("open");

@@ -64,7 +64,7 @@ class TurnsTest {
     Threads threads =
         turn -> {
           if (without.contains(++starts[0])) {
-            throw new OutOfMemoryError("unable to create native thread");
+            throw new Error("unable to create native thread");
           }
           node.start("turn", turn);
         };
