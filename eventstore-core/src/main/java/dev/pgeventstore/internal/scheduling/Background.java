@@ -1,6 +1,5 @@
 package dev.pgeventstore.internal.scheduling;
 
-import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
@@ -92,31 +91,28 @@ public final class Background {
   }
 
   /**
-   * Closes several: all are told, and then waited for, unless the caller is a thread that they may
-   * wait for. An interrupt is kept, and does not end that.
+   * Closes several: all are told, and then waited for. An interrupt is kept, and does not end that.
    *
    * @param nanos for how long at most, all together
    */
   public static void close(Scheduler scheduler, long nanos, Background... all) {
-    for (Background one : all) {
-      one.tellToEnd();
-    }
-    if (EngineThread.isCurrent()) {
-      return;
-    }
+    end(all);
     long deadline = scheduler.nanoTime() + nanos;
     for (Background one : all) {
       one.join(deadline);
     }
   }
 
-  private void tellToEnd() {
-    lock.lock();
-    try {
-      closed = true;
-      changed.signalAll();
-    } finally {
-      lock.unlock();
+  /** The same, waiting for none. */
+  public static void end(Background... all) {
+    for (Background one : all) {
+      one.lock.lock();
+      try {
+        one.closed = true;
+        one.changed.signalAll();
+      } finally {
+        one.lock.unlock();
+      }
     }
   }
 

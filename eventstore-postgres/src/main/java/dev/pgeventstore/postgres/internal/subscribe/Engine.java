@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.subscribe;
 
+import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.scheduling.Background;
 import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.internal.scheduling.Workers;
@@ -115,14 +116,14 @@ public final class Engine implements AutoCloseable {
   /** Once all stores are closed. */
   @Override
   public void close() {
-    Background.close(
-        scheduler,
-        CLOSING_NANOS,
-        leases.thread(),
-        notifier.thread(),
-        listener.thread(),
-        observer.thread(),
-        timer.thread());
+    Background[] threads = {
+      leases.thread(), notifier.thread(), listener.thread(), observer.thread(), timer.thread()
+    };
+    if (EngineThread.isCurrent()) {
+      Background.end(threads);
+    } else {
+      Background.close(scheduler, CLOSING_NANOS, threads);
+    }
     lookers.retire();
     workers.retire();
     pages.retire();
