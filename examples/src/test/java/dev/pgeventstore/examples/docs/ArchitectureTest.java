@@ -163,6 +163,7 @@ class ArchitectureTest {
                   ".testkit",
                   ".testkit.servers",
                   ".examples.logs",
+                  ".examples.pools",
                   ".examples.processes",
                   ".examples.topics")));
 
