@@ -21,8 +21,10 @@ import org.jspecify.annotations.Nullable;
  *         .message(OutboxMessage.to("public", "shipments").key("42").json("{\"order\": 42}")));
  * }</pre>
  *
- * <p>The relay gives the record an id, {@code ce_id}. The caller sets a type, by which consumers
- * route it: {@code header("ce_type", "shipment-announced")}.
+ * <p>The record has the message's id in the header {@code es_message_id}. The caller may set a
+ * type, by which consumers route it: {@code header("ce_type", "shipment-announced")}. That alone
+ * makes no CloudEvent: one has {@code ce_specversion}, {@code ce_source} and {@code ce_type}, and
+ * the relay adds {@code ce_id} then. It is not checked that they are complete.
  */
 public final class OutboxMessage {
 

@@ -16,6 +16,15 @@ import java.util.UUID;
 public interface EventFeed {
 
   /**
+   * Why no relay can publish from this feed.
+   *
+   * @return what to do instead; empty if relays can: the feed has leases, notes and messages
+   */
+  default Optional<String> whyNoRelay() {
+    return Optional.empty();
+  }
+
+  /**
    * Starts to follow the order.
    *
    * @param query which events

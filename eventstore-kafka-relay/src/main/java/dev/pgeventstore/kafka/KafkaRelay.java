@@ -112,8 +112,8 @@ public final class KafkaRelay implements AutoCloseable {
    *     crashed keeps committed readers waiting. {@code compression.type} is {@code lz4} unless
    *     given, which kafkajs cannot read: every client reads {@code gzip}
    * @return a builder
-   * @throws IllegalArgumentException if the store cannot be followed, or a setting is missing or
-   *     not to be set
+   * @throws IllegalArgumentException if no relay can follow the store, as one in memory, or a
+   *     setting is missing or not to be set
    */
   public static Builder builder(EventStore store, Map<String, ?> kafkaConfig) {
     return new Builder(store, kafkaConfig);
@@ -234,6 +234,11 @@ public final class KafkaRelay implements AutoCloseable {
                   () ->
                       new IllegalArgumentException(
                           "a relay cannot follow a " + store.getClass().getName()));
+      feed.whyNoRelay()
+          .ifPresent(
+              why -> {
+                throw new IllegalArgumentException(why);
+              });
       this.settings = new KafkaSettings(kafkaConfig);
     }
 
@@ -408,8 +413,10 @@ public final class KafkaRelay implements AutoCloseable {
     }
 
     /**
-     * How long a leader that fell silent keeps others from taking over. The default is 10 s. A
-     * transaction is made small enough to be over within half of that.
+     * How long a leader that fell silent keeps others from taking over. The default is 10 s. After
+     * half of that, or a quarter of {@code transaction.timeout.ms} if that is less, a transaction
+     * takes nothing more; its commit comes on top. At least once, no lease is renewed while Kafka's
+     * producer blocks, for up to 5 s: with a shorter lease another relay may take over meanwhile.
      *
      * @param ttl 100 ms or more
      * @return this builder

@@ -441,8 +441,9 @@ public final class RelayOperations {
    * names; its position topic is not to be copied. What is noted here is noted there, so that the
    * relay goes on in the middle of its order, when it is started with the other cluster's settings.
    * With those of this one it stays paused; at least once, where the notes are the store's, it
-   * halts, since its topics are not those of the notes any more. If it fails on the way, call it
-   * again.
+   * halts, since its topics are not those of the notes any more. Stop it all the same: to a topic
+   * that is not in the notes it may send until it looks at all, after 2 s, and one that had sent
+   * nothing is not stopped. If it fails on the way, call it again.
    *
    * @param kafkaOfCopy the settings of the other cluster, as for {@link KafkaRelay#builder}
    * @param why for the audit

@@ -27,15 +27,18 @@ import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -282,6 +285,53 @@ class ClusterMoveTest {
     }
     VerificationReport report = twoTopics(delivery, other).operations().verify(progress -> {});
     assertThat(report.isExact()).as(report.toString()).isTrue();
+  }
+
+  /** Its second lane has: the notes of the first one must not be written before that is found. */
+  @Test
+  void nothing_is_changed_if_the_relay_has_run_in_the_other_cluster() throws Exception {
+    Shape shape = new Shape(Delivery.EXACTLY_ONCE, 2);
+    bench.append(stream(0, 0), 1);
+    bench.append(stream(1, 0), 1);
+    RelayOperations operations = relay(shape, bench.broker).operations();
+    try (KafkaRelay relay = relay(shape, bench.broker).start()) {
+      relay.awaitPublished(bench.store.highWaterMark(), Bench.PATIENCE);
+      bench.append(stream(1, 0), 1);
+      operations.drain(Bench.PATIENCE, "a move");
+      await().atMost(Bench.PATIENCE).until(() -> relay.status().state() == State.PAUSED);
+    }
+    createThere(Bench.PARTITIONS);
+    copy(bench.consumed());
+    String positions = bench.positionTopic();
+    List<ConsumerRecord<byte[], byte[]>> earlier =
+        bench.consumed(positions).stream()
+            .filter(note -> new String(note.key(), UTF_8).equals("lane/1/position"))
+            .limit(1)
+            .toList();
+    TopicPartition firstLane = new TopicPartition(positions, 0);
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", other.bootstrap()))) {
+      admin
+          .createTopics(
+              List.of(
+                  new NewTopic(positions, 2, (short) 1)
+                      .configs(Map.of("cleanup.policy", "compact"))))
+          .all()
+          .get();
+      copy(earlier);
+      assertThatThrownBy(() -> operations.moveTo(settingsThere(), "a test", progress -> {}))
+          .isInstanceOf(IllegalStateException.class)
+          .hasMessageContaining("has run in the other cluster");
+      assertThat(
+              admin
+                  .listOffsets(Map.of(firstLane, OffsetSpec.latest()))
+                  .partitionResult(firstLane)
+                  .get()
+                  .offset())
+          .isZero();
+    }
+    for (int lane = 0; lane < 2; lane++) {
+      assertThat(operations.audit(lane).values()).containsExactly("pause: a move");
+    }
   }
 
   private void execute(String sql) throws SQLException {

@@ -67,9 +67,10 @@ public final class Eraser {
   }
 
   /**
-   * Hides the events of a stream that are before a version: at once, from reads of the stream and
-   * from the global order, so that subscriptions and relays which have not reached them skip them.
-   * The stream's version and later events stay as they are.
+   * Hides the events of a stream that are before a version: from every read of the stream and of
+   * the global order that begins afterwards, so that subscriptions and relays which have not read
+   * them skip them. What was read before may still be handed out: pages are kept for up to 5 s, and
+   * records may wait in a relay's queue. The stream's version and later events stay as they are.
    *
    * <p>This only moves forward. The last event cannot be hidden, since readers know the version of
    * the stream by it.

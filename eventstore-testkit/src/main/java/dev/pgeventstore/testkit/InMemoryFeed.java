@@ -23,6 +23,9 @@ import java.util.UUID;
 /** The log as followers read it. Relays cannot use this feed: it has no leases and no notes. */
 final class InMemoryFeed implements EventFeed {
 
+  private static final String NO_RELAY =
+      "a store in memory has no relay: ask InMemoryEventStore.messages(relay) for what waits to be published, and test a relay with PostgreSQL";
+
   private final InMemoryLog log;
   private final Monitor monitor;
   private boolean closed;
@@ -35,6 +38,11 @@ final class InMemoryFeed implements EventFeed {
   /** Ends all followers. */
   void close() {
     monitor.change(() -> closed = true);
+  }
+
+  @Override
+  public Optional<String> whyNoRelay() {
+    return Optional.of(NO_RELAY);
   }
 
   @Override
@@ -126,8 +134,7 @@ final class InMemoryFeed implements EventFeed {
   }
 
   private static UnsupportedOperationException unsupported() {
-    return new UnsupportedOperationException(
-        "a store in memory has no relay: ask InMemoryEventStore.messages(relay) for what waits to be published, and test a relay with PostgreSQL");
+    return new UnsupportedOperationException(NO_RELAY);
   }
 
   @Override

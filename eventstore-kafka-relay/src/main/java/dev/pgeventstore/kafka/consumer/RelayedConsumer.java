@@ -37,9 +37,9 @@ import org.slf4j.LoggerFactory;
  * <p>Partitions are handled side by side, by several threads ({@link Builder#handlerThreads}); the
  * records of one partition one after the other, in order. So a partition whose handler hangs, or
  * whose mark is locked by a process that stands still, waits alone: the others go on, the consumer
- * stays in its group, and {@link #status()} says since when it waits, and for which transaction.
- * Each thread needs a connection while it handles, and one more is taken to ask how the database
- * is.
+ * stays in its group, and {@link #status()} says since when it waits, and for which transaction. If
+ * as many handlers hang as there are threads, the other partitions wait for one, and say so. Each
+ * thread needs a connection while it handles, and one more is taken to ask how the database is.
  *
  * <p>What fails is handled again one record at a time, so that those before the culprit are
  * finished. That one is tried a number of times, with pauses. Then it is set aside if there is a
@@ -47,14 +47,16 @@ import org.slf4j.LoggerFactory;
  * restart. A gap, or a record that cannot be read, stops the partition at once.
  *
  * <p>Whatever the handler throws is an attempt of its record, an {@link Error} or {@link
- * InterruptedException} too. Any other {@link VirtualMachineError} than a {@link
- * StackOverflowError}, such as an {@link OutOfMemoryError}, stops the partition at once, and sets
- * nothing aside. An interrupt that the handler leaves behind is cleared and changes nothing.
+ * InterruptedException} too, unless the database has failed. A {@link GapException} or {@link
+ * NotRelayedException} of its, and any other {@link VirtualMachineError} than a {@link
+ * StackOverflowError}, such as an {@link OutOfMemoryError}, stop the partition at once, and nothing
+ * is set aside. An interrupt that the handler leaves behind is cleared and changes nothing.
  *
  * <p>What the database fails with is no attempt, unless it is well: it answers another connection
  * and may be written to, and still the handler's statement was refused, such as by a time-out.
- * Deadlocks, serialization failures and lost connections are an attempt when ten come in a row. A
- * failure before the handler is called, such as waiting for the mark or for a connection, never is.
+ * Deadlocks, serialization failures, lost connections and a server out of memory are an attempt
+ * when ten come in a row; a full disk, or no connection to be had, never is. A failure before the
+ * handler is called, such as waiting for the mark or for a connection, never is.
  *
  * <p>What is set aside is overtaken by the later records of its key. If the process is killed, or
  * loses the partition, after a record was set aside and before the mark was moved, it is tried

@@ -54,6 +54,12 @@ public final class ClusterMove {
       // Before anything is changed.
       Map<String, @Nullable String> unused = changes(notes, "");
     }
+    if (spec.delivery() == Delivery.EXACTLY_ONCE) {
+      List<LaneNotes> there = new Operator(spec, operator.feed(), target).lookAtAll();
+      for (int lane = 0; lane < spec.lanes(); lane++) {
+        requireNoOther(all.get(lane), there.get(lane));
+      }
+    }
     VerificationReport report = operator.verify(target, listener);
     if (!report.isExact()) {
       throw new IllegalStateException("the copies are not exact: " + report);
@@ -159,6 +165,7 @@ public final class ClusterMove {
               lane,
               new TransactionSize(target.transactionTimeout(), spec.leaseTtl()))) {
         writer.takeOver();
+        // It may have begun to run there since all lanes were looked at.
         requireNoOther(notes, writer.read());
         writer.commit(changes, () -> {});
         writer.finish();
