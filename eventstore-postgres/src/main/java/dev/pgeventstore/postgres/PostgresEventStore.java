@@ -207,11 +207,10 @@ public final class PostgresEventStore implements EventStore {
     subscriptions.askToStop();
   }
 
-  // What a pool that gives no connection adds to this, at most: 11 s for appends (GroupAppender), 5
-  // s
-  // for partitions that wait for a connection (Progress), and 2 s twice for their leases
-  // (LeaseReturns), 3 s for the lease keeper (LeaseKeeper), and 6 s for what stores share (Engine):
-  // 29 s of the 30 s that docs/guarantees.md promises.
+  // What a pool that gives no connection adds to this, at most: for appends 11 s (GroupAppender),
+  // for partitions that wait for a connection 5 s (Progress), for their leases twice 2 s
+  // (LeaseReturns), for the lease keeper 3 s (LeaseKeeper), for what stores share 6 s (Engine).
+  // Together 29 s, of the 30 s that docs/guarantees.md promises.
   @Override
   public void close() {
     appender.close();

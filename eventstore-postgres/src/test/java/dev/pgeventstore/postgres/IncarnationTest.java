@@ -5,13 +5,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.subscription.Follower;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.PostgresServer;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -20,6 +24,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -119,6 +125,38 @@ class IncarnationTest {
       }
     }
     assertThat(done).isGreaterThan(5);
+  }
+
+  /** Between the mark and the page, which has no event that would show that it is settled. */
+  @Test
+  void a_page_that_is_read_while_the_server_crashes_is_read_again() {
+    store.append("order-1");
+    AtomicInteger connections = new AtomicInteger(Integer.MIN_VALUE);
+    DataSource crashing =
+        (DataSource)
+            Proxy.newProxyInstance(
+                getClass().getClassLoader(),
+                new Class<?>[] {DataSource.class},
+                (proxy, method, arguments) -> {
+                  if (connections.incrementAndGet() == 2) {
+                    crashBackend();
+                  }
+                  return method.invoke(store.database.dataSource(), arguments);
+                });
+    try (PostgresEventStore second =
+        PostgresEventStore.builder(crashing)
+            .codec(JacksonCodec.of(EventTypes.none()))
+            .build()) {
+      connections.set(0);
+
+      EventPage page = second.readPage(EventQuery.all().types("never"), Position.START, 10);
+
+      assertThat(connections.get()).isGreaterThan(2);
+      assertThat(page.events()).isEmpty();
+      // A crash of the server leaves out some positions.
+      assertThat(page.upTo().value()).isPositive();
+      assertThat(page.isLast()).isTrue();
+    }
   }
 
   @Test

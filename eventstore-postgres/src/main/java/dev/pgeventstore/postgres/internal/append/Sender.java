@@ -134,7 +134,11 @@ final class Sender {
     }
   }
 
-  /** A request to send. * * @param <T> the response */
+  /**
+   * A request to send.
+   *
+   * @param <T> the response
+   */
   @FunctionalInterface
   interface Request<T> {
     /** Executes one statement. */

@@ -4,6 +4,7 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.Blocker;
 import dev.pgeventstore.EventPage;
 import dev.pgeventstore.EventQuery;
+import dev.pgeventstore.HistoryChangedException;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.internal.scheduling.Scheduler;
@@ -108,6 +109,9 @@ public final class PostgresFeed implements EventFeed, AutoCloseable {
       SettledPage page =
           pages(query, Durability.VISIBLE).read(after.value(), mark, limit, scheduler.nanoTime());
       return EventPage.of(page.events(), Position.of(page.upTo()), Position.of(mark.position()));
+    } catch (HistoryChangedException e) {
+      // The mark is of an earlier incarnation of the server, and nothing was handed out by it.
+      return page(query, after, limit);
     } catch (SQLException e) {
       throw SqlErrors.of("the settled events after position " + after + " cannot be read", e);
     }
