@@ -5,7 +5,8 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Something went wrong in the store or on the way to it. The subclasses name the conditions that a
- * caller can act on; for an append, any other exception means that nothing was written.
+ * caller can act on. For an append in a transaction of the store's own, any other exception means
+ * that nothing was written; a transaction of the caller must be rolled back.
  */
 public class EventStoreException extends RuntimeException {
 
