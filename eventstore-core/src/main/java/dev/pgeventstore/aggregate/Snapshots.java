@@ -84,7 +84,8 @@ final class Snapshots<S> {
           loaded.stream(),
           Snapshot.of(
               codec.name(), codec.revision(), loaded.version(), codec.encode(loaded.state())));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
+      // The command is committed: it must not look as if it had failed.
       LOG.warn(
           "No snapshot was kept of {} at version {}, so more events are read until the next one: {}",
           loaded.stream(),

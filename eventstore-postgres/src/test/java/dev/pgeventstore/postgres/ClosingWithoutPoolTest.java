@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.ExpectedVersion;
+import dev.pgeventstore.NewEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
@@ -20,6 +21,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.FutureTask;
 import java.util.concurrent.atomic.AtomicInteger;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.Tag;
@@ -67,6 +69,45 @@ class ClosingWithoutPoolTest {
     assertThatThrownBy(refused::join).hasCauseInstanceOf(EventStoreException.class);
     gives.countDown();
     await().atMost(PROMISED).until(() -> open.get() == 0);
+  }
+
+  @Test
+  void neither_an_import_nor_many_subscriptions_that_wait_for_a_lease_take_longer(Database database)
+      throws Exception {
+    try (TestStore other = new TestStore(database)) {
+      PostgresEventStore store =
+          PostgresEventStore.builder(pool(database))
+              .codec(JacksonCodec.of(EventTypes.none()))
+              .build();
+      for (int i = 0; i < 20; i++) {
+        Subscriptions.of(other.store).create("view" + i).handler(batch -> {}).start();
+        Subscriptions.of(store).create("view" + i).handler(batch -> {}).start();
+      }
+      exhausted = true;
+      waiting.set(0);
+      FutureTask<ImportProgress> importing =
+          new FutureTask<>(
+              () ->
+                  store
+                      .importer()
+                      .run(List.of(ImportedEvent.of(StreamId.of("order", "1"), event()))));
+      new Thread(importing, "importing").start();
+      await().until(() -> waiting.get() > 0);
+
+      Thread closing = new Thread(store::close, "closing");
+      closing.start();
+      closing.join(PROMISED.toMillis());
+
+      assertThat(closing.isAlive()).isFalse();
+      gives.countDown();
+      assertThatThrownBy(importing::get).hasRootCauseMessage("the event store is closed");
+      assertThat(other.settled()).isEmpty();
+      await().atMost(PROMISED).until(() -> open.get() == 0);
+    }
+  }
+
+  private static NewEvent event() {
+    return NewEvent.of(TestStore.raw("happened"));
   }
 
   private DataSource pool(Database database) {

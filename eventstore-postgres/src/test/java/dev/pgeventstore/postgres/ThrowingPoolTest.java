@@ -63,9 +63,11 @@ class ThrowingPoolTest {
   @CsvSource({
     "1, EXCEPTION",
     "1, ERROR",
+    "1, VIRTUAL_MACHINE",
     "1, SQL_EXCEPTION",
     "20, EXCEPTION",
     "20, ERROR",
+    "20, VIRTUAL_MACHINE",
     "20, SQL_EXCEPTION"
   })
   void a_connection_that_cannot_be_given_back_fails_no_append(int events, Complaint complaint) {
@@ -83,9 +85,11 @@ class ThrowingPoolTest {
   @CsvSource({
     "1, EXCEPTION",
     "1, ERROR",
+    "1, VIRTUAL_MACHINE",
     "1, SQL_EXCEPTION",
     "20, EXCEPTION",
     "20, ERROR",
+    "20, VIRTUAL_MACHINE",
     "20, SQL_EXCEPTION"
   })
   void a_response_that_the_driver_does_not_return_leaves_the_outcome_unknown(
@@ -99,9 +103,11 @@ class ThrowingPoolTest {
   @CsvSource({
     "1, EXCEPTION",
     "1, ERROR",
+    "1, VIRTUAL_MACHINE",
     "1, SQL_EXCEPTION",
     "20, EXCEPTION",
     "20, ERROR",
+    "20, VIRTUAL_MACHINE",
     "20, SQL_EXCEPTION"
   })
   void a_commit_that_throws_after_it_has_committed_leaves_the_outcome_unknown(
@@ -229,12 +235,14 @@ class ThrowingPoolTest {
   private enum Complaint {
     EXCEPTION,
     ERROR,
+    VIRTUAL_MACHINE,
     SQL_EXCEPTION;
 
     Throwable made() {
       return switch (this) {
         case EXCEPTION -> new IllegalStateException("the pool complains");
         case ERROR -> new NoClassDefFoundError("the pool complains");
+        case VIRTUAL_MACHINE -> new StackOverflowError("the pool complains");
         case SQL_EXCEPTION -> new SQLException("the pool complains");
       };
     }

@@ -6,8 +6,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.MatchResult;
@@ -26,6 +28,7 @@ class LinksTest {
   private static final Pattern METHOD = Pattern.compile("`?(\\w+)#(\\w+)`?");
   private static final Pattern TEST = Pattern.compile("@(Test|ParameterizedTest|RepeatedTest)\\b");
   private static final Pattern NOT_RUN = Pattern.compile("@(Disabled|Enabled)");
+  private static final Pattern NAME = Pattern.compile("`([^`]+)`");
   private static final Pattern HEADING = Pattern.compile("(?m)^#+ +(.+)$");
 
   @Test
@@ -118,6 +121,45 @@ class LinksTest {
     assertThat(flawOfTest(condition, "SomeTest", "a")).contains("condition");
   }
 
+  /** By a name that can be searched for: a class, a member of one, or a name in the database. */
+  @Test
+  void every_promise_names_the_code_that_keeps_it() throws IOException {
+    StringBuilder sql = new StringBuilder();
+    try (Stream<Path> scripts = Files.walk(Project.folder().resolve("db"))) {
+      for (Path script : scripts.filter(file -> file.toString().endsWith(".sql")).toList()) {
+        sql.append(Files.readString(script));
+      }
+    }
+    Map<String, String> classes = new HashMap<>();
+    for (Path file : mainFiles()) {
+      classes.merge(nameOf(file), Files.readString(file), String::concat);
+    }
+    List<String> without = new ArrayList<>();
+    for (String row : Files.readAllLines(Project.folder().resolve("docs/guarantees.md"))) {
+      if (METHOD.matcher(row).find() && row.startsWith("| ")) {
+        String code = row.substring(row.lastIndexOf(" | ") + 3);
+        List<String> names = NAME.matcher(code).results().map(name -> name.group(1)).toList();
+        boolean areThere = names.stream().allMatch(name -> isThere(name, classes, sql.toString()));
+        if (names.isEmpty() || !areThere) {
+          without.add(row);
+        }
+      }
+    }
+    assertThat(without).isEmpty();
+  }
+
+  private static boolean isThere(String name, Map<String, String> classes, String sql) {
+    if (name.endsWith("()")) {
+      return sql.contains("." + name.replace("()", "(")) || sql.contains(" " + name.replace("()", "("));
+    }
+    String[] parts = name.split("\\.");
+    if (!Character.isUpperCase(name.charAt(0))) {
+      return Pattern.compile("\\b" + name + "\\b").matcher(sql).find();
+    }
+    String source = classes.getOrDefault(parts[0], "");
+    return Stream.of(parts).allMatch(part -> Pattern.compile("\\b" + part + "\\b").matcher(source).find());
+  }
+
   @Test
   void every_public_type_is_in_a_document_or_an_example() throws IOException {
     StringBuilder told = new StringBuilder();
@@ -135,19 +177,32 @@ class LinksTest {
   /** Those of the packages that applications may use. */
   private static Set<String> publicTypes() throws IOException {
     Set<String> types = new TreeSet<>();
-    try (Stream<Path> modules = Files.list(Project.folder())) {
-      for (Path module :
-          modules.filter(m -> m.getFileName().toString().startsWith("eventstore-")).toList()) {
-        for (Path file : javaFiles(module.resolve("src/main/java"))) {
-          String type = file.getFileName().toString().replace(".java", "");
-          boolean isApi = !file.toString().contains("/internal/");
-          if (isApi && declares(Files.readString(file), type)) {
-            types.add(type);
-          }
-        }
+    for (Path file : mainFiles()) {
+      boolean isApi = !file.toString().contains("/internal/");
+      if (isApi && declares(Files.readString(file), nameOf(file))) {
+        types.add(nameOf(file));
       }
     }
     return types;
+  }
+
+  /** Those of the libraries. */
+  private static List<Path> mainFiles() throws IOException {
+    List<Path> files = new ArrayList<>();
+    try (Stream<Path> modules = Files.list(Project.folder())) {
+      for (Path module : modules.filter(LinksTest::isLibrary).toList()) {
+        files.addAll(javaFiles(module.resolve("src/main/java")));
+      }
+    }
+    return files;
+  }
+
+  private static boolean isLibrary(Path module) {
+    return module.getFileName().toString().startsWith("eventstore-");
+  }
+
+  private static String nameOf(Path file) {
+    return file.getFileName().toString().replace(".java", "");
   }
 
   private static boolean declares(String source, String type) {

@@ -67,7 +67,8 @@ final class Sender {
       return inTransaction(connection, request);
     } catch (NotSentException e) {
       throw e;
-    } catch (SQLException | RuntimeException | LinkageError e) {
+    } catch (Throwable e) {
+      // Whatever it is, also an error of the virtual machine: the append may be committed.
       throw AnswerLostException.unlessReported(e);
     } finally {
       exchange.release();
@@ -120,7 +121,7 @@ final class Sender {
       if (!connection.isClosed()) {
         connection.rollback();
       }
-    } catch (SQLException | RuntimeException | LinkageError e) {
+    } catch (Throwable e) {
       cause.addSuppressed(e);
     }
   }
@@ -129,7 +130,7 @@ final class Sender {
   private static void giveBack(Connection connection) {
     try {
       connection.close();
-    } catch (SQLException | RuntimeException | LinkageError e) {
+    } catch (Throwable e) {
       LOG.debug("Closing the connection of an append failed", e);
     }
   }

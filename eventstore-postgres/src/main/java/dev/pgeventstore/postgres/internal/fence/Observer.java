@@ -213,7 +213,7 @@ public final class Observer {
     List<Observation> seen;
     try {
       seen = view.observeAll(held.stream().map(watched -> watched.mark.function()).toList());
-    } catch (SQLException | RuntimeException | Error e) {
+    } catch (Throwable e) {
       // Without a connection it is no fault of a schema. Otherwise it is found out whose.
       boolean ofOne = view.isConnected() && SqlFailure.of(e) != SqlFailure.LOST;
       view.release();
@@ -310,7 +310,7 @@ public final class Observer {
       try {
         begin();
         came(view.observe(mark.function()), view, 1);
-      } catch (SQLException | RuntimeException | Error e) {
+      } catch (Throwable e) {
         view.release();
         failed(e, apart);
       } finally {
@@ -324,7 +324,7 @@ public final class Observer {
         long took = (scheduler.nanoTime() - began) / together;
         cadence.observed(observed.position(), took, mark.isOpen(), mark.readers());
         apart = false;
-      } catch (SQLException | RuntimeException | Error e) {
+      } catch (Throwable e) {
         // Also an error: without the thread all marks would stand for ever, and nobody would know.
         view.release();
         failed(e, SqlFailure.of(e) != SqlFailure.LOST);

@@ -71,16 +71,15 @@ public final class BatchWriter implements AutoCloseable {
    */
   long write(ImportBatch batch, @Nullable String name, long from, long fingerprint)
       throws SQLException {
-    open.readLock().lock();
-    try {
-      if (closed) {
-        throw new IllegalStateException("the event store is closed");
-      }
-      long position = writeUnlessRacing(batch, name, from, fingerprint);
-      listener.committed();
-      return position;
-    } finally {
-      open.readLock().unlock();
+    requireOpen();
+    long position = writeUnlessRacing(batch, name, from, fingerprint);
+    listener.committed();
+    return position;
+  }
+
+  private void requireOpen() {
+    if (closed) {
+      throw new IllegalStateException("the event store is closed");
     }
   }
 
@@ -103,16 +102,27 @@ public final class BatchWriter implements AutoCloseable {
     try {
       return connections.inTransaction(
           connection -> {
+            // Not before: closing does not wait for a pool that gives no connection.
+            open.readLock().lock();
+            requireOpen();
             sent[0] = true;
             return write(connection, batch, name, from, fingerprint);
           });
     } catch (EventStoreException | TombstonedException e) {
       throw e; // This was found before the commit.
-    } catch (SQLException | RuntimeException | LinkageError e) {
+    } catch (Throwable e) {
       if (sent[0]) {
         throw AnswerLostException.unlessReported(e);
       }
+      if (open.getReadHoldCount() > 0) {
+        throw e;
+      }
       throw new EventStoreException("no connection to the database: " + e.getMessage(), e);
+    } finally {
+      // After the commit.
+      if (open.getReadHoldCount() > 0) {
+        open.readLock().unlock();
+      }
     }
   }
 

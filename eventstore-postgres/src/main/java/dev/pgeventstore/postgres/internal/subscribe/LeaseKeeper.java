@@ -147,7 +147,7 @@ final class LeaseKeeper implements AutoCloseable {
       // A listener that hangs must not hold up the leases of others.
       pause = keepAll(workers);
       warned = false;
-    } catch (SQLException | RuntimeException | Error e) {
+    } catch (Throwable e) {
       // Also an error: without the thread all leases would expire, and nobody would know.
       if (!warned) {
         LOG.warn("Leases of subscriptions cannot be kept, trying again: {}", Causes.text(e));
@@ -198,7 +198,7 @@ final class LeaseKeeper implements AutoCloseable {
         // Closed meanwhile: this may have taken again what it has given back. If it is still at its
         // last batch, its end does that: before, the batch could not be committed.
         if (subscription.hasEnded()) {
-          leave(subscription.name());
+          leave(List.of(subscription.name()));
         }
         continue;
       }
@@ -242,9 +242,9 @@ final class LeaseKeeper implements AutoCloseable {
     returns.giveBack(tenure);
   }
 
-  /** Gives all leases of a subscription back; this node is none of its members any more. */
-  void leave(String name) {
-    returns.leave(name);
+  /** Gives all leases of subscriptions back; this node is none of their members any more. */
+  void leave(List<String> names) {
+    returns.leave(names);
   }
 
   /**

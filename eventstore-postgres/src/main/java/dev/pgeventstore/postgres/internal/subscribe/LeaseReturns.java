@@ -8,6 +8,7 @@ import dev.pgeventstore.postgres.internal.tables.LeasesTable;
 import dev.pgeventstore.postgres.internal.tables.Tenure;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,16 +44,23 @@ final class LeaseReturns {
 
   /** Gives the lease of a partition back, so that others need not wait until it expires. */
   void giveBack(Tenure tenure) {
-    run(connection -> table.giveBack(connection, tenure));
+    run(List.of(connection -> table.giveBack(connection, tenure)));
   }
 
-  /** Gives all leases of a subscription back; this node is none of its members any more. */
-  void leave(String name) {
-    run(connection -> table.leave(connection, name, owner));
+  /** Gives all leases of subscriptions back; this node is none of their members any more. */
+  void leave(List<String> names) {
+    if (!names.isEmpty()) {
+      run(names.stream().map(this::leaving).toList());
+    }
   }
 
-  private void run(Statement statement) {
-    Task returning = scheduler.start("eventstore-leases-back", () -> commit(statement));
+  private Statement leaving(String name) {
+    return connection -> table.leave(connection, name, owner);
+  }
+
+  private void run(List<Statement> statements) {
+    Task returning =
+        scheduler.start("eventstore-leases-back", () -> statements.forEach(this::commit));
     if (!hasEnded(returning)) {
       returning.interrupt();
     }

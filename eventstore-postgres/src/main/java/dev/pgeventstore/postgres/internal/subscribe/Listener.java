@@ -96,7 +96,7 @@ final class Listener {
         }
         hear(hearing.get());
         warned = false;
-      } catch (SQLException | RuntimeException | Error e) {
+      } catch (Throwable e) {
         if (!warned && !isClosed()) {
           LOG.info(
               "Not listening for other processes' commits, polling instead: {}", Causes.text(e));

@@ -74,7 +74,7 @@ final class Notifier {
               return sent;
             });
         warned = false;
-      } catch (SQLException | RuntimeException | Error e) {
+      } catch (Throwable e) {
         // Whatever it is: without this thread other processes would not be notified any more.
         if (!warned) {
           LOG.info(

@@ -12,6 +12,7 @@ import dev.pgeventstore.subscription.SubscriptionListener;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import dev.pgeventstore.subscription.SubscriptionStatus.State;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -140,7 +141,7 @@ final class RunningSubscription implements Subscription {
       lock.unlock();
     }
     if (last) {
-      keeper.leave(name());
+      keeper.leave(List.of(name()));
     }
     keeper.wake();
   }
@@ -178,7 +179,7 @@ final class RunningSubscription implements Subscription {
     }
     if (none) {
       // First: a listener may wait for that before it starts the subscription anew.
-      keeper.leave(name());
+      keeper.leave(List.of(name()));
     }
     tell(listener -> listener.stopped(new Stopped(name(), cause)));
   }
@@ -239,32 +240,39 @@ final class RunningSubscription implements Subscription {
 
   @Override
   public void close() {
-    join(askToStop());
+    join(askToStop(List.of(this), keeper));
   }
 
   /**
-   * Asks it to stop.
+   * Asks several to stop. Those that have no lane leave together, so that a pool that gives no
+   * connection is waited for once.
    *
    * @return the lanes that have not ended
    */
-  List<Lane> askToStop() {
-    boolean none;
-    List<Lane> toEnd;
+  static List<Lane> askToStop(List<RunningSubscription> all, LeaseKeeper keeper) {
+    List<Lane> toEnd = new ArrayList<>();
+    List<String> leaving = new ArrayList<>();
+    for (RunningSubscription one : all) {
+      one.askToStop(toEnd, leaving);
+    }
+    keeper.leave(leaving);
+    return toEnd;
+  }
+
+  private void askToStop(List<Lane> toEnd, List<String> leaving) {
     leaveKeeper();
     lock.lock();
     try {
-      none = lanes.isEmpty() && !closing && failure == null;
+      if (lanes.isEmpty() && !closing && failure == null) {
+        leaving.add(name());
+      }
       closing = true;
-      toEnd = lanes.alive();
+      toEnd.addAll(lanes.alive());
       lanes.askToStop();
       changed.signalAll();
     } finally {
       lock.unlock();
     }
-    if (none) {
-      keeper.leave(name());
-    }
-    return toEnd;
   }
 
   /**

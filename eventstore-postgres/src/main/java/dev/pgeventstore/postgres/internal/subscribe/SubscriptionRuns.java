@@ -121,9 +121,9 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
 
   /** The store was closed meanwhile. It has not waited for this, which may have leases by now. */
   private void stop(RunningSubscription subscription) {
-    List<Lane> unused = subscription.askToStop();
+    List<Lane> unused = RunningSubscription.askToStop(List.of(subscription), keeper);
     if (subscription.hasEnded()) {
-      keeper.leave(subscription.name());
+      keeper.leave(List.of(subscription.name()));
     }
   }
 
@@ -180,7 +180,7 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
 
   private List<Lane> lanesAskedToStop() {
     closed = true;
-    return running.stream().flatMap(subscription -> subscription.askToStop().stream()).toList();
+    return RunningSubscription.askToStop(running, keeper);
   }
 
   @Override

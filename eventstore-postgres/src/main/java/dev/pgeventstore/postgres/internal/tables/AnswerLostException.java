@@ -23,7 +23,7 @@ public final class AnswerLostException extends SQLNonTransientConnectionExceptio
    * @return the failure that the server has reported, or one that leaves the outcome unknown
    */
   public static SQLException unlessReported(Throwable failure) {
-    for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+    for (Throwable cause : Causes.of(failure)) {
       if (cause instanceof SQLException e
           && (SqlErrors.isSaidByServer(e) || SqlErrors.isConnectionLost(e))) {
         return e;

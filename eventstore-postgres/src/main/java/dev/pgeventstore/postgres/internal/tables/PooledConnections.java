@@ -53,7 +53,10 @@ public final class PooledConnections implements Connections {
   private static Connection connect(DataSource dataSource) throws SQLException {
     try {
       return dataSource.getConnection();
-    } catch (RuntimeException e) {
+    } catch (SQLException e) {
+      throw e;
+    } catch (Exception e) {
+      // Also one that is checked and not declared, as pools in other languages may throw.
       throw new SQLTransientConnectionException(
           "the data source gives no connection: " + Causes.text(e), "08001", e);
     }
@@ -62,7 +65,7 @@ public final class PooledConnections implements Connections {
   private static void closeAfter(Throwable failure, Connection connection) {
     try {
       connection.close();
-    } catch (SQLException | RuntimeException e) {
+    } catch (Exception e) {
       failure.addSuppressed(e);
     }
   }
@@ -135,7 +138,7 @@ public final class PooledConnections implements Connections {
   private static void afterwards(Cleanup cleanup) {
     try {
       cleanup.run();
-    } catch (SQLException | RuntimeException e) {
+    } catch (Exception e) {
       LOG.debug("A connection could not be given back as it was", Causes.loggable(e));
     }
   }
