@@ -144,9 +144,7 @@ class IncarnationTest {
                   return method.invoke(store.database.dataSource(), arguments);
                 });
     try (PostgresEventStore second =
-        PostgresEventStore.builder(crashing)
-            .codec(JacksonCodec.of(EventTypes.none()))
-            .build()) {
+        PostgresEventStore.builder(crashing).codec(JacksonCodec.of(EventTypes.none())).build()) {
       connections.set(0);
 
       EventPage page = second.readPage(EventQuery.all().types("never"), Position.START, 10);

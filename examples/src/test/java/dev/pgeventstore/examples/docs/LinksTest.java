@@ -131,7 +131,9 @@ class LinksTest {
       }
     }
     Map<String, String> classes = new HashMap<>();
-    for (Path file : mainFiles()) {
+    List<Path> files = new ArrayList<>(mainFiles());
+    files.addAll(javaFiles(Project.folder().resolve("examples/src/main/java")));
+    for (Path file : files) {
       classes.merge(nameOf(file), Files.readString(file), String::concat);
     }
     List<String> without = new ArrayList<>();
@@ -150,14 +152,16 @@ class LinksTest {
 
   private static boolean isThere(String name, Map<String, String> classes, String sql) {
     if (name.endsWith("()")) {
-      return sql.contains("." + name.replace("()", "(")) || sql.contains(" " + name.replace("()", "("));
+      return sql.contains("." + name.replace("()", "("))
+          || sql.contains(" " + name.replace("()", "("));
     }
     String[] parts = name.split("\\.");
     if (!Character.isUpperCase(name.charAt(0))) {
       return Pattern.compile("\\b" + name + "\\b").matcher(sql).find();
     }
     String source = classes.getOrDefault(parts[0], "");
-    return Stream.of(parts).allMatch(part -> Pattern.compile("\\b" + part + "\\b").matcher(source).find());
+    return Stream.of(parts)
+        .allMatch(part -> Pattern.compile("\\b" + part + "\\b").matcher(source).find());
   }
 
   @Test
