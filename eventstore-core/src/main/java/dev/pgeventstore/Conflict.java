@@ -76,7 +76,9 @@ public interface Conflict {
 
     @Override
     public String toString() {
-      return "stream %s is at version %d, expected %s".formatted(stream, actual, expected);
+      return actual == 0
+          ? "stream %s does not exist, expected %s".formatted(stream, expected)
+          : "stream %s is at version %d, expected %s".formatted(stream, actual, expected);
     }
   }
 }

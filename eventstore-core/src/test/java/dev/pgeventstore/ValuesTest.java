@@ -50,7 +50,7 @@ class ValuesTest {
                     Conflict.StreamVersion.of(stream, ExpectedVersion.streamExists(), 0))))
         .hasMessage(
             "stream order-42 is at version 3, expected version 2; stream order-42 is at version 3,"
-                + " expected no stream; stream order-42 is at version 0, expected an existing"
+                + " expected no stream; stream order-42 does not exist, expected an existing"
                 + " stream; nothing was written");
   }
 

@@ -86,27 +86,28 @@ public abstract class JsonCodec<T> implements EventCodec {
   }
 
   @Override
-  public final Object decode(RecordedEvent event) {
-    return decoded(event.encoded());
-  }
-
-  private Object decoded(EncodedEvent event) {
+  public final Object decode(RecordedEvent recorded) {
+    EncodedEvent event = recorded.encoded();
     Mapping<T> mapping = byName.get(event.type());
     if (mapping == null) {
       throw new UnknownEventTypeException(
           event.type(),
           ("event type '%s' is not registered: add its class to EventTypes with this name, ask only"
                   + " for types you know (EventQuery.types), or read RecordedEvent.encoded(), which"
-                  + " needs no class")
-              .formatted(event.type()));
+                  + " needs no class%s")
+              .formatted(event.type(), place(recorded)));
     }
     RegisteredType type = mapping.type;
     if (event.revision() > type.revision()) {
       throw new UndecodableEventException(
           ("event of type '%s' has revision %d, but %s is registered with revision %d: a newer"
-                  + " version of the application wrote it, and that is what it takes to read it")
+                  + " version of the application wrote it, and is needed to read it%s")
               .formatted(
-                  event.type(), event.revision(), type.payloadClass().getName(), type.revision()));
+                  event.type(),
+                  event.revision(),
+                  type.payloadClass().getName(),
+                  type.revision(),
+                  place(recorded)));
     }
     @Nullable Object payload;
     try {
@@ -114,26 +115,36 @@ public abstract class JsonCodec<T> implements EventCodec {
           event.revision() == type.revision()
               ? mapping.binding.read(Contents.json(event))
               : mapping.binding.read(mapping.upcast(event));
-    } catch (UndecodableEventException e) {
-      throw e;
+    } catch (UpcastingFailedException e) {
+      throw new UndecodableEventException(e.getMessage() + place(recorded), e.getCause());
     } catch (StackOverflowError e) {
       throw new UndecodableEventException(
-          "JSON of an event of type '%s' is nested too deep for the stack of this thread"
-              .formatted(event.type()),
+          "JSON of an event of type '%s' is nested too deep for the stack of this thread%s"
+              .formatted(event.type(), place(recorded)),
           e);
     } catch (Exception e) {
       throw new UndecodableEventException(
-          "JSON of an event of type '%s', revision %d, does not fit %s: %s"
+          "JSON of an event of type '%s', revision %d, does not fit %s: %s%s"
               .formatted(
-                  event.type(), event.revision(), type.payloadClass().getName(), e.getMessage()),
+                  event.type(),
+                  event.revision(),
+                  type.payloadClass().getName(),
+                  e.getMessage(),
+                  place(recorded)),
           e);
     }
     if (payload == null) {
       throw new UndecodableEventException(
-          "JSON of an event of type '%s' is null, which is no %s"
-              .formatted(event.type(), type.payloadClass().getName()));
+          "JSON of an event of type '%s' is null, which is no %s%s"
+              .formatted(event.type(), type.payloadClass().getName(), place(recorded)));
     }
     return payload;
+  }
+
+  /** Where an event is, for the end of a message. */
+  private static String place(RecordedEvent event) {
+    return "; the event is version %d of stream %s, at position %s"
+        .formatted(event.version(), event.stream(), event.position());
   }
 
   @Override
@@ -172,22 +183,33 @@ public abstract class JsonCodec<T> implements EventCodec {
       return json;
     }
 
-    private T step(int revision, T json) {
+    private T step(int revision, T json) throws UpcastingFailedException {
       @Nullable T next;
       try {
         next = steps.get(revision - 1).apply(json);
       } catch (RuntimeException e) {
-        throw new UndecodableEventException(
+        throw new UpcastingFailedException(
             "the upcaster of event type '%s' from revision %d failed: %s"
                 .formatted(type.name(), revision, e),
             e);
       }
       if (next == null) {
-        throw new UndecodableEventException(
+        throw new UpcastingFailedException(
             "the upcaster of event type '%s' from revision %d returned null"
-                .formatted(type.name(), revision));
+                .formatted(type.name(), revision),
+            null);
       }
       return next;
+    }
+  }
+
+  /** An upcaster has failed; what it was given is known where this is caught. */
+  private static final class UpcastingFailedException extends Exception {
+
+    private static final long serialVersionUID = 1L;
+
+    UpcastingFailedException(String message, @Nullable Throwable cause) {
+      super(message, cause);
     }
   }
 }

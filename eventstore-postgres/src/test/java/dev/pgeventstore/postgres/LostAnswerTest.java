@@ -50,7 +50,7 @@ class LostAnswerTest {
     Append append = Append.to(STREAM, ExpectedVersion.any(), List.of(TestStore.event("paid")));
     assertThatThrownBy(() -> whileTheStreamIsLocked(append, "pg_terminate_backend"))
         .isInstanceOf(OutcomeUnknownException.class)
-        .hasMessageContaining("Retry with the same event ids");
+        .hasMessageContaining("Send the same append again");
 
     AppendResult first = store.store.append(append);
     AppendResult again = store.store.append(append);

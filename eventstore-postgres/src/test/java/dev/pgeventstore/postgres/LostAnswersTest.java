@@ -78,7 +78,7 @@ class LostAnswersTest {
   private static void assertUnknown(Runnable append) {
     assertThatThrownBy(append::run)
         .isInstanceOf(OutcomeUnknownException.class)
-        .hasMessageContaining("Retry with the same event ids");
+        .hasMessageContaining("Send the same append again");
   }
 
   @ParameterizedTest

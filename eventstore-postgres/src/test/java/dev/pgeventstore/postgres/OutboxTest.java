@@ -156,7 +156,7 @@ class OutboxTest {
             .message(message("1"));
     assertThatThrownBy(() -> whileItWaitsItsConnectionIsCut(() -> store.store.append(append)))
         .isInstanceOf(OutcomeUnknownException.class)
-        .hasMessageContaining("Retry with the same event ids");
+        .hasMessageContaining("Send the same append again");
     assertThatThrownBy(
             () ->
                 whileItWaitsItsConnectionIsCut(

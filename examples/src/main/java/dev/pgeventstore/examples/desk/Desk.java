@@ -5,13 +5,18 @@ import static dev.pgeventstore.ExpectedVersion.noStream;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
+import dev.pgeventstore.ConflictException;
 import dev.pgeventstore.EncodedEvent;
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.EventStore;
+import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Metadata;
+import dev.pgeventstore.NewEvent;
+import dev.pgeventstore.OutcomeUnknownException;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.aggregate.Aggregates;
+import dev.pgeventstore.examples.desk.TicketEvent.Answered;
 import dev.pgeventstore.postgres.Eraser;
 import dev.pgeventstore.postgres.Migrations;
 import dev.pgeventstore.postgres.PostgresEventStore;
@@ -25,6 +30,7 @@ import java.sql.SQLException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
@@ -92,11 +98,12 @@ public final class Desk {
         Subscription openTickets = openTickets(store);
         Follower counter = follow(store, seen)) {
       appendAsTheFirstReleaseDid(store);
-      AppendResult last = work(store);
+      work(store);
+      AppendResult answered = answerOnce(store, UUID.randomUUID());
 
       // tag::await[]
-      openTickets.awaitApplied(last, PATIENCE); // now the table includes it
-      counter.awaitApplied(last, PATIENCE);
+      openTickets.awaitApplied(answered, PATIENCE); // now the table includes it
+      counter.awaitApplied(answered, PATIENCE);
       // end::await[]
       Map<String, String> open = OpenTickets.read(app);
       tell.accept("Open tickets and how they came: %s. Events seen: %s.".formatted(open, seen));
@@ -119,7 +126,7 @@ public final class Desk {
                 "ticket-opened", 1, "{\"customer\": \"ann\", \"question\": \"Why?\"}")));
   }
 
-  private static AppendResult work(EventStore store) {
+  private static void work(EventStore store) {
     // tag::execute[]
     Aggregates<Ticket, TicketEvent> tickets =
         Aggregates.of(store, "ticket", Ticket.EVOLUTION).snapshotEvery(200, Ticket.SNAPSHOTS);
@@ -128,14 +135,34 @@ public final class Desk {
     tickets.execute("2", request, ticket -> ticket.open("ben", "How?", "phone"));
     tickets.execute("2", request, ticket -> ticket.answer("agent-7", "Like this."));
     tickets.execute("3", ticket -> ticket.open("cleo", "When?", "chat"));
-    AppendResult last = tickets.execute("3", Ticket::close).appended().orElseThrow();
+    AppendResult closed = tickets.execute("3", Ticket::close).appended().orElseThrow();
 
     int answers = tickets.load("2").state().answers();
     // end::execute[]
     if (answers != 1) {
-      throw new IllegalStateException("ticket 2 has " + answers + " answers");
+      throw new IllegalStateException("ticket 2 has %d answers at %s".formatted(answers, closed));
     }
-    return last;
+  }
+
+  private AppendResult answerOnce(EventStore store, UUID commandId) {
+    // tag::append[]
+    StreamId stream = StreamId.of("ticket", "2");
+    List<RecordedEvent> events = store.read(stream); // or store.read(stream, StreamRange.forwardsFrom(2))
+    tell.accept("Ticket 2 began with " + events.get(0).payload()); // an Opened
+
+    // With an id of its own, an event that is sent again is recognised.
+    NewEvent answer = NewEvent.of(new Answered("agent-7", "Or like that.")).withId(commandId);
+    try {
+      return store.append(stream, ExpectedVersion.exactly(events.size()), List.of(answer));
+    } catch (ConflictException e) {
+      long actual = e.of(stream).orElseThrow().actual();
+      tell.accept("The ticket is at version " + actual + ": read again, and decide again.");
+      throw e;
+    } catch (OutcomeUnknownException e) {
+      tell.accept("No response came back: send the same append again.");
+      throw e;
+    }
+    // end::append[]
   }
 
   private static Subscription openTickets(EventStore store) {

@@ -33,10 +33,10 @@ class DeskTest {
           new Desk(pool, database.as("desk_privacy").dataSource(), line -> {}).run();
 
       assertThat(outcome.open()).isEqualTo(Map.of("1", "mail", "2", "phone"));
-      assertThat(outcome.seen()).isEqualTo(5);
+      assertThat(outcome.seen()).isEqualTo(6);
       assertThat(outcome.erased().isErased()).isTrue();
       assertThat(outcome.erased().version()).isEqualTo(1);
-      assertThat(outcome.afterErasing()).isEqualTo(new Ticket(false, false, 1));
+      assertThat(outcome.afterErasing()).isEqualTo(new Ticket(false, false, 2));
       assertThat(outcome.healthy()).isTrue();
     }
   }

@@ -199,7 +199,7 @@ final class GroupAppender implements AutoCloseable {
       throw unsent
           ? notSent(own)
           : new OutcomeUnknownException(
-              "interrupted while waiting for the response to the %s: it may be committed or not. Retry with the same event ids."
+              "interrupted while waiting for the response to the %s: it may be committed or not. Send the same append again: what is stored already is recognised."
                   .formatted(own),
               new InterruptedException());
     } finally {

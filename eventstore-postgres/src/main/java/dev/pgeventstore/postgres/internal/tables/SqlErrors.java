@@ -66,7 +66,7 @@ public final class SqlErrors {
   public static RuntimeException ofAppend(String what, SQLException e) {
     if (isConnectionLost(e)) {
       return new OutcomeUnknownException(
-          "the response to the %s was lost: it may have been committed or not. Retry with the same event ids."
+          "the response to the %s was lost: it may have been committed or not. Send the same append again: what is stored already is recognised."
               .formatted(what),
           e);
     }
