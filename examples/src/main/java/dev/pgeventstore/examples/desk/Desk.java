@@ -147,7 +147,8 @@ public final class Desk {
   private AppendResult answerOnce(EventStore store, UUID commandId) {
     // tag::append[]
     StreamId stream = StreamId.of("ticket", "2");
-    List<RecordedEvent> events = store.read(stream); // or store.read(stream, StreamRange.forwardsFrom(2))
+    List<RecordedEvent> events =
+        store.read(stream); // or store.read(stream, StreamRange.forwardsFrom(2))
     tell.accept("Ticket 2 began with " + events.get(0).payload()); // an Opened
 
     // With an id of its own, an event that is sent again is recognised.

@@ -10,12 +10,15 @@ import dev.pgeventstore.OutboxMessage;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
+import dev.pgeventstore.kafka.consumer.WatermarkInbox;
 import dev.pgeventstore.postgres.PostgresEventStore;
 import dev.pgeventstore.projection.Projection;
 import dev.pgeventstore.projection.Projections;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.sql.Connection;
 import java.sql.ResultSet;
@@ -180,10 +183,39 @@ class OperatingTest {
     }
   }
 
+  @Test
+  void marks_of_one_former_series_are_removed_and_no_others() throws Exception {
+    try (InputStream ddl = WatermarkInbox.class.getResourceAsStream("relay_marks.sql")) {
+      execute(new String(ddl.readAllBytes(), StandardCharsets.UTF_8));
+    }
+    for (String relay : List.of("orders", "orders~2", "orders~3")) {
+      for (String topic : List.of("orders", "public")) {
+        execute(
+            """
+            insert into relay_marks
+              (consumer_group, topic, partition, relay, lane, position, record_index)
+            values ('billing', '%s', 0, '%s', 0, 7, 0)
+            """
+                .formatted(topic, relay));
+      }
+    }
+
+    execute(statement("delete from relay_marks"));
+
+    assertThat(run("select topic, relay from relay_marks"))
+        .extracting(row -> row.get("topic") + " " + row.get("relay"))
+        .containsExactlyInAnyOrder(
+            "orders orders",
+            "orders orders~3",
+            "public orders",
+            "public orders~2",
+            "public orders~3");
+  }
+
   /** Fails when a statement is added to the page without a test here. */
   @Test
   void there_are_no_other_statements() throws IOException {
-    assertThat(statements()).hasSize(12);
+    assertThat(statements()).hasSize(13);
   }
 
   private static String statement(String about) throws IOException {
