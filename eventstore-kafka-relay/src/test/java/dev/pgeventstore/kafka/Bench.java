@@ -152,6 +152,12 @@ final class Bench implements AutoCloseable {
     return Admin.create(Map.of("bootstrap.servers", broker.bootstrap()));
   }
 
+  /** Whether a relay leads all of its lanes. Its state may be that of only one of them. */
+  static boolean leadsAll(KafkaRelay relay) {
+    return relay.status().lanes().stream()
+        .allMatch(lane -> lane.state() == RelayStatus.State.LEADING);
+  }
+
   KafkaRelay.Builder relay() {
     return relay(Map.of());
   }

@@ -125,7 +125,7 @@ class SlowBrokerTest {
     slow.put("bootstrap.servers", bench.broker.proxiedBootstrap());
     Duration lease = Duration.ofSeconds(4);
     try (KafkaRelay leader = bench.relay(slow).leaseTtl(lease).start()) {
-      await().atMost(Bench.PATIENCE).until(() -> leader.status().state() == State.LEADING);
+      await().atMost(Bench.PATIENCE).until(() -> Bench.leadsAll(leader));
       bench.broker.proxy().slowDown(150_000);
       try (KafkaRelay standby = bench.relay(patient).leaseTtl(lease).start()) {
         leader.awaitPublished(last.position(), Bench.PATIENCE);
