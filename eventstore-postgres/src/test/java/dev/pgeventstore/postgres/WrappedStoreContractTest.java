@@ -1,7 +1,5 @@
 package dev.pgeventstore.postgres;
 
-import com.zaxxer.hikari.HikariConfig;
-import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.testkit.contracts.EventStoreContract;
@@ -13,28 +11,24 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.extension.ExtendWith;
 
-/** The contracts that one database may serve, through what wraps a store. */
+/** The contracts whose tests can share a database, for a store that wraps another one. */
 @ExtendWith(PostgresExtension.class)
 class WrappedStoreContractTest {
 
-  private static HikariDataSource pool;
+  private static TestStore plain;
 
   @BeforeAll
   static void open(Database database) {
-    HikariConfig config = new HikariConfig();
-    config.setDataSource(database.dataSource());
-    config.setMaximumPoolSize(10);
-    config.setMinimumIdle(0);
-    pool = new HikariDataSource(config);
+    plain = new TestStore(database);
   }
 
   @AfterAll
   static void close() {
-    pool.close();
+    plain.close();
   }
 
   private static TracingStore wrapped(EventCodec codec) {
-    return new TracingStore(PostgresEventStore.builder(pool).codec(codec).build());
+    return new TracingStore(PostgresEventStore.builder(plain.pool).codec(codec).build());
   }
 
   @Nested

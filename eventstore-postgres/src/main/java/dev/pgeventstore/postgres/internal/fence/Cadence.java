@@ -64,7 +64,7 @@ final class Cadence {
    */
   void begins(long now, boolean writing) {
     if (now - began - pause > pollInterval) {
-      // Nobody was waiting. What has come since then says nothing of how much comes now.
+      // No reader was waiting. What has come since then says nothing of how much comes now.
       lastPosition = -1;
     }
     began = now;

@@ -50,7 +50,7 @@ public final class HighWaterMark implements AutoCloseable {
 
   private final Observations observations;
 
-  /** Guards what readers and whoever observes tell each other. */
+  /** Guards what readers and the observing thread exchange. */
   private final Lock lock;
 
   private final Condition moved;

@@ -118,7 +118,7 @@ public final class Observer {
     }
   }
 
-  /** Waits until marks are to be observed. A connection that nobody needs goes back meanwhile. */
+  /** Waits until marks are to be observed. A connection that is not needed goes back meanwhile. */
   private @Nullable List<Watched> awaitDue(FenceView view) {
     lock.lock();
     try {
@@ -261,7 +261,7 @@ public final class Observer {
     }
   }
 
-  /** A mark, as the observer knows it. Its cadence is used by whoever observes it. */
+  /** A mark and when it is due. The thread that observes the mark uses its cadence. */
   private final class Watched {
 
     private final HighWaterMark mark;
@@ -324,7 +324,7 @@ public final class Observer {
         cadence.observed(observed.position(), took, mark.isOpen(), mark.readers());
         apart = false;
       } catch (Throwable e) {
-        // Also an error: without the thread all marks would stand for ever, and nobody would know.
+        // Also an error: without the thread all marks would stop moving, and no error would say so.
         view.release();
         failed(e, SqlFailure.of(e) != SqlFailure.LOST);
       }

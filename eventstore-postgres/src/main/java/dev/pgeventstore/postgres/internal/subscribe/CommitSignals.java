@@ -54,7 +54,7 @@ public final class CommitSignals implements AutoCloseable {
     }
   }
 
-  /** From now on somebody reads, so commits of other processes matter. Not once it is closed. */
+  /** From now on there are readers, so commits of other processes matter. No effect if closed. */
   public void startListening() {
     if (!hears) {
       listener.add(this);

@@ -12,7 +12,7 @@ import org.slf4j.LoggerFactory;
 /** Decides how a lane goes on after a failure, if it does. For one thread at a time. */
 final class LaneFailures {
 
-  /** Under one name with the lane: nobody configures them apart. */
+  /** The same logger as the lane's: there is no reason to configure them apart. */
   private static final Logger LOG = LoggerFactory.getLogger(Lane.class);
 
   private static final long FIRST_BACK_OFF_MILLIS = 50;

@@ -27,7 +27,7 @@ final class LaneHandling {
     alone = false;
   }
 
-  /** Whether a page can be passed over without a thread: nobody hears of it, nothing is stored. */
+  /** Whether a page can be passed over without a thread: no listener is told, nothing is stored. */
   boolean isQuiet(PageBatches page, long barrier) {
     return page.isEmpty() && !isNews(page) && !isToBeStored(page, barrier);
   }

@@ -16,7 +16,7 @@ import org.slf4j.LoggerFactory;
 /** Tells the log and the subscription's listener what happens in a lane. */
 final class LaneNews {
 
-  /** Under one name with the lane: nobody configures them apart. */
+  /** The same logger as the lane's: there is no reason to configure them apart. */
   private static final Logger LOG = LoggerFactory.getLogger(Lane.class);
 
   private final RunningSubscription subscription;

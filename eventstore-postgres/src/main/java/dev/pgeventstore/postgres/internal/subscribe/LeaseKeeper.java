@@ -148,7 +148,7 @@ final class LeaseKeeper implements AutoCloseable {
       pause = keepAll(workers);
       warned = false;
     } catch (Throwable e) {
-      // Also an error: without the thread all leases would expire, and nobody would know.
+      // Also an error: without the thread all leases would expire, and no error would say so.
       if (!warned) {
         LOG.warn("Leases of subscriptions cannot be kept, trying again: {}", Causes.text(e));
         warned = true;

@@ -28,7 +28,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * What a subscription has set aside, for whoever looks after it. Safe for many threads.
+ * The parked events of a subscription, as operators see and handle them. Safe for many threads.
  *
  * <p>It is longer than other classes because replaying and discarding lock the same rows in the
  * same order, which is best read in one place.

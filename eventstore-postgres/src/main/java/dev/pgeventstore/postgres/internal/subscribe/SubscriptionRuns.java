@@ -101,7 +101,7 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
       arrange(spec);
       // First: a listener that is told of its beginning may close the store.
       running.add(subscription);
-      // Whoever closes the store sees it there, or is seen here.
+      // A thread that closes the store meanwhile finds it in the list, or has set this flag before.
       if (!closed) {
         keeper.add(subscription);
       }
