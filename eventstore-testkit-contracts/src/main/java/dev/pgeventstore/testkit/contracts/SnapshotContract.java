@@ -50,12 +50,15 @@ public abstract class SnapshotContract extends ContractFixture {
 
   private static final SnapshotCodec<Ledger> CODEC = JacksonSnapshots.of(Ledger.class, "ledger", 2);
 
-  /** Counts, and fails while {@code failing} is set. */
+  /**
+   * Counts, and fails while {@code failing} is set: with an exception first, then with an error.
+   */
   private static final class Watched implements SnapshotCodec<Ledger> {
 
     private final List<Ledger> encoded = new ArrayList<>();
     private int decoded;
     private boolean failing;
+    private int failures;
 
     @Override
     public String name() {
@@ -69,8 +72,11 @@ public abstract class SnapshotContract extends ContractFixture {
 
     @Override
     public byte[] encode(Ledger state) {
-      if (failing) {
+      if (failing && failures++ == 0) {
         throw new IllegalStateException("this state cannot be written");
+      }
+      if (failing) {
+        throw new StackOverflowError("this state is nested too deep");
       }
       encoded.add(state);
       return CODEC.encode(state);
@@ -320,8 +326,10 @@ public abstract class SnapshotContract extends ContractFixture {
     Aggregates<Ledger, AccountEvent> ledgers = plain().snapshotEvery(1, codec);
     add(ledgers, 3);
     add(ledgers, 3);
+    add(ledgers, 3);
     assertThat(ledgers.load("1")).isEqualTo(plain().load("1"));
-    assertThat(store.read(stream("1"))).hasSize(6);
+    assertThat(store.read(stream("1"))).hasSize(9);
+    assertThat(codec.failures).isEqualTo(2);
     assertThat(codec.decoded).isZero();
   }
 
