@@ -1070,7 +1070,8 @@ returns table (
   gives_back boolean,  -- the caller is to give this one back
   declared text        -- the query of the subscription; null if none is known
 )
-language plpgsql volatile
+-- A schema that is locked must not hold up the leases of others.
+language plpgsql volatile set lock_timeout = '1s'
 as $$
 declare
   _name text;

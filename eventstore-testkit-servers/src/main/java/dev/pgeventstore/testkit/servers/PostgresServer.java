@@ -26,6 +26,12 @@ public abstract class PostgresServer implements AutoCloseable {
 
   private static final AtomicInteger DATABASES = new AtomicInteger();
 
+  /**
+   * Both wait until every backend of the server has responded, and so for ever if one of them is
+   * stuck.
+   */
+  private static final int SECONDS_TO_CREATE_OR_DROP = 180;
+
   private @Nullable Boolean copiesFiles;
 
   /** For the implementations in this package. */
@@ -130,9 +136,30 @@ public abstract class PostgresServer implements AutoCloseable {
   private void execute(String sql) {
     try (Connection connection = new Database(url("postgres")).open();
         Statement statement = connection.createStatement()) {
+      statement.setQueryTimeout(SECONDS_TO_CREATE_OR_DROP);
       statement.execute(sql);
     } catch (SQLException e) {
-      throw new IllegalStateException("cannot %s: %s".formatted(sql, e.getMessage()), e);
+      throw new IllegalStateException(
+          "cannot %s: %s%nThe backends of the server:%n%s"
+              .formatted(sql, e.getMessage(), backends()),
+          e);
+    }
+  }
+
+  private String backends() {
+    try (Connection connection = new Database(url("postgres")).open();
+        Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                """
+                select string_agg(concat_ws(' ', pid, datname, application_name, backend_type, state,
+                                            wait_event_type, wait_event, query), chr(10))
+                  from pg_stat_activity
+                """)) {
+      row.next();
+      return row.getString(1);
+    } catch (SQLException e) {
+      return "unknown: " + e.getMessage();
     }
   }
 

@@ -64,7 +64,7 @@ final class Sender {
     Connection connection = connect();
     try {
       exchange.begin(connection);
-      return inTransaction(connection, request);
+      return PooledConnections.inAutoCommit(connection, request::on);
     } catch (NotSentException e) {
       throw e;
     } catch (Throwable e) {
@@ -94,35 +94,6 @@ final class Sender {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
-    }
-  }
-
-  private static <T> T inTransaction(Connection connection, Request<T> request)
-      throws SQLException {
-    if (connection.getAutoCommit()) {
-      return request.on(connection);
-    }
-    try {
-      T answer = request.on(connection);
-      connection.commit();
-      return answer;
-    } catch (Throwable e) {
-      undo(connection, e);
-      throw e;
-    }
-  }
-
-  /**
-   * Rolls back. The first failure decides whether the append may be committed, so it must not be
-   * hidden by a failure of this.
-   */
-  private static void undo(Connection connection, Throwable cause) {
-    try {
-      if (!connection.isClosed()) {
-        connection.rollback();
-      }
-    } catch (Throwable e) {
-      cause.addSuppressed(e);
     }
   }
 

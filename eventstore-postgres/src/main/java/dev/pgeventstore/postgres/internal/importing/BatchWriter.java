@@ -7,11 +7,13 @@ import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.ImportsTable;
 import dev.pgeventstore.postgres.internal.tables.Schema;
+import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.StreamsTable;
 import dev.pgeventstore.postgres.internal.tables.StreamsTable.TombstonedException;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +28,9 @@ public final class BatchWriter implements AutoCloseable {
   private static final int TRIES = 5;
 
   private static final long PATIENCE_SECONDS = 10;
+
+  /** Between two statements of a transaction. All readers wait for it. */
+  private static final Duration LONGEST_SILENCE = Duration.ofMinutes(1);
 
   private final Connections connections;
   private final StreamsTable streams;
@@ -134,6 +139,7 @@ public final class BatchWriter implements AutoCloseable {
   private long write(
       Connection connection, ImportBatch batch, @Nullable String name, long from, long fingerprint)
       throws SQLException {
+    ServerFunctions.endIfSilent(connection, LONGEST_SILENCE);
     String lastStream = batch.lastStream();
     if (name != null) {
       ImportsTable.Row to = new ImportsTable.Row(from + batch.items(), fingerprint, lastStream, 0);

@@ -52,7 +52,7 @@ public final class PostgresProjections implements ProjectionRegistry {
     try {
       return connections.inTransaction(
           connection -> {
-            Transactions.readCommitted(connection);
+            Transactions.begin(connection);
             if (!table.add(connection, version)) {
               return false;
             }
@@ -165,7 +165,7 @@ public final class PostgresProjections implements ProjectionRegistry {
 
   private boolean drop(ProjectionVersion version, Step drop, Connection connection)
       throws SQLException {
-    Transactions.readCommitted(connection);
+    Transactions.begin(connection);
     Transactions.lockTimeout(connection, LOCK_TIMEOUT_OF_DROP);
     Standing standing = table.lock(connection, version.name());
     if (!table.has(connection, version)) {

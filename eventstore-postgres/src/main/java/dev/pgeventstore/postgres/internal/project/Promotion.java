@@ -188,7 +188,7 @@ final class Promotion {
   }
 
   private Outcome change(Connection connection, long untilNanos) throws SQLException {
-    Transactions.readCommitted(connection);
+    Transactions.begin(connection);
     Transactions.lockTimeout(connection, LOCK_TIMEOUT);
     Standing now = table.lock(connection, version.name());
     if (isDone(now)) {

@@ -4,6 +4,7 @@ import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.internal.EngineThread;
 import dev.pgeventstore.internal.Lender;
 import dev.pgeventstore.internal.LentTransaction;
+import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.spi.ProjectionRegistry.Step;
 import dev.pgeventstore.spi.ProjectionRegistry.Work;
@@ -17,15 +18,20 @@ final class Transactions {
 
   private static final Lender LENDER = Lender.to("the definition of a projection");
 
+  /** Longer than a definition computes between two statements. */
+  private static final Duration LONGEST_SILENCE = Duration.ofMinutes(1);
+
   private Transactions() {}
 
   /**
-   * Lets each statement see what was committed before it, whatever the pool's default is. This must
-   * be the first statement of a transaction; any other setting could outlive the transaction behind
-   * a pooler.
+   * Lets each statement see what was committed before it, whatever the pool's default is, and lets
+   * the server end the transaction if this process is frozen: others wait for its locks. This must
+   * be the first statement of a transaction; a setting that is not local could outlive the
+   * transaction behind a pooler.
    */
-  static void readCommitted(Connection connection) throws SQLException {
+  static void begin(Connection connection) throws SQLException {
     execute(connection, "set transaction isolation level read committed");
+    ServerFunctions.endIfSilent(connection, LONGEST_SILENCE);
   }
 
   /** Limits how long this transaction waits for a lock. */

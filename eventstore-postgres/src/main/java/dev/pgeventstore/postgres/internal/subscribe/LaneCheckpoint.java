@@ -7,6 +7,7 @@ import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.postgres.internal.tables.CheckpointsTable;
 import dev.pgeventstore.postgres.internal.tables.CheckpointsTable.Standing;
 import dev.pgeventstore.postgres.internal.tables.Connections;
+import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import dev.pgeventstore.postgres.internal.tables.Tenure;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -119,6 +120,14 @@ final class LaneCheckpoint {
     }
   }
 
+  /**
+   * For a transaction that locks what another node needs: it ends when the lease does, also if this
+   * process is frozen.
+   */
+  void endIfSilent(Connection connection) throws SQLException {
+    ServerFunctions.endIfSilent(connection, leaseTime);
+  }
+
   private void requireMoved(boolean moved, long to) {
     if (!moved) {
       throw new CheckpointMovedException(
@@ -184,7 +193,12 @@ final class LaneCheckpoint {
    */
   boolean stop(String error) throws SQLException {
     return Races.runAgain(
-        () -> connections.inTransaction(connection -> table.stop(connection, tenure, error)));
+        () ->
+            connections.inTransaction(
+                connection -> {
+                  endIfSilent(connection);
+                  return table.stop(connection, tenure, error);
+                }));
   }
 
   /**
@@ -198,6 +212,7 @@ final class LaneCheckpoint {
         () ->
             connections.inTransaction(
                 connection -> {
+                  endIfSilent(connection);
                   // Declining locks one row, and stopping all of them.
                   long unused = table.hold(connection, tenure.key().name());
                   return !table.decline(connection, tenure, undecodable, error).orElse(true)

@@ -105,6 +105,9 @@ final class LaneTransactions {
                 handle(lent, without(events, aside), attempt);
                 stage[0] = Stage.CHECKPOINT;
                 // Not before the handler is called: if it ends the transaction, nothing is parked.
+                if (!aside.isEmpty()) {
+                  checkpoint.endIfSilent(connection);
+                }
                 for (RecordedEvent event : aside) {
                   parking.parkEvent(connection, spec.name(), event, 0, Optional.empty());
                 }
@@ -255,6 +258,7 @@ final class LaneTransactions {
     boolean declined =
         connections.inTransaction(
             connection -> {
+              checkpoint.endIfSilent(connection);
               if (Failure.isUndecodable(cause) && checkpoint.decline(connection, position, error)) {
                 return true;
               }

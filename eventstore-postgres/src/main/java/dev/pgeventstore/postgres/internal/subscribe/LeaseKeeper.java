@@ -8,7 +8,6 @@ import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.LeasesTable;
 import dev.pgeventstore.postgres.internal.tables.LeasesTable.Leased;
 import dev.pgeventstore.postgres.internal.tables.LeasesTable.Membership;
-import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import dev.pgeventstore.postgres.internal.tables.Tenure;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -210,12 +209,7 @@ final class LeaseKeeper implements AutoCloseable {
   }
 
   private List<Leased> ask(List<Membership> memberships) throws SQLException {
-    return connections.inTransaction(
-        connection -> {
-          // A schema that is locked must not hold up the leases of others.
-          ServerFunctions.waitBrieflyForLocks(connection);
-          return table.keep(connection, owner, memberships);
-        });
+    return connections.use(connection -> table.keep(connection, owner, memberships));
   }
 
   private long pause(List<Leased> leases, Duration time) {

@@ -5,11 +5,12 @@ import dev.pgeventstore.internal.scheduling.Scheduler;
 import dev.pgeventstore.internal.scheduling.Scheduler.Task;
 import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.LeasesTable;
+import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import dev.pgeventstore.postgres.internal.tables.Tenure;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,7 +22,7 @@ final class LeaseReturns {
 
   private static final Logger LOG = LoggerFactory.getLogger(LeaseReturns.class);
 
-  private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(2);
+  private static final Duration LONGEST = Duration.ofSeconds(2);
 
   private final Scheduler scheduler;
   private final Connections connections;
@@ -68,7 +69,7 @@ final class LeaseReturns {
 
   /** Waits for it, also if this thread is interrupted. */
   private boolean hasEnded(Task returning) {
-    long deadline = scheduler.nanoTime() + LONGEST_NANOS;
+    long deadline = scheduler.nanoTime() + LONGEST.toNanos();
     boolean interrupted = false;
     try {
       while (true) {
@@ -89,6 +90,7 @@ final class LeaseReturns {
     try {
       connections.inTransaction(
           connection -> {
+            ServerFunctions.endIfSilent(connection, LONGEST);
             statement.on(connection);
             signals.leasesGivenBack(connection);
             return owner;

@@ -14,6 +14,7 @@ import dev.pgeventstore.postgres.internal.tables.Connections;
 import dev.pgeventstore.postgres.internal.tables.EventsTable;
 import dev.pgeventstore.postgres.internal.tables.ParkedRow;
 import dev.pgeventstore.postgres.internal.tables.ParkedTable;
+import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
 import dev.pgeventstore.postgres.internal.tables.StorableText;
 import dev.pgeventstore.subscription.EventHandler;
@@ -21,6 +22,7 @@ import dev.pgeventstore.subscription.ParkedEvent;
 import dev.pgeventstore.subscription.ParkedEvents;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -37,6 +39,9 @@ final class ParkingLot implements ParkedEvents {
 
   /** How many streams are replayed before it is looked for more. */
   private static final int STREAMS_AT_ONCE = 1_000;
+
+  /** Between two statements, but for the handler's. Lanes wait for the stream. */
+  private static final Duration LONGEST_SILENCE = Duration.ofSeconds(10);
 
   private final String name;
   private final EventHandler handler;
@@ -157,6 +162,7 @@ final class ParkingLot implements ParkedEvents {
               if (event.isPresent()) {
                 handle(event.get(), first.get(), connection, interrupt);
                 handled[0] = first.get();
+                ServerFunctions.endIfSilent(connection, LONGEST_SILENCE);
                 table.remove(connection, name, first.get());
               } else {
                 table.discard(connection, name, first.get(), "the event was truncated");
@@ -239,6 +245,7 @@ final class ParkingLot implements ParkedEvents {
         () ->
             connections.inTransaction(
                 connection -> {
+                  ServerFunctions.endIfSilent(connection, LONGEST_SILENCE);
                   Optional<ParkedEvent> event = table.at(connection, name, position);
                   if (event.isEmpty()
                       || !table.holdAlone(connection, name, event.get().stream())

@@ -136,7 +136,7 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
     Optional<String> declared =
         Races.runAgain(
             () ->
-                connections.inTransaction(
+                connections.use(
                     connection -> {
                       Optional<String> other =
                           table.arrange(

@@ -34,6 +34,10 @@ public final class FenceFunction {
   // The driver sends some 250 together at most.
   private static final String LOCKS_SOON = "select set_config('lock_timeout', '100ms', true)";
 
+  // Others wait for the row that this transaction writes, and this process may be frozen.
+  private static final String BEGIN =
+      "set transaction read write; set local idle_in_transaction_session_timeout = '10s'";
+
   private static final String INCARNATION = "select $schema.incarnation()";
 
   private static final String BEGIN_INCARNATION = "select $schema.begin_incarnation()";
@@ -139,7 +143,7 @@ public final class FenceFunction {
   private void beginIncarnation(Connection connection) throws SQLException {
     connection.setAutoCommit(false);
     try (Statement statement = connection.createStatement()) {
-      statement.execute("set transaction read write");
+      statement.execute(BEGIN);
       statement.execute(beginIncarnation);
       connection.commit();
     } finally {

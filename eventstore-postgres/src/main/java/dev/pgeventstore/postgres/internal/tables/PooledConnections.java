@@ -72,9 +72,15 @@ public final class PooledConnections implements Connections {
 
   @Override
   public <T> T use(Work<T> work) throws SQLException {
-    return borrow(
-        connection ->
-            connection.getAutoCommit() ? work.on(connection) : end(connection, work, true));
+    return borrow(connection -> inAutoCommit(connection, work));
+  }
+
+  /**
+   * Runs work in auto-commit mode, whatever mode the pool gives: the server commits each statement
+   * by itself, so a process that freezes after one holds no locks.
+   */
+  public static <T> T inAutoCommit(Connection connection, Work<T> work) throws SQLException {
+    return inMode(connection, true, work);
   }
 
   @Override
@@ -89,21 +95,24 @@ public final class PooledConnections implements Connections {
 
   private <T> T inTransaction(Work<T> work, boolean keep) throws SQLException {
     return borrow(
-        connection -> {
-          if (!connection.getAutoCommit()) {
-            return end(connection, work, keep);
-          }
-          connection.setAutoCommit(false);
-          T result;
-          try {
-            result = end(connection, work, keep);
-          } catch (Throwable e) {
-            restore(connection, e);
-            throw e;
-          }
-          afterwards(() -> connection.setAutoCommit(true));
-          return result;
-        });
+        connection -> inMode(connection, false, transaction -> end(transaction, work, keep)));
+  }
+
+  private static <T> T inMode(Connection connection, boolean autoCommit, Work<T> work)
+      throws SQLException {
+    if (connection.getAutoCommit() == autoCommit) {
+      return work.on(connection);
+    }
+    connection.setAutoCommit(autoCommit);
+    T result;
+    try {
+      result = work.on(connection);
+    } catch (Throwable e) {
+      restore(connection, !autoCommit, e);
+      throw e;
+    }
+    afterwards(() -> connection.setAutoCommit(!autoCommit));
+    return result;
   }
 
   private <T> T borrow(Work<T> work) throws SQLException {
@@ -173,12 +182,13 @@ public final class PooledConnections implements Connections {
     }
   }
 
-  private static void restore(Connection connection, Throwable cause) {
+  /** The first failure says what happened, so it must not be hidden by a failure of this. */
+  private static void restore(Connection connection, boolean autoCommit, Throwable cause) {
     try {
       if (!connection.isClosed()) {
-        connection.setAutoCommit(true);
+        connection.setAutoCommit(autoCommit);
       }
-    } catch (SQLException e) {
+    } catch (Throwable e) {
       cause.addSuppressed(e);
     }
   }

@@ -1,8 +1,10 @@
 package dev.pgeventstore.postgres.internal.tables;
 
+import dev.pgeventstore.internal.Durations;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.SQLException;
+import java.time.Duration;
 
 /** Queries to the server itself: identity and write-ahead log. */
 public final class ServerFunctions {
@@ -24,7 +26,8 @@ public final class ServerFunctions {
              pg_logical_emit_message(true, 'pgeventstore', 'flush')
       """;
 
-  private static final String WAIT_BRIEFLY = "select set_config('lock_timeout', '1s', true)";
+  private static final String END_IF_SILENT =
+      "select set_config('idle_in_transaction_session_timeout', ?, true)";
 
   private ServerFunctions() {}
 
@@ -66,8 +69,17 @@ public final class ServerFunctions {
     return Statements.one(connection, IS_FLUSHED, row -> row.getBoolean(1), upTo);
   }
 
-  /** Lets each statement of a transaction fail if it waits longer than a second for a lock. */
-  public static void waitBrieflyForLocks(Connection connection) throws SQLException {
-    Statements.one(connection, WAIT_BRIEFLY, row -> row.getString(1));
+  /**
+   * Lets the server end this transaction if it waits too long for the next statement. Others wait
+   * for what the transaction has locked, and this process may be frozen.
+   *
+   * @param patience 0 to wait for ever
+   */
+  public static void endIfSilent(Connection connection, Duration patience) throws SQLException {
+    Statements.one(
+        connection,
+        END_IF_SILENT,
+        row -> row.getString(1),
+        Long.toString(Durations.millis(patience)));
   }
 }

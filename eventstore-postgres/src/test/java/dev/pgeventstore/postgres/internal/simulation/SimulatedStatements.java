@@ -95,8 +95,8 @@ final class SimulatedStatements {
     if (sql.contains("coalesce(max(position), 0) from eventstore.subscriptions")) {
       return SimulatedStatements::settled;
     }
-    if (sql.startsWith("select set_config('lock_timeout', ")) {
-      // Nobody holds a lock for long, but those of tests that want to be waited for.
+    if (sql.startsWith("select set_config('idle_in_transaction_session_timeout', ")) {
+      // No process is frozen here: FrozenNodeTest.
       return s -> Answer.row("");
     }
     if (sql.contains("keep_leases(")) {
