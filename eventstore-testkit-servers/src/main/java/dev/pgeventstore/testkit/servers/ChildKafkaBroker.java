@@ -73,16 +73,13 @@ final class ChildKafkaBroker extends KafkaBroker {
   private final BrokerProcess process;
   private @Nullable TcpProxy proxy;
 
-  ChildKafkaBroker(Duration session, boolean createsTopics) {
-    this(session, createsTopics, null);
-  }
-
   /**
+   * @param parent an existing folder, in which the broker creates its own
    * @param log an existing folder for the broker's log; null to keep it beside its other files
    */
-  ChildKafkaBroker(Duration session, boolean createsTopics, @Nullable Path log) {
+  ChildKafkaBroker(Path parent, Duration session, boolean createsTopics, @Nullable Path log) {
     try {
-      folder = Files.createTempDirectory("eventstore-kafka");
+      folder = Files.createTempDirectory(parent, "eventstore-kafka");
       certificate = BrokerCertificate.create(folder);
       process =
           new BrokerProcess(

@@ -27,9 +27,8 @@ final class EmbeddedPostgresServer extends PostgresServer {
     this.settings = settings;
     try {
       this.data =
-          disk == null
-              ? Files.createTempDirectory("eventstore-pg")
-              : Files.createTempDirectory(disk, "eventstore-pg");
+          Files.createTempDirectory(
+              disk == null ? TemporaryFolder.onDisk() : disk, "eventstore-pg");
       this.port = FreePort.find();
       this.server = launch();
     } catch (IOException e) {

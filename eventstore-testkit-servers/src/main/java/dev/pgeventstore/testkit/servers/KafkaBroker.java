@@ -36,17 +36,24 @@ public abstract class KafkaBroker implements AutoCloseable {
    * @throws IllegalStateException if it does not start; the message has the last lines of its log
    */
   public static KafkaBroker start() {
-    return start(ChildKafkaBroker.SESSION_OF_ONE_THAT_IS_RESTARTED);
+    return start(TemporaryFolder.onDisk(), ChildKafkaBroker.SESSION_OF_ONE_THAT_IS_RESTARTED);
+  }
+
+  /** Starts a broker for the tests of one class, whose data need not outlive this process. */
+  static KafkaBroker startOwn() {
+    return start(TemporaryFolder.cheapest(), ChildKafkaBroker.SESSION_OF_ONE_THAT_IS_RESTARTED);
   }
 
   /** Starts a broker that many tests share and none restarts. */
   static KafkaBroker startShared() {
-    return start(ChildKafkaBroker.SESSION_OF_A_SHARED_ONE);
+    return start(TemporaryFolder.cheapest(), ChildKafkaBroker.SESSION_OF_A_SHARED_ONE);
   }
 
-  private static KafkaBroker start(Duration session) {
+  private static KafkaBroker start(Path parent, Duration session) {
     String bootstrap = System.getProperty("kafka.bootstrap", "");
-    return bootstrap.isBlank() ? new ChildKafkaBroker(session, false) : new RunningKafka(bootstrap);
+    return bootstrap.isBlank()
+        ? new ChildKafkaBroker(parent, session, false, null)
+        : new RunningKafka(bootstrap);
   }
 
   /**
@@ -57,7 +64,8 @@ public abstract class KafkaBroker implements AutoCloseable {
    * @throws IllegalStateException if it does not start; the message has the last lines of its log
    */
   public static KafkaBroker startCreatingTopics() {
-    return new ChildKafkaBroker(ChildKafkaBroker.SESSION_OF_ONE_THAT_IS_RESTARTED, true);
+    return new ChildKafkaBroker(
+        TemporaryFolder.onDisk(), ChildKafkaBroker.SESSION_OF_ONE_THAT_IS_RESTARTED, true, null);
   }
 
   /**
@@ -68,7 +76,8 @@ public abstract class KafkaBroker implements AutoCloseable {
    * @throws IllegalStateException if it does not start; the message has the last lines of its log
    */
   public static KafkaBroker startOn(Path log) {
-    return new ChildKafkaBroker(ChildKafkaBroker.SESSION_OF_ONE_THAT_IS_RESTARTED, false, log);
+    return new ChildKafkaBroker(
+        TemporaryFolder.onDisk(), ChildKafkaBroker.SESSION_OF_ONE_THAT_IS_RESTARTED, false, log);
   }
 
   /**

@@ -32,7 +32,7 @@ public final class KafkaExtension implements ParameterResolver {
         .getStore(NAMESPACE)
         .computeIfAbsent(
             "broker:" + sharing.getUniqueId(),
-            key -> isOwn ? KafkaBroker.start() : KafkaBroker.startShared(),
+            key -> isOwn ? KafkaBroker.startOwn() : KafkaBroker.startShared(),
             KafkaBroker.class);
   }
 

@@ -54,6 +54,15 @@ public abstract class PostgresServer implements AutoCloseable {
    * @return the server
    */
   public static PostgresServer start(Map<String, String> settings) {
+    return start(settings, null);
+  }
+
+  /** Starts a server whose data need not outlive this process, or takes the one that runs. */
+  static PostgresServer startShared(Map<String, String> settings) {
+    return start(settings, TemporaryFolder.cheapest());
+  }
+
+  private static PostgresServer start(Map<String, String> settings, @Nullable Path parent) {
     String url = System.getProperty("pg.url", "");
     if (!url.isBlank()) {
       return new RunningPostgres(url);
@@ -61,7 +70,7 @@ public abstract class PostgresServer implements AutoCloseable {
     if ("testcontainers".equals(System.getProperty("eventstore.servers"))) {
       return new ContainerPostgres(settings);
     }
-    return new EmbeddedPostgresServer(settings, null);
+    return new EmbeddedPostgresServer(settings, parent);
   }
 
   /**

@@ -12,7 +12,7 @@ final class SharedPostgres implements AutoCloseable {
   private static final Map<String, String> SETTINGS =
       Map.of("fsync", "off", "full_page_writes", "off", "max_connections", "600");
 
-  private final PostgresServer server = PostgresServer.start(SETTINGS);
+  private final PostgresServer server = PostgresServer.startShared(SETTINGS);
   private @Nullable Database template;
 
   PostgresServer server() {

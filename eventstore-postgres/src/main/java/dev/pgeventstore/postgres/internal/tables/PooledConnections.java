@@ -147,7 +147,7 @@ public final class PooledConnections implements Connections {
   private static void afterwards(Cleanup cleanup) {
     try {
       cleanup.run();
-    } catch (Exception e) {
+    } catch (Throwable e) {
       LOG.debug("A connection could not be given back as it was", Causes.loggable(e));
     }
   }
