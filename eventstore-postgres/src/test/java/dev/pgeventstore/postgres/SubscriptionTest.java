@@ -11,6 +11,8 @@ import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
+import dev.pgeventstore.codec.EventTypes;
+import dev.pgeventstore.codec.jackson.JacksonCodec;
 import dev.pgeventstore.postgres.internal.tables.CheckpointsTable;
 import dev.pgeventstore.postgres.internal.tables.LeaseKey;
 import dev.pgeventstore.postgres.internal.tables.Schema;
@@ -24,6 +26,7 @@ import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import dev.pgeventstore.testkit.servers.PostgresServer;
+import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -39,6 +42,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -597,6 +601,55 @@ class SubscriptionTest {
           assertThat(crashing.query("select count(*) from public.handled where stream = 'order-3'"))
               .isEqualTo("1");
         }
+      }
+    }
+  }
+
+  /** It gives its leases back when it has ended, which may take a while. */
+  @Test
+  void a_subscription_that_is_started_anew_keeps_the_lease_that_the_last_one_gives_back()
+      throws Exception {
+    DataSource slow =
+        (DataSource)
+            Proxy.newProxyInstance(
+                getClass().getClassLoader(),
+                new Class<?>[] {DataSource.class},
+                (proxy, method, arguments) -> {
+                  if (Thread.currentThread().getName().startsWith("eventstore-leases-back")) {
+                    Thread.sleep(500);
+                  }
+                  return method.invoke(store.pool, arguments);
+                });
+    AtomicReference<Subscription> first = new AtomicReference<>();
+    CountDownLatch started = new CountDownLatch(1);
+    try (PostgresEventStore own =
+        PostgresEventStore.builder(slow).codec(JacksonCodec.of(EventTypes.none())).build()) {
+      first.set(
+          Subscriptions.of(own)
+              .create("view")
+              .batchSize(1)
+              .handler(
+                  batch -> {
+                    started.await();
+                    first.get().close();
+                  })
+              .start());
+      AppendResult last = appendMany(1, 2);
+      started.countDown();
+      assertThatThrownBy(() -> first.get().awaitApplied(last, PATIENCE))
+          .isInstanceOf(IllegalStateException.class);
+      try (Subscription second =
+          Subscriptions.of(own)
+              .create("view")
+              .handler(
+                  batch -> {
+                    batch.events().forEach(event -> seen.add(event.stream().toString()));
+                    Thread.sleep(1_500);
+                  })
+              .start()) {
+        second.awaitApplied(last, PATIENCE);
+        assertThat(seen).containsExactly("order-2");
+        assertThat(second.status().partitions().get(0).epoch()).isEqualTo(2);
       }
     }
   }

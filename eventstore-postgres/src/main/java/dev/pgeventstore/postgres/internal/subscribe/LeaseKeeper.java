@@ -129,6 +129,10 @@ final class LeaseKeeper implements AutoCloseable {
     }
   }
 
+  private boolean runs(String name) {
+    return with(subscriptions -> subscriptions.stream().anyMatch(s -> s.name().equals(name)));
+  }
+
   /** Takes no leases for it any more. Those that it has are its own affair. */
   void remove(RunningSubscription subscription) {
     with(subscriptions -> subscriptions.remove(subscription));
@@ -195,8 +199,10 @@ final class LeaseKeeper implements AutoCloseable {
     for (RunningSubscription subscription : known) {
       if (!with(subscriptions -> subscriptions.contains(subscription))) {
         // Closed meanwhile: this may have taken again what it has given back. If it is still at its
-        // last batch, its end does that: before, the batch could not be committed.
-        if (subscription.hasEnded()) {
+        // last batch, its end does that: before, the batch could not be committed. If it was
+        // started
+        // again, the lease belongs to the new one.
+        if (subscription.takesInVain() && !runs(subscription.name())) {
           leave(List.of(subscription.name()));
         }
         continue;

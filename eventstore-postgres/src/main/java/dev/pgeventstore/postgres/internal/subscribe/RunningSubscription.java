@@ -46,6 +46,10 @@ final class RunningSubscription implements Subscription {
   private final Condition changed;
   private final Lanes lanes;
   private boolean closing;
+
+  /** It has no lane any more, and its leases are being given back. */
+  private boolean leaving;
+
   private @Nullable Throwable failure;
 
   RunningSubscription(
@@ -135,15 +139,34 @@ final class RunningSubscription implements Subscription {
     lock.lock();
     try {
       lanes.ended(lane);
-      last = lanes.isEmpty() && (closing || failure != null);
+      last = isIdle();
+      leaving |= last;
       changed.signalAll();
     } finally {
       lock.unlock();
     }
     if (last) {
-      keeper.leave(List.of(name()));
+      leave();
     }
     keeper.wake();
+  }
+
+  private void leave() {
+    try {
+      keeper.leave(List.of(name()));
+    } finally {
+      left();
+    }
+  }
+
+  private void left() {
+    lock.lock();
+    try {
+      leaving = false;
+      changed.signalAll();
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** A lane is over, and another one may have waited for that. */
@@ -172,14 +195,15 @@ final class RunningSubscription implements Subscription {
       }
       failure = cause;
       lanes.askToStop();
-      none = lanes.isEmpty();
+      none = isIdle();
+      leaving |= none;
       changed.signalAll();
     } finally {
       lock.unlock();
     }
     if (none) {
       // First: a listener may wait for that before it starts the subscription anew.
-      keeper.leave(List.of(name()));
+      leave();
     }
     tell(listener -> listener.stopped(new Stopped(name(), cause)));
   }
@@ -224,9 +248,28 @@ final class RunningSubscription implements Subscription {
     return lanes.isEmpty() ? State.WAITING : State.RUNNING;
   }
 
-  /** It does nothing any more; what it was doing is done. The lock is held. */
+  /**
+   * It does nothing any more, and what it was doing is done. It has given its leases back, too:
+   * otherwise it would give back those of the subscription that is started after it. The lock is
+   * held.
+   */
   private boolean isOver() {
+    return isIdle() && !leaving;
+  }
+
+  /** It has no lane, and gets none any more. The lock is held. */
+  private boolean isIdle() {
     return (closing || failure != null) && lanes.isEmpty();
+  }
+
+  /** Whether nobody is left to give back what is taken for it now. */
+  boolean takesInVain() {
+    lock.lock();
+    try {
+      return isIdle();
+    } finally {
+      lock.unlock();
+    }
   }
 
   boolean hasEnded() {
@@ -251,20 +294,25 @@ final class RunningSubscription implements Subscription {
    */
   static List<Lane> askToStop(List<RunningSubscription> all, LeaseKeeper keeper) {
     List<Lane> toEnd = new ArrayList<>();
-    List<String> leaving = new ArrayList<>();
+    List<RunningSubscription> idle = new ArrayList<>();
     for (RunningSubscription one : all) {
-      one.askToStop(toEnd, leaving);
+      one.askToStop(toEnd, idle);
     }
-    keeper.leave(leaving);
+    try {
+      keeper.leave(idle.stream().map(RunningSubscription::name).toList());
+    } finally {
+      idle.forEach(RunningSubscription::left);
+    }
     return toEnd;
   }
 
-  private void askToStop(List<Lane> toEnd, List<String> leaving) {
+  private void askToStop(List<Lane> toEnd, List<RunningSubscription> idle) {
     leaveKeeper();
     lock.lock();
     try {
       if (lanes.isEmpty() && !closing && failure == null) {
-        leaving.add(name());
+        leaving = true;
+        idle.add(this);
       }
       closing = true;
       toEnd.addAll(lanes.alive());

@@ -122,7 +122,7 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
   /** The store was closed meanwhile. It has not waited for this, which may have leases by now. */
   private void stop(RunningSubscription subscription) {
     List<Lane> unused = RunningSubscription.askToStop(List.of(subscription), keeper);
-    if (subscription.hasEnded()) {
+    if (subscription.takesInVain()) {
       keeper.leave(List.of(subscription.name()));
     }
   }
