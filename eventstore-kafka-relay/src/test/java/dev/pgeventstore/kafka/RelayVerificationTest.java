@@ -395,6 +395,7 @@ class RelayVerificationTest {
       records.forEach(producer::send);
       producer.commitTransaction();
     }
+    bench.broker.awaitReadable(bench.topic);
     VerificationReport report = verify();
     assertThat(report.isExact()).as("%s", report).isTrue();
     assertThat(report.others()).isEqualTo(1);

@@ -47,18 +47,25 @@ class FrozenNodeTest {
 
   /** What the node is at when it freezes. */
   private enum Work {
-    HANDLING(48, FailurePolicy.stop()),
+    HANDLING(48, 12, FailurePolicy.stop()),
     PARKING(
         64,
+        20,
         FailurePolicy.retry(1).backOff(Duration.ofMillis(10), Duration.ofMillis(20)).thenPark()),
-    STOPPING(64, FailurePolicy.stop()),
-    CLOSING(16, FailurePolicy.stop());
+    STOPPING(64, 12, FailurePolicy.stop()),
+    CLOSING(16, 4, FailurePolicy.stop());
 
     private final int requests;
+    private final int leastRequests;
     private final FailurePolicy policy;
 
-    Work(int requests, FailurePolicy policy) {
+    /**
+     * @param requests more than the work takes
+     * @param leastRequests fewer than it takes
+     */
+    Work(int requests, int leastRequests, FailurePolicy policy) {
       this.requests = requests;
+      this.leastRequests = leastRequests;
       this.policy = policy;
     }
 
@@ -94,9 +101,9 @@ class FrozenNodeTest {
         append(two, rounds, work.firstEvent());
         append(two, rounds, "second");
         all(threads, rounds, round -> round.runUntilFrozen(two, threads));
-        assertThat(rounds.get(work.requests).frozen.isFrozen())
-            .as("the last one was done with its work without being frozen")
-            .isFalse();
+        assertThat(rounds.stream().filter(round -> round.frozen.isFrozen()))
+            .as("nodes that froze before they were done")
+            .hasSizeGreaterThan(work.leastRequests);
 
         List<Integer> stuck = new ArrayList<>();
         List<CompletableFuture<Void>> takers =

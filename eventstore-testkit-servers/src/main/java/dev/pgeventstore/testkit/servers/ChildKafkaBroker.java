@@ -79,7 +79,7 @@ final class ChildKafkaBroker extends KafkaBroker {
    */
   ChildKafkaBroker(Path parent, Duration session, boolean createsTopics, @Nullable Path log) {
     try {
-      folder = Files.createTempDirectory(parent, "eventstore-kafka");
+      folder = TemporaryFolder.create(parent, "kafka");
       certificate = BrokerCertificate.create(folder);
       process =
           new BrokerProcess(

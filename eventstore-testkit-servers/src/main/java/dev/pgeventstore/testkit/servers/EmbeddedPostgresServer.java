@@ -26,9 +26,7 @@ final class EmbeddedPostgresServer extends PostgresServer {
   EmbeddedPostgresServer(Map<String, String> settings, @Nullable Path disk) {
     this.settings = settings;
     try {
-      this.data =
-          Files.createTempDirectory(
-              disk == null ? TemporaryFolder.onDisk() : disk, "eventstore-pg");
+      this.data = TemporaryFolder.create(disk == null ? TemporaryFolder.onDisk() : disk, "pg");
       this.port = FreePort.find();
       this.server = launch();
     } catch (IOException e) {

@@ -1,13 +1,13 @@
 package dev.pgeventstore.testkit.servers;
 
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.Comparator;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** The folders in which servers keep their data. */
@@ -19,8 +19,7 @@ final class TemporaryFolder {
   /** Several times what all tests of a module write. */
   private static final long ENOUGH_BYTES = 4L << 30;
 
-  /** Far longer than the tests of a module take. */
-  private static final Duration ABANDONED = Duration.ofHours(12);
+  private static final Pattern NAME = Pattern.compile("eventstore-[a-z]+-(\\d+)-\\d+");
 
   private TemporaryFolder() {}
 
@@ -35,7 +34,7 @@ final class TemporaryFolder {
         deleteAbandoned(MEMORY);
         return MEMORY;
       }
-    } catch (IOException e) {
+    } catch (IOException | UncheckedIOException e) {
       // The disk will do.
     }
     return onDisk();
@@ -47,14 +46,26 @@ final class TemporaryFolder {
 
   /** What processes that were killed have left would fill the memory. */
   private static void deleteAbandoned(Path parent) throws IOException {
-    Instant old = Instant.now().minus(ABANDONED);
-    try (DirectoryStream<Path> folders = Files.newDirectoryStream(parent, "eventstore-*")) {
-      for (Path folder : folders) {
-        if (Files.getLastModifiedTime(folder).toInstant().isBefore(old)) {
+    List<Path> folders;
+    try (Stream<Path> all = Files.list(parent)) {
+      folders = all.toList();
+    }
+    for (Path folder : folders) {
+      Matcher name = NAME.matcher(folder.getFileName().toString());
+      if (name.matches() && ProcessHandle.of(Long.parseLong(name.group(1))).isEmpty()) {
+        try {
           delete(folder);
+        } catch (IOException | UncheckedIOException e) {
+          // Another process deletes it too, or it belongs to somebody else.
         }
       }
     }
+  }
+
+  /** Creates a folder that can be told by the process that has created it. */
+  static Path create(Path parent, String name) throws IOException {
+    return Files.createTempDirectory(
+        parent, "eventstore-%s-%d-".formatted(name, ProcessHandle.current().pid()));
   }
 
   static void delete(Path folder) throws IOException {

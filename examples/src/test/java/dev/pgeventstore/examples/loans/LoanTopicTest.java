@@ -26,10 +26,12 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class LoanTopicTest {
 
   private final String name = "loans-" + UUID.randomUUID();
+  private final KafkaBroker broker;
   private final String bootstrap;
   private final LoanTopic topic;
 
   LoanTopicTest(KafkaBroker broker) {
+    this.broker = broker;
     bootstrap = broker.bootstrap();
     topic = new LoanTopic(bootstrap, name);
   }
@@ -42,19 +44,19 @@ class LoanTopicTest {
   }
 
   @Test
-  void events_in_order_are_counted() {
+  void events_in_order_are_counted() throws Exception {
     publish("application-1 1 after 0", "application-2 4 after 1", "application-1 7 after 4");
 
     assertThat(topic.verify()).isEqualTo(new LoanTopic.Content(3, 2));
   }
 
   @Test
-  void an_empty_topic_has_nothing() {
+  void an_empty_topic_has_nothing() throws Exception {
     assertThat(topic.verify()).isEqualTo(new LoanTopic.Content(0, 0));
   }
 
   @Test
-  void a_repeated_event_is_reported() {
+  void a_repeated_event_is_reported() throws Exception {
     publish("application-1 1 after 0", "application-1 2 after 1", "application-1 2 after 1");
 
     assertThatIllegalStateException()
@@ -64,7 +66,7 @@ class LoanTopicTest {
   }
 
   @Test
-  void a_missing_event_is_reported() {
+  void a_missing_event_is_reported() throws Exception {
     publish("application-1 1 after 0", "application-1 3 after 2");
 
     assertThatExceptionOfType(GapException.class)
@@ -73,7 +75,7 @@ class LoanTopicTest {
   }
 
   @Test
-  void records_of_an_aborted_transaction_are_not_read() {
+  void records_of_an_aborted_transaction_are_not_read() throws Exception {
     try (Producer<String, byte[]> producer = producer()) {
       producer.beginTransaction();
       producer.send(record("application-1 7 after 0"));
@@ -85,7 +87,7 @@ class LoanTopicTest {
     assertThat(topic.verify()).isEqualTo(new LoanTopic.Content(1, 1));
   }
 
-  private void publish(String... events) {
+  private void publish(String... events) throws InterruptedException {
     try (Producer<String, byte[]> producer = producer()) {
       producer.beginTransaction();
       for (String event : events) {
@@ -93,6 +95,7 @@ class LoanTopicTest {
       }
       producer.commitTransaction();
     }
+    broker.awaitReadable(name);
   }
 
   private Producer<String, byte[]> producer() {

@@ -1,5 +1,6 @@
 package dev.pgeventstore.postgres.internal.append;
 
+import dev.pgeventstore.internal.Causes;
 import dev.pgeventstore.postgres.internal.tables.AnswerLostException;
 import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
@@ -62,9 +63,10 @@ final class Sender {
 
   private <T> T sendOnce(Request<T> request, Exchange exchange) throws SQLException {
     Connection connection = connect();
+    boolean switched = switchToAutoCommit(connection);
     try {
       exchange.begin(connection);
-      return PooledConnections.inAutoCommit(connection, request::on);
+      return request.on(connection);
     } catch (NotSentException e) {
       throw e;
     } catch (Throwable e) {
@@ -72,8 +74,28 @@ final class Sender {
       throw AnswerLostException.unlessReported(e);
     } finally {
       exchange.release();
-      giveBack(connection);
+      giveBack(connection, switched);
       exchange.end();
+    }
+  }
+
+  /**
+   * Whatever mode the pool gives: the server commits the statement by itself, so a process that
+   * freezes after it holds no locks.
+   *
+   * @return whether the connection was in the other mode
+   */
+  private static boolean switchToAutoCommit(Connection connection) throws NotSentException {
+    try {
+      boolean switched = !connection.getAutoCommit();
+      if (switched) {
+        connection.setAutoCommit(true);
+      }
+      return switched;
+    } catch (SQLException | RuntimeException e) {
+      giveBack(connection, false);
+      throw new NotSentException(
+          e instanceof SQLException failure ? failure : new SQLException(Causes.text(e), e));
     }
   }
 
@@ -98,7 +120,14 @@ final class Sender {
   }
 
   /** Returns the connection to its pool. A failure of this does not change the result. */
-  private static void giveBack(Connection connection) {
+  private static void giveBack(Connection connection, boolean switched) {
+    try {
+      if (switched) {
+        connection.setAutoCommit(false);
+      }
+    } catch (Throwable e) {
+      LOG.debug("The mode of a connection cannot be set back", e);
+    }
     try {
       connection.close();
     } catch (Throwable e) {

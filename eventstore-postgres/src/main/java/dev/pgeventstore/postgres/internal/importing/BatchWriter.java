@@ -56,12 +56,12 @@ public final class BatchWriter implements AutoCloseable {
 
   /** Finds the progress of a named import. */
   ImportsTable.Row begin(String name) throws SQLException {
-    return connections.inTransaction(c -> imports.loadOrCreate(c, name));
+    return connections.use(c -> imports.loadOrCreate(c, name));
   }
 
   /** Marks a named import as finished. */
   void finish(String name, long items) throws SQLException {
-    if (!connections.inTransaction(c -> imports.finish(c, name, items))) {
+    if (!connections.use(c -> imports.finish(c, name, items))) {
       throw movedByAnother(name, items);
     }
   }

@@ -202,7 +202,7 @@ final class LeaseKeeper implements AutoCloseable {
         // last batch, its end does that: before, the batch could not be committed. If it was
         // started
         // again, the lease belongs to the new one.
-        if (subscription.takesInVain() && !runs(subscription.name())) {
+        if (subscription.hasEnded() && !runs(subscription.name())) {
           leave(List.of(subscription.name()));
         }
         continue;

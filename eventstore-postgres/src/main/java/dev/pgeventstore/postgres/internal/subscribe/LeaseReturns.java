@@ -9,6 +9,7 @@ import dev.pgeventstore.postgres.internal.tables.ServerFunctions;
 import dev.pgeventstore.postgres.internal.tables.Tenure;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLTimeoutException;
 import java.time.Duration;
 import java.util.List;
 import org.slf4j.Logger;
@@ -86,13 +87,25 @@ final class LeaseReturns {
     }
   }
 
+  /**
+   * Who waited for it has interrupted it, and may have started the subscription again by now: then
+   * it must give back nothing any more.
+   */
+  private static void requireTime() throws SQLException {
+    if (Thread.currentThread().isInterrupted()) {
+      throw new SQLTimeoutException("it takes too long");
+    }
+  }
+
   private void commit(Statement statement) {
     try {
       connections.inTransaction(
           connection -> {
             ServerFunctions.endIfSilent(connection, LONGEST);
+            requireTime();
             statement.on(connection);
             signals.leasesGivenBack(connection);
+            requireTime();
             return owner;
           });
     } catch (SQLException | RuntimeException e) {

@@ -151,6 +151,7 @@ final class ParkingLot implements ParkedEvents {
       try {
         return connections.inTransaction(
             connection -> {
+              ServerFunctions.endIfSilent(connection, LONGEST_SILENCE);
               if (!table.holdAlone(connection, name, stream)) {
                 return Step.NONE;
               }
@@ -160,6 +161,7 @@ final class ParkingLot implements ParkedEvents {
               }
               Optional<RecordedEvent> event = events.at(connection, first.get().position());
               if (event.isPresent()) {
+                ServerFunctions.endAsConfigured(connection);
                 handle(event.get(), first.get(), connection, interrupt);
                 handled[0] = first.get();
                 ServerFunctions.endIfSilent(connection, LONGEST_SILENCE);

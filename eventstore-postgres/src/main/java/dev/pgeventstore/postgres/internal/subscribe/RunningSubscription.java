@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
@@ -33,6 +34,8 @@ import org.jspecify.annotations.Nullable;
  * only delegate.
  */
 final class RunningSubscription implements Subscription {
+
+  private static final long LOOK_AGAIN_NANOS = TimeUnit.SECONDS.toNanos(1);
 
   private final SubscriptionSpec spec;
   private final ParkingLot parked;
@@ -139,7 +142,7 @@ final class RunningSubscription implements Subscription {
     lock.lock();
     try {
       lanes.ended(lane);
-      last = isIdle();
+      last = isOver();
       leaving |= last;
       changed.signalAll();
     } finally {
@@ -195,7 +198,7 @@ final class RunningSubscription implements Subscription {
       }
       failure = cause;
       lanes.askToStop();
-      none = isIdle();
+      none = isOver();
       leaving |= none;
       changed.signalAll();
     } finally {
@@ -248,25 +251,38 @@ final class RunningSubscription implements Subscription {
     return lanes.isEmpty() ? State.WAITING : State.RUNNING;
   }
 
-  /**
-   * It does nothing any more, and what it was doing is done. It has given its leases back, too:
-   * otherwise it would give back those of the subscription that is started after it. The lock is
-   * held.
-   */
+  /** It does nothing any more; what it was doing is done. The lock is held. */
   private boolean isOver() {
-    return isIdle() && !leaving;
-  }
-
-  /** It has no lane, and gets none any more. The lock is held. */
-  private boolean isIdle() {
     return (closing || failure != null) && lanes.isEmpty();
   }
 
-  /** Whether nobody is left to give back what is taken for it now. */
-  boolean takesInVain() {
+  /**
+   * Waits until it has given back what it had, for as long as that may take at most. The
+   * subscription that is started after it has the same owner, and would lose its leases to that.
+   */
+  void awaitLeft() {
+    boolean interrupted = false;
     lock.lock();
     try {
-      return isIdle();
+      while (leaving) {
+        try {
+          long unused = changed.awaitNanos(LOOK_AGAIN_NANOS);
+        } catch (InterruptedException e) {
+          interrupted = true;
+        }
+      }
+    } finally {
+      lock.unlock();
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  boolean hasLeft() {
+    lock.lock();
+    try {
+      return isOver() && !leaving;
     } finally {
       lock.unlock();
     }
@@ -295,10 +311,10 @@ final class RunningSubscription implements Subscription {
   static List<Lane> askToStop(List<RunningSubscription> all, LeaseKeeper keeper) {
     List<Lane> toEnd = new ArrayList<>();
     List<RunningSubscription> idle = new ArrayList<>();
-    for (RunningSubscription one : all) {
-      one.askToStop(toEnd, idle);
-    }
     try {
+      for (RunningSubscription one : all) {
+        one.askToStop(toEnd, idle);
+      }
       keeper.leave(idle.stream().map(RunningSubscription::name).toList());
     } finally {
       idle.forEach(RunningSubscription::left);

@@ -84,11 +84,16 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
     if (closed) {
       throw new IllegalStateException("the event store is closed");
     }
-    running.removeIf(RunningSubscription::hasEnded);
-    if (running.stream().anyMatch(other -> other.name().equals(spec.name()))) {
-      throw new IllegalStateException(
-          "subscription %s runs in this store already".formatted(spec.name()));
+    for (RunningSubscription other : running) {
+      if (other.name().equals(spec.name())) {
+        if (!other.hasEnded()) {
+          throw new IllegalStateException(
+              "subscription %s runs in this store already".formatted(spec.name()));
+        }
+        other.awaitLeft();
+      }
     }
+    running.removeIf(RunningSubscription::hasLeft);
     RunningSubscription subscription =
         new RunningSubscription(
             engine,
@@ -122,7 +127,7 @@ public final class SubscriptionRuns implements SubscriptionHost, AutoCloseable {
   /** The store was closed meanwhile. It has not waited for this, which may have leases by now. */
   private void stop(RunningSubscription subscription) {
     List<Lane> unused = RunningSubscription.askToStop(List.of(subscription), keeper);
-    if (subscription.takesInVain()) {
+    if (subscription.hasEnded()) {
       keeper.leave(List.of(subscription.name()));
     }
   }

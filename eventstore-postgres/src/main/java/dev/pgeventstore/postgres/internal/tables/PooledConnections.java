@@ -72,15 +72,9 @@ public final class PooledConnections implements Connections {
 
   @Override
   public <T> T use(Work<T> work) throws SQLException {
-    return borrow(connection -> inAutoCommit(connection, work));
-  }
-
-  /**
-   * Runs work in auto-commit mode, whatever mode the pool gives: the server commits each statement
-   * by itself, so a process that freezes after one holds no locks.
-   */
-  public static <T> T inAutoCommit(Connection connection, Work<T> work) throws SQLException {
-    return inMode(connection, true, work);
+    // Whatever mode the pool gives: the server commits each statement by itself, so a process that
+    // freezes after one holds no locks.
+    return borrow(connection -> inMode(connection, true, work));
   }
 
   @Override

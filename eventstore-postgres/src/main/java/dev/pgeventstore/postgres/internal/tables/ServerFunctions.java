@@ -29,6 +29,9 @@ public final class ServerFunctions {
   private static final String END_IF_SILENT =
       "select set_config('idle_in_transaction_session_timeout', ?, true)";
 
+  private static final String END_AS_CONFIGURED =
+      "select set_config('idle_in_transaction_session_timeout', null, true)";
+
   private ServerFunctions() {}
 
   /** Identifies this database among all others, in any cluster; the same after a restart. */
@@ -69,11 +72,14 @@ public final class ServerFunctions {
     return Statements.one(connection, IS_FLUSHED, row -> row.getBoolean(1), upTo);
   }
 
+  /** The handler may take its time: from here on the transaction lasts as the role allows. */
+  public static void endAsConfigured(Connection connection) throws SQLException {
+    Statements.one(connection, END_AS_CONFIGURED, row -> row.getString(1));
+  }
+
   /**
    * Lets the server end this transaction if it waits too long for the next statement. Others wait
    * for what the transaction has locked, and this process may be frozen.
-   *
-   * @param patience 0 to wait for ever
    */
   public static void endIfSilent(Connection connection, Duration patience) throws SQLException {
     Statements.one(
