@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.entry;
+import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.EventQuery;
 import dev.pgeventstore.Position;
@@ -395,7 +396,7 @@ class RelayVerificationTest {
       records.forEach(producer::send);
       producer.commitTransaction();
     }
-    bench.broker.awaitReadable(bench.topic);
+    await().until(() -> !bench.hasOpenTransaction());
     VerificationReport report = verify();
     assertThat(report.isExact()).as("%s", report).isTrue();
     assertThat(report.others()).isEqualTo(1);

@@ -2,15 +2,7 @@ package dev.pgeventstore.testkit.servers;
 
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ExecutionException;
-import java.util.stream.Collectors;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.ListOffsetsOptions;
-import org.apache.kafka.clients.admin.OffsetSpec;
-import org.apache.kafka.common.IsolationLevel;
-import org.apache.kafka.common.TopicPartition;
 
 /**
  * A real Kafka broker on 127.0.0.1. Topics must be created before they are used. System properties
@@ -33,8 +25,6 @@ import org.apache.kafka.common.TopicPartition;
  * <p>Safe for many threads, except for killing, pausing and restarting.
  */
 public abstract class KafkaBroker implements AutoCloseable {
-
-  private static final Duration TO_END_TRANSACTIONS = Duration.ofSeconds(30);
 
   /** For the implementations in this package. */
   KafkaBroker() {}
@@ -181,46 +171,4 @@ public abstract class KafkaBroker implements AutoCloseable {
   /** Stops the broker and deletes its log. A broker that was running before keeps running. */
   @Override
   public abstract void close();
-
-  /**
-   * Waits until readers of committed records see all that is in a topic. The commit of a producer
-   * returns before that.
-   *
-   * @param topic an existing topic
-   * @throws InterruptedException if the thread was interrupted
-   * @throws IllegalStateException if a transaction stays open
-   */
-  public void awaitReadable(String topic) throws InterruptedException {
-    try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap()))) {
-      Map<TopicPartition, OffsetSpec> ends =
-          admin
-              .describeTopics(List.of(topic))
-              .allTopicNames()
-              .get()
-              .get(topic)
-              .partitions()
-              .stream()
-              .collect(
-                  Collectors.toMap(
-                      partition -> new TopicPartition(topic, partition.partition()),
-                      partition -> OffsetSpec.latest()));
-      long deadline = System.nanoTime() + TO_END_TRANSACTIONS.toNanos();
-      while (!ends(admin, ends, IsolationLevel.READ_COMMITTED)
-          .equals(ends(admin, ends, IsolationLevel.READ_UNCOMMITTED))) {
-        if (System.nanoTime() > deadline) {
-          throw new IllegalStateException("a transaction in topic %s stays open".formatted(topic));
-        }
-        Thread.sleep(10);
-      }
-    } catch (ExecutionException e) {
-      throw new IllegalStateException("topic %s cannot be looked at".formatted(topic), e);
-    }
-  }
-
-  private static Map<TopicPartition, Long> ends(
-      Admin admin, Map<TopicPartition, OffsetSpec> of, IsolationLevel level)
-      throws InterruptedException, ExecutionException {
-    return admin.listOffsets(of, new ListOffsetsOptions(level)).all().get().entrySet().stream()
-        .collect(Collectors.toMap(Map.Entry::getKey, end -> end.getValue().offset()));
-  }
 }

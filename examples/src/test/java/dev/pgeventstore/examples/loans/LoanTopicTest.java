@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.awaitility.Awaitility.await;
 
 import dev.pgeventstore.kafka.consumer.GapException;
 import dev.pgeventstore.testkit.servers.KafkaBroker;
@@ -12,10 +13,14 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.IsolationLevel;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.junit.jupiter.api.BeforeEach;
@@ -26,12 +31,10 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class LoanTopicTest {
 
   private final String name = "loans-" + UUID.randomUUID();
-  private final KafkaBroker broker;
   private final String bootstrap;
   private final LoanTopic topic;
 
   LoanTopicTest(KafkaBroker broker) {
-    this.broker = broker;
     bootstrap = broker.bootstrap();
     topic = new LoanTopic(bootstrap, name);
   }
@@ -44,19 +47,19 @@ class LoanTopicTest {
   }
 
   @Test
-  void events_in_order_are_counted() throws Exception {
+  void events_in_order_are_counted() {
     publish("application-1 1 after 0", "application-2 4 after 1", "application-1 7 after 4");
 
     assertThat(topic.verify()).isEqualTo(new LoanTopic.Content(3, 2));
   }
 
   @Test
-  void an_empty_topic_has_nothing() throws Exception {
+  void an_empty_topic_has_nothing() {
     assertThat(topic.verify()).isEqualTo(new LoanTopic.Content(0, 0));
   }
 
   @Test
-  void a_repeated_event_is_reported() throws Exception {
+  void a_repeated_event_is_reported() {
     publish("application-1 1 after 0", "application-1 2 after 1", "application-1 2 after 1");
 
     assertThatIllegalStateException()
@@ -66,7 +69,7 @@ class LoanTopicTest {
   }
 
   @Test
-  void a_missing_event_is_reported() throws Exception {
+  void a_missing_event_is_reported() {
     publish("application-1 1 after 0", "application-1 3 after 2");
 
     assertThatExceptionOfType(GapException.class)
@@ -75,7 +78,7 @@ class LoanTopicTest {
   }
 
   @Test
-  void records_of_an_aborted_transaction_are_not_read() throws Exception {
+  void records_of_an_aborted_transaction_are_not_read() {
     try (Producer<String, byte[]> producer = producer()) {
       producer.beginTransaction();
       producer.send(record("application-1 7 after 0"));
@@ -87,7 +90,7 @@ class LoanTopicTest {
     assertThat(topic.verify()).isEqualTo(new LoanTopic.Content(1, 1));
   }
 
-  private void publish(String... events) throws InterruptedException {
+  private void publish(String... events) {
     try (Producer<String, byte[]> producer = producer()) {
       producer.beginTransaction();
       for (String event : events) {
@@ -95,7 +98,27 @@ class LoanTopicTest {
       }
       producer.commitTransaction();
     }
-    broker.awaitReadable(name);
+    awaitReadable();
+  }
+
+  /** The commit of a producer returns before readers of committed records see its records. */
+  private void awaitReadable() {
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", bootstrap))) {
+      await()
+          .until(
+              () ->
+                  end(admin, IsolationLevel.READ_COMMITTED)
+                      == end(admin, IsolationLevel.READ_UNCOMMITTED));
+    }
+  }
+
+  private long end(Admin admin, IsolationLevel level) throws Exception {
+    TopicPartition partition = new TopicPartition(name, 0);
+    return admin
+        .listOffsets(Map.of(partition, OffsetSpec.latest()), new ListOffsetsOptions(level))
+        .partitionResult(partition)
+        .get()
+        .offset();
   }
 
   private Producer<String, byte[]> producer() {
