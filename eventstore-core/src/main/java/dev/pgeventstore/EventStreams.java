@@ -91,6 +91,17 @@ public interface EventStreams {
   List<RecordedEvent> read(StreamId stream, StreamRange range);
 
   /**
+   * Reads a whole stream while it is consumed, oldest event first.
+   *
+   * @param stream what to read
+   * @return its events, to be consumed once, see {@link #readLazily(StreamId, StreamRange)}; empty
+   *     for an unknown stream
+   */
+  default Stream<RecordedEvent> readLazily(StreamId stream) {
+    return readLazily(stream, StreamRange.forwards());
+  }
+
+  /**
    * Reads a part of a stream while it is consumed, so that a stream of any length fits into the
    * heap: no more than 500 of its events are held at a time.
    *

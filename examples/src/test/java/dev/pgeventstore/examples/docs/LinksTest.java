@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
@@ -23,6 +24,8 @@ import org.junit.jupiter.api.Test;
  * to the file of the class.
  */
 class LinksTest {
+
+  private static final Pattern PACKAGE = Pattern.compile("(?m)^package ([\\w.]+);");
 
   private static final Pattern LINK = Pattern.compile("\\[([^]]*)]\\(([^)\\s]+)\\)");
   private static final Pattern METHOD = Pattern.compile("`?(\\w+)#(\\w+)`?");
@@ -178,16 +181,45 @@ class LinksTest {
     assertThat(publicTypes()).hasSizeGreaterThan(100).allMatch(words::contains);
   }
 
-  /** Those of the packages that applications may use. */
+  @Test
+  void the_reference_lists_the_types_of_every_package() throws IOException {
+    Map<String, Set<String>> packages = new TreeMap<>();
+    for (Path file : apiFiles()) {
+      packages.computeIfAbsent(packageOf(file), name -> new TreeSet<>()).add(nameOf(file));
+    }
+    List<String> rows = new ArrayList<>();
+    packages.forEach(
+        (name, types) ->
+            rows.add("| `%s` | %s |".formatted(name, "`" + String.join("`, `", types) + "`")));
+
+    assertThat(Files.readAllLines(Project.folder().resolve("docs/reference.md")))
+        .map(line -> line.replaceFirst("^(\\| `[\\w.]+` \\|) `[\\w-]+` \\|", "$1"))
+        .containsAll(rows);
+  }
+
+  private static String packageOf(Path file) throws IOException {
+    Matcher name = PACKAGE.matcher(Files.readString(file));
+    return name.find() ? name.group(1) : "";
+  }
+
   private static Set<String> publicTypes() throws IOException {
     Set<String> types = new TreeSet<>();
+    for (Path file : apiFiles()) {
+      types.add(nameOf(file));
+    }
+    return types;
+  }
+
+  /** Of the types that applications may use. */
+  private static List<Path> apiFiles() throws IOException {
+    List<Path> files = new ArrayList<>();
     for (Path file : mainFiles()) {
       boolean isApi = !file.toString().contains("/internal/");
       if (isApi && declares(Files.readString(file), nameOf(file))) {
-        types.add(nameOf(file));
+        files.add(file);
       }
     }
-    return types;
+    return files;
   }
 
   /** Those of the libraries. */
