@@ -276,6 +276,11 @@ final class Bench implements AutoCloseable {
     return consumed(topic, "read_uncommitted");
   }
 
+  /** Whether the position topic has any committed record. */
+  boolean hasPositions() {
+    return !consumed(positionTopic()).isEmpty();
+  }
+
   /** Whether readers of committed records are kept waiting somewhere in the topic. */
   boolean hasOpenTransaction() throws InterruptedException, ExecutionException {
     try (Admin admin = admin()) {

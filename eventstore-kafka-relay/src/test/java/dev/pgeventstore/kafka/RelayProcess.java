@@ -43,8 +43,10 @@ final class RelayProcess implements AutoCloseable {
     return lines.isEmpty() ? "" : lines.get(lines.size() - 1);
   }
 
+  /** All of its lanes. */
   boolean isLeading() {
-    return status().contains("state=LEADING");
+    String status = status();
+    return status.contains("state=LEADING") && !status.matches(".*lane=\\d+, state=(?!LEADING).*");
   }
 
   boolean isStandby() {
