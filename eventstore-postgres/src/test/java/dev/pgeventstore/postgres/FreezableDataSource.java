@@ -1,17 +1,15 @@
 package dev.pgeventstore.postgres;
 
-import java.io.PrintWriter;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
-import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.logging.Logger;
 import javax.sql.DataSource;
 
 /**
@@ -19,7 +17,7 @@ import javax.sql.DataSource;
  * that send a request stop, until it thaws. The server sees what it sees of a process that was
  * stopped with SIGSTOP. For many threads.
  */
-final class FreezableDataSource implements DataSource {
+final class FreezableDataSource {
 
   private static final Set<String> ENDINGS = Set.of("commit", "rollback");
 
@@ -66,15 +64,17 @@ final class FreezableDataSource implements DataSource {
     }
   }
 
-  @Override
-  public Connection getConnection() throws SQLException {
-    request();
-    return connection(real.getConnection());
-  }
-
-  @Override
-  public Connection getConnection(String user, String password) throws SQLException {
-    throw new UnsupportedOperationException();
+  /** What a pool takes. */
+  DataSource dataSource() {
+    return proxy(
+        DataSource.class,
+        (proxy, method, arguments) -> {
+          if (!method.getName().equals("getConnection")) {
+            return call(real, method, arguments);
+          }
+          request();
+          return connection(real.getConnection());
+        });
   }
 
   private Connection connection(Connection connection) {
@@ -107,8 +107,7 @@ final class FreezableDataSource implements DataSource {
     };
   }
 
-  private static Object call(Object on, java.lang.reflect.Method method, Object[] arguments)
-      throws Throwable {
+  private static Object call(Object on, Method method, Object[] arguments) throws Throwable {
     try {
       return method.invoke(on, arguments);
     } catch (InvocationTargetException e) {
@@ -120,40 +119,5 @@ final class FreezableDataSource implements DataSource {
     return type.cast(
         Proxy.newProxyInstance(
             FreezableDataSource.class.getClassLoader(), new Class<?>[] {type}, handler));
-  }
-
-  @Override
-  public PrintWriter getLogWriter() throws SQLException {
-    return real.getLogWriter();
-  }
-
-  @Override
-  public void setLogWriter(PrintWriter out) throws SQLException {
-    real.setLogWriter(out);
-  }
-
-  @Override
-  public void setLoginTimeout(int seconds) throws SQLException {
-    real.setLoginTimeout(seconds);
-  }
-
-  @Override
-  public int getLoginTimeout() throws SQLException {
-    return real.getLoginTimeout();
-  }
-
-  @Override
-  public Logger getParentLogger() {
-    return Logger.getGlobal();
-  }
-
-  @Override
-  public <T> T unwrap(Class<T> type) throws SQLException {
-    return real.unwrap(type);
-  }
-
-  @Override
-  public boolean isWrapperFor(Class<?> type) throws SQLException {
-    return real.isWrapperFor(type);
   }
 }

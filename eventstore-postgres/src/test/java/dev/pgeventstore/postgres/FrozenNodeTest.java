@@ -193,7 +193,7 @@ class FrozenNodeTest {
       this.name = "round" + requests;
       this.frozen = new FreezableDataSource(database.dataSource());
       HikariConfig config = new HikariConfig();
-      config.setDataSource(frozen);
+      config.setDataSource(frozen.dataSource());
       config.setMaximumPoolSize(6);
       config.setMinimumIdle(0);
       config.setAutoCommit(autoCommit);

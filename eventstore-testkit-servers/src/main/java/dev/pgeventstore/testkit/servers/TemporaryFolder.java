@@ -56,7 +56,7 @@ final class TemporaryFolder {
         try {
           delete(folder);
         } catch (IOException | UncheckedIOException e) {
-          // Another process deletes it too, or it belongs to somebody else.
+          // Another process deletes the folder too, or another user owns it.
         }
       }
     }
