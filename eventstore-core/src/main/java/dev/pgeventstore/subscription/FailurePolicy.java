@@ -25,6 +25,10 @@ import java.util.Objects;
  * StackOverflowError}, counts as an attempt, just as an exception does. Any other {@link
  * VirtualMachineError}, such as an {@link OutOfMemoryError}, does not count as an attempt: the
  * subscription stops, and parks nothing.
+ *
+ * <p>An event that was being handled alone when its process ended, or lost its lease, is not given
+ * up for that before it has happened three times, or as often as the policy retries if that is more
+ * often.
  */
 public final class FailurePolicy {
 

@@ -89,6 +89,12 @@ class HandlerFaultsTest {
   }
 
   private Subscription start(HandlerTransactionTest.Step failing) {
+    return start(
+        FailurePolicy.retry(2).backOff(Duration.ofMillis(1), Duration.ofMillis(1)).thenPark(),
+        failing);
+  }
+
+  private Subscription start(FailurePolicy policy, HandlerTransactionTest.Step failing) {
     EventHandler handler =
         batch -> {
           if (!healed && batch.events().stream().anyMatch(e -> e.stream().key().equals("sick"))) {
@@ -100,16 +106,38 @@ class HandlerFaultsTest {
                 batch.connection(), "insert into public.handled values ('" + event.stream() + "')");
           }
         };
-    return Subscriptions.of(store.store)
-        .create("view")
-        .onFailure(
-            FailurePolicy.retry(2).backOff(Duration.ofMillis(1), Duration.ofMillis(1)).thenPark())
-        .handler(handler)
-        .start();
+    return Subscriptions.of(store.store).create("view").onFailure(policy).handler(handler).start();
   }
 
   private String handled() throws SQLException {
     return store.query("select string_agg(stream, ' ' order by stream) from public.handled");
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3})
+  void an_event_is_given_up_only_when_three_processes_have_ended_with_it(int ended)
+      throws Exception {
+    Subscription first = start(FailurePolicy.stop(), connection -> {});
+    first.awaitApplied(store.append("a-healthy"), PATIENCE);
+    first.close();
+    long position = store.append("a-innocent").position().value();
+    store.execute(
+        "update eventstore.subscriptions set attempts = %s, attempt_position = %s"
+            .formatted(ended, position));
+
+    try (Subscription second = start(FailurePolicy.stop(), connection -> {})) {
+      if (ended < 3) {
+        await().atMost(PATIENCE).until(() -> handled().equals("a-healthy a-innocent"));
+        assertThat(second.status().state()).isEqualTo(State.RUNNING);
+      } else {
+        await().atMost(PATIENCE).until(() -> second.status().state() == State.FAILED);
+        assertThat(second.status().error().orElseThrow())
+            .hasMessageContaining(
+                "no attempt of 3 at the event at position "
+                    + position
+                    + " came to an end: its process ended, or lost its lease");
+      }
+    }
   }
 
   @ParameterizedTest

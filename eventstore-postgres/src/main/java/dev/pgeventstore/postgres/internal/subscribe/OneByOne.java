@@ -21,6 +21,12 @@ final class OneByOne {
 
   private static final long TURN_MILLIS = 20;
 
+  /**
+   * An event is not given up before so many processes have ended with it, or have lost their lease.
+   * One or two may have done so for other reasons.
+   */
+  private static final int LEAST_ENDS = 3;
+
   private final FailurePolicy policy;
   private final LaneCheckpoint checkpoint;
   private final LaneTransactions transactions;
@@ -117,13 +123,13 @@ final class OneByOne {
   private long tryAlone(RecordedEvent event, Mark mark) throws SQLException {
     int most = Math.max(1, policy.retries());
     int attempts = begin(event);
-    if (attempts > most) {
+    if (attempts > Math.max(most, LEAST_ENDS)) {
       giveUp(
           event,
           attempts - 1,
           new EventStoreException(
-              "the process that handled the event at position %s ended, %d times"
-                  .formatted(event.position(), attempts - 1)),
+              "no attempt of %d at the event at position %s came to an end: its process ended, or lost its lease"
+                  .formatted(attempts - 1, event.position())),
           mark);
       return DONE;
     }
