@@ -31,6 +31,7 @@ class BacklogTest {
   private static final Duration PATIENCE = Duration.ofMinutes(4);
 
   @Test
+  @Tag("faults")
   void a_backlog_of_several_heaps_is_handled_by_slow_handlers(Database database) throws Exception {
     handled(database, 150_000, "-Xmx40m");
   }

@@ -32,6 +32,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
@@ -118,6 +119,7 @@ class PostgresEngineTest {
             .formatted(schema));
   }
 
+  @Tag("faults")
   @Test
   void fifty_idle_stores_hold_as_many_connections_as_one() throws Exception {
     List<PostgresEventStore> stores = stores(50);
