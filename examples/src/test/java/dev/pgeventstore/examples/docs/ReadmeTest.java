@@ -27,7 +27,7 @@ class ReadmeTest {
 
   @Test
   void the_code_about_projections_is_that_of_the_example_which_a_test_runs() throws IOException {
-    String page = Files.readString(Project.folder().resolve("docs/projections.md"));
+    String page = Files.readString(Project.folder().resolve("docs/project.md"));
 
     assertThat(firstBlock(page, "java")).isEqualTo(tagged("visits/VisitCounter.java", "rebuild"));
   }
@@ -47,7 +47,7 @@ class ReadmeTest {
   @Test
   void the_code_of_the_pages_about_kafka_compiles() throws IOException {
     List<MatchResult> blocks =
-        Stream.of("docs/kafka.md", "docs/kafka-consumers.md")
+        Stream.of("docs/relay.md", "docs/consume.md")
             .flatMap(page -> FROM.matcher(read(page)).results())
             .toList();
 
