@@ -7,15 +7,19 @@ import dev.pgeventstore.EventCodec;
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.Outbox;
 import dev.pgeventstore.OutboxMessage;
+import dev.pgeventstore.RecordedEvent;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventType;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
+import dev.pgeventstore.kafka.KafkaRelay;
 import dev.pgeventstore.kafka.consumer.EventRouter;
 import dev.pgeventstore.kafka.consumer.RecordDecoder;
 import dev.pgeventstore.kafka.consumer.RelayedConsumer;
 import dev.pgeventstore.kafka.consumer.SequenceRules;
 import dev.pgeventstore.kafka.consumer.WatermarkInbox;
+import dev.pgeventstore.kafka.record.CloudEvents;
+import dev.pgeventstore.kafka.record.RecordMapper;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Duration;
@@ -41,6 +45,44 @@ abstract class KafkaPages {
   abstract void invoice(OrderPlaced placed, Connection connection) throws SQLException;
 
   abstract void prices(byte[] value, Connection connection) throws SQLException;
+
+  abstract boolean isInternal(RecordedEvent event);
+
+  abstract String publicJson(RecordedEvent event);
+
+  abstract String region(RecordedEvent event);
+
+  KafkaRelay relay(EventStore store) {
+    // tag::relay[]
+    KafkaRelay relay =
+        KafkaRelay.builder(store, Map.of("bootstrap.servers", "kafka:9092"))
+            .name("orders")
+            .topic("orders")
+            .start();
+    // end::relay[]
+    return relay;
+  }
+
+  List<RecordMapper> mappers() {
+    // tag::mappers[]
+    CloudEvents cloudEvents = CloudEvents.from("/shop");
+
+    // Internal events stay internal; others are published in a public shape, to a topic of their own.
+    RecordMapper mapper =
+        event ->
+            isInternal(event)
+                ? List.of()
+                : List.of(cloudEvents.record(event).topic("public").value(publicJson(event)));
+
+    // Two records of one event.
+    RecordMapper twice =
+        event ->
+            List.of(
+                cloudEvents.record(event),
+                cloudEvents.record(event, 1).topic("audit").key(region(event)));
+    // end::mappers[]
+    return List.of(mapper, twice);
+  }
 
   void outbox(EventStore store, Connection connection, StreamId order, Instant now) {
     // tag::outbox[]
