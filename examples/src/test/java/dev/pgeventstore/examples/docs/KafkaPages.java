@@ -67,7 +67,8 @@ abstract class KafkaPages {
     // tag::mappers[]
     CloudEvents cloudEvents = CloudEvents.from("/shop");
 
-    // Internal events stay internal; others are published in a public shape, to a topic of their own.
+    // Internal events stay internal; others are published in a public shape, to a topic of their
+    // own.
     RecordMapper mapper =
         event ->
             isInternal(event)

@@ -256,6 +256,19 @@ class LinksTest {
     }
   }
 
+  /** The map for coding assistants has the same pages as the table of contents. */
+  @Test
+  void every_page_is_in_the_index_and_in_the_map_for_assistants() throws IOException {
+    String index = Files.readString(Project.folder().resolve("docs/index.md"));
+    String map = Files.readString(Project.folder().resolve("llms.txt"));
+    try (Stream<Path> pages = Files.list(Project.folder().resolve("docs"))) {
+      assertThat(pages.map(page -> page.getFileName().toString()))
+          .filteredOn(page -> page.endsWith(".md") && !page.equals("index.md"))
+          .allSatisfy(page -> assertThat(index).contains("(" + page + ")"))
+          .allSatisfy(page -> assertThat(map).contains("(docs/" + page + ")"));
+    }
+  }
+
   private static List<String> broken() throws IOException {
     List<String> broken = new ArrayList<>();
     for (Path document : documents()) {
@@ -277,7 +290,7 @@ class LinksTest {
       List<Path> documents =
           Stream.of(top, docs, db)
               .flatMap(files -> files)
-              .filter(file -> file.toString().endsWith(".md"))
+              .filter(file -> file.toString().endsWith(".md") || file.endsWith("llms.txt"))
               .sorted()
               .toList();
       assertThat(documents).hasSizeGreaterThan(5);
