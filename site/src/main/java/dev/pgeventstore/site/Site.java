@@ -16,7 +16,8 @@ import java.util.stream.Stream;
 
 /**
  * A static site of the pages in docs/ and of every file of the project that they link to: pages
- * outside of docs/, sources, and folders. Its contents are the lists of docs/index.md.
+ * outside of docs/, sources, and folders. Its contents are the lists of docs/index.md, and the
+ * Javadoc, if there is one.
  *
  * <p>A link that leads to no file of the project is an error, so nothing of the site is missing.
  */
@@ -51,7 +52,8 @@ public final class Site {
   }
 
   private void make() throws IOException {
-    Layout layout = new Layout(contents());
+    ApiReference api = new ApiReference(project);
+    Layout layout = new Layout(contents(api));
     for (Path file : docs()) {
       add(file);
     }
@@ -64,14 +66,16 @@ public final class Site {
       }
     }
     copy(Site.class.getResourceAsStream("style.css"), Path.of("style.css"));
+    api.copyInto(site);
   }
 
-  private List<Layout.Entry> contents() throws IOException {
+  private List<Layout.Entry> contents(ApiReference api) throws IOException {
     List<Layout.Entry> contents = new ArrayList<>();
     for (Page.Item item : pageOf(INDEX).items()) {
       Path address = Address.of(project, Page.Target.of(INDEX, item.target()).file());
       contents.add(new Layout.Entry(item.section(), item.text(), address));
     }
+    contents.addAll(api.contents());
     return contents;
   }
 

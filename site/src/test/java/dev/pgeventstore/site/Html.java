@@ -30,9 +30,10 @@ record Html(Path site) {
     }
   }
 
+  /** Those that are made here, without the Javadoc. */
   Set<String> pages() throws IOException {
     Set<String> pages = files();
-    pages.removeIf(file -> !file.endsWith(".html"));
+    pages.removeIf(file -> !file.endsWith(".html") || file.startsWith("api/"));
     return pages;
   }
 
@@ -60,7 +61,7 @@ record Html(Path site) {
     Deque<String> toRead = new ArrayDeque<>(reached);
     while (!toRead.isEmpty()) {
       String page = toRead.remove();
-      if (page.endsWith(".html")) {
+      if (page.endsWith(".html") && !page.startsWith("api/")) {
         for (String link : links(page)) {
           String path = link.replaceFirst("#.*", "");
           String file =

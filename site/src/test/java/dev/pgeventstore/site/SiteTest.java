@@ -77,6 +77,21 @@ class SiteTest {
   }
 
   @Test
+  void javadoc_that_a_build_has_made_is_in_the_contents() throws IOException {
+    make();
+    assertThat(site.text("index.html")).doesNotContain("API reference");
+
+    write("core/target/reports/apidocs/index.html", "<p>Javadoc</p>");
+    write("core/target/reports/apidocs/a/A.html", "<p>A</p>");
+    make();
+
+    assertThat(site.text("load.html"))
+        .contains("<p>API reference</p>")
+        .contains("<a href=\"api/core/index.html\">core</a>");
+    assertThat(site.files()).contains("api/core/index.html", "api/core/a/A.html");
+  }
+
+  @Test
   void a_link_that_leads_to_no_file_is_an_error() throws IOException {
     write("docs/load.md", "# Load\n\n[gone](gone.md)\n");
 
