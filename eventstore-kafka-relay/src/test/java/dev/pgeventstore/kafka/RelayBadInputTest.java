@@ -171,7 +171,7 @@ class RelayBadInputTest {
       assertThat(haltedReason(bench.relay()))
           .contains("'" + note + "'")
           .contains("'nonsense'")
-          .contains("docs/relay.md");
+          .contains("docs/relay-operating.md");
     }
     note("lane/0/" + note, null);
     publish(bench.relay());
@@ -197,7 +197,7 @@ class RelayBadInputTest {
     change(
         "insert into eventstore.lease_notes (name, partition, key, value) values (?, 0, 'skip/x', 'y')");
     bench.append("order-1", 2);
-    assertThat(haltedReason(builder)).contains("'skip/x'").contains("docs/relay.md");
+    assertThat(haltedReason(builder)).contains("'skip/x'").contains("docs/relay-operating.md");
     change(
         "delete from eventstore.lease_notes where name = ? and partition = 0 and key = 'skip/x'");
     publish(builder);

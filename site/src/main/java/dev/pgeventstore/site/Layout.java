@@ -28,7 +28,7 @@ final class Layout {
         <head>
         <meta charset="utf-8">
         <meta name="viewport" content="width=device-width, initial-scale=1">
-        <title>%s</title>
+        <title>%s – pgeventstore</title>
         <link rel="stylesheet" href="%s">
         </head>
         <body>

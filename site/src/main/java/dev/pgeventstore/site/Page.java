@@ -1,6 +1,5 @@
 package dev.pgeventstore.site;
 
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
@@ -146,19 +145,5 @@ final class Page {
           }
         });
     return text.toString();
-  }
-
-  /** The file of the project that a link leads to, and its fragment. */
-  record Target(Path file, String fragment) {
-
-    /**
-     * @param page the page with the link, relative to the project
-     * @param target the link as it is written
-     */
-    static Target of(Path page, String target) {
-      String[] parts = target.split("#", 2);
-      Path file = parts[0].isEmpty() ? page : page.resolveSibling(parts[0]).normalize();
-      return new Target(file, parts.length == 2 ? "#" + parts[1] : "");
-    }
   }
 }

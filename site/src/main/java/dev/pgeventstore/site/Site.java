@@ -72,7 +72,7 @@ public final class Site {
   private List<Layout.Entry> contents(ApiReference api) throws IOException {
     List<Layout.Entry> contents = new ArrayList<>();
     for (Page.Item item : pageOf(INDEX).items()) {
-      Path address = Address.of(project, Page.Target.of(INDEX, item.target()).file());
+      Path address = Address.of(project, targetOf(INDEX, item.target()));
       contents.add(new Layout.Entry(item.section(), item.text(), address));
     }
     contents.addAll(api.contents());
@@ -102,7 +102,7 @@ public final class Site {
     Page page = pageOf(file);
     for (String target : page.targets()) {
       if (!isElsewhere(target)) {
-        Path linked = Page.Target.of(file, target).file();
+        Path linked = targetOf(file, target);
         if (linked.startsWith("..") || !Files.exists(project.resolve(linked))) {
           throw new IOException("%s has a link to %s: no such file".formatted(file, target));
         }
@@ -110,20 +110,28 @@ public final class Site {
       }
     }
     Path address = Address.of(project, file);
-    String html =
-        page.html(target -> isElsewhere(target) ? target : linkInSite(file, address, target));
+    String html = page.html(link -> isElsewhere(link) ? link : linkInSite(file, address, link));
     return layout.page(address, page.title(), page.sections(), html);
   }
 
-  private String linkInSite(Path file, Path address, String written) {
-    Page.Target target = Page.Target.of(file, written);
-    boolean isHere = target.file().equals(file);
-    return (isHere ? "" : Address.link(address, Address.of(project, target.file())))
-        + target.fragment();
+  private String linkInSite(Path page, Path address, String link) {
+    String fragment = link.contains("#") ? link.substring(link.indexOf('#')) : "";
+    Path target = targetOf(page, link);
+    return target.equals(page)
+        ? fragment
+        : Address.link(address, Address.of(project, target)) + fragment;
+  }
+
+  /** The file of the project that a link leads to. A folder with an index is that index. */
+  private Path targetOf(Path page, String link) {
+    String path = link.replaceFirst("#.*", "");
+    Path target = path.isEmpty() ? page : page.resolveSibling(path).normalize();
+    Path index = target.resolve("index.md");
+    return Files.exists(project.resolve(index)) ? index : target;
   }
 
   private static boolean isElsewhere(String target) {
-    return target.startsWith("https://") || target.startsWith("http://");
+    return target.matches("[a-z]+:.*");
   }
 
   private String source(Path file, Layout layout) throws IOException {

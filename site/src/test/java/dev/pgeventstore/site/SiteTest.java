@@ -31,7 +31,7 @@ class SiteTest {
     make();
 
     assertThat(site.text("append.html"))
-        .contains("<title>Append</title>")
+        .contains("<title>Append – pgeventstore</title>")
         .contains("<h2 id=\"the-result\">The <code>Result</code></h2>")
         .contains("<td>1</td>")
         .contains("<p>Start</p>")
@@ -49,7 +49,7 @@ class SiteTest {
     write(
         "docs/load.md", "[a](../src/A.java) [b](../src) [c](../NEWS.md) [d](https://example.org)");
     write("src/A.java", "List<String> a = \"&\";");
-    write("NEWS.md", "# News\n\nBack to [the store](docs/index.md).");
+    write("NEWS.md", "# News\n\nBack to [the store](docs).");
     make();
 
     assertThat(site.text("load.html"))

@@ -318,7 +318,7 @@ public final class LaneNotes {
       throw e;
     } catch (RuntimeException e) {
       throw new RelayHaltedException(
-          "the relay has a note that no relay writes: '%s' is '%s'. Something else writes where the notes are kept; see to it that it does not. How the note is taken away is in docs/relay.md, A note that cannot be read"
+          "the relay has a note that no relay writes: '%s' is '%s'. Something else writes where the notes are kept; see to it that it does not. How the note is taken away is in docs/relay-operating.md, A note that cannot be read"
               .formatted(name, text),
           e);
     }
