@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -47,11 +48,17 @@ class GuideTest {
   /** Other than decisions, which the page of their folder lists. */
   @Test
   void every_page_of_docs_is_in_the_contents_of_every_other_one() throws IOException {
-    String contents = site.text("performance.html").replaceFirst("(?s).*<nav", "");
-    List<String> guide = new ArrayList<>(pagesOfDocs());
-    guide.removeIf(page -> page.startsWith("adr/"));
+    String page = site.text("performance.html");
+    List<String> contents =
+        Pattern.compile("href=\"([^\"#]*)\"")
+            .matcher(page.substring(page.indexOf("<nav")))
+            .results()
+            .map(link -> link.group(1))
+            .toList();
+    Set<String> guide = pagesOfDocs();
+    guide.removeIf(name -> name.startsWith("adr/") || name.equals("index.html"));
 
-    assertThat(guide).allSatisfy(page -> assertThat(contents).contains("href=\"" + page + "\""));
+    assertThat(contents).containsAll(guide);
   }
 
   @Test
