@@ -73,12 +73,15 @@ public final class Desk {
     }
   }
 
+  // tag::pool[]
   static HikariDataSource pool(String url) {
     HikariConfig config = new HikariConfig();
     config.setJdbcUrl(url);
     config.setMaximumPoolSize(10);
     return new HikariDataSource(config);
   }
+
+  // end::pool[]
 
   // tag::store[]
   /** One store for the whole program. Close it before its pool. */
