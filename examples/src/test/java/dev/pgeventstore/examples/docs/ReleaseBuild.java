@@ -70,7 +70,7 @@ record ReleaseBuild(Path project) {
 
   /** The second command of docs/releasing.md. */
   void build(Map<String, String> environment) throws Exception {
-    maven("-Prelease", "deploy", "-Drelease.url=" + URL, "-Drelease.scm=" + URL + ".git")
+    maven("-Prelease", "clean", "deploy", "-Drelease.url=" + URL, "-Drelease.scm=" + URL + ".git")
         .with(environment)
         .runs();
   }
