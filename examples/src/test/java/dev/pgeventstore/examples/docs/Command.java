@@ -60,8 +60,7 @@ final class Command {
   private String run(boolean succeeds) throws IOException, InterruptedException {
     Path output = Files.createTempFile("command", ".txt");
     try {
-      Process process =
-          builder.redirectErrorStream(true).redirectOutput(output.toFile()).start();
+      Process process = builder.redirectErrorStream(true).redirectOutput(output.toFile()).start();
       boolean ended = process.waitFor(MINUTES, TimeUnit.MINUTES);
       if (!ended) {
         process.descendants().forEach(ProcessHandle::destroyForcibly);

@@ -17,7 +17,8 @@ record ReleaseBuild(Path project) {
 
   static final String URL = "https://example.org/pgeventstore";
 
-  private static final Set<String> LEFT_OUT = Set.of("target", ".git", ".idea", ".flattened-pom.xml");
+  private static final Set<String> LEFT_OUT =
+      Set.of("target", ".git", ".idea", ".flattened-pom.xml");
 
   static ReleaseBuild copyOf(Path project, Path to) throws IOException {
     copy(project, to);
@@ -77,7 +78,9 @@ record ReleaseBuild(Path project) {
 
   Command maven(String... arguments) {
     return Command.maven(
-        project, Stream.concat(Stream.of(arguments), Stream.of("-Dmaven.repo.local=" + downloads())).toList());
+        project,
+        Stream.concat(Stream.of(arguments), Stream.of("-Dmaven.repo.local=" + downloads()))
+            .toList());
   }
 
   String version() throws Exception {

@@ -34,8 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 @ExtendWith(PostgresExtension.class)
 class ReleaseTest {
 
-  private static final String LOADED_AND_SEEN =
-      "ann Placed[customer=ann, at=1970-01-01T00:00:00Z]";
+  private static final String LOADED_AND_SEEN = "ann Placed[customer=ann, at=1970-01-01T00:00:00Z]";
 
   private static final Path CONSUMERS =
       Project.folder().resolve("examples").resolve("src/test/consumers");
@@ -155,7 +154,8 @@ class ReleaseTest {
       throws Exception {
     Path project = application("maven");
 
-    assertThat(resolve(project, "test")).contains("Tests run: 2, Failures: 0, Errors: 0, Skipped: 0");
+    assertThat(resolve(project, "test"))
+        .contains("Tests run: 2, Failures: 0, Errors: 0, Skipped: 0");
   }
 
   @Test
@@ -213,7 +213,9 @@ class ReleaseTest {
                 folder.resolve("gradle-home").toString(),
                 "-Pfolders=%s,%s,%s"
                     .formatted(
-                        first.repository().toUri(), own().toUri(), ReleaseBuild.downloads().toUri()),
+                        first.repository().toUri(),
+                        own().toUri(),
+                        ReleaseBuild.downloads().toUri()),
                 "-PeventstoreVersion=" + first.version(),
                 "-PdatabaseUrl=" + database.url(),
                 "run")
@@ -263,11 +265,14 @@ class ReleaseTest {
 
   /** The jars that the application runs with. */
   private static Path libraries(Path project) throws Exception {
-    resolve(project, "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=lib");
+    resolve(
+        project, "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=lib");
     return project.resolve("lib");
   }
 
-  /** Runs Maven in a project that knows the folder of the release, and what others have published. */
+  /**
+   * Runs Maven in a project that knows the folder of the release, and what others have published.
+   */
   private static String resolve(Path project, String... arguments) throws Exception {
     List<String> all = new ArrayList<>(List.of(arguments));
     all.add("-Dmaven.repo.local=" + own());
