@@ -46,15 +46,17 @@ public final class SubscriptionMetrics implements SubscriptionListener, MeterBin
 
   private final List<Tag> tags;
   private final Clock clock;
+  private final Duration pause;
   private final ScheduledThreadPoolExecutor refreshing;
   private final Map<String, ObservedSubscription> observed = new ConcurrentHashMap<>();
 
   /** Guarded by this, as is adding to {@link #observed}. */
   private final List<RegisteredMeters> bound = new ArrayList<>();
 
-  private SubscriptionMetrics(List<Tag> tags, Clock clock) {
+  private SubscriptionMetrics(List<Tag> tags, Clock clock, Duration pause) {
     this.tags = tags;
     this.clock = clock;
+    this.pause = pause;
     this.refreshing =
         new ScheduledThreadPoolExecutor(
             1,
@@ -74,11 +76,12 @@ public final class SubscriptionMetrics implements SubscriptionListener, MeterBin
    * @return the listener and binder
    */
   public static SubscriptionMetrics of(Tag... tags) {
-    return new SubscriptionMetrics(List.of(tags), Clock.SYSTEM);
+    return new SubscriptionMetrics(List.of(tags), Clock.SYSTEM, REFRESH);
   }
 
-  static SubscriptionMetrics with(Clock clock) {
-    return new SubscriptionMetrics(List.of(), clock);
+  /** With a pause between two looks at a status. */
+  static SubscriptionMetrics with(Clock clock, Duration pause) {
+    return new SubscriptionMetrics(List.of(), clock, pause);
   }
 
   /**
@@ -112,7 +115,7 @@ public final class SubscriptionMetrics implements SubscriptionListener, MeterBin
         refreshing.scheduleWithFixedDelay(
             () -> refresh(subscription.name(), watched),
             0,
-            REFRESH.toMillis(),
+            pause.toMillis(),
             TimeUnit.MILLISECONDS));
   }
 
