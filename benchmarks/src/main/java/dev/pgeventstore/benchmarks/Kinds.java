@@ -52,6 +52,7 @@ final class Kinds implements AutoCloseable {
     all.add(new ProjectionWorks(stage(), options));
     all.add(new LatencyWorks(writing, options));
     all.add(new ObservedWorks(writing, options, writers));
+    all.add(new InstrumentedWorks(writing, options, writers));
     all.add(new IdleWorks(stage(), options));
     Kafka kafka = new Kafka();
     opened.push(kafka);

@@ -2,6 +2,7 @@ package dev.pgeventstore.benchmarks;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.StoreListener;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.codec.EventTypes;
 import dev.pgeventstore.codec.jackson.JacksonCodec;
@@ -49,6 +50,15 @@ final class Stage implements AutoCloseable {
 
   PostgresEventStore store() {
     return store;
+  }
+
+  /** Another store over the same tables and the same pool, to be closed before this stage. */
+  PostgresEventStore newStore(StoreListener listener) {
+    return PostgresEventStore.builder(pool)
+        .schema(SCHEMA)
+        .codec(codec)
+        .listener(listener)
+        .build();
   }
 
   JacksonCodec codec() {

@@ -32,7 +32,11 @@ final class Writers {
 
   /** A writer of the store. */
   Crew.Worker appender(int events) {
-    EventStore store = stage.store();
+    return appender(stage.store(), events);
+  }
+
+  /** A writer of another store over the same tables. */
+  Crew.Worker appender(EventStore store, int events) {
     return new Crew.Worker() {
       private StreamId stream = newStream.get();
       private long version;

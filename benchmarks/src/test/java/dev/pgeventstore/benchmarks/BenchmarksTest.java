@@ -54,6 +54,8 @@ class BenchmarksTest {
           "append 1 event, 1 writer, live subscription : none",
           "append 1 event, 8 writers, live subscription : none",
           "append 1 event, 8 writers, 8 live subscriptions : none",
+          "append 1 event, 1 writer, metrics and tracing : plain",
+          "append 1 event, 8 writers, metrics and tracing : plain",
           "idle, 3 subscriptions",
           "relay, exactly once",
           "relay, at least once",
@@ -64,7 +66,7 @@ class BenchmarksTest {
           "append 1 event, 8 writers, 4000 stored : few");
 
   /** Throughput, p50 and p99. */
-  private static final int SPEED_AND_LATENCY = 5 + 3 + 2 + 3 + 2;
+  private static final int SPEED_AND_LATENCY = 5 + 3 + 2 + 3 + 2 + 2;
 
   /** One figure for each of: retries, imports, loads, reading and publishing the log. */
   private static final int SPEED = 2 + 1 + 7 + 4 + 2 + 2 + 3;

@@ -4,13 +4,16 @@ import dev.pgeventstore.AppendResult;
 import dev.pgeventstore.Blocker;
 import dev.pgeventstore.Position;
 import dev.pgeventstore.kafka.RelayStatus;
+import dev.pgeventstore.kafka.consumer.ConsumerStatus;
 import dev.pgeventstore.subscription.ParkedEvents;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.SubscriptionStatus;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import org.apache.kafka.common.TopicPartition;
 
 /** Statuses that tests make up. */
 final class Figures {
@@ -181,6 +184,59 @@ final class Figures {
     @Override
     public Position position() {
       return Position.of(70);
+    }
+  }
+
+  record OfConsumer(State state, Map<TopicPartition, PartitionStatus> partitions)
+      implements ConsumerStatus {
+    @Override
+    public Optional<String> reason() {
+      return Optional.empty();
+    }
+
+    @Override
+    public long handled() {
+      return 50;
+    }
+
+    @Override
+    public long repeated() {
+      return 4;
+    }
+
+    @Override
+    public long deadLetters() {
+      return 2;
+    }
+
+    @Override
+    public Optional<String> complaint() {
+      return partitions.values().stream().anyMatch(PartitionStatus::isStopped)
+          ? Optional.of("a partition has stopped")
+          : Optional.empty();
+    }
+  }
+
+  record OfTopicPartition(ConsumerStatus.PartitionState state, Duration standsFor)
+      implements ConsumerStatus.PartitionStatus {
+    @Override
+    public Optional<Long> nextOffset() {
+      return Optional.empty();
+    }
+
+    @Override
+    public int attempts() {
+      return 0;
+    }
+
+    @Override
+    public Optional<Blocker> waitsFor() {
+      return Optional.empty();
+    }
+
+    @Override
+    public Optional<String> failure() {
+      return Optional.empty();
     }
   }
 

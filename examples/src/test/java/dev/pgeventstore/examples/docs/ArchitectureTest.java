@@ -149,6 +149,7 @@ class ArchitectureTest {
                   ".kafka.consumer",
                   ".kafka.internal",
                   ".kafka.internal.clients")),
+          Map.entry(".observability", core(".kafka", ".kafka.consumer")),
           Map.entry(".testkit", core(".internal", ".internal.scheduling")),
           Map.entry(".testkit.contracts", core()),
           Map.entry(".testkit.servers", List.of()),
@@ -191,7 +192,8 @@ class ArchitectureTest {
           ".postgres",
           ".kafka",
           ".kafka.record",
-          ".kafka.consumer");
+          ".kafka.consumer",
+          ".observability");
 
   /** Public records, which will never need another component (docs/adr/0028). */
   private static final Set<String> COMPLETE =
