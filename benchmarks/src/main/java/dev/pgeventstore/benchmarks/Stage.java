@@ -54,11 +54,7 @@ final class Stage implements AutoCloseable {
 
   /** Another store over the same tables and the same pool, to be closed before this stage. */
   PostgresEventStore newStore(StoreListener listener) {
-    return PostgresEventStore.builder(pool)
-        .schema(SCHEMA)
-        .codec(codec)
-        .listener(listener)
-        .build();
+    return PostgresEventStore.builder(pool).schema(SCHEMA).codec(codec).listener(listener).build();
   }
 
   JacksonCodec codec() {

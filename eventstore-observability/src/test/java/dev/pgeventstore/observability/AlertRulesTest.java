@@ -59,7 +59,8 @@ class AlertRulesTest {
   void a_rule_that_is_broken_is_noticed(@TempDir Path folder) throws Exception {
     String rules = Files.readString(FOLDER.resolve("alerts.yml"));
     Files.copy(FOLDER.resolve("alerts-test.yml"), folder.resolve("alerts-test.yml"));
-    List<MatchResult> conditions = Pattern.compile("(> 0|== 0|> 30)\n").matcher(rules).results().toList();
+    List<MatchResult> conditions =
+        Pattern.compile("(> 0|== 0|> 30)\n").matcher(rules).results().toList();
     assertThat(conditions).hasSizeGreaterThan(8);
     for (MatchResult condition : conditions) {
       String broken =
@@ -73,9 +74,6 @@ class AlertRulesTest {
   private static Ended promtool(Path folder, String... arguments) throws Exception {
     Path tool = Programs.find("promtool").orElseThrow();
     return Programs.run(
-        folder,
-        Stream.concat(
-                Stream.of(tool.toString()), Stream.of(arguments))
-            .toList());
+        folder, Stream.concat(Stream.of(tool.toString()), Stream.of(arguments)).toList());
   }
 }

@@ -121,7 +121,12 @@ class EventTracingTest {
         .isEqualTo(result.position().value());
     assertThat(append.getAttributes().asMap().values()).doesNotContain("account-ann");
 
-    String traceparent = "00-%s-%s-01".formatted(append.getTraceId(), append.getSpanId());
+    String traceparent =
+        "00-%s-%s-%s"
+            .formatted(
+                append.getTraceId(),
+                append.getSpanId(),
+                append.getSpanContext().getTraceFlags().asHex());
     List<RecordedEvent> ann = store.read(ANN);
     assertThat(ann.get(0).metadata().entries()).containsOnlyKeys("traceparent");
     assertThat(ann.get(0).metadata().get("traceparent")).contains(traceparent);

@@ -39,8 +39,7 @@ class MeterNamesTest {
       SubscriptionMetrics.with(Clock.SYSTEM, Duration.ofMinutes(1));
   private final RelayMetrics relays = RelayMetrics.of();
   private final ConsumerMetrics consumer =
-      ConsumerMetrics.of(
-          "mails", () -> new OfConsumer(ConsumerStatus.State.RUNNING, Map.of()));
+      ConsumerMetrics.of("mails", () -> new OfConsumer(ConsumerStatus.State.RUNNING, Map.of()));
 
   @BeforeEach
   void bind() {
@@ -112,7 +111,8 @@ class MeterNamesTest {
   void the_dashboard_is_json() throws IOException {
     assertThat(
             new ObjectMapper()
-                .readTree(Files.readString(Programs.ofProject("observability/grafana-dashboard.json")))
+                .readTree(
+                    Files.readString(Programs.ofProject("observability/grafana-dashboard.json")))
                 .get("panels"))
         .hasSizeGreaterThan(10);
   }

@@ -11,15 +11,11 @@ import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.opentelemetry.api.OpenTelemetry;
-import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 
 /** A shop with meters and spans, as docs/observability.md shows it. */
 final class ObservedShop implements AutoCloseable {
-
-  private static final FailurePolicy.Retries ONCE =
-      FailurePolicy.retry(1).backOff(Duration.ofMillis(1), Duration.ofMillis(1));
 
   private final StoreMetrics appends;
   private final SubscriptionMetrics subscriptions;
@@ -37,32 +33,33 @@ final class ObservedShop implements AutoCloseable {
       MeterRegistry registry,
       OpenTelemetry openTelemetry) {
     // tag::set_up[]
-    appends = StoreMetrics.of();
-    subscriptions = SubscriptionMetrics.of();
-    relays = RelayMetrics.of();
+    StoreMetrics appends = StoreMetrics.of();
+    SubscriptionMetrics subscriptions = SubscriptionMetrics.of();
+    RelayMetrics relays = RelayMetrics.of();
     List.of(appends, subscriptions, relays).forEach(metrics -> metrics.bindTo(registry));
-    tracing = EventTracing.of(openTelemetry);
+    EventTracing tracing = EventTracing.of(openTelemetry);
 
-    store =
-        tracing.store(
-            PostgresEventStore.builder(pool).codec(codec).listener(appends).build());
-    orders =
+    EventStore store =
+        tracing.store(PostgresEventStore.builder(pool).codec(codec).listener(appends).build());
+    Subscription orders =
         Subscriptions.of(store)
             .create("orders")
-            .onFailure(ONCE.thenPark())
+            .onFailure(FailurePolicy.retry(3).thenPark())
             .listener(subscriptions)
             .handler(tracing.handler(handler))
             .start();
-    relay =
-        KafkaRelay.builder(store, kafka)
-            .name("shop")
-            .topic("shop")
-            .unhealthyAfter(Duration.ofSeconds(10))
-            .listener(relays)
-            .start();
+    KafkaRelay relay =
+        KafkaRelay.builder(store, kafka).name("shop").topic("shop").listener(relays).start();
     subscriptions.watch(orders);
     relays.watch("shop", relay);
     // end::set_up[]
+    this.appends = appends;
+    this.subscriptions = subscriptions;
+    this.relays = relays;
+    this.tracing = tracing;
+    this.store = store;
+    this.orders = orders;
+    this.relay = relay;
   }
 
   /** A subscription that stops where the other one parks. */
@@ -70,7 +67,7 @@ final class ObservedShop implements AutoCloseable {
     Subscription mails =
         Subscriptions.of(store)
             .create("mails")
-            .onFailure(ONCE.thenStop())
+            .onFailure(FailurePolicy.retry(3).thenStop())
             .listener(subscriptions)
             .handler(tracing.handler(handler))
             .start();
