@@ -11,6 +11,7 @@ import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -56,6 +57,7 @@ class AlertRulesTest {
 
   /** A rule that never fires must fail its test. */
   @Test
+  @Tag("faults")
   void a_rule_that_is_broken_is_noticed(@TempDir Path folder) throws Exception {
     String rules = Files.readString(FOLDER.resolve("alerts.yml"));
     Files.copy(FOLDER.resolve("alerts-test.yml"), folder.resolve("alerts-test.yml"));

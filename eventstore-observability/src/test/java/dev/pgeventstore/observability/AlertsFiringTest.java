@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
 import dev.pgeventstore.AppendResult;
@@ -27,11 +28,16 @@ import dev.pgeventstore.testkit.servers.TcpProxy;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import io.opentelemetry.sdk.OpenTelemetrySdk;
+import io.opentelemetry.sdk.testing.exporter.InMemorySpanExporter;
 import io.opentelemetry.sdk.trace.SdkTracerProvider;
+import io.opentelemetry.sdk.trace.export.SimpleSpanProcessor;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -42,6 +48,7 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -78,7 +85,12 @@ class AlertsFiringTest {
     assumeTrue(broker.canBeKilled(), "the broker has no proxy");
     createTopic(broker);
     OpenTelemetrySdk openTelemetry =
-        OpenTelemetrySdk.builder().setTracerProvider(SdkTracerProvider.builder().build()).build();
+        OpenTelemetrySdk.builder()
+            .setTracerProvider(
+                SdkTracerProvider.builder()
+                    .addSpanProcessor(SimpleSpanProcessor.create(InMemorySpanExporter.create()))
+                    .build())
+            .build();
     try (HikariDataSource pool = pool(database.url());
         ObservedShop shop =
             new ObservedShop(
@@ -134,17 +146,32 @@ class AlertsFiringTest {
         again.awaitApplied(append(shop.store, "order-6", "placed"), PATIENCE);
         awaitFiring(server);
       }
-      assertThat(shop.complaints()).isEmpty();
+      await().atMost(PATIENCE).until(() -> shop.complaints().isEmpty());
       assertThat(sample("eventstore_append_seconds_count{outcome=\"committed\"}")).isEqualTo(5);
       assertThat(sample("eventstore_append_seconds_count{outcome=\"written\"}")).isEqualTo(1);
       assertThat(
               sample(
                   "eventstore_subscription_events_total{outcome=\"parked\",subscription=\"orders\"}"))
           .isEqualTo(1);
-      assertThat(sample("eventstore_relay_records_total{relay=\"shop\"}")).isEqualTo(5);
+      await()
+          .atMost(PATIENCE)
+          .until(() -> sample("eventstore_relay_records_total{relay=\"shop\"}") == 5);
       assertThat(sample("eventstore_relay_failures_total{relay=\"shop\"}")).isPositive();
       assertThat(sample("eventstore_relay_lag{relay=\"shop\"}")).isZero();
+      assertThat(expressionsOfTheDashboard())
+          .hasSizeGreaterThan(20)
+          .allSatisfy(expression -> assertThat(server.series(expression)).isPositive());
     }
+  }
+
+  /** With the values that Grafana gives to its variables. */
+  private static List<String> expressionsOfTheDashboard() throws IOException {
+    return new ObjectMapper()
+        .readTree(Files.readString(Programs.ofProject("observability/grafana-dashboard.json")))
+        .findValuesAsText("expr")
+        .stream()
+        .map(expression -> expression.replace("$job", ".*").replace("$__rate_interval", "5m"))
+        .toList();
   }
 
   private static void awaitFiring(PrometheusServer server, String... alerts) {
@@ -167,14 +194,22 @@ class AlertsFiringTest {
             new ByteArrayDeserializer(),
             new ByteArrayDeserializer())) {
       consumer.assign(List.of(new TopicPartition("shop", 0)));
-      ConsumerRecord<byte[], byte[]> record =
-          await()
-              .atMost(PATIENCE)
-              .until(
-                  () -> consumer.poll(Duration.ofMillis(100)).records("shop").iterator(),
-                  records -> records.hasNext())
-              .next();
-      return new String(record.headers().lastHeader("traceparent").value(), StandardCharsets.UTF_8);
+      List<String> seen = new ArrayList<>();
+      await()
+          .atMost(PATIENCE)
+          .until(
+              () -> {
+                for (ConsumerRecord<byte[], byte[]> record :
+                    consumer.poll(Duration.ofMillis(100))) {
+                  Header header = record.headers().lastHeader("traceparent");
+                  seen.add(
+                      header == null
+                          ? record.toString()
+                          : new String(header.value(), StandardCharsets.UTF_8));
+                }
+                return !seen.isEmpty();
+              });
+      return seen.get(0);
     }
   }
 

@@ -10,7 +10,9 @@ import dev.pgeventstore.StreamId;
 import dev.pgeventstore.testkit.InMemoryEventStore;
 import dev.pgeventstore.testkit.contracts.EventStoreContract;
 import io.opentelemetry.sdk.OpenTelemetrySdk;
+import io.opentelemetry.sdk.testing.exporter.InMemorySpanExporter;
 import io.opentelemetry.sdk.trace.SdkTracerProvider;
+import io.opentelemetry.sdk.trace.export.SimpleSpanProcessor;
 import java.util.Map;
 import java.util.TreeMap;
 
@@ -20,7 +22,11 @@ class TracedStoreContractTest extends EventStoreContract {
   private static final EventTracing TRACING =
       EventTracing.of(
           OpenTelemetrySdk.builder()
-              .setTracerProvider(SdkTracerProvider.builder().build())
+              .setTracerProvider(
+                  // Without a processor the SDK makes no spans.
+                  SdkTracerProvider.builder()
+                      .addSpanProcessor(SimpleSpanProcessor.create(InMemorySpanExporter.create()))
+                      .build())
               .build());
 
   @Override
