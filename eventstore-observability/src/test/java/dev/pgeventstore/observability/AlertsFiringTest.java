@@ -167,11 +167,11 @@ class AlertsFiringTest {
   /** With the values that Grafana gives to its variables. */
   private static List<String> expressionsOfTheDashboard() throws IOException {
     return new ObjectMapper()
-        .readTree(Files.readString(Programs.ofProject("observability/grafana-dashboard.json")))
-        .findValuesAsText("expr")
-        .stream()
-        .map(expression -> expression.replace("$job", ".*").replace("$__rate_interval", "5m"))
-        .toList();
+            .readTree(Files.readString(Programs.ofProject("observability/grafana-dashboard.json")))
+            .findValuesAsText("expr")
+            .stream()
+            .map(expression -> expression.replace("$job", ".*").replace("$__rate_interval", "5m"))
+            .toList();
   }
 
   private static void awaitFiring(PrometheusServer server, String... alerts) {
