@@ -39,6 +39,7 @@ import dev.pgeventstore.postgres.internal.tables.PooledConnections;
 import dev.pgeventstore.postgres.internal.tables.Schema;
 import dev.pgeventstore.postgres.internal.tables.SnapshotsTable;
 import dev.pgeventstore.postgres.internal.tables.SqlErrors;
+import dev.pgeventstore.postgres.internal.tables.UnjoinedTransactions;
 import dev.pgeventstore.spi.Parts;
 import java.sql.Connection;
 import java.sql.SQLException;
@@ -67,6 +68,7 @@ import org.jspecify.annotations.Nullable;
 // Most of this file is documentation.
 public final class PostgresEventStore implements EventStore {
 
+  private final UnjoinedTransactions unjoined;
   private final Appender appender;
   private final StreamReader reader;
   private final SnapshotKeeper snapshots;
@@ -87,6 +89,7 @@ public final class PostgresEventStore implements EventStore {
     this.engine = engine;
     this.ownsEngine = ownsEngine;
     Engine shared = engine.shared();
+    unjoined = new UnjoinedTransactions(engine.dataSource());
     Connections connections = shared.connections();
     EventsTable events = new EventsTable(schema, codec);
     FenceFunction fence = new FenceFunction(schema);
@@ -152,11 +155,13 @@ public final class PostgresEventStore implements EventStore {
 
   @Override
   public AppendResult append(Append append) {
+    unjoined.check(append);
     return appender.append(append);
   }
 
   @Override
   public CompletableFuture<AppendResult> appendAsync(Append append) {
+    unjoined.check(append);
     return appender.appendAsync(append);
   }
 

@@ -12,19 +12,19 @@ import org.springframework.util.unit.DataSize;
 /**
  * The properties of the store.
  *
- * @param enabled whether there is a store at all
- * @param dataSource name of the data source's bean, if there are several and none is primary
- * @param schema the schema that holds the store's tables
- * @param migrations what to do with the database's schema when the application starts
- * @param eventPackages where classes with \@EventType are searched, with all packages below; where
- *     the application's own class is, unless given
- * @param maxEventSize the most that data and metadata of one event may take together
- * @param groupAppends whether appends of several threads that arrive at the same time are committed
- *     together
- * @param appendTimeout how long appends that are committed together wait for the response
- * @param pollInterval how often to look for events that no notification announced
- * @param listening when to listen for what other processes commit
- * @param health how the health indicator asks
+ * @param enabled Whether there is a store at all.
+ * @param dataSource Name of the data source's bean, if there are several and none is primary.
+ * @param schema Schema that holds the store's tables.
+ * @param migrations What to do with the database's schema when the application starts.
+ * @param eventPackages Packages in which, and below which, classes with the annotation EventType are
+ *     found. The default is the package of the application's class.
+ * @param maxEventSize The most that data and metadata of one event may take together.
+ * @param groupAppends Whether appends of several threads that arrive at the same time are committed
+ *     together.
+ * @param appendTimeout How long appends that are committed together wait for the response.
+ * @param pollInterval How often to look for events that no notification announced.
+ * @param listening When to listen for what other processes commit.
+ * @param health How the health indicator asks.
  */
 @ConfigurationProperties("eventstore")
 public record EventStoreProperties(
@@ -43,8 +43,8 @@ public record EventStoreProperties(
   /**
    * How the health indicator asks.
    *
-   * @param timeout after which an answer does not wait for the database any more
-   * @param maxAge how old an answer may be that is given again without asking the database
+   * @param timeout Time after which an answer does not wait for the database any more.
+   * @param maxAge How old an answer may be that is given again without asking the database.
    */
   public record Health(
       @DefaultValue("800ms") Duration timeout, @DefaultValue("5s") Duration maxAge) {}

@@ -114,8 +114,12 @@ public abstract class PostgresServer implements AutoCloseable {
     return new Database(url(name));
   }
 
-  /** Drops a database, and ends all remaining connections to it. */
-  void dropDatabase(Database database) {
+  /**
+   * Drops a database, and ends all remaining connections to it.
+   *
+   * @param database one that {@link #createDatabase} made; if it is gone, nothing is done
+   */
+  public void drop(Database database) {
     execute("drop database if exists %s with (force)".formatted(database.name()));
   }
 

@@ -45,7 +45,7 @@ final class SharedPostgres implements AutoCloseable {
   @Override
   public synchronized void close() {
     if (template != null) {
-      server.dropDatabase(template);
+      server.drop(template);
     }
     server.close();
   }
@@ -55,7 +55,7 @@ final class SharedPostgres implements AutoCloseable {
 
     @Override
     public void close() {
-      server.dropDatabase(database);
+      server.drop(database);
     }
   }
 }

@@ -1,0 +1,1 @@
+create table shipments (order_key text primary key);

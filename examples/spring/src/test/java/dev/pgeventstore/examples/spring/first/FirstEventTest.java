@@ -1,0 +1,25 @@
+package dev.pgeventstore.examples.spring.first;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.pgeventstore.EventStore;
+import dev.pgeventstore.StreamId;
+import dev.pgeventstore.examples.spring.first.FirstEvent.OrderPlaced;
+import dev.pgeventstore.spring.test.OnPostgres;
+import org.junit.jupiter.api.Test;
+import org.springframework.beans.factory.annotation.Autowired;
+import org.springframework.boot.test.context.SpringBootTest;
+
+@SpringBootTest
+@OnPostgres
+class FirstEventTest {
+
+  @Autowired EventStore store;
+
+  @Test
+  void the_first_event_is_stored_when_the_application_has_started() {
+    assertThat(store.read(StreamId.of("order", "1")))
+        .extracting(event -> event.payload())
+        .containsExactly(new OrderPlaced("book"));
+  }
+}
