@@ -31,10 +31,13 @@ public final class DeferredAppends {
 
   private final EventStore plain;
   private final SpringTransactions transactions;
+  private final SuspendedStreams suspended;
 
-  DeferredAppends(EventStore plain, SpringTransactions transactions) {
+  DeferredAppends(
+      EventStore plain, SpringTransactions transactions, SuspendedStreams suspended) {
     this.plain = plain;
     this.transactions = transactions;
+    this.suspended = suspended;
   }
 
   /**
@@ -158,6 +161,7 @@ public final class DeferredAppends {
         throw new IllegalStateException(
             "the transaction has ended, nothing was written: " + append);
       }
+      suspended.check(append);
       return plain.within(connection).append(append);
     }
 

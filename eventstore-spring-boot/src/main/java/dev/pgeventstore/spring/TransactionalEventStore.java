@@ -51,24 +51,26 @@ import org.springframework.transaction.ConfigurableTransactionManager;
  *       transaction ({@code REQUIRES_NEW});
  *   <li>it is a transaction of another data source or another kind, which the append could not
  *       join. Use the transaction manager of the store's data source; or suspend the transaction
- *       ({@code NOT_SUPPORTED}) if the append is to be committed alone.
+ *       ({@code NOT_SUPPORTED}) if the append is to be committed alone;
+ *   <li>an outer transaction that is suspended meanwhile has appended to the same stream: the append
+ *       would wait for its end, and the outer transaction for the append.
  * </ul>
- *
- * <p>If an inner transaction ({@code REQUIRES_NEW}) appends to a stream to which the outer one has
- * appended, it waits for the outer one, which waits for it: PostgreSQL cannot see that. A {@code
- * lock_timeout} of the role ends it.
  */
 public final class TransactionalEventStore implements EventStore {
 
   private final EventStore plain;
   private final SpringTransactions transactions;
+  private final SuspendedStreams suspended = new SuspendedStreams();
   private final Parts parts;
 
   private TransactionalEventStore(EventStore plain, DataSource dataSource) {
     this.plain = plain;
     this.transactions = new SpringTransactions(dataSource);
     this.parts =
-        Parts.of(this, new DeferredAppends(plain, transactions), new Joining(plain, transactions));
+        Parts.of(
+            this,
+            new DeferredAppends(plain, transactions, suspended),
+            new Joining(plain, transactions));
   }
 
   /**

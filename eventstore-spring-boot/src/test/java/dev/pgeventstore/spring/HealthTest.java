@@ -11,6 +11,7 @@ import dev.pgeventstore.EventStore;
 import dev.pgeventstore.EventStoreException;
 import dev.pgeventstore.StreamId;
 import dev.pgeventstore.spring.OrderEvent.Placed;
+import dev.pgeventstore.spring.internal.EventStoreEndpoint;
 import dev.pgeventstore.subscription.FailurePolicy;
 import dev.pgeventstore.subscription.Subscription;
 import dev.pgeventstore.subscription.Subscriptions;
@@ -72,6 +73,32 @@ class HealthTest {
       assertThat(health(application).getDetails().get("running").toString())
           .contains("parking")
           .contains("parked=0");
+    }
+  }
+
+  @Test
+  void the_endpoint_lists_and_discards_parked_events(Database database) {
+    try (ConfigurableApplicationContext application =
+        TestApplication.start(
+            database,
+            List.of("management.endpoints.web.exposure.include=eventstore"),
+            Parking.class)) {
+      AppendResult parked = append(application.getBean(EventStore.class));
+      EventStoreEndpoint endpoint = application.getBean(EventStoreEndpoint.class);
+      await()
+          .atMost(PATIENCE)
+          .untilAsserted(
+              () -> assertThat(endpoint.parked("parking")).containsEntry("count", 1L));
+
+      assertThat(endpoint.status().toString()).contains("parking").contains("parked=1");
+      assertThat(endpoint.parked("parking").toString())
+          .contains("order-1")
+          .contains("cannot be handled");
+      assertThat(endpoint.replay("parking").toString()).contains("handled=0");
+      assertThat(endpoint.discard("parking", parked.position().value(), "a test"))
+          .containsEntry("discarded", true);
+      assertThat(endpoint.parked("parking")).containsEntry("count", 0L);
+      assertThat(endpoint.parked("nobody")).isNull();
     }
   }
 

@@ -198,6 +198,39 @@ class TransactionsTest {
   }
 
   @Test
+  void an_append_that_would_wait_for_its_own_outer_transaction_is_refused() {
+    required.executeWithoutResult(
+        status -> {
+          template(TransactionDefinition.PROPAGATION_NESTED)
+              .executeWithoutResult(
+                  nested -> {
+                    place("nested");
+                    nested.setRollbackOnly();
+                  });
+          // The savepoint has unlocked the stream.
+          template(TransactionDefinition.PROPAGATION_REQUIRES_NEW)
+              .executeWithoutResult(inner -> place("inner"));
+
+          place("outer");
+          for (int propagation :
+              List.of(
+                  TransactionDefinition.PROPAGATION_REQUIRES_NEW,
+                  TransactionDefinition.PROPAGATION_NOT_SUPPORTED)) {
+            assertThatThrownBy(
+                    () ->
+                        template(propagation)
+                            .executeWithoutResult(inner -> place("waits for ever")))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("each would wait for the other");
+          }
+        });
+
+    place("free");
+    assertThat(events())
+        .containsExactly(new Placed("inner"), new Placed("outer"), new Placed("free"));
+  }
+
+  @Test
   void a_nested_transaction_is_rolled_back_to_its_savepoint() {
     required.executeWithoutResult(
         status -> {

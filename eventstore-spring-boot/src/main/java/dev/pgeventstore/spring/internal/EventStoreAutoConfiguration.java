@@ -104,7 +104,7 @@ public final class EventStoreAutoConfiguration {
     };
   }
 
-  /** The codec on Jackson 3, of the events that are found, unless the application has a codec. */
+  /** The codec on Jackson 3, unless the application has a codec. */
   @Configuration(proxyBeanMethods = false)
   @ConditionalOnClass(JacksonCodec.class)
   @ConditionalOnMissingBean(EventCodec.class)
@@ -116,17 +116,17 @@ public final class EventStoreAutoConfiguration {
       customizers.orderedStream().forEach(each -> each.customize(builder));
       return builder.build();
     }
-  }
 
-  /** The events that are found, unless the application says which they are. */
-  @Configuration(proxyBeanMethods = false)
-  @ConditionalOnMissingBean({EventTypes.class, EventCodec.class})
-  @Import(EventTypesRegistrar.class)
-  static class Types {
+    /** The events that are found, unless the application says which they are. */
+    @Configuration(proxyBeanMethods = false)
+    @ConditionalOnMissingBean(EventTypes.class)
+    @Import(EventTypesRegistrar.class)
+    static class Found {
 
-    @Bean
-    EventTypes eventTypes(ScannedEventTypes scanned) {
-      return scanned.types();
+      @Bean
+      EventTypes eventTypes(ScannedEventTypes scanned) {
+        return scanned.types();
+      }
     }
   }
 }

@@ -2,7 +2,7 @@ package dev.pgeventstore.spring.internal;
 
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.spring.Running;
-import java.util.Map;
+import org.springframework.beans.factory.ListableBeanFactory;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnClass;
 import org.springframework.boot.autoconfigure.condition.ConditionalOnMissingBean;
@@ -27,7 +27,8 @@ public final class EventStoreHealthAutoConfiguration {
   @Bean
   @ConditionalOnMissingBean(name = "eventStoreHealthIndicator")
   HealthIndicator eventStoreHealthIndicator(
-      EventStore store, Map<String, Running<?>> running, EventStoreProperties properties) {
-    return new EventStoreHealthIndicator(store, running, properties.health());
+      EventStore store, ListableBeanFactory beans, EventStoreProperties properties) {
+    return new EventStoreHealthIndicator(
+        store, new RunningParts(() -> beans.getBeansOfType(Running.class)), properties.health());
   }
 }

@@ -1,12 +1,7 @@
 package dev.pgeventstore.spring.internal;
 
 import dev.pgeventstore.EventStore;
-import dev.pgeventstore.kafka.KafkaRelay;
-import dev.pgeventstore.kafka.RelayStatus;
-import dev.pgeventstore.projection.Projection;
-import dev.pgeventstore.spring.Running;
-import dev.pgeventstore.subscription.Subscription;
-import dev.pgeventstore.subscription.SubscriptionStatus;
+import dev.pgeventstore.spring.internal.RunningParts.Part;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -17,7 +12,6 @@ import java.util.concurrent.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.springframework.boot.health.contributor.Health;
 import org.springframework.boot.health.contributor.HealthIndicator;
-import org.springframework.util.ClassUtils;
 
 /**
  * The health of the store, its subscriptions, projections and relays. The database is asked in a
@@ -26,17 +20,13 @@ import org.springframework.util.ClassUtils;
  */
 final class EventStoreHealthIndicator implements HealthIndicator {
 
-  private static final boolean RELAYS =
-      ClassUtils.isPresent(
-          "dev.pgeventstore.kafka.KafkaRelay", EventStoreHealthIndicator.class.getClassLoader());
-
   private final EventStore store;
-  private final Map<String, Running<?>> running;
+  private final RunningParts running;
   private final EventStoreProperties.Health limits;
   private @Nullable Inquiry inquiry;
 
   EventStoreHealthIndicator(
-      EventStore store, Map<String, Running<?>> running, EventStoreProperties.Health limits) {
+      EventStore store, RunningParts running, EventStoreProperties.Health limits) {
     this.store = store;
     this.running = running;
     this.limits = limits;
@@ -80,63 +70,15 @@ final class EventStoreHealthIndicator implements HealthIndicator {
   }
 
   private Health ask() {
-    // Without a database, the rest would wait for it once more each.
+    // Without a database, each part would wait for it once more.
     long mark = store.highWaterMark().value();
-    Map<String, Object> parts = new LinkedHashMap<>();
-    boolean healthy = true;
-    for (Map.Entry<String, Running<?>> each : running.entrySet()) {
-      Part part = part(each.getValue());
-      healthy &= part.healthy;
-      if (!part.details.isEmpty()) {
-        parts.put(each.getKey(), part.details);
-      }
-    }
-    Health.Builder health = healthy ? Health.up() : Health.down();
-    return health.withDetail("highWaterMark", mark).withDetail("running", parts).build();
-  }
-
-  private static Part part(Running<?> bean) {
-    if (!bean.isRunning()) {
-      return new Part(false, Map.of("state", "not running"));
-    }
-    AutoCloseable what = bean.get();
-    if (what instanceof Subscription subscription) {
-      return of(subscription.status());
-    }
-    if (what instanceof Projection projection) {
-      return of(projection.subscription().status());
-    }
-    return RELAYS ? Relays.part(what) : Part.UNKNOWN;
-  }
-
-  private static Part of(SubscriptionStatus status) {
+    Map<String, Part> parts = running.all();
     Map<String, Object> details = new LinkedHashMap<>();
-    details.put("state", status.state());
-    details.put("lag", status.lag());
-    details.put("parked", status.parked());
-    status.complaint().ifPresent(complaint -> details.put("complaint", complaint));
-    return new Part(status.isHealthy(), details);
-  }
-
-  private record Part(boolean healthy, Map<String, Object> details) {
-
-    private static final Part UNKNOWN = new Part(true, Map.of());
-  }
-
-  /** A class of its own: the relay may be absent. */
-  private static final class Relays {
-
-    private static Part part(AutoCloseable what) {
-      if (!(what instanceof KafkaRelay relay)) {
-        return Part.UNKNOWN;
-      }
-      RelayStatus status = relay.status();
-      Map<String, Object> details = new LinkedHashMap<>();
-      details.put("state", status.state());
-      details.put("lag", status.lag());
-      details.put("parkedStreams", status.parkedStreams());
-      status.complaint().ifPresent(complaint -> details.put("complaint", complaint));
-      return new Part(status.isHealthy(), details);
-    }
+    parts.forEach((name, part) -> details.put(name, part.details()));
+    boolean healthy = parts.values().stream().allMatch(Part::healthy);
+    return (healthy ? Health.up() : Health.down())
+        .withDetail("highWaterMark", mark)
+        .withDetail("running", details)
+        .build();
   }
 }

@@ -72,4 +72,11 @@ class OrdersTest {
     assertThat(health.body()).contains("eventStore").contains("openOrders").contains("\"parked\":0");
     assertThat(health.statusCode()).isEqualTo(200);
   }
+
+  @Test
+  void the_endpoint_reads_and_changes_nothing_unless_it_may() throws Exception {
+    assertThat(send("GET", "/actuator/eventstore", "").body()).contains("openOrders");
+    assertThat(send("GET", "/actuator/eventstore/openOrders", "").body()).contains("\"count\":0");
+    assertThat(send("POST", "/actuator/eventstore/openOrders", "{}").statusCode()).isEqualTo(405);
+  }
 }
