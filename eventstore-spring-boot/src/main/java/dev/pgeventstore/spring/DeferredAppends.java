@@ -33,8 +33,7 @@ public final class DeferredAppends {
   private final SpringTransactions transactions;
   private final SuspendedStreams suspended;
 
-  DeferredAppends(
-      EventStore plain, SpringTransactions transactions, SuspendedStreams suspended) {
+  DeferredAppends(EventStore plain, SpringTransactions transactions, SuspendedStreams suspended) {
     this.plain = plain;
     this.transactions = transactions;
     this.suspended = suspended;

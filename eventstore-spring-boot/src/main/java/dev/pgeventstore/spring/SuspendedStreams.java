@@ -11,14 +11,14 @@ import org.springframework.transaction.support.TransactionSynchronization;
 import org.springframework.transaction.support.TransactionSynchronizationManager;
 
 /**
- * The streams to which suspended transactions of a thread have appended. Their rows are locked until
- * those transactions end, which wait for the thread: PostgreSQL sees no deadlock in that, so an
- * append to such a stream would never return.
+ * The streams to which suspended transactions of a thread have appended. Their rows are locked
+ * until those transactions end, which wait for the thread: PostgreSQL sees no deadlock in that, so
+ * an append to such a stream would never return.
  */
 final class SuspendedStreams {
 
-  /** Unset in threads that have suspended none. */
-  private final ThreadLocal<@Nullable List<Joined>> suspended = new ThreadLocal<>();
+  /** Of all stores. Unset in threads that have suspended none. */
+  private static final ThreadLocal<@Nullable List<Joined>> SUSPENDED = new ThreadLocal<>();
 
   /**
    * Refuses an append that would wait for a suspended transaction.
@@ -26,13 +26,13 @@ final class SuspendedStreams {
    * @throws IllegalStateException if it has such a stream
    */
   void check(Append append) {
-    List<Joined> outers = suspended.get();
+    List<Joined> outers = SUSPENDED.get();
     if (outers == null) {
       return;
     }
     for (Joined outer : outers) {
       for (StreamId stream : append.events().keySet()) {
-        if (outer.streams.contains(stream)) {
+        if (outer.owner() == this && outer.streams.contains(stream)) {
           throw new IllegalStateException(
               ("an outer transaction, which is suspended, has appended to stream %s: each would wait"
                       + " for the other. Nothing was written: %s")
@@ -73,19 +73,19 @@ final class SuspendedStreams {
 
     @Override
     public void suspend() {
-      List<Joined> all = suspended.get();
+      List<Joined> all = SUSPENDED.get();
       if (all == null) {
         all = new ArrayList<>();
-        suspended.set(all);
+        SUSPENDED.set(all);
       }
       all.add(this);
     }
 
     @Override
     public void resume() {
-      List<Joined> all = suspended.get();
+      List<Joined> all = SUSPENDED.get();
       if (all != null && all.remove(this) && all.isEmpty()) {
-        suspended.remove();
+        SUSPENDED.remove();
       }
     }
 

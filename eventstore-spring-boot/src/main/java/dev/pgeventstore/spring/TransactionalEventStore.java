@@ -52,8 +52,8 @@ import org.springframework.transaction.ConfigurableTransactionManager;
  *   <li>it is a transaction of another data source or another kind, which the append could not
  *       join. Use the transaction manager of the store's data source; or suspend the transaction
  *       ({@code NOT_SUPPORTED}) if the append is to be committed alone;
- *   <li>an outer transaction that is suspended meanwhile has appended to the same stream: the append
- *       would wait for its end, and the outer transaction for the append.
+ *   <li>an outer transaction that is suspended meanwhile has appended to the same stream: the
+ *       append would wait for its end, and the outer transaction for the append.
  * </ul>
  */
 public final class TransactionalEventStore implements EventStore {
@@ -105,8 +105,15 @@ public final class TransactionalEventStore implements EventStore {
   public AppendResult append(Append append) {
     return transactions.write(
         append,
-        connection ->
-            connection == null ? plain.append(append) : plain.within(connection).append(append));
+        connection -> {
+          suspended.check(append);
+          if (connection == null) {
+            return plain.append(append);
+          }
+          AppendResult result = plain.within(connection).append(append);
+          suspended.written(append);
+          return result;
+        });
   }
 
   /**

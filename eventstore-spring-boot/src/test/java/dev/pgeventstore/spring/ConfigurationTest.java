@@ -39,8 +39,7 @@ class ConfigurationTest {
     return new ApplicationContextRunner()
         .withConfiguration(
             AutoConfigurations.of(
-                DataSourceAutoConfiguration.class,
-                EventStoreAutoConfiguration.class))
+                DataSourceAutoConfiguration.class, EventStoreAutoConfiguration.class))
         .withUserConfiguration(PackageOfThisTest.class)
         .withPropertyValues(
             "spring.datasource.url=" + database.url(), "spring.datasource.hikari.minimum-idle=0");
@@ -96,7 +95,8 @@ class ConfigurationTest {
                     .isEqualTo(ofJackson3));
     runner(database)
         .withClassLoader(
-            new FilteredClassLoader("com.fasterxml.jackson.databind", "dev.pgeventstore.codec.jackson."))
+            new FilteredClassLoader(
+                "com.fasterxml.jackson.databind", "dev.pgeventstore.codec.jackson."))
         .run(
             context -> {
               assertThat(context.getBean(EventCodec.class).getClass().getName())
@@ -157,9 +157,7 @@ class ConfigurationTest {
         .withUserConfiguration(Customized.class)
         .run(
             context -> {
-              context
-                  .getBean(EventStore.class)
-                  .append(STREAM, any(), List.of(new Placed("book")));
+              context.getBean(EventStore.class).append(STREAM, any(), List.of(new Placed("book")));
               assertThat(
                       JdbcClient.create(context.getBean(DataSource.class))
                           .sql("select count(*) from customized.events")
@@ -208,9 +206,7 @@ class ConfigurationTest {
         .withUserConfiguration(Listeners.class)
         .run(
             context -> {
-              context
-                  .getBean(EventStore.class)
-                  .append(STREAM, any(), List.of(new Placed("book")));
+              context.getBean(EventStore.class).append(STREAM, any(), List.of(new Placed("book")));
               assertThat(context.getBean(AtomicInteger.class)).hasValue(1);
             });
   }

@@ -87,8 +87,7 @@ class HealthTest {
       EventStoreEndpoint endpoint = application.getBean(EventStoreEndpoint.class);
       await()
           .atMost(PATIENCE)
-          .untilAsserted(
-              () -> assertThat(endpoint.parked("parking")).containsEntry("count", 1L));
+          .untilAsserted(() -> assertThat(endpoint.parked("parking")).containsEntry("count", 1L));
 
       assertThat(endpoint.status().toString()).contains("parking").contains("parked=1");
       assertThat(endpoint.parked("parking").toString())

@@ -76,8 +76,7 @@ class StartAndStopTest {
   private static ConfigurableApplicationContext start(Database database) {
     return TestApplication.start(
         database,
-        List.of(
-            "spring.flyway.enabled=true", "spring.flyway.locations=classpath:db/application"),
+        List.of("spring.flyway.enabled=true", "spring.flyway.locations=classpath:db/application"),
         Shipments.class);
   }
 
@@ -123,8 +122,7 @@ class StartAndStopTest {
       EventStore store = application.getBean(EventStore.class);
       running = shipments(application);
       subscription = running.get();
-      subscription.awaitApplied(
-          store.append(STREAM, any(), List.of(new Placed("book"))), PATIENCE);
+      subscription.awaitApplied(store.append(STREAM, any(), List.of(new Placed("book"))), PATIENCE);
       assertThat(query(database, "select count(*) from eventstore.leases where owner <> ''"))
           .isEqualTo("1");
     }
@@ -177,8 +175,7 @@ class StartAndStopTest {
         .isEqualTo(Integer.toString(sum));
   }
 
-  private static int appendUntilRefused(
-      EventStore store, StreamId stream, CountDownLatch begun) {
+  private static int appendUntilRefused(EventStore store, StreamId stream, CountDownLatch begun) {
     int acknowledged = 0;
     while (true) {
       try {

@@ -56,8 +56,7 @@ class TransactionsTest {
 
   private static ConfigurableApplicationContext application;
 
-  private final StreamId stream =
-      StreamId.of("order", Integer.toString(STREAMS.incrementAndGet()));
+  private final StreamId stream = StreamId.of("order", Integer.toString(STREAMS.incrementAndGet()));
   private EventStore store;
   private JdbcTemplate jdbc;
   private TransactionTemplate required;
@@ -67,8 +66,7 @@ class TransactionsTest {
 
     @Bean
     Running<Subscription> view(EventStore store) {
-      return Running.of(
-          () -> Subscriptions.of(store).create("view").handler(batch -> {}).start());
+      return Running.of(() -> Subscriptions.of(store).create("view").handler(batch -> {}).start());
     }
   }
 
@@ -170,8 +168,9 @@ class TransactionsTest {
     required.executeWithoutResult(
         status -> {
           place("book");
-          assertThat(template(TransactionDefinition.PROPAGATION_NOT_SUPPORTED).execute(s -> events()))
-              .isEmpty();
+          List<Object> outside =
+              template(TransactionDefinition.PROPAGATION_NOT_SUPPORTED).execute(none -> events());
+          assertThat(outside).isEmpty();
         });
     assertThat(events()).hasSize(1);
   }

@@ -70,8 +70,7 @@ class TwoDataSourcesTest {
   void a_name_without_a_bean_is_refused_with_the_names_that_there_are(Database database) {
     assertThatThrownBy(
             () ->
-                TestApplication.start(
-                        database, List.of("eventstore.data-source=sales"), Two.class)
+                TestApplication.start(database, List.of("eventstore.data-source=sales"), Two.class)
                     .close())
         .rootCause()
         .hasMessageContaining("'sales'")

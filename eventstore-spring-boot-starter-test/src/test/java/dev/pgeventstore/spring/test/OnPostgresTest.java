@@ -35,7 +35,6 @@ class OnPostgresTest {
 
   @Test
   void jackson_2_is_not_what_the_starter_brings_as_a_codec() {
-    assertThat(getClass().getClassLoader().getResource("dev/pgeventstore/codec/jackson"))
-        .isNull();
+    assertThat(getClass().getClassLoader().getResource("dev/pgeventstore/codec/jackson")).isNull();
   }
 }

@@ -16,8 +16,8 @@ import org.springframework.util.unit.DataSize;
  * @param dataSource Name of the data source's bean, if there are several and none is primary.
  * @param schema Schema that holds the store's tables.
  * @param migrations What to do with the database's schema when the application starts.
- * @param eventPackages Packages in which, and below which, classes with the annotation EventType are
- *     found. The default is the package of the application's class.
+ * @param eventPackages Packages in which, and below which, classes with the annotation EventType
+ *     are found. The default is the package of the application's class.
  * @param maxEventSize The most that data and metadata of one event may take together.
  * @param groupAppends Whether appends of several threads that arrive at the same time are committed
  *     together.

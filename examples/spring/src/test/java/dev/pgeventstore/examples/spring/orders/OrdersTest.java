@@ -69,7 +69,10 @@ class OrdersTest {
   void the_health_names_the_subscription() throws Exception {
     HttpResponse<String> health = send("GET", "/actuator/health", "");
 
-    assertThat(health.body()).contains("eventStore").contains("openOrders").contains("\"parked\":0");
+    assertThat(health.body())
+        .contains("eventStore")
+        .contains("openOrders")
+        .contains("\"parked\":0");
     assertThat(health.statusCode()).isEqualTo(200);
   }
 
