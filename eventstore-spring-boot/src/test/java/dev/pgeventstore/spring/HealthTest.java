@@ -52,7 +52,7 @@ class HealthTest {
           () ->
               Subscriptions.of(store)
                   .create("parking")
-                  .onFailure(FailurePolicy.retry(0).thenPark())
+                  .onFailure(FailurePolicy.retry(1).thenPark())
                   .handler(
                       batch -> {
                         throw new IllegalStateException("cannot be handled");
@@ -231,6 +231,10 @@ class HealthTest {
   private static void awaitHealth(ConfigurableApplicationContext application, Status status) {
     await()
         .atMost(PATIENCE)
-        .untilAsserted(() -> assertThat(health(application).getStatus()).isEqualTo(status));
+        .untilAsserted(
+            () -> {
+              Health now = health(application);
+              assertThat(now.getStatus()).as(now.toString()).isEqualTo(status);
+            });
   }
 }
