@@ -58,7 +58,8 @@ class NativeHintsTest {
 
     String definition =
         files.getGeneratedFileContent(
-            Kind.SOURCE, "dev/pgeventstore/spring/internal/ScannedEventTypes__BeanDefinitions.java");
+            Kind.SOURCE,
+            "dev/pgeventstore/spring/internal/ScannedEventTypes__BeanDefinitions.java");
     assertThat(definition).contains("OrderEvent$Placed");
   }
 }

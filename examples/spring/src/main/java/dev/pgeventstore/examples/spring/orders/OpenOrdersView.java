@@ -16,7 +16,7 @@ import org.springframework.jdbc.datasource.SingleConnectionDataSource;
 /** A table of the orders that are not shipped yet. */
 // tag::view[]
 @Configuration(proxyBeanMethods = false)
-class OpenOrders {
+class OpenOrdersView {
 
   @Bean
   Running<Subscription> openOrders(EventStore store) {
@@ -26,7 +26,7 @@ class OpenOrders {
                 .create("open-orders")
                 .category("order")
                 .handler(
-                    EventHandler.on(Placed.class, OpenOrders::add)
+                    EventHandler.on(Placed.class, OpenOrdersView::add)
                         .on(Shipped.class, (shipped, context) -> remove(context)))
                 .start());
   }
