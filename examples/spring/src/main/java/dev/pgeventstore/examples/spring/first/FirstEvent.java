@@ -1,5 +1,6 @@
 package dev.pgeventstore.examples.spring.first;
 
+// tag::first[]
 import dev.pgeventstore.EventStore;
 import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.StreamId;
@@ -11,7 +12,6 @@ import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.context.annotation.Bean;
 
 /** The least that stores an event. */
-// tag::first[]
 @SpringBootApplication
 public class FirstEvent {
 
