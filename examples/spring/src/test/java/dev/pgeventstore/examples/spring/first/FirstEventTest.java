@@ -22,4 +22,12 @@ class FirstEventTest {
         .extracting(event -> event.payload())
         .containsExactly(new OrderPlaced("book"));
   }
+
+  @Test
+  void the_starter_does_not_bring_the_codec_on_jackson_2() {
+    assertThat(getClass().getResource("/dev/pgeventstore/codec/jackson3/JacksonCodec.class"))
+        .isNotNull();
+    assertThat(getClass().getResource("/dev/pgeventstore/codec/jackson/JacksonCodec.class"))
+        .isNull();
+  }
 }
