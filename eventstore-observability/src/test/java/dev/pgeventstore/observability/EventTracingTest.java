@@ -31,10 +31,12 @@ import dev.pgeventstore.subscription.Subscriptions;
 import dev.pgeventstore.testkit.servers.Database;
 import dev.pgeventstore.testkit.servers.PostgresExtension;
 import io.opentelemetry.api.OpenTelemetry;
+import io.opentelemetry.api.common.Attributes;
 import io.opentelemetry.api.trace.Span;
 import io.opentelemetry.api.trace.SpanKind;
 import io.opentelemetry.api.trace.StatusCode;
 import io.opentelemetry.api.trace.Tracer;
+import io.opentelemetry.context.Context;
 import io.opentelemetry.context.Scope;
 import io.opentelemetry.sdk.OpenTelemetrySdk;
 import io.opentelemetry.sdk.testing.exporter.InMemorySpanExporter;
@@ -43,6 +45,7 @@ import io.opentelemetry.sdk.trace.data.LinkData;
 import io.opentelemetry.sdk.trace.data.SpanData;
 import io.opentelemetry.sdk.trace.export.SimpleSpanProcessor;
 import io.opentelemetry.sdk.trace.samplers.Sampler;
+import io.opentelemetry.sdk.trace.samplers.SamplingResult;
 import java.nio.charset.StandardCharsets;
 import java.sql.Connection;
 import java.time.Duration;
@@ -227,11 +230,32 @@ class EventTracingTest {
   /** An event is kept forever; a trace that was not sampled never was. */
   @Test
   void without_a_sampled_trace_an_event_is_stored_as_it_is() {
-    for (OpenTelemetry none : List.of(OpenTelemetry.noop(), sdk(Sampler.alwaysOff()))) {
+    for (OpenTelemetry none :
+        List.of(OpenTelemetry.noop(), sdk(Sampler.alwaysOff()), sdk(new RecordingOnly()))) {
       EventTracing.of(none).store(plain).append(ANN, ExpectedVersion.any(), List.of(happened()));
     }
     assertThat(store.read(ANN)).allMatch(event -> event.metadata().entries().isEmpty());
     assertThat(spans.getFinishedSpanItems()).isEmpty();
+  }
+
+  /** As for spans that only processors in the application look at. */
+  private static final class RecordingOnly implements Sampler {
+
+    @Override
+    public SamplingResult shouldSample(
+        Context parent,
+        String traceId,
+        String name,
+        SpanKind kind,
+        Attributes attributes,
+        List<LinkData> links) {
+      return SamplingResult.recordOnly();
+    }
+
+    @Override
+    public String getDescription() {
+      return "records and samples nothing";
+    }
   }
 
   @Test
