@@ -17,8 +17,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
  * EventStore store = PostgresEventStore.builder(pool).codec(codec).listener(metrics).build();
  * }</pre>
  *
- * <p>What happens before {@link #bindTo} is not counted. An append costs a few hundred nanoseconds.
- * No meter has the name of a stream, an event or a category. Safe for many threads.
+ * <p>What happens before {@link #bindTo} is not counted. No meter has the name of a stream, an
+ * event or a category. Safe for many threads.
  */
 public final class StoreMetrics implements StoreListener, MeterBinder, AutoCloseable {
 
