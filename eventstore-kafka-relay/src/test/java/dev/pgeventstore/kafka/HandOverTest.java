@@ -27,6 +27,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** A leader that cannot publish, and another one that can. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
 @Order(1)
+@Tag("faults")
 class HandOverTest {
 
   /** Where no broker is. */
@@ -149,7 +150,6 @@ class HandOverTest {
     ExactSequence.check(bench.stored(), bench.consumed());
   }
 
-  @Tag("faults")
   @Test
   void two_that_both_cannot_take_turns_and_rest_in_between() throws Exception {
     assumeTrue(bench.broker.canBeKilled(), "needs a broker that was started here");

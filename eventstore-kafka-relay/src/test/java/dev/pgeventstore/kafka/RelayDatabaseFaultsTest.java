@@ -30,6 +30,7 @@ import org.postgresql.PGConnection;
 /** What happens between a relay and its database, and to transactions it must wait for. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
 @Order(1)
+@Tag("faults")
 class RelayDatabaseFaultsTest {
 
   private final CountDownLatch fault = new CountDownLatch(1);
@@ -102,7 +103,6 @@ class RelayDatabaseFaultsTest {
     assertThat(fault.await(Bench.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
   }
 
-  @Tag("faults")
   @ParameterizedTest
   @MethodSource("dev.pgeventstore.kafka.Shape#two")
   void while_the_database_is_away_no_transaction_in_kafka_stays_open(Shape shape) throws Exception {

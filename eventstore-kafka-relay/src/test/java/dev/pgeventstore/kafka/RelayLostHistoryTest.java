@@ -34,6 +34,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** Databases that went back behind what a relay has published, and that nothing was lost of. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
 @Order(1)
+@Tag("faults")
 class RelayLostHistoryTest {
 
   private static final Pattern NEW_SERIES = Pattern.compile("newSeries\\(Position.of\\((\\d+)\\)");
@@ -217,7 +218,6 @@ class RelayLostHistoryTest {
   }
 
   /** Two copies of one database, and a relay at work on each, the one after the other. */
-  @Tag("faults")
   @ParameterizedTest
   @EnumSource
   void whichever_of_two_copies_publishes_first_the_other_one_halts(Delivery delivery)

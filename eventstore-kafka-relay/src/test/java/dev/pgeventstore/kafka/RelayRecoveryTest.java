@@ -57,6 +57,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Notes that are lost, and made anew from the topics. */
 @ExtendWith({PostgresExtension.class, KafkaExtension.class})
 @Order(1)
+@Tag("faults")
 class RelayRecoveryTest {
 
   private final CloudEvents cloudEvents = CloudEvents.from("/test");
@@ -234,7 +235,6 @@ class RelayRecoveryTest {
   private static final Shape ONCE = new Shape(Delivery.EXACTLY_ONCE, 1);
   private static final Shape AT_LEAST_ONCE = new Shape(Delivery.AT_LEAST_ONCE, 1);
 
-  @Tag("faults")
   @ParameterizedTest
   @ValueSource(ints = {1, 3})
   void an_older_copy_of_the_position_topic_is_brought_up_to_date(int lanes) throws Exception {
@@ -268,7 +268,6 @@ class RelayRecoveryTest {
   }
 
   /** What was published late stands at another place than in its turn. */
-  @Tag("faults")
   @ParameterizedTest
   @MethodSource("shapes")
   void what_was_retried_does_not_wait_any_more_and_the_rest_of_a_stream_does(Shape shape)
@@ -300,7 +299,6 @@ class RelayRecoveryTest {
     requireExact(builder);
   }
 
-  @Tag("faults")
   @ParameterizedTest
   @MethodSource("shapes")
   void dead_letters_several_topics_and_messages_are_read(Shape shape) throws Exception {
@@ -403,7 +401,6 @@ class RelayRecoveryTest {
   }
 
   /** What waited when the series began has no turn in it. */
-  @Tag("faults")
   @ParameterizedTest
   @MethodSource("shapes")
   void in_a_later_series_what_waited_before_it_still_waits(Shape shape) throws Exception {
@@ -446,7 +443,6 @@ class RelayRecoveryTest {
             "order-5", List.of(1, 2, 3, 4)));
   }
 
-  @Tag("faults")
   @ParameterizedTest
   @EnumSource
   void a_series_that_was_begun_and_of_which_nothing_was_sent_is_the_one_that_goes_on(
@@ -468,7 +464,6 @@ class RelayRecoveryTest {
         .containsExactly("order-1@1", "order-1@2", "order-1@3", "~2order-1@2", "~2order-1@3");
   }
 
-  @Tag("faults")
   @ParameterizedTest
   @EnumSource
   void what_retention_has_removed_counts_as_published_and_what_waits_at_the_cut_does_not(
@@ -540,7 +535,6 @@ class RelayRecoveryTest {
     }
   }
 
-  @Tag("faults")
   @Test
   void where_retention_has_left_nothing_it_is_refused_if_something_may_have_been_there()
       throws Exception {
@@ -622,7 +616,6 @@ class RelayRecoveryTest {
     refused(builder, "GAP", "newSeries");
   }
 
-  @Tag("faults")
   @Test
   void a_record_of_an_event_whose_other_records_are_there_was_lost() throws Exception {
     String audit = bench.topic + "-audit";
@@ -639,7 +632,6 @@ class RelayRecoveryTest {
     refused(builder, "other records of the same events are there", "MISSING");
   }
 
-  @Tag("faults")
   @Test
   void a_topic_that_has_nothing_of_the_lane_though_it_should_is_not_taken_for_left_out()
       throws Exception {
@@ -664,7 +656,6 @@ class RelayRecoveryTest {
     refused(builder, "nothing of the lane is in their topic", odd);
   }
 
-  @Tag("faults")
   @ParameterizedTest
   @EnumSource
   void records_in_the_wrong_partition_or_with_another_content_are_refused(Delivery delivery)
@@ -740,7 +731,6 @@ class RelayRecoveryTest {
   }
 
   /** Of messages the database has no row any more: only the token tells. */
-  @Tag("faults")
   @Test
   void messages_that_the_store_has_lost_are_noticed_by_the_token() throws Exception {
     KafkaRelay.Builder builder = relay(ONCE);
@@ -760,7 +750,6 @@ class RelayRecoveryTest {
     }
   }
 
-  @Tag("faults")
   @ParameterizedTest
   @EnumSource
   void a_topic_that_has_grown_keeps_the_partitions_of_its_streams(Delivery delivery)
@@ -785,7 +774,6 @@ class RelayRecoveryTest {
     assertThat(bench.consumed()).hasSize(40).allMatch(record -> record.partition() < 3);
   }
 
-  @Tag("faults")
   @ParameterizedTest
   @MethodSource("shapes")
   void a_relay_that_has_its_notes_is_left_as_it_is(Shape shape) throws Exception {
@@ -812,7 +800,6 @@ class RelayRecoveryTest {
     assertThat(builder.operations().audit(0).values()).contains("recover: a test");
   }
 
-  @Tag("faults")
   @ParameterizedTest
   @EnumSource
   void what_cannot_be_read_among_its_notes_is_replaced(Delivery delivery) throws Exception {
@@ -896,7 +883,6 @@ class RelayRecoveryTest {
   }
 
   /** So far an event has one of its records only, and nothing else is in the other's topic. */
-  @Tag("faults")
   @Test
   void at_least_once_an_event_may_have_been_sent_in_part() throws Exception {
     String audit = bench.topic + "-audit";
@@ -926,7 +912,6 @@ class RelayRecoveryTest {
   }
 
   /** The row of a message that is there may not have been sent, whatever comes later. */
-  @Tag("faults")
   @Test
   void at_least_once_a_message_that_is_not_deleted_is_sent() throws Exception {
     KafkaRelay.Builder builder = relay(AT_LEAST_ONCE);
@@ -954,7 +939,6 @@ class RelayRecoveryTest {
         .hasSize(1);
   }
 
-  @Tag("faults")
   @Test
   void after_a_rewind_it_goes_on_behind_the_last_that_was_published() throws Exception {
     KafkaRelay.Builder builder = relay(ONCE);

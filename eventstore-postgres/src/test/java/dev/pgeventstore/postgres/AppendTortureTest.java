@@ -52,6 +52,7 @@ class AppendTortureTest {
     runs(1, seed -> AppendTorture.run(seed, server.createDatabase(), appending, 6, 60));
   }
 
+  @Tag("faults")
   @ParameterizedTest
   @EnumSource(names = "GROUPED")
   void what_was_acknowledged_survives_kills_of_the_server_exactly_once(Appending appending)

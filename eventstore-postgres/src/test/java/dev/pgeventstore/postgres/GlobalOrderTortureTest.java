@@ -14,6 +14,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
  * repeats one.
  */
 @ExtendWith(PostgresExtension.class)
+@Tag("faults")
 class GlobalOrderTortureTest {
 
   @Test

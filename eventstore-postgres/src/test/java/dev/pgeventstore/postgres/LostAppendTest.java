@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 /** Waiting for appends over crashes and restarts of a server, which is one of its own. */
@@ -69,6 +70,7 @@ class LostAppendTest {
         .until(() -> in.append(stream), Objects::nonNull);
   }
 
+  @Tag("faults")
   @Test
   void an_append_lost_by_a_crash_is_reported_as_lost_when_its_position_is_passed_again()
       throws Exception {

@@ -155,6 +155,7 @@ class PoisonedSubscriptionTest {
    * The moment at which a stream ceases to be parked: an event that comes just then must neither
    * stay behind, nor overtake the others, nor come twice.
    */
+  @Tag("faults")
   @Test
   void streams_that_are_replayed_by_two_nodes_while_they_grow_keep_their_order(Database database)
       throws Exception {
@@ -218,6 +219,7 @@ class PoisonedSubscriptionTest {
     }
   }
 
+  @Tag("faults")
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void repeated_failures_of_the_database_do_not_count_as_attempts(boolean parks, Database database)

@@ -25,11 +25,13 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 
 /** Versions take each other's place while events are appended and readers look all the time. */
 @ExtendWith(PostgresExtension.class)
+@Tag("faults")
 class ProjectionRebuildTest {
 
   private static final Duration PATIENCE = Duration.ofSeconds(60);

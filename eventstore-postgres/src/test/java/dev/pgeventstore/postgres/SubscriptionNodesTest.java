@@ -159,6 +159,7 @@ class SubscriptionNodesTest {
     }
   }
 
+  @Tag("faults")
   @Test
   void nodes_that_come_and_go_share_the_partitions(Database database) throws Exception {
     try (LedgerScene scene = LedgerScene.of(database)) {
@@ -242,6 +243,7 @@ class SubscriptionNodesTest {
     }
   }
 
+  @Tag("faults")
   @Test
   void a_connection_that_is_cut_under_the_handler_is_not_the_fault_of_its_event(Database database)
       throws Exception {

@@ -10,10 +10,12 @@ import java.io.IOException;
 import java.net.Socket;
 import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class KafkaBrokerTest {
 
+  @Tag("faults")
   @Test
   void a_broker_responds_until_it_is_killed_and_again_after_a_restart() throws IOException {
     try (KafkaBroker broker = KafkaBroker.start()) {

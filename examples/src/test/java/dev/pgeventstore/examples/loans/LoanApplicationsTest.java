@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.UUID;
 import org.junit.jupiter.api.Order;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
@@ -89,6 +90,7 @@ class LoanApplicationsTest {
         .containsPattern("none +1\n");
   }
 
+  @Tag("faults")
   @Test
   void a_topic_that_has_events_of_another_database_is_refused(
       PostgresServer server, KafkaBroker broker) throws Exception {

@@ -17,10 +17,12 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class XesReaderOnLoansTest {
 
+  @Tag("faults")
   @Test
   void the_real_log_is_read_completely() {
     Set<String> names = new HashSet<>();
