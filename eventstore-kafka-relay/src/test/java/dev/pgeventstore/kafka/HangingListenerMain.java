@@ -1,9 +1,13 @@
 package dev.pgeventstore.kafka;
 
 import com.zaxxer.hikari.HikariDataSource;
+import dev.pgeventstore.EncodedEvent;
+import dev.pgeventstore.ExpectedVersion;
 import dev.pgeventstore.Position;
+import dev.pgeventstore.StreamId;
 import dev.pgeventstore.kafka.record.CloudEvents;
 import dev.pgeventstore.postgres.PostgresEventStore;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
@@ -36,6 +40,13 @@ final class HangingListenerMain {
                 .listener(listener)
                 .start()) {
       relay.awaitPublished(last, Bench.PATIENCE);
+      // The next transaction begins when all has been told of the one before.
+      relay.awaitPublished(
+          store.append(
+              StreamId.of("order", "1"),
+              ExpectedVersion.any(),
+              List.of(EncodedEvent.of("happened", 1, "{}"))),
+          Bench.PATIENCE);
       System.out.println("published, heard " + listener.heard);
       listener.goOn.countDown();
       long before = -1;

@@ -185,7 +185,7 @@ class RelayListenerTest {
             bench.broker.bootstrap(),
             last.toString())) {
       await().atMost(Bench.PATIENCE).until(() -> relay.said("published, heard 0"));
-      assertThat(bench.consumed()).hasSize(1);
+      assertThat(bench.consumed()).hasSize(2);
       await().atMost(Bench.PATIENCE).until(() -> relay.output().contains("has caught up: "));
       assertThat(relay.output())
           .containsOnlyOnce(
