@@ -21,7 +21,7 @@ import org.springframework.transaction.support.TransactionSynchronizationManager
  *
  * <p>Nothing is checked until then. A {@link dev.pgeventstore.ConflictException}, or whatever else
  * an append fails with, is thrown by the commit, to the caller of the transaction, and everything
- * is rolled back. Until then nobody sees the events, not even reads in the same transaction. What
+ * is rolled back. Until then no reader sees the events, not even one in the same transaction. What
  * is collected behind a savepoint ({@code NESTED}) that is rolled back is dropped.
  *
  * <p>Use {@link EventStore#append} where the result is needed in the transaction, or a conflict is

@@ -15,8 +15,8 @@ import org.springframework.boot.health.contributor.HealthIndicator;
 
 /**
  * The health of the store, its subscriptions, projections and relays. The database is asked in a
- * thread of its own, one at a time, and only if somebody wants to know: if it does not respond in
- * time, that is the answer.
+ * thread of its own, one at a time, and only when a check is made: if it does not respond in time,
+ * that is the answer.
  */
 final class EventStoreHealthIndicator implements HealthIndicator {
 

@@ -21,7 +21,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import javax.sql.DataSource;
 import org.postgresql.ds.PGSimpleDataSource;
 
-/** A program of someone who has nothing but the published artifacts. */
+/** A program that has nothing but the published artifacts. */
 public final class Shop {
 
   public sealed interface OrderEvent {}
